@@ -1,0 +1,46 @@
+"""The command line: `lamplighter COMMAND …`. Each command's module is imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from device_drivers.errors import LamplighterError
+
+COMMANDS: dict[str, str] = {
+    "run": "the gateway, its console and API",
+    "demo": "a simulated estate on a real gateway, with a week of history",
+    "simulate": "only the simulated devices; also a load generator",
+    "check": "validate a site file",
+    "plan": "print the dated rounds",
+    "replay": "judge an evidence file",
+    "decode": "one driver on given bytes",
+    "drivers": "the drivers and device models",
+    "user": "accounts of the console",
+}
+"""Name and one line; the module is `api.commands.NAME`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit status: 0 done, 1 done with problems, 2 wrong use or refused."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="lamplighter", description="Field gateway for the night watch of a property.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if words and words[0] == name:
+            importlib.import_module(f"api.commands.{name}").add(command)
+    parsed = parser.parse_args(words)
+    module = importlib.import_module(f"api.commands.{parsed.command}")
+    try:
+        status: int = module.run(parsed)
+    except LamplighterError as error:
+        print(f"lamplighter {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    return status

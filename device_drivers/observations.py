@@ -1,0 +1,203 @@
+"""Observations: decoded facts from devices, one frozen type a kind.
+
+The same shape stands in the journal, the native MQTT payload, the API and the evidence file.
+Times are aware datetimes: `at` is the device's own time, `received` the gateway's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Channel = int | str
+
+
+class Fact(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True, gc=False):
+    """What every observation carries.
+
+    `device` may be empty in a native payload (the topic names it). `at` is aware. `boot` changes at each restart of
+    the device; `seq` rises by one a record within a boot and needs `boot`. (device, boot, seq) is the key of
+    repetition; without `seq` it is (device, kind, at, content).
+    """
+
+    device: str = ""
+    at: datetime
+    received: datetime | None = None
+    boot: str | None = None
+    seq: int | None = None
+
+
+class TagRead(Fact, frozen=True, tag="tag_read", kw_only=True):
+    """A tag was read. `tag` is upper-case hexadecimal without separators, leading zeros kept."""
+
+    tag: str
+    method: Literal["rfid", "nfc", "sun", "qr", "wand", "manual"] = "rfid"
+    person: str | None = None
+    counter: int | None = None
+
+
+class ReaderHeartbeat(Fact, frozen=True, tag="reader_heartbeat", kw_only=True):
+    """A reader lives; all its records up to `last_seq` exist. `battery` in percent."""
+
+    last_seq: int | None = None
+    device_now: datetime | None = None
+    battery: float | None = None
+
+
+class SyncEnd(Fact, frozen=True, tag="sync_end", kw_only=True):
+    """Everything the reader recorded up to `complete_to` has been handed over."""
+
+    complete_to: datetime
+    device_now: datetime | None = None
+
+
+class Incident(Fact, frozen=True, tag="incident", kw_only=True):
+    """A guard reports something seen."""
+
+    code: str | None = None
+    text: str | None = None
+    checkpoint: str | None = None
+
+
+class Panic(Fact, frozen=True, tag="panic", kw_only=True):
+    """A call for help, pressed or released."""
+
+    active: bool = True
+
+
+class LightLevel(Fact, frozen=True, tag="light_level", kw_only=True):
+    """Illuminance at a sensor."""
+
+    lux: float
+
+
+class Motion(Fact, frozen=True, tag="motion", kw_only=True):
+    """Motion (or its end) seen by a sensor."""
+
+    active: bool = True
+
+
+class LampState(Fact, frozen=True, tag="lamp_state", kw_only=True):
+    """What a lamp or relay says of itself. `level` 0..1; `commanded` is what it was told."""
+
+    lamp: str | None = None
+    on: bool | None = None
+    level: float | None = None
+    commanded: bool | None = None
+
+
+class Power(Fact, frozen=True, tag="power", kw_only=True):
+    """Electrical measurements of one channel of a meter or plug."""
+
+    watts: float | None = None
+    volts: float | None = None
+    amps: float | None = None
+    power_factor: float | None = None
+    energy_wh: float | None = None
+    channel: Channel | None = None
+
+
+class LampFault(Fact, frozen=True, tag="lamp_fault", kw_only=True):
+    """A fault that a lamp reports of itself, named as in OMA LwM2M object 3416 where it has a name."""
+
+    fault: str
+    active: bool = True
+    lamp: str | None = None
+    expires_s: float | None = None
+
+
+class DeviceStatus(Fact, frozen=True, tag="device_status", kw_only=True):
+    """What a device or its last will says of itself."""
+
+    online: bool
+    reason: str | None = None
+    channel: Channel | None = None
+
+
+class CameraHeartbeat(Fact, frozen=True, tag="camera_heartbeat", kw_only=True):
+    """A camera's or NVR's service lives."""
+
+    channel: Channel | None = None
+    status: Literal["ok", "fault"] = "ok"
+
+
+class VideoState(Fact, frozen=True, tag="video_state", kw_only=True):
+    """What is said of a camera's picture. `expires_s` where the device repeats and never sends an end."""
+
+    state: Literal["ok", "loss", "blind", "frozen", "moved", "defocused"]
+    channel: Channel | None = None
+    active: bool = True
+    expires_s: float | None = None
+
+
+class CameraStats(Fact, frozen=True, tag="camera_stats", kw_only=True):
+    """Frames a second that really arrive."""
+
+    fps: float
+    expected_fps: float | None = None
+    channel: Channel | None = None
+
+
+class RecordingState(Fact, frozen=True, tag="recording_state", kw_only=True):
+    """Whether a camera is being recorded."""
+
+    recording: bool
+    channel: Channel | None = None
+
+
+class StorageFault(Fact, frozen=True, tag="storage_fault", kw_only=True):
+    """A recorder's disk trouble."""
+
+    what: Literal["disk_full", "disk_error", "raid"]
+    active: bool = True
+    channel: Channel | None = None
+
+
+class Reachable(Fact, frozen=True, tag="reachable", kw_only=True):
+    """The result of a probe at one level."""
+
+    ok: bool
+    level: Literal["network", "service"] = "network"
+    channel: Channel | None = None
+
+
+class Measurement(Fact, frozen=True, tag="measurement", kw_only=True):
+    """Everything else that is a number with a unit (UCUM)."""
+
+    quantity: str
+    value: float
+    unit: str = "1"
+    channel: Channel | None = None
+
+
+class LinkStatus(Fact, frozen=True, tag="link", kw_only=True):
+    """Written by the gateway: a link or port of `device` is up or down."""
+
+    up: bool
+    reason: str | None = None
+
+
+Observation = (
+    TagRead
+    | ReaderHeartbeat
+    | SyncEnd
+    | Incident
+    | Panic
+    | LightLevel
+    | Motion
+    | LampState
+    | Power
+    | LampFault
+    | DeviceStatus
+    | CameraHeartbeat
+    | VideoState
+    | CameraStats
+    | RecordingState
+    | StorageFault
+    | Reachable
+    | Measurement
+    | LinkStatus
+)
+"""Any observation; `kind` in JSON tells which."""

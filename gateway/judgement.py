@@ -1,0 +1,109 @@
+"""Rules and alerts as one deterministic machine: the log goes in, everything derived comes out.
+
+The runtime feeds it live; `replay` feeds it an evidence file; a restart feeds it the tail of the journal. The same log
+gives the same result in all three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from device_drivers.observations import Observation
+from gateway.alerts.alert import Alert, AlertTransition, Notice, Operation
+from gateway.alerts.book import AlertBook
+from gateway.instants import Instant
+from gateway.rules.engine import Engine
+from gateway.rules.findings import VisitRevision
+from gateway.rules.operations import DeviceOperation
+from gateway.site.model import Site
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What one batch of the log changed."""
+
+    revisions: list[VisitRevision]
+    transitions: list[AlertTransition]
+    notices: list[Notice]
+    touched: list[tuple[str, str]]
+
+
+class Judgement:
+    """Rules, then alerts, in step."""
+
+    def __init__(self, site: Site, started: Instant) -> None:
+        self.site = site
+        self.engine = Engine(site, started)
+        self.alerts = AlertBook(site, started)
+        self._revisions: list[VisitRevision] = []
+        self._touched: dict[tuple[str, str], None] = {}
+
+    def apply(self, observation: Observation, received: Instant) -> None:
+        """Take one observation; deadlines up to `received` fire first."""
+        if (due := self.deadline()) is not None and due <= received:
+            self.advance(received)
+        self.engine.apply(observation, received)
+        if not self.engine.found.empty():
+            self._collect()
+
+    def advance(self, now: Instant) -> None:
+        """Let time pass up to `now`, rules and alerts in the order of their deadlines."""
+        while (due := self.deadline()) is not None and due <= now:
+            self.engine.advance(due)
+            self._collect()
+            self.alerts.advance(due)
+        self.engine.advance(now)
+        self._collect()
+
+    def deadline(self) -> Instant | None:
+        """The next instant at which something changes by time alone."""
+        rules, alerts = self.engine.deadline(), self.alerts.deadline()
+        if rules is None or (alerts is not None and alerts < rules):
+            return alerts
+        return rules
+
+    def restarted(self, down_from: Instant, now: Instant) -> None:
+        """The gateway was down from `down_from` until `now`."""
+        self.engine.restarted(down_from, now)
+        self._collect()
+        self.alerts.restarted(down_from, now)
+
+    def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
+        """A person acts on an alert or a device; refusals are raised and change nothing."""
+        self.advance(operation.at)
+        if isinstance(operation, DeviceOperation):
+            self.engine.operate(operation)
+            self._collect()
+            return None
+        return self.alerts.operate(operation)
+
+    def _collect(self) -> None:
+        found = self.engine.drain()
+        for signal in found.signals:
+            self.alerts.signal(signal)
+        self._revisions += found.revisions
+        self._touched |= found.touched
+
+    def drain(self) -> Outcome:
+        """What changed since the last call, in order."""
+        changes = self.alerts.drain()
+        outcome = Outcome(
+            revisions=self._revisions,
+            transitions=changes.transitions,
+            notices=changes.notices,
+            touched=list(self._touched),
+        )
+        self._revisions, self._touched = [], {}
+        return outcome
+
+    def snapshot(self) -> bytes:
+        """The state, to be stored with the sequence number of the last log row it holds."""
+        return msgspec.msgpack.encode({"engine": self.engine.snapshot(), "alerts": self.alerts.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        """Take up a snapshot made by the same version."""
+        value: Mapping[str, Any] = msgspec.msgpack.decode(state)
+        self.engine.restore(value["engine"])
+        self.alerts.restore(value["alerts"])

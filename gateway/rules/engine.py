@@ -1,0 +1,118 @@
+"""Drives the four rule modules as one: observations in, findings out, and the next deadline named.
+
+Pure: time is an argument, nothing is read or written outside, nothing is awaited.
+
+Order of one step. `apply` first advances to `received`, so every deadline strictly before it has fired; then
+devices (liveness, links, parents), then the module that the kind concerns, then causes. `advance(now)` fires all
+deadlines up to and including `now`, each at its own nominal time, so that one late call gives the same as many
+punctual ones.
+
+A deadline is the first instant at which something changes: a visit that may be served until `closes` has the deadline
+`closes + 1` (microsecond), since intervals include both ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from device_drivers.observations import Observation
+from gateway.instants import Instant, instant
+from gateway.rules.cameras import Cameras
+from gateway.rules.causes import Causes
+from gateway.rules.devices import Devices
+from gateway.rules.findings import Found
+from gateway.rules.lighting import Lighting
+from gateway.rules.operations import DeviceOperation
+from gateway.rules.rounds import Rounds
+from gateway.site.model import Site
+
+
+class Engine:
+    """All rules of one site.
+
+    Args:
+        site: the checked model.
+        started: the gateway's first start; silence before it proves nothing.
+    """
+
+    def __init__(self, site: Site, started: Instant) -> None:
+        self.site = site
+        self.now = started
+        self.found = Found()
+        self.devices = Devices(site, self.found, started)
+        self.rounds = Rounds(site, self.found, started)
+        self.lighting = Lighting(site, self.found, self.devices, started)
+        self.cameras = Cameras(site, self.found, self.devices, started)
+        self.causes = Causes(site, self.found, self.devices, self.lighting, self.cameras, started)
+        self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes)
+
+    def apply(self, observation: Observation, received: Instant) -> None:
+        """Take one observation. `received` must not be before the last instant given."""
+        self.advance(received)
+        at = instant(observation.at)
+        devices = self.devices
+        devices.apply(observation, at, received)
+        if observation.device in devices.reader_ids:
+            self.rounds.apply(observation, at, received)
+        if type(observation) in Lighting.KINDS:
+            self.lighting.apply(observation, at, received)
+        if type(observation) in Cameras.KINDS:
+            self.cameras.apply(observation, at, received)
+        if devices.changed:
+            self._settle(received)
+
+    def advance(self, now: Instant) -> None:
+        """Let time pass up to `now`: fire every deadline up to and including it, in order."""
+        while (due := self.deadline()) is not None and due <= now:
+            self.now = max(self.now, due)
+            for module in self._modules:
+                module.advance(self.now)
+            self._settle(self.now)
+        if now > self.now:
+            self.now = now
+
+    def deadline(self) -> Instant | None:
+        """The next instant at which something changes by time alone, or None."""
+        dues = [due for module in self._modules if (due := module.deadline()) is not None]
+        return min(dues, default=None)
+
+    def restarted(self, down_from: Instant, now: Instant) -> None:
+        """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard."""
+        self.now = now
+        for module in self._modules:
+            module.restarted(down_from, now)
+        self._settle(now)
+
+    def operate(self, operation: DeviceOperation) -> None:
+        """An operator's word about a device."""
+        self.advance(operation.at)
+        self.devices.operate(operation)
+        self.cameras.operate(operation)
+        self._settle(operation.at)
+
+    def _settle(self, now: Instant) -> None:
+        """Hand what changed below to what depends on it, until nothing changes."""
+        while self.devices.changed:
+            changed = frozenset(self.devices.changed)
+            self.devices.changed.clear()
+            self.lighting.devices_changed(changed, now)
+            self.cameras.devices_changed(changed, now)
+            self.causes.devices_changed(changed, now)
+
+    def drain(self) -> Found:
+        """What was found since the last call."""
+        found = self.found
+        taken = Found(signals=found.signals, revisions=found.revisions, touched=found.touched)
+        found.signals, found.revisions, found.touched = [], [], {}
+        return taken
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state as builtins (what msgspec encodes)."""
+        return {"now": self.now} | {type(module).__name__: module.snapshot() for module in self._modules}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot. The site may have changed since: what is no longer in it is dropped."""
+        self.now = state["now"]
+        for module in self._modules:
+            module.restore(state[type(module).__name__])

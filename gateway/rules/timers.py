@@ -1,0 +1,53 @@
+"""Deadlines of many things in one heap; re-arming is cheap because outdated entries are dropped when they surface."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+from typing import Generic, TypeVar
+
+from gateway.instants import Instant
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Timers(Generic[Key]):
+    """At most one deadline a key."""
+
+    __slots__ = ("_at", "_heap", "_order")
+
+    def __init__(self) -> None:
+        self._at: dict[Key, Instant] = {}
+        self._heap: list[tuple[Instant, int, Key]] = []
+        self._order = count()
+
+    def set(self, key: Key, at: Instant | None) -> None:
+        """Arm, re-arm, or (None) disarm the deadline of `key`."""
+        if at is None:
+            self._at.pop(key, None)
+        elif self._at.get(key) != at:
+            self._at[key] = at
+            heappush(self._heap, (at, next(self._order), key))
+            if len(self._heap) > 64 + 4 * len(self._at):
+                self._heap = sorted((due, next(self._order), name) for name, due in self._at.items())
+
+    def get(self, key: Key) -> Instant | None:
+        return self._at.get(key)
+
+    def next(self) -> Instant | None:
+        """The earliest deadline, or None."""
+        heap = self._heap
+        while heap:
+            at, _, key = heap[0]
+            if self._at.get(key) == at:
+                return at
+            heappop(heap)
+        return None
+
+    def due(self, now: Instant) -> Iterator[tuple[Instant, Key]]:
+        """Take the deadlines up to and including `now`, earliest first; ones set meanwhile are included."""
+        while (at := self.next()) is not None and at <= now:
+            _, _, key = heappop(self._heap)
+            del self._at[key]
+            yield at, key

@@ -1,0 +1,302 @@
+"""The checked, immutable model of one site: what the loader gives and every other room reads.
+
+All references have been resolved and checked by the loader; durations are microseconds; tags are upper-case hex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.instants import HOUR, MINUTE, SECOND, Duration, Instant
+
+Daylight = Literal["indoor", "window", "outdoor"]
+Severity = Literal["critical", "major", "minor", "warning"]
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the place tree. `daylight` and `key` are already inherited from the parents."""
+
+    id: str
+    name: str
+    key: bool = False
+    daylight: Daylight = "indoor"
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    roles: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing that speaks. `kind` is from the site file or the driver's record.
+
+    `expect_every` is None where silence proves nothing (no key in the file, none in the driver's record); cameras and
+    fixed readers have 60 s unless told otherwise. `own_clock`, `transmits_only` and `sends_seq` come from the driver.
+    `external_broker`: it speaks over an external MQTT broker at QoS 1, whose session keeps what is sent meanwhile.
+    """
+
+    id: str
+    driver: str
+    kind: str
+    place: str | None = None
+    portable: bool = False
+    enabled: bool = True
+    link: Mapping[str, str] = {}
+    settings: Mapping[str, Any] = {}
+    channel: int | str | None = None
+    device_id: str | None = None
+    behind: str | None = None
+    network: str | None = None
+    power: str | None = None
+    expect_every: Duration | None = None
+    assume_alive: bool = True
+    own_clock: bool = True
+    transmits_only: bool = False
+    sends_seq: bool = False
+    external_broker: bool = False
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Direct parents in the order in which one must be named: behind, network, power."""
+        return tuple(parent for parent in (self.behind, self.network, self.power) if parent)
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing that cannot speak (panel, switch, riser) and what feeds it."""
+
+    id: str
+    behind: str | None = None
+    network: str | None = None
+    power: str | None = None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return tuple(parent for parent in (self.behind, self.network, self.power) if parent)
+
+
+class MaxGap(msgspec.Struct, frozen=True, kw_only=True):
+    """The longest time a checkpoint may go without a tap inside a daily window; `until` not later than `since`: next day."""
+
+    since: time
+    until: time
+    at_most: Duration
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A place a guard must prove. Either a fixed `reader` reads people's tags, or wall `tags` are read by portables."""
+
+    id: str
+    place: str
+    reader: str | None = None
+    tags: tuple[str, ...] = ()
+    max_gap: MaxGap | None = None
+    two_person: bool = False
+    two_person_within: Duration = 2 * MINUTE
+    min_leg: Mapping[str, Duration] = {}
+    """Least honest walking time from other checkpoints; the loader has made it symmetric."""
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop of a route. `after` None: due any time in the round's window."""
+
+    checkpoint: str
+    after: Duration | None = None
+    optional: bool = False
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    visits: tuple[Visit, ...]
+    order: Literal["any", "listed"] = "any"
+    tolerance: Duration = 5 * MINUTE
+    band: Duration = 5 * MINUTE
+    guards: tuple[str, ...] = ()
+    accept_others: bool = True
+    readers: tuple[str, ...] = ()
+    evidence_deadline: Duration | None = None
+    """None: 30 min, 24 h for a visit whose checkpoint has wall tags."""
+    dst_gap: Literal["shift_forward", "skip"] = "shift_forward"
+    dst_overlap: Literal["first", "both"] = "first"
+
+
+class RoundRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One `rounds` entry: either a shift (`since`, `until`, `every`) or clock times (`starts`).
+
+    `days`: weekdays 0 (Monday) … 6. `valid_since` and `valid_until` bound the date, both inclusive.
+    """
+
+    route: str
+    days: frozenset[int]
+    lasts: Duration
+    since: time | None = None
+    until: time | None = None
+    every: Duration | None = None
+    starts: tuple[time, ...] = ()
+    holidays: Literal["also", "only", "never"] = "also"
+    valid_since: date | None = None
+    valid_until: date | None = None
+    line: int = 0
+    """Line in the site file, for messages."""
+
+
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
+    """When a lamp should burn."""
+
+    mode: Literal["dusk_to_dawn", "times", "always", "motion", "commanded"]
+    offset: Duration = 0
+    on: time | None = None
+    off: time | None = None
+    hold: Duration = 60 * SECOND
+
+
+class Lamp(msgspec.Struct, frozen=True, kw_only=True):
+    """`fed_by` is (device, channel or None). A lamp may be a device itself (same id) that reports its own state."""
+
+    id: str
+    place: str
+    circuit: str | None = None
+    seen_by: tuple[str, ...] = ()
+    fed_by: tuple[str, int | str | None] | None = None
+    expected: Expected
+    lit_lux: float = 20.0
+    lit_watts: float = 5.0
+    confirm: Duration = 10 * MINUTE
+    edge: Duration = 20 * MINUTE
+
+
+class Circuit(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    panel: str | None = None
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    place: str
+    cameras: tuple[str, ...]
+    need: int = 1
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One escalation step: `after` from the alert's opening, contacts to tell."""
+
+    after: Duration
+    notify: tuple[str, ...]
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """`url` is an Apprise URL already read from its secret (env:NAME, file:PATH); never logged, never shown."""
+
+    id: str
+    console: bool = False
+    url: str | None = None
+
+
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the site says of one rule; None: the catalogue's default."""
+
+    severity: Severity | None = None
+    policy: str | None = None
+    work_order: Literal["emergency", "ordinary"] | None = None
+
+
+class Alerting(msgspec.Struct, frozen=True, kw_only=True):
+    policies: Mapping[str, tuple[Step, ...]] = {}
+    contacts: Mapping[str, Contact] = {}
+    rules: Mapping[str, AlertRule] = {}
+
+
+class WorkOrders(msgspec.Struct, frozen=True, kw_only=True):
+    emergency_arrive_within: Duration = 30 * MINUTE
+    ordinary_repair_within: Duration = 24 * HOUR
+    rework_within: Duration = 7 * 24 * HOUR
+
+
+class Influx(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    org: str
+    bucket: str
+    token: str
+
+
+class Storage(msgspec.Struct, frozen=True, kw_only=True):
+    """`influx` None: the local store. Retention in microseconds; evidence at least 90 days."""
+
+    influx: Influx | None = None
+    retain_telemetry: Duration = 30 * 24 * HOUR
+    retain_evidence: Duration = 365 * 24 * HOUR
+
+
+class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker. `embedded`: started by the gateway itself on `host`:`port` (port 0: a free one)."""
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: int = 1883
+    session: Literal["mqtt5", "paho"] = "paho"
+    """Default: paho for the embedded broker, mqtt5 for an external one."""
+    client_id: str = ""
+    username: str | None = None
+    password: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls: bool = False
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """One site. Mappings keep the order of the file."""
+
+    id: str
+    name: str
+    timezone: str
+    language: Literal["zh_CN", "en"] = "zh_CN"
+    latitude: float
+    longitude: float
+    holidays: str | None = None
+    places: Mapping[str, Place] = {}
+    people: Mapping[str, Person] = {}
+    devices: Mapping[str, Device] = {}
+    checkpoints: Mapping[str, Checkpoint] = {}
+    routes: Mapping[str, Route] = {}
+    rounds: tuple[RoundRule, ...] = ()
+    circuits: Mapping[str, Circuit] = {}
+    lamps: Mapping[str, Lamp] = {}
+    zones: Mapping[str, Zone] = {}
+    parents: Mapping[str, Parent] = {}
+    hold: Duration = 3 * MINUTE
+    alerting: Alerting = Alerting()
+    work_orders: WorkOrders = WorkOrders()
+    storage: Storage = Storage()
+    mqtt: Mqtt = Mqtt()
+    digest: str = ""
+    """SHA-256 of the file's text: which site definition a snapshot was made under."""
+
+    @property
+    def zone_info(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class DatedRound(msgspec.Struct, frozen=True, kw_only=True):
+    """One dated walk of a route, as the plan gives it. `id` is `route@start` with local start and UTC offset."""
+
+    id: str
+    route: str
+    date: date
+    start: Instant
+    end: Instant
+
+
+class DatedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """One dated window of a checkpoint's `max_gap`."""
+
+    checkpoint: str
+    date: date
+    start: Instant
+    end: Instant
