@@ -1,0 +1,36 @@
+"""Public holidays of a country or one of its regions, from the `holidays` library: `CN`, `DE`, `DE-BE`."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+
+def is_calendar(code: str) -> bool:
+    """Whether there is a calendar for `code`: a country (ISO 3166-1, two letters), or country-region (ISO 3166-2)."""
+    country, _, region = code.partition("-")
+    regions: dict[str, list[str]] = holidays.list_supported_countries(include_aliases=True)
+    return country in regions and (not region or region in regions[country])
+
+
+@lru_cache(maxsize=512)
+def holidays_of(code: str, year: int) -> frozenset[date]:
+    """The public holidays of one year.
+
+    China's are as the State Council announces them each November for the next year; for a year that the installed
+    library does not know yet only the statutory days are given, without the bridging days.
+
+    Raises:
+        ValueError: there is no calendar for `code`.
+    """
+    if not is_calendar(code):
+        raise ValueError(f"there is no holiday calendar {code!r}")
+    country, _, region = code.partition("-")
+    return frozenset(holidays.country_holidays(country, subdiv=region or None, years=year))
+
+
+def is_holiday(code: str | None, day: date) -> bool:
+    """Whether `day` is a public holiday of `code`; without a calendar none is."""
+    return code is not None and day in holidays_of(code, day.year)
