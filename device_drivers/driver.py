@@ -115,6 +115,8 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
         expect_every_s: how often a device of this family speaks unasked, None if never promised.
         topics: MQTT only: the topic filters of one device, from (site id, settings); `+` and `#` allowed.
         message_decoder / stream_decoder: makes the decoder of one device (for `native`: of the whole site).
+        listener: MQTT only: (site id, entry) of a device that would hear `topic`, for `decode`, where no site file
+            names one. Raises DecodeError if no device of this family has such a topic.
         check: raises SettingsError if the device's link or settings cannot be used.
         models: the device models known to work.
     """
@@ -131,5 +133,6 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     topics: Callable[[str, DeviceSettings], Sequence[str]] | None = None
     message_decoder: Callable[[str, DeviceSettings], MessageDecoder] | None = None
     stream_decoder: Callable[[DeviceSettings], StreamDecoder] | None = None
+    listener: Callable[[str], tuple[str, DeviceSettings]] | None = None
     check: Callable[[DeviceSettings], None]
     models: tuple[Model, ...] = ()

@@ -7,11 +7,17 @@ Times are aware datetimes: `at` is the device's own time, `received` the gateway
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Channel = int | str
+
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its offset; decoding refuses one without."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A counter that fits the journal's integer column."""
 
 
 class Fact(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True, gc=False):
@@ -23,10 +29,10 @@ class Fact(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True, omit_def
     """
 
     device: str = ""
-    at: datetime
-    received: datetime | None = None
+    at: Aware
+    received: Aware | None = None
     boot: str | None = None
-    seq: int | None = None
+    seq: Count | None = None
 
 
 class TagRead(Fact, frozen=True, tag="tag_read", kw_only=True):
@@ -35,22 +41,22 @@ class TagRead(Fact, frozen=True, tag="tag_read", kw_only=True):
     tag: str
     method: Literal["rfid", "nfc", "sun", "qr", "wand", "manual"] = "rfid"
     person: str | None = None
-    counter: int | None = None
+    counter: Count | None = None
 
 
 class ReaderHeartbeat(Fact, frozen=True, tag="reader_heartbeat", kw_only=True):
     """A reader lives; all its records up to `last_seq` exist. `battery` in percent."""
 
-    last_seq: int | None = None
-    device_now: datetime | None = None
+    last_seq: Count | None = None
+    device_now: Aware | None = None
     battery: float | None = None
 
 
 class SyncEnd(Fact, frozen=True, tag="sync_end", kw_only=True):
     """Everything the reader recorded up to `complete_to` has been handed over."""
 
-    complete_to: datetime
-    device_now: datetime | None = None
+    complete_to: Aware
+    device_now: Aware | None = None
 
 
 class Incident(Fact, frozen=True, tag="incident", kw_only=True):

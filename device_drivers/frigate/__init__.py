@@ -1,0 +1,1 @@
+"""Cameras behind the Frigate NVR, over MQTT (cameras.md, frigate)."""

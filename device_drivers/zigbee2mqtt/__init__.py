@@ -1,0 +1,1 @@
+"""Zigbee devices behind Zigbee2MQTT (mqtt-conventions.md, zigbee2mqtt)."""

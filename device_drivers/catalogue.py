@@ -1,0 +1,23 @@
+"""All drivers and device models. A new family is one folder, and one word in `FAMILIES`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from device_drivers.driver import Driver, Model
+from device_drivers.frigate import record as frigate
+from device_drivers.native import record as native
+from device_drivers.rdm6300 import record as rdm6300
+from device_drivers.zigbee2mqtt import record as zigbee2mqtt
+
+FAMILIES = (native, rdm6300, zigbee2mqtt, frigate)
+"""The record module of each family, in the order in which they are listed."""
+
+DRIVERS: Mapping[str, Driver] = MappingProxyType(
+    {driver.name: driver for family in FAMILIES for driver in family.DRIVERS}
+)
+"""By the name that a site file uses."""
+
+MODELS: tuple[Model, ...] = tuple(model for driver in DRIVERS.values() for model in driver.models)
+"""All device models known to work."""

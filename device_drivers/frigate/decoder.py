@@ -1,0 +1,149 @@
+"""Messages of Frigate: itself available or not, frames of each camera, state of each camera's roles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.observations import CameraStats, DeviceStatus, RecordingState, VideoState
+
+_AVAILABLE: dict[bytes, tuple[bool, str | None]] = {
+    b"online": (True, None),
+    b"stopped": (False, "stopped"),
+    b"offline": (False, "last_will"),
+}
+_STATUS: dict[bytes, bool | None] = {b"online": True, b"offline": False, b"disabled": None}
+"""None: taken out of service by its owner, no fault and no value (cameras.md, frigate)."""
+
+_MOST_CAMERAS = 1000
+"""Bound of the list of disabled cameras."""
+
+
+class _Camera(msgspec.Struct, frozen=True, gc=False):
+    camera_fps: float | None = None
+    expected_fps: float | None = None
+
+
+class _Stats(msgspec.Struct, frozen=True):
+    cameras: dict[str, _Camera] | None = None
+
+
+_stats = msgspec.json.Decoder(_Stats)
+_flat = msgspec.json.Decoder(dict[str, Any])
+
+
+class FrigateDecoder:
+    """One Frigate: its cameras are channels of it, by their names.
+
+    It remembers which cameras are disabled, since `stats` names those too, with 0 frames a second.
+    """
+
+    def __init__(self, device: str, prefix: str) -> None:
+        self._device = device
+        self._available = f"{prefix}/available"
+        self._statistics = f"{prefix}/stats"
+        self._prefix = f"{prefix}/"
+        self._disabled: set[str] = set()
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message. A disabled camera, and the role `audio`, say nothing.
+
+        Raises:
+            DecodeError: not a topic of this Frigate, an unknown word, not JSON of the expected shape, or retained
+                stats.
+        """
+        if topic == self._statistics:
+            if retained:
+                raise DecodeError("retained stats: old frame rates, they prove no picture now")
+            return self._cameras(payload, received)
+        if topic == self._available:
+            return self._availability(payload, received)
+        camera, _, role = topic.removeprefix(self._prefix).partition("/status/")
+        if not topic.startswith(self._prefix) or not camera or not role:
+            raise DecodeError(
+                f"topic {topic!r}: expected {self._available}, {self._statistics} or {self._prefix}CAMERA/status/ROLE"
+            )
+        return self._role(camera, role, payload, received)
+
+    def _availability(self, payload: bytes, at: datetime) -> list[Reading]:
+        if not payload:
+            return []
+        word = payload.strip()
+        if word not in _AVAILABLE:
+            raise DecodeError(f"available: {_shown(word)}, expected one of {_words(_AVAILABLE)}")
+        online, reason = _AVAILABLE[word]
+        return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))]
+
+    def _cameras(self, payload: bytes, at: datetime) -> list[Reading]:
+        readings: list[Reading] = []
+        for name, camera in _read_stats(payload).items():
+            if camera.camera_fps is None or name in self._disabled:
+                continue
+            readings.append(
+                Reading(
+                    CameraStats(
+                        device=self._device,
+                        at=at,
+                        fps=camera.camera_fps,
+                        expected_fps=camera.expected_fps,
+                        channel=name,
+                    )
+                )
+            )
+        return readings
+
+    def _role(self, camera: str, role: str, payload: bytes, at: datetime) -> list[Reading]:
+        if not payload:
+            return []
+        word = payload.strip()
+        if word not in _STATUS:
+            raise DecodeError(f"{camera} {role}: {_shown(word)}, expected one of {_words(_STATUS)}")
+        works = _STATUS[word]
+        if role == "detect":
+            self._enable(camera, works is not None)
+            if works is not None:
+                state = VideoState(device=self._device, at=at, state="loss", active=not works, channel=camera)
+                return [Reading(state)]
+        elif role == "record":
+            if works is not None:
+                return [Reading(RecordingState(device=self._device, at=at, recording=works, channel=camera))]
+        elif role != "audio":
+            raise DecodeError(f"{camera}: role {role[:80]!r}, expected audio, detect or record")
+        return []
+
+    def _enable(self, camera: str, enabled: bool) -> None:
+        if enabled:
+            self._disabled.discard(camera)
+        elif len(self._disabled) < _MOST_CAMERAS:
+            self._disabled.add(camera)
+
+
+def _read_stats(payload: bytes) -> Mapping[str, _Camera]:
+    """The cameras in a stats message: under `cameras`, or (before 0.13) at the top beside the rest."""
+    try:
+        cameras = _stats.decode(payload).cameras
+        if cameras is not None:
+            return cameras
+        flat = {
+            name: value
+            for name, value in _flat.decode(payload).items()
+            if isinstance(value, dict) and "camera_fps" in value
+        }
+        return msgspec.convert(flat, dict[str, _Camera])
+    except RecursionError as error:
+        raise DecodeError("stats: JSON nested too deeply") from error
+    except ValueError as error:
+        raise DecodeError(f"stats: {error}") from error
+
+
+def _shown(word: bytes) -> str:
+    return repr(word[:80].decode(errors="replace"))
+
+
+def _words(table: Mapping[bytes, object]) -> str:
+    return ", ".join(word.decode() for word in table)

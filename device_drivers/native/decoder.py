@@ -1,0 +1,132 @@
+"""Native payloads: one observation or an array of them, each kept as its exact JSON bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.native.topics import up
+from device_drivers.observations import Incident, Motion, Observation, Panic, TagRead
+from device_drivers.tag import normal_tag
+
+_EVENTS = (TagRead, Motion, Panic, Incident)
+"""What happened once: retained, it is old news (protocols R2)."""
+
+_MOST_TOPICS = 20_000
+"""Bound of the topic cache: twice the devices of the largest site; strangers' topics cannot grow it further."""
+
+_DEEPEST = 32
+"""Levels of nesting that an observation may have: none needs more than 3, and every later reader recurses."""
+
+_observation = msgspec.json.Decoder(Observation)
+_anything = msgspec.json.Decoder()
+_array = msgspec.json.Decoder(list[msgspec.Raw])
+_set = msgspec.structs.force_setattr
+
+
+def read_observation(body: bytes) -> Observation:
+    """The observation in one JSON object; its tag normalised, unknown fields passed over.
+
+    Raises:
+        DecodeError: not JSON, not UTF-8, nested deeper than 32, an unknown kind, a field of the wrong type or out of
+            range, a time without offset, a tag that is not hexadecimal, `seq` without `boot`.
+    """
+    try:
+        _anything.decode(body)  # the typed decoder skips unknown fields without checking their text and numbers
+        observation = _observation.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(_reason(error)) from error
+    if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(body) > _DEEPEST:
+        raise DecodeError(f"JSON nested deeper than {_DEEPEST} levels")
+    if observation.seq is not None and observation.boot is None:
+        raise DecodeError("`seq` without `boot`: the count has no meaning after a restart")
+    if not 1 < observation.at.year < 9999:
+        raise DecodeError(f"`at` is in the year {observation.at.year}, which cannot be told in every time zone")
+    if type(observation) is TagRead:
+        _set(observation, "tag", normal_tag(observation.tag))
+    return observation
+
+
+class NativeDecoder:
+    """The decoder of all native devices of one site: the topic says which one speaks."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._devices: dict[str, str] = {}
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message; all of it or nothing.
+
+        `received` in a payload is the device's claim and does not reach the observation. Retained states are taken,
+        they carry their own time; retained events are refused.
+
+        Raises:
+            DecodeError: not one of this site's `up` topics, a payload naming another device than its topic, or what
+                `read_observation` refuses.
+        """
+        device = self._devices.get(topic) or self._device(topic)
+        if payload[:1] == b"{":
+            return [self._reading(device, payload, retained)]
+        text = payload.strip()
+        if text[:1] != b"[":
+            return [self._reading(device, text, retained)]
+        try:
+            bodies = _array.decode(text)
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(_reason(error)) from error
+        readings = []
+        for position, body in enumerate(bodies):
+            try:
+                readings.append(self._reading(device, bytes(body), retained))
+            except DecodeError as error:
+                raise DecodeError(f"item {position} of the array: {error.reason}", error.data) from error
+        return readings
+
+    def _reading(self, device: str, body: bytes, retained: bool) -> Reading:
+        observation = read_observation(body)
+        if observation.device != device:
+            if observation.device:
+                raise DecodeError(f"the payload names device {observation.device!r}, its topic {device!r}")
+            _set(observation, "device", device)
+        if observation.received is not None:
+            _set(observation, "received", None)
+        if retained and isinstance(observation, _EVENTS):
+            kind = observation.__struct_config__.tag
+            raise DecodeError(f"retained {kind}: old state, not an event (publish events without retain)")
+        return Reading(observation, body)
+
+    def _device(self, topic: str) -> str:
+        head, tail = up(self._site, "+").split("+")
+        device = topic[len(head) : -len(tail)]
+        if not (topic.startswith(head) and topic.endswith(tail)) or not device or "/" in device:
+            raise DecodeError(f"topic {topic!r}: expected {up(self._site, 'DEVICE')}")
+        if len(self._devices) >= _MOST_TOPICS:
+            self._devices.clear()
+        self._devices[topic] = device
+        return device
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "JSON nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"text that is not UTF-8: {error.reason}"
+    return str(error)
+
+
+def _depth(body: bytes) -> int:
+    """How deep the JSON in `body` is nested, without recursion."""
+    deepest = 0
+    level = [_anything.decode(body)]
+    while level:
+        deepest += 1
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, (dict, list))
+        ]
+    return deepest

@@ -1,0 +1,250 @@
+"""Messages of Zigbee2MQTT: a device's state and availability, and the bridge's own state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any, Literal
+
+import msgspec
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.observations import (
+    DeviceStatus,
+    LampState,
+    LightLevel,
+    Measurement,
+    Motion,
+    Observation,
+    Panic,
+    Power,
+)
+from device_drivers.zigbee2mqtt.properties import (
+    BATTERY_MILLIVOLTS,
+    ON_OFF,
+    OUTPUTS,
+    PANIC_ACTIONS,
+    PER_OUTPUT,
+    PROPERTIES,
+    Property,
+)
+
+_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""Zigbee2MQTT did not exist before: a host that says so has not set its clock."""
+_AHEAD = timedelta(seconds=60)
+"""A `last_seen` further ahead of the gateway than this is a wrong clock, as for taps (rounds.md, Clocks)."""
+
+_RAW_STEP = 10_000
+_RAW_INVALID = 65_535
+
+_object = msgspec.json.Decoder(dict[str, Any])
+
+_MEANINGS: dict[str, tuple[Property, str | None]] = {name: (entry, None) for name, entry in PROPERTIES.items()} | {
+    f"{name}_{output}": (entry, output)
+    for name, entry in PROPERTIES.items()
+    if entry.target in PER_OUTPUT
+    for output in OUTPUTS
+}
+
+
+def _payload(payload: bytes) -> dict[str, Any]:
+    try:
+        return _object.decode(payload)
+    except RecursionError as error:
+        raise DecodeError("JSON nested too deeply") from error
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+
+
+def _online(payload: bytes, topic: str) -> bool:
+    """`{"state":"online"}`, or the plain word (before 2.0)."""
+    text = payload.strip()
+    state = _payload(text).get("state") if text[:1] == b"{" else text.decode(errors="replace")
+    if state == "online":
+        return True
+    if state == "offline":
+        return False
+    raise DecodeError(f"{topic}: state {str(state)[:80]!r}, expected online or offline")
+
+
+class BridgeDecoder:
+    """Zigbee2MQTT itself: whether it is connected (its last will), and its regular health message."""
+
+    def __init__(self, device: str, base: str) -> None:
+        self._device = device
+        self._state = f"{base}/state"
+        self._health = f"{base}/health"
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message; an empty one (the topic was cleared) says nothing.
+
+        Raises:
+            DecodeError: not a topic of the bridge, not online or offline, or a retained health message.
+        """
+        if topic == self._state:
+            if not payload:
+                return []
+            online = _online(payload, topic)
+            reason = None if online else "last_will"
+            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason))]
+        if topic == self._health:
+            _payload(payload)
+            if retained:
+                raise DecodeError("retained health message: old state, it proves no life now")
+            return [Reading(DeviceStatus(device=self._device, at=received, online=True, reason="health"))]
+        raise DecodeError(f"topic {topic!r}: expected {self._state} or {self._health}")
+
+
+class Zigbee2mqttDecoder:
+    """One Zigbee device.
+
+    Args:
+        device: its id.
+        base: its topic.
+        illuminance: `raw` where Zigbee2MQTT before 2.0 sends the sensor's raw value and no `illuminance_lux`.
+        lamps: the lamp's id for each output; an output not named is `device/output`.
+        panic_actions: the `action` values that are calls for help.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        base: str,
+        *,
+        illuminance: Literal["lux", "raw"] = "lux",
+        lamps: Mapping[str, str] | None = None,
+        panic_actions: frozenset[str] = frozenset(PANIC_ACTIONS),
+    ) -> None:
+        self._device = device
+        self._base = base
+        self._availability = f"{base}/availability"
+        self._raw = illuminance == "raw"
+        self._lamps = lamps or {}
+        self._panic_actions = panic_actions
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message. `at` is `last_seen` where Zigbee2MQTT adds it, else `received`.
+
+        An empty message means that the device was renamed or removed; it says nothing, nor does a null.
+
+        Raises:
+            DecodeError: not a topic of this device, not JSON of the expected shape, or retained values that have no
+                time of their own or are events.
+        """
+        if topic == self._availability:
+            if not payload:
+                return []
+            online = _online(payload, topic)
+            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="availability"))]
+        if topic != self._base:
+            raise DecodeError(f"topic {topic!r}: expected {self._base} or {self._availability}")
+        if not payload:
+            return []
+        values = _payload(payload)
+        seen = _last_seen(values.get("last_seen"), received)
+        if retained and seen is None:
+            raise DecodeError(
+                "retained values without `last_seen`: old state of unknown age (`retain: false` avoids it)"
+            )
+        found = self._observations(values, received if seen is None else seen)
+        if retained:
+            for observation in found:
+                if isinstance(observation, (Motion, Panic)):
+                    raise DecodeError("retained motion or panic: old state, not an event (`retain: false` avoids it)")
+        return [Reading(observation) for observation in found]
+
+    def _observations(self, values: dict[str, Any], at: datetime) -> list[Observation]:
+        device = self._device
+        found: list[Observation] = []
+        lamps: dict[str | None, dict[str, Any]] = {}
+        power: dict[str | None, dict[str, float]] = {}
+        for key, value in values.items():
+            if value is None or (meaning := _MEANINGS.get(key)) is None:
+                continue
+            entry, output = meaning
+            target = entry.target
+            if target == "measurement":
+                if (number := _number(value, key)) is not None:
+                    found.append(Measurement(device=device, at=at, quantity=entry.name, value=number, unit=entry.unit))
+            elif target == "power":
+                if (number := _number(value, key)) is None:
+                    continue
+                if key == "voltage" and ("battery" in values or number > BATTERY_MILLIVOLTS):
+                    found.append(Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV"))
+                else:
+                    power.setdefault(output, {})[entry.name] = number * entry.factor
+            elif target == "lux":
+                if (lux := self._lux(key, value, values)) is not None:
+                    found.append(LightLevel(device=device, at=at, lux=lux))
+            elif target == "state":
+                if (on := ON_OFF.get(value)) is not None:
+                    lamps.setdefault(output, {})["on"] = on
+            elif target == "level":
+                if (number := _number(value, key)) is not None:
+                    lamps.setdefault(output, {})["level"] = min(number * entry.factor, 1.0)
+            elif target == "motion":
+                found.append(Motion(device=device, at=at, active=_flag(value, key)))
+            elif target == "panic":
+                found.append(Panic(device=device, at=at, active=_flag(value, key)))
+            elif value in self._panic_actions:
+                found.append(Panic(device=device, at=at))
+        for output, fields in power.items():
+            found.append(Power(device=device, at=at, channel=output, **fields))
+        for output, fields in lamps.items():
+            lamp = None if output is None else self._lamps.get(output, f"{device}/{output}")
+            found.append(LampState(device=device, at=at, lamp=lamp, **fields))
+        return found
+
+    def _lux(self, key: str, value: Any, values: Mapping[str, Any]) -> float | None:
+        if key == "illuminance" and values.get("illuminance_lux") is not None:
+            return None
+        number = _number(value, key)
+        if number is None or not self._raw or key == "illuminance_lux":
+            return number
+        if number == _RAW_INVALID:
+            return None
+        return 10 ** ((number - 1) / _RAW_STEP) if number > 0 else 0.0
+
+
+def _number(value: Any, key: str) -> float | None:
+    """A number, also as text; a flag is 1 or 0; None where the device has no value.
+
+    Raises:
+        DecodeError: something else.
+    """
+    if type(value) is float or type(value) is int or type(value) is bool:
+        return value
+    if type(value) is str:
+        if value in ("", "nan", "NaN", "unknown", "unavailable"):
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("inf")
+        if isfinite(number):
+            return number
+    raise DecodeError(f"{key}: {str(value)[:80]!r}, expected a number")
+
+
+def _flag(value: Any, key: str) -> bool:
+    if type(value) is bool:
+        return value
+    raise DecodeError(f"{key}: {str(value)[:80]!r}, expected true or false")
+
+
+def _last_seen(value: Any, received: datetime) -> datetime | None:
+    """The device's `last_seen` (ISO 8601 with offset, or epoch milliseconds); None if absent or impossible."""
+    try:
+        if type(value) is str:
+            seen = datetime.fromisoformat(value)
+        elif type(value) is int:
+            seen = datetime.fromtimestamp(value / 1000, UTC)
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    if seen.tzinfo is None or not _EARLIEST <= seen <= received + _AHEAD:
+        return None
+    return seen
