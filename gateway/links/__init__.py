@@ -1,0 +1,1 @@
+"""Bytes in, acknowledgements back: MQTT sessions, serial ports. See README.md."""

@@ -11,7 +11,8 @@ import msgspec
 
 class Token(NamedTuple):
     """What is needed to acknowledge one message. `epoch` counts the connections of the session; an acknowledgement never
-    crosses a reconnect. `packet_id` 0: QoS 0, nothing to acknowledge."""
+    crosses a reconnect. `packet_id` 0: QoS 0, nothing to acknowledge.
+    """
 
     epoch: int
     packet_id: int

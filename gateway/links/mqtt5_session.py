@@ -1,0 +1,540 @@
+"""The MQTT 5 session: an asyncio protocol around the codec `mqtt5`, which is known to this file only.
+
+bytes ─► frames ─► codec ─► one receiver.messages() a read      receiver.acknowledge() ─► one write of PUBACKs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+import mqtt5
+
+from gateway.errors import LinkError
+from gateway.links import broker_address
+from gateway.links.backoff import Backoff
+from gateway.links.broker_address import KEEP_ALIVE_S, LARGEST_PACKET, RECEIVE_MAXIMUM, SESSION_EXPIRY_S
+from gateway.links.link import Envelope, LinkState, Receiver, Token, Unreadable
+from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.site.model import Mqtt
+
+KEPT_OF_TOO_LARGE = 64 * 1024
+"""Bytes kept of a message larger than the limit, for the quarantine."""
+
+LONGEST_BACKLOG = 1024 * 1024
+"""Unsent bytes beyond which a QoS 0 message is dropped: the broker does not read."""
+
+REFUSED_RETRY_S = 60.0
+"""A refused subscription is asked for again after this long: the broker's ACL may have been mended."""
+
+_log = logging.getLogger(__name__)
+
+_PUBLISH = 0x30
+_PUBACK = 0x40020000  # the four bytes of a PUBACK without reason; the packet id is added
+_PUBREC = 0x50020000
+
+
+class Mqtt5Session:
+    """An `MqttLink` that speaks MQTT 5 to an external broker.
+
+    Args:
+        settings: where the broker is, with user name, password and TLS.
+        client_id: stable; the broker keeps the session under it.
+        filters: topic filters to subscribe to at QoS 1.
+        receiver: gets messages and changes of state.
+        devices: ids of the devices that speak through this broker.
+        had_session: an earlier run had a session; finding none now means it was lost.
+        clock: the wall clock, for `received`.
+        backoff: waits between attempts to connect.
+        keep_alive_s: MQTT keep alive; the broker may ask for another.
+        largest: bytes of a packet beyond which it is quarantined in part.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        receiver: Receiver,
+        devices: Sequence[str] = (),
+        had_session: bool = False,
+        clock: Clock = utc_now,
+        backoff: Backoff | None = None,
+        keep_alive_s: int = KEEP_ALIVE_S,
+        largest: int = LARGEST_PACKET,
+    ) -> None:
+        self.name = broker_address.address(settings)
+        self.settings = settings
+        self.client_id = client_id
+        self.filters = tuple(filters)
+        self.receiver = receiver
+        self.clock = clock
+        self.keep_alive_s = keep_alive_s
+        self.largest = largest
+        self.standing = Standing(self, receiver, devices, clock)
+        self.paused = False
+        self._backoff = backoff or Backoff()
+        self._had_session = had_session
+        self._epoch = 0
+        self._connection: _Connection | None = None
+
+    @property
+    def state(self) -> LinkState:
+        """How the link is now."""
+        return self.standing.state
+
+    async def run(self) -> None:
+        """Connect, read, reconnect, until cancelled."""
+        await keep_connected(self._connect, self.standing, self._backoff)
+
+    def pause(self) -> None:
+        """Deliver nothing more until `resume`; at most one read of the socket (256 KiB) is held meanwhile."""
+        self.paused = True
+        if self._connection:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Deliver what was held and read on."""
+        self.paused = False
+        if self._connection:
+            self._connection.resume()
+
+    def acknowledge(self, tokens: Sequence[Token]) -> None:
+        """Acknowledge in one write, in receive order; tokens of an earlier connection are dropped."""
+        if self._connection:
+            self._connection.acknowledge(tokens)
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish; returns once sent (QoS 0) or acknowledged (QoS 1).
+
+        Raises:
+            LinkError: not connected, refused by the broker, or the connection broke before the acknowledgement.
+        """
+        if not self._connection:
+            raise LinkError(self.name, self.state.reason, self.state.hint)
+        await self._connection.publish(topic, payload, qos=qos, retain=retain)
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 0, at once; dropped when not connected or when the broker does not read."""
+        if self._connection:
+            self._connection.send(topic, payload)
+
+    def accepted(self, *, session_present: bool) -> None:
+        """The connection tells that the broker took it; called before any message is delivered."""
+        if session_present:
+            self.standing.up()
+        elif self._had_session:
+            self.receiver.session_lost(self, "the broker had no session of this client id any more")
+        self._had_session = True
+
+    async def _connect(self) -> None:
+        tls = broker_address.tls_context(self.settings)
+        self._epoch += 1
+        connection = self._connection = _Connection(self, self._epoch)
+        try:
+            async with asyncio.timeout(broker_address.CONNECT_TIMEOUT_S):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, self.settings.host, self.settings.port, ssl=tls
+                )
+                await connection.connect()
+            await connection.serve()
+        except OSError as error:
+            raise broker_address.unreachable(self.settings, error) from error
+        finally:
+            self._connection = None
+            connection.disconnect()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, from CONNECT to its end."""
+
+    def __init__(self, session: Mqtt5Session, epoch: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._session = session
+        self._epoch = epoch
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._accepted: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
+        self._closed: asyncio.Future[LinkError] = loop.create_future()
+        self._heard = loop.time()
+        self._held = bytearray()  # an incomplete frame, or what came while paused
+        self._needed = 0  # bytes `_held` must have before it is worth looking at
+        self._skipping = 0  # bytes still to come of a frame that is too large
+        self._unacknowledged: deque[int] = deque()  # acknowledgements as words, in receive order
+        self._early: set[int] = set()  # packet ids acknowledged before their turn
+        self._last_id = 0
+        self._published: dict[int, asyncio.Future[None]] = {}
+        self._window = asyncio.Semaphore(0)  # the broker's receive maximum
+        self._subscribing = False
+
+    # --- the life of a connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if isinstance(exc, OSError):
+            self._end(broker_address.unreachable(self._session.settings, exc))
+        else:
+            reason = f"reading failed: {exc!r}" if exc else "the broker closed the connection"
+            self._end(LinkError(self._session.name, reason, "look at the broker's log"))
+
+    async def connect(self) -> None:
+        """Say CONNECT and wait for the answer.
+
+        Raises:
+            LinkError: refused.
+        """
+        settings = self._session.settings
+        self._write(
+            mqtt5.ConnectPacket(
+                self._session.client_id,
+                username=settings.username,
+                password=settings.password.encode() if settings.password is not None else None,
+                clean_start=False,
+                keep_alive=self._session.keep_alive_s,
+                session_expiry_interval=SESSION_EXPIRY_S,
+                receive_max=RECEIVE_MAXIMUM,
+            ).write()
+        )
+        await asyncio.wait((self._accepted, self._closed), return_when=asyncio.FIRST_COMPLETED)
+        if self._closed.done():
+            raise self._closed.result()
+
+    async def serve(self) -> None:
+        """Keep alive until the connection ends, and ask again for refused subscriptions.
+
+        Raises:
+            LinkError: why it ended.
+        """
+        keep_alive_s = self._accepted.result().server_keep_alive or self._session.keep_alive_s
+        ask_again = self._loop.time() + REFUSED_RETRY_S
+        while True:
+            await asyncio.wait((self._closed,), timeout=keep_alive_s / 2)
+            if self._closed.done():
+                raise self._closed.result()
+            now = self._loop.time()
+            if self._session.paused:
+                self._heard = now
+            if now - self._heard > 1.5 * keep_alive_s:
+                raise LinkError(self._session.name, "the broker has fallen silent", "check the network and the broker")
+            self._write(mqtt5.PingReqPacket().write())
+            if not self._session.state.up and not self._subscribing and now >= ask_again:
+                ask_again = now + REFUSED_RETRY_S
+                self._subscribe()
+
+    def disconnect(self) -> None:
+        """Say goodbye, if there is someone to hear it; the session stays."""
+        self._write(mqtt5.DisconnectPacket().write())
+        self._end(LinkError(self._session.name, "disconnected"))
+
+    def _end(self, error: LinkError) -> None:
+        if not self._closed.done():
+            self._closed.set_result(error)
+        if self._transport:
+            self._transport.close()
+        for waiting in self._published.values():
+            if not waiting.done():
+                waiting.set_exception(error)
+        self._published.clear()
+        self._window.release()  # whoever waits for the window finds the connection closed and passes it on
+
+    # --- reading
+
+    def pause(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._heard = self._loop.time()
+        if self._held and len(self._held) >= self._needed:
+            self._take_held()
+        if self._transport and not self._transport.is_closing() and not self._session.paused:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        if self._session.paused and self._accepted.done():
+            self._held += data
+        elif self._held:
+            self._held += data
+            if len(self._held) >= self._needed:
+                self._take_held()
+        else:
+            used = self._take(memoryview(data))
+            self._held += data[used:]
+
+    def _take_held(self) -> None:
+        with memoryview(self._held) as view:
+            used = self._take(view)
+        del self._held[:used]
+
+    def _take(self, view: memoryview) -> int:
+        """Read all complete frames, deliver their messages at once, and tell how many bytes were used."""
+        received = self._session.clock()
+        batch: list[Envelope | Unreadable] = []
+        size = len(view)
+        at = min(self._skipping, size)
+        self._skipping -= at
+        self._needed = 0
+        try:
+            while size - at >= 2:
+                length, start = view[at + 1], at + 2
+                if length > 127:
+                    length, start = _variable_integer(view, at + 1)
+                end = start + length
+                if end > size or not start:
+                    at = self._incomplete(view, at, end, received, batch)
+                    break
+                frame = view[at:end]
+                if view[at] & 0xF0 == _PUBLISH:
+                    batch.append(self._message(frame, start - at, received))
+                else:
+                    self._control(mqtt5.read(frame)[0])
+                at = end
+        except ValueError as error:
+            self._end(
+                LinkError(self._session.name, f"the broker breaks the protocol: {error}", "is it an MQTT broker?")
+            )
+            at = size
+        if batch:
+            self._session.receiver.messages(self._session, batch)
+        return at
+
+    def _incomplete(
+        self, view: memoryview, at: int, end: int, received: datetime, batch: list[Envelope | Unreadable]
+    ) -> int:
+        """Wait for the rest of a frame; of one that is too large, quarantine the head and skip the rest."""
+        total = end - at
+        if total <= self._session.largest:
+            self._needed = total
+            return at
+        if view[at] & 0xF0 != _PUBLISH:
+            raise ValueError(f"a packet of type {view[at] >> 4} with {total} bytes")
+        if len(view) - at < KEPT_OF_TOO_LARGE:
+            self._needed = KEPT_OF_TOO_LARGE
+            return at
+        self._skipping = end - len(view)
+        _, start = _variable_integer(view, at + 1)
+        reason = f"{total} bytes, more than the limit of {self._session.largest}; only the beginning was kept"
+        batch.append(self._unreadable(view[at : at + KEPT_OF_TOO_LARGE], start - at, received, reason))
+        return len(view)
+
+    def _message(self, frame: memoryview, start: int, received: datetime) -> Envelope | Unreadable:
+        """The message of a PUBLISH whose variable header begins at `start`."""
+        try:
+            if _codec_can_read(frame, start):
+                packet = mqtt5.read(frame)[0]
+                assert isinstance(packet, mqtt5.PublishPacket)
+                topic, payload, packet_id = packet.topic, packet.payload, packet.packet_id or 0
+            else:
+                raw, payload, packet_id = _take_apart(frame, start)
+                topic = raw.decode()
+        except UnicodeDecodeError:
+            return self._unreadable(frame, start, received, "the topic is not UTF-8")
+        except (ValueError, IndexError) as error:
+            return self._unreadable(frame, start, received, f"a malformed PUBLISH: {error}")
+        if "\0" in topic:  # not allowed by MQTT 5.0 §1.5.4
+            return self._unreadable(frame, start, received, "the topic holds a null character")
+        if packet_id:
+            self._unacknowledged.append(_acknowledgement(frame[0]) | packet_id)
+        return Envelope(topic, payload, received, bool(frame[0] & 1), Token(self._epoch, packet_id))
+
+    def _unreadable(self, frame: memoryview, start: int, received: datetime, reason: str) -> Unreadable:
+        try:
+            topic, payload, packet_id = _take_apart(frame, start)
+        except IndexError:  # no topic, no packet id: keep it all, there is nothing to acknowledge
+            return Unreadable(b"", bytes(frame), received, reason, Token(self._epoch, 0))
+        if packet_id:
+            self._unacknowledged.append(_acknowledgement(frame[0]) | packet_id)
+        return Unreadable(topic, payload, received, reason, Token(self._epoch, packet_id))
+
+    def _control(self, packet: mqtt5.Packet) -> None:
+        match packet:
+            case mqtt5.PubAckPacket():
+                self._puback(packet)
+            case mqtt5.PubRelPacket():
+                self._write(mqtt5.PubCompPacket(packet.packet_id).write())
+            case mqtt5.ConnAckPacket():
+                self._connack(packet)
+            case mqtt5.SubAckPacket():
+                self._suback(packet)
+            case mqtt5.DisconnectPacket():
+                self._end(broker_address.refusal(self._session.name, packet.reason_code.name, packet.reason_str or ""))
+            case mqtt5.PingRespPacket():
+                pass
+            case _:
+                raise ValueError(f"an unexpected {type(packet).__name__}")
+
+    def _connack(self, packet: mqtt5.ConnAckPacket) -> None:
+        if packet.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
+            self._end(broker_address.refusal(self._session.name, packet.reason_code.name, packet.reason_str or ""))
+            return
+        if (packet.session_expiry_interval or SESSION_EXPIRY_S) < SESSION_EXPIRY_S:
+            _log.warning(
+                "%s: the broker keeps our session only %d s: what is published in a longer absence is lost",
+                self._session.name,
+                packet.session_expiry_interval,
+            )
+        self._window = asyncio.Semaphore(packet.receive_max)
+        self._accepted.set_result(packet)
+        self._session.accepted(session_present=packet.session_present)
+        self._subscribe()
+        if self._session.paused:
+            self.pause()
+
+    # --- writing
+
+    def acknowledge(self, tokens: Sequence[Token]) -> None:
+        waiting = self._unacknowledged
+        early = self._early
+        words = []
+        for epoch, packet_id in tokens:
+            if epoch != self._epoch or not packet_id:
+                continue
+            if waiting and waiting[0] & 0xFFFF == packet_id:
+                words.append(waiting.popleft())
+            elif any(word & 0xFFFF == packet_id for word in waiting):
+                early.add(packet_id)
+        while early and waiting and waiting[0] & 0xFFFF in early:
+            early.remove(waiting[0] & 0xFFFF)
+            words.append(waiting.popleft())
+        if words:
+            self._write(struct.pack(f">{len(words)}I", *words))
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
+        """See `Mqtt5Session.publish`."""
+        if self._accepted.done():
+            await self._window.acquire()
+        if self._closed.done() or not self._accepted.done():
+            self._window.release()
+            raise LinkError(self._session.name, "not connected", "it is tried again until the broker is back")
+        answer = self._accepted.result()
+        retain = retain and answer.retain_available
+        if not qos or not answer.max_qos:
+            self._window.release()
+            self._write(mqtt5.PublishPacket(topic, payload, retain=retain).write())
+            return
+        packet_id = self._next_id()
+        done = self._published[packet_id] = self._loop.create_future()
+        self._write(
+            mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=packet_id, retain=retain).write()
+        )
+        await done
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """See `Mqtt5Session.send`."""
+        if self._accepted.done() and self._transport and self._transport.get_write_buffer_size() < LONGEST_BACKLOG:
+            self._write(mqtt5.PublishPacket(topic, payload).write())
+
+    def _puback(self, packet: mqtt5.PubAckPacket) -> None:
+        done = self._published.pop(packet.packet_id, None)
+        if done is None:
+            return
+        self._window.release()
+        if done.done():  # who published has gone
+            return
+        if packet.reason_code.value >= 0x80:
+            done.set_exception(
+                broker_address.refusal(self._session.name, packet.reason_code.name, packet.reason_str or "")
+            )
+        else:
+            done.set_result(None)
+
+    def _subscribe(self) -> None:
+        filters = [
+            mqtt5.TopicFilter(
+                pattern,
+                max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+                retain_as_published=False,  # the flag shall mean "this is stored state", not "it will be stored"
+                retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
+            )
+            for pattern in self._session.filters
+        ]
+        if filters:
+            self._subscribing = True
+            self._write(mqtt5.SubscribePacket(self._next_id(), filters).write())
+        else:
+            self._session.standing.up()
+
+    def _suback(self, packet: mqtt5.SubAckPacket) -> None:
+        self._subscribing = False
+        answers = list(zip(self._session.filters, packet.reason_codes, strict=False))
+        refused = [(pattern, code) for pattern, code in answers if code.value >= 0x80]
+        for pattern, code in answers:
+            if code == mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE:
+                _log.warning("%s: the broker gives %s only at QoS 0, which may lose", self._session.name, pattern)
+        if refused:
+            pattern, code = refused[0]
+            error = broker_address.refusal(self._session.name, code.name, packet.reason_str or "")
+            self._session.standing.down(f"subscription to {pattern} refused: {error.reason}", error.hint)
+        else:
+            self._session.standing.up()
+
+    def _next_id(self) -> int:
+        while True:
+            self._last_id = self._last_id % 0xFFFF + 1
+            if self._last_id not in self._published:
+                return self._last_id
+
+    def _write(self, data: bytes) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _acknowledgement(first: int) -> int:
+    """The acknowledgement of a PUBLISH with this first byte, as a word that lacks the packet id."""
+    return _PUBREC if first & 0x06 == 0x04 else _PUBACK
+
+
+def _variable_integer(view: memoryview, at: int) -> tuple[int, int]:
+    """A variable byte integer (MQTT 5.0 §1.5.5) and where it ends; (0, 0) while it is incomplete.
+
+    Raises:
+        ValueError: longer than four bytes.
+    """
+    value = 0
+    for place in range(4):
+        if at + place >= len(view):
+            return 0, 0
+        byte = view[at + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, at + place + 1
+    raise ValueError("a length of more than four bytes")
+
+
+def _codec_can_read(frame: memoryview, start: int) -> bool:
+    """Whether the codec may see this PUBLISH: on text that is not UTF-8 it does not raise, it panics."""
+    topic_end = start + 2 + (frame[start] << 8 | frame[start + 1])
+    topic = bytes(frame[start + 2 : topic_end])
+    if not topic.isascii():
+        topic.decode()
+    properties = topic_end + (2 if frame[0] & 0x06 else 0)
+    if not frame[properties]:
+        return True
+    length, begin = _variable_integer(frame, properties)
+    return bytes(frame[begin : begin + length]).isascii()
+
+
+def _take_apart(frame: memoryview, start: int) -> tuple[bytes, bytes, int]:
+    """Topic, payload and packet id (0: none) of a PUBLISH, or of its beginning, without the codec.
+
+    Raises:
+        IndexError: it is too short for that.
+    """
+    at = start + 2 + (frame[start] << 8 | frame[start + 1])
+    topic = bytes(frame[start + 2 : at])
+    packet_id = 0
+    if frame[0] & 0x06:
+        packet_id = frame[at] << 8 | frame[at + 1]
+        at += 2
+    length, at = _variable_integer(frame, at)
+    return topic, bytes(frame[at + length :]), packet_id
