@@ -6,7 +6,7 @@ gives the same result in all three.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,9 +14,9 @@ import msgspec
 from device_drivers.observations import Observation
 from gateway.alerts.alert import Alert, AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
-from gateway.instants import Instant
+from gateway.instants import Instant, instant
 from gateway.rules.engine import Engine
-from gateway.rules.findings import VisitRevision
+from gateway.rules.findings import Finding, Gap, Round, VisitRevision
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
 
@@ -39,6 +39,15 @@ class Judgement:
         self.alerts = AlertBook(site, started)
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
+
+    @property
+    def now(self) -> Instant:
+        """The last instant judged."""
+        return self.engine.now
+
+    def plan_from(self, since: Instant) -> None:
+        """Plan rounds and windows from `since` on, though the first evidence came later."""
+        self.engine.rounds.plan_from(since)
 
     def apply(self, observation: Observation, received: Instant) -> None:
         """Take one observation; deadlines up to `received` fire first."""
@@ -97,6 +106,27 @@ class Judgement:
         )
         self._revisions, self._touched = [], {}
         return outcome
+
+    def view(self, kind: str, subject: str) -> Finding | None:
+        """The current view of a touched finding; None if it is gone."""
+        engine = self.engine
+        views: dict[str, Callable[[str], Finding | None]] = {
+            "round": engine.rounds.round,
+            "gap": engine.rounds.gap,
+            "lamp": engine.lighting.lamp,
+            "circuit": engine.lighting.circuit,
+            "camera": engine.cameras.camera,
+            "zone": engine.cameras.zone,
+            "device": engine.devices.device,
+        }
+        return views[kind](subject)
+
+    @staticmethod
+    def start_of(view: Finding) -> Instant:
+        """The instant by which findings of a kind are ordered: a round's start, a window's; 0 for what has none."""
+        if isinstance(view, Round):
+            return instant(view.start)
+        return instant(view.window_start) if isinstance(view, Gap) else 0
 
     def snapshot(self) -> bytes:
         """The state, to be stored with the sequence number of the last log row it holds."""

@@ -1,1 +1,350 @@
-"""Runs everything."""
+"""Starts, supervises and stops all of it: links, intake, rules, deliveries, in one task group of named tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from device_drivers.catalogue import DRIVERS
+from device_drivers.driver import Driver
+from gateway.alerts.alert import Alert, Operation
+from gateway.deliveries import JournalSource
+from gateway.errors import JournalError
+from gateway.events import EventHub
+from gateway.instants import MINUTE, SECOND, Instant, instant
+from gateway.intake import Intake
+from gateway.journal.reader import Reader
+from gateway.journal.rows import LogRow, QuarantineRow
+from gateway.journal.store import Store
+from gateway.journal.writer import Writer
+from gateway.judgement import Judgement
+from gateway.links.link import Link, LinkState
+from gateway.recovery import FORMAT, Down, first_rows, recover, state_of
+from gateway.replay import Operator, Target
+from gateway.routing import Router
+from gateway.rules.operations import DeviceOperation
+from gateway.site.model import Site
+
+_log = logging.getLogger(__name__)
+
+_ALIVE = 5 * SECOND
+"""How often the journal notes that the gateway runs: what a crash leaves unknown is at most this long."""
+
+_PORT_SIGN = 30 * SECOND
+"""How often an open port of a reader that only transmits is noted (rounds.md, What is known to be complete)."""
+
+_SNAPSHOT_ROWS = 100_000
+_SNAPSHOT_EVERY = 5 * MINUTE
+
+_SWITCH_INTERVAL_S = 0.0005
+"""The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
+
+_RESTART_S = 1.0
+_RESTART_MOST_S = 60.0
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the gateway can take and keep evidence, and what a person should know."""
+
+    ready: bool
+    problems: tuple[str, ...]
+    counters: Mapping[str, float]
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class Gateway:
+    """A running gateway; `async with Gateway(…) as gateway` opens the journal and brings the judge up to date.
+
+    Links are started by `run`, which returns only when the gateway has failed or is cancelled.
+
+    Args:
+        site: the checked model, secrets resolved.
+        data: the data folder.
+        clock: the wall clock.
+        drivers: by name.
+
+    Raises:
+        JournalError: the data folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        data: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        drivers: Mapping[str, Driver] = DRIVERS,
+    ) -> None:
+        self.site = site
+        self._data = data
+        self._clock = clock
+        self._drivers = drivers
+        self._links: list[Link] = []
+        self._problems: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
+        self._failed: asyncio.Future[None]
+        self._stack = AsyncExitStack()
+        self.judgement: Judgement
+        self.events: EventHub
+        self.intake: Intake
+        self.source: JournalSource
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._failed = asyncio.get_running_loop().create_future()
+        try:
+            self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    def _open(self) -> None:
+        store = Store(self._data)
+        self._stack.callback(store.close)
+        self._reader = Reader(store.path)
+        self._stack.callback(self._reader.close)
+        self._writer = Writer(store.writer, self._stalled)
+        self._stack.callback(self._writer.close)
+        now = self.now()
+        recovered = recover(self.site, store, self._reader, now)
+        self.judgement = recovered.judgement
+        self._repeats = recovered.repeats
+        last_seq = store.last_seq()
+        self.events = EventHub(self._reader, last_seq)
+        self.source = JournalSource(self._reader, self._writer, self.now)
+        self.wake_deliveries: list[Callable[[], None]] = []
+        self.intake = Intake(
+            self.judgement,
+            Router(self.site, self._drivers),
+            self._repeats,
+            self._writer,
+            self.events,
+            clock=self._clock,
+            last_seq=last_seq,
+            committed=self._committed,
+            failed=self._fail,
+        )
+        self._snapshot_seq, self._snapshot_at = last_seq, now
+        self.intake.snapshot = self._snapshot_if_due
+        if recovered.first_start:
+            first_rows(self.intake.batch, now)
+            self.intake.batch.advanced = now
+        else:
+            self._note_restart(now)
+
+    def _note_restart(self, now: Instant) -> None:
+        down_from = self.judgement.now
+        now = max(now, down_from)
+        self.intake.record("restart", msgspec.json.encode(Down(since=down_from)), now)
+        self.judgement.restarted(down_from, now)
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self._failed.done():
+            self._snapshot_seq = -_SNAPSHOT_ROWS
+            self.intake.tick(self.now())
+            await self.intake.drained()
+        await self._stack.aclose()
+
+    async def run(
+        self, links: Sequence[Link], tasks: Mapping[str, Callable[[], Awaitable[None]]] | None = None
+    ) -> None:
+        """Keep links, the clock and the given deliveries going until cancelled.
+
+        Raises:
+            JournalError: the disk failed; nothing more is acknowledged. Start again once it is mended.
+        """
+        self._links = list(links)
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(self._supervise("clock", self._tick), name="clock")]
+            for link in links:
+                running.append(group.create_task(self._supervise(link.name, link.run), name=f"link {link.name}"))
+            for name, work in (tasks or {}).items():
+                running.append(group.create_task(self._supervise(name, work), name=name))
+            try:
+                await asyncio.shield(self._failed)
+            finally:
+                for task in running:
+                    task.cancel()
+
+    async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` for good: if it ends, say so, count it, and start it again after a while."""
+        wait = _RESTART_S
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                await work()
+                reason = "ended"
+            except JournalError as error:
+                self._fail(error)
+                return
+            except Exception as error:  # noqa: BLE001 a task that ends is a fault: shown, counted, started again
+                reason = f"{type(error).__name__}: {error}"
+                _log.exception("%s failed; it is started again", name)
+            self._failures[name] = self._failures.get(name, 0) + 1
+            self._problems[name] = f"{name}: {reason}; started again ({self._failures[name]} times)"
+            if asyncio.get_running_loop().time() - began > _RESTART_MOST_S:
+                wait = _RESTART_S
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311
+            wait = min(2 * wait, _RESTART_MOST_S)
+
+    async def _tick(self) -> None:
+        """Let time pass in the judge: at its deadlines, and each few seconds as a sign of life in the journal."""
+        alive = signed = 0
+        while True:
+            now = self.now()
+            due = self.judgement.deadline()
+            if now - signed >= _PORT_SIGN:
+                signed = now
+                self._sign_open_ports(now)
+            if now - alive >= _ALIVE or (due is not None and due <= now):
+                alive = now
+                self.intake.tick(now)
+            due = self.judgement.deadline()
+            wait = _ALIVE if due is None else min(max(due - now, 0), _ALIVE)
+            await asyncio.sleep(min(wait / SECOND, 0.25) if due is not None else 0.25)
+
+    def _sign_open_ports(self, now: Instant) -> None:
+        for link in self._links:
+            device = self.site.devices.get(getattr(link, "device", ""))
+            if device is not None and device.transmits_only and link.state.up:
+                body = {"kind": "link", "device": device.id, "at": self._clock(), "up": True}
+                self.intake.observe(msgspec.json.encode(body), now)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    def _stalled(self, reason: str) -> None:
+        if reason:
+            self._problems["journal"] = (
+                f"the disk takes nothing more ({reason}): nothing is acknowledged until there is space"
+            )
+            _log.error("%s", self._problems["journal"])
+        elif self._problems.pop("journal", None):
+            _log.warning("the journal is being written again")
+
+    def _committed(self) -> None:
+        for wake in self.wake_deliveries:
+            wake()
+
+    def _snapshot_if_due(self) -> tuple[str, str, bytes] | None:
+        rows = self.intake.seq - self._snapshot_seq
+        if rows < _SNAPSHOT_ROWS and (not rows or self.judgement.now - self._snapshot_at < _SNAPSHOT_EVERY):
+            return None
+        self._snapshot_seq, self._snapshot_at = self.intake.seq, self.judgement.now
+        return FORMAT, self.site.digest, state_of(self.judgement, self._repeats)
+
+    # -- what the faces ask (api.ports.GatewayPort)
+
+    def now(self) -> Instant:
+        """The time now."""
+        return instant(self._clock())
+
+    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
+        """A person acts; returns once it is on disk.
+
+        Raises:
+            Refused: nothing changed.
+        """
+        at = self.intake.not_before(operation.at)
+        operation = msgspec.structs.replace(operation, at=at)
+        alert = self.judgement.operate(operation)
+        self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
+        await self.intake.wake()
+        return alert if alert is None else self.judgement.alerts.alert(alert.id)
+
+    def _line(self, operation: Operation | DeviceOperation) -> Operator:
+        at = datetime.fromtimestamp(operation.at // SECOND, UTC).replace(microsecond=operation.at % SECOND)
+        if isinstance(operation, DeviceOperation):
+            return Operator(
+                at=at,
+                by=operation.by,
+                action=operation.action,
+                device=operation.device,
+                impairment=operation.impairment,
+            )
+        target: str | Target | None = operation.alert
+        if target is None:
+            target = Target(rule=operation.rule or "", subject=operation.subject or "")
+        return Operator(at=at, by=operation.by, action=operation.action, alert=target, why=operation.why)
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[LogRow]:
+        """Rows of the log, newest first."""
+        return await self._reader.observations(
+            device=device, kind=kind, since=since, until=until, before=before, limit=limit
+        )
+
+    async def quarantine(self, *, before: int | None = None, limit: int = 100) -> list[QuarantineRow]:
+        """What could not be read, newest first."""
+        return await self._reader.quarantine(before=before, limit=limit)
+
+    async def past_rounds(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
+        """Rounds with start in [since, until) as last judged, by start."""
+        return [msgspec.json.decode(body) for body in await self._reader.findings("round", since, until)]
+
+    async def past_alerts(self, before: Instant | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """Alerts raised before `before`, newest first."""
+        rows = await self._reader.query(
+            "SELECT body FROM finding WHERE kind = 'alert' AND start < ? ORDER BY start DESC LIMIT ?",
+            (before if before is not None else 1 << 62, limit),
+        )
+        return [msgspec.json.decode(row[0]) for row in rows]
+
+    def links(self) -> list[LinkState]:
+        """How each link is."""
+        return [link.state for link in self._links]
+
+    def problem(self, name: str, text: str) -> None:
+        """Set or (empty text) clear what a part has to say to a person."""
+        if text:
+            self._problems[name] = text
+        else:
+            self._problems.pop(name, None)
+
+    def health(self) -> Health:
+        """Readiness, problems and counters."""
+        down = [f"{state.name}: {state.reason} {state.hint}".strip() for state in self.links() if not state.up]
+        counters: dict[str, float] = {
+            f"intake_{name}": value for name, value in msgspec.structs.asdict(self.intake.counters).items()
+        }
+        counters["journal_commits"] = self._writer.commits
+        counters["journal_seq"] = self.intake.seq
+        counters |= {f"restarts_{name.replace(' ', '_')}": count for name, count in self._failures.items()}
+        return Health(
+            ready="journal" not in self._problems and not self._failed.done() and not down,
+            problems=(*self._problems.values(), *down),
+            counters=counters,
+        )
+
+    async def write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Run statements in one transaction; returns after the commit."""
+        await self._writer.execute(statements)
+
+    async def query(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one SELECT."""
+        return await self._reader.query(sql, params)

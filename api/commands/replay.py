@@ -1,0 +1,49 @@
+"""`lamplighter replay`: judge an evidence file, JSON out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from device_drivers.errors import LamplighterError
+from gateway.instants import Instant, parse_instant
+from gateway.replay import read_evidence, replay
+from gateway.site.load import load_site
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", required=True, type=Path, metavar="SITE", help="the site file")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="evidence, one JSON object a line; - for standard input"
+    )
+    parser.add_argument(
+        "--from", dest="since", type=_time, metavar="T", help="print rounds and windows starting at or after T"
+    )
+    parser.add_argument("--until", type=_time, metavar="T", help="go on to T at the end")
+    parser.add_argument("--json", action="store_true", help="JSON is what is always printed")
+
+
+def _time(text: str) -> Instant:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: an RFC 3339 time with offset is expected") from error
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Exit status 1: some lines could not be read (they are listed under `rejected`)."""
+    site, _ = load_site(parsed.site, secrets=False)
+    try:
+        if str(parsed.file) == "-":
+            evidence = read_evidence(sys.stdin.buffer)
+        else:
+            with parsed.file.open("rb") as lines:
+                evidence = read_evidence(lines)
+    except OSError as error:
+        raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
+    result = replay(site, evidence, since=parsed.since, until=parsed.until)
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    return 1 if evidence.rejected else 0

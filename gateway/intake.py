@@ -1,0 +1,405 @@
+"""The path of everything that arrives: decode, recognise repeats, judge, commit, and only then acknowledge.
+
+Runs in the event loop. While one batch is being written by the journal's thread, the next one gathers; what has
+gathered is handed over as soon as the disk is ready. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from device_drivers.driver import Reading, Reject, StreamDecoder
+from device_drivers.errors import DecodeError
+from device_drivers.observations import Observation, TagRead
+from gateway.events import Event, EventHub
+from gateway.instants import Instant, instant
+from gateway.journal.writer import Batch, Writer
+from gateway.judgement import Judgement
+from gateway.links.link import Envelope, Link, LinkState, Token, Unreadable
+from gateway.repeats import Repeats
+from gateway.routing import Router
+
+_log = logging.getLogger(__name__)
+
+_FULL = 8192
+"""Rows gathered at which the links are paused: what is unread waits in the kernel and at the broker."""
+
+_ACKS_AT_ONCE = 64
+_ACKS_EVERY_S = 0.25
+"""Native devices are told what is safe at once; when many are due, together."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Observation).decode
+
+
+class Counters(msgspec.Struct):
+    """What the intake has done since start, for /metrics."""
+
+    messages: int = 0
+    observations: int = 0
+    repeats: int = 0
+    conflicts: int = 0
+    quarantined: int = 0
+    batches: int = 0
+    acknowledged: int = 0
+    judge_failures: int = 0
+
+
+class Pending(NamedTuple):
+    """What waits for the commit of a batch."""
+
+    tokens: dict[Link, list[Token]]
+    native: dict[str, tuple[str, int]]
+    events: list[Event]
+    waiters: list[asyncio.Future[None]]
+
+
+class Intake:
+    """Takes what the links bring.
+
+    Args:
+        judgement: rules and alerts, already brought up to date.
+        router: which decoder reads what.
+        repeats: what has been heard.
+        writer: the journal's writing thread.
+        events: where committed changes are told.
+        clock: the time now, as an aware datetime in UTC.
+        last_seq: the highest sequence number in the journal.
+        committed: called after each commit (deliveries look for work).
+        failed: called when the journal can no longer be trusted.
+    """
+
+    def __init__(
+        self,
+        judgement: Judgement,
+        router: Router,
+        repeats: Repeats,
+        writer: Writer,
+        events: EventHub,
+        *,
+        clock: Callable[[], datetime],
+        last_seq: int,
+        committed: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.judgement = judgement
+        self.router = router
+        self.repeats = repeats
+        self.counters = Counters()
+        self.writer = writer
+        self.events = events
+        self.clock = clock
+        self.seq = last_seq
+        self.committed = committed
+        self.failed = failed
+        self.snapshot: Callable[[], tuple[str, str, bytes] | None] = lambda: None
+        """Asked at each hand-over: (format, site digest, state) to be stored with the batch, or None."""
+        self.send: Callable[[str, bytes], None] = lambda _topic, _payload: None
+        """Publishes at QoS 0: acknowledgements to native devices."""
+        self.batch = Batch()
+        self._tokens: dict[Link, list[Token]] = {}
+        self._native: dict[str, str] = {}
+        self._waiters: list[asyncio.Future[None]] = []
+        self._taps: list[tuple[int, Instant, str, bytes]] = []
+        self._writing = False
+        self._scheduled = False
+        self._paused: set[Link] = set()
+        self._safe: dict[str, tuple[str, int]] = {}
+        self._safe_timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._loop = asyncio.get_running_loop()
+
+    # -- what the links call (links.link.Receiver)
+
+    def messages(self, link: Link, envelopes: Sequence[Envelope | Unreadable]) -> None:
+        """Messages arrived, in order."""
+        tokens = self._tokens.get(link)
+        if tokens is None:
+            tokens = self._tokens[link] = []
+        decoder_of = self.router.decoder
+        received = envelopes[0].received
+        now = self._instant(received)
+        for envelope in envelopes:
+            if envelope.received is not received:
+                received = envelope.received
+                now = self._instant(received)
+            topic, payload, _, retained, token = envelope
+            if type(envelope) is Unreadable:
+                self._quarantine(
+                    now, link.name, envelope.topic.decode("utf-8", "backslashreplace"), payload, envelope.reason
+                )
+                tokens.append(envelope.token)
+                continue
+            decoder = decoder_of(topic)  # type: ignore[arg-type]
+            if decoder is None:
+                self._quarantine(now, link.name, topic, payload, "no device of the site is bound to this topic")  # type: ignore[arg-type]
+            else:
+                try:
+                    readings = decoder.decode(topic, payload, received, retained=retained)  # type: ignore[arg-type]
+                except DecodeError as error:
+                    self._quarantine(now, link.name, topic, payload, error.reason)  # type: ignore[arg-type]
+                else:
+                    self._take(readings, now, payload)
+            tokens.append(token)  # type: ignore[arg-type]
+        self.counters.messages += len(envelopes)
+        self._gathered(link)
+
+    def chunk(self, link: Link, device: str, data: bytes, received: datetime) -> None:
+        """Bytes of a device's stream arrived."""
+        self._stream(link, device, self.router.streams[device][1].feed(data, received), self._instant(received))
+
+    def link_changed(self, link: Link, state: LinkState, devices: Sequence[str]) -> None:
+        """A link came up or went down."""
+        now = self._instant(state.since)
+        for device in devices:
+            if not state.up and device in self.router.streams:
+                decoder: StreamDecoder = self.router.streams[device][1]
+                self._stream(link, device, decoder.reset(), now)
+            body: dict[str, Any] = {"kind": "link", "device": device, "at": state.since, "up": state.up}
+            if state.reason:
+                body["reason"] = state.reason
+            self.observe(_encode(body), now)
+        self._event("link", _encode(state))
+        self._gathered(link)
+
+    def session_lost(self, link: Link, reason: str) -> None:
+        """The broker had forgotten our session; devices are asked to send again what is not acknowledged."""
+        now = self._instant(self.clock())
+        body = {"kind": "incident", "device": link.name, "at": self.clock(), "code": "session_lost", "text": reason}
+        self.observe(_encode(body), now)
+        for device in self.repeats.devices():
+            if (boot := self.repeats.newest_boot(device)) is not None:
+                self._native.setdefault(device, boot)
+        self._gathered(link)
+
+    # -- what the runtime calls
+
+    def observe(self, body: bytes, received: Instant) -> None:
+        """Take an observation as JSON with its receive time: the gateway's own, or history."""
+        observation = _decode(body)
+        self._take([Reading(observation, body)], self.not_before(received), b"")
+
+    def record(self, kind: str, body: bytes, at: Instant) -> None:
+        """Add what the gateway or an operator did to the log (kinds restart, operator)."""
+        self.seq += 1
+        self.batch.log.append((self.seq, at, "", kind, at, None, None, body, None))
+
+    def tick(self, now: Instant) -> None:
+        """Let time pass; what became due is written."""
+        now = self.not_before(now)
+        self.judgement.advance(now)
+        self.batch.advanced = now
+        self._schedule()
+
+    def wake(self) -> asyncio.Future[None]:
+        """Hand over what has gathered; done when it is on disk."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiters.append(future)
+        self._schedule()
+        return future
+
+    async def drained(self) -> None:
+        """Wait until nothing is gathered or being written."""
+        while self._scheduled or self._writing or len(self.batch):
+            self._schedule()
+            await self._idle.wait()
+            await asyncio.sleep(0)
+
+    def not_before(self, now: Instant) -> Instant:
+        """`now`, or the last instant judged if the clock stepped back."""
+        return max(now, self.judgement.engine.now)
+
+    # -- inside
+
+    def _instant(self, received: datetime) -> Instant:
+        return self.not_before(instant(received))
+
+    def _take(self, readings: Sequence[Reading], now: Instant, payload: bytes) -> None:
+        apply = self.judgement.apply
+        append = self.batch.log.append
+        raw: bytes | None = payload or None
+        for observation, body in readings:
+            device = observation.device
+            n = observation.seq
+            at = instant(observation.at)
+            kind = observation.__struct_config__.tag
+            if body is None:
+                text = _encode(observation)
+                kept = raw
+                raw = None
+            else:
+                text = body
+                kept = None
+            if n is not None:
+                boot = observation.boot or ""
+                answer = self.repeats.numbered(device, boot, n, text)
+                self._native[device] = boot
+            else:
+                boot = observation.boot  # type: ignore[assignment]
+                answer = self.repeats.unnumbered(device, kind, at, text)  # type: ignore[arg-type]
+            if answer == "repeat":
+                self.counters.repeats += 1
+                continue
+            if answer == "conflict":
+                self.counters.conflicts += 1
+                reason = f"another content under the key of an earlier record ({device}, boot {boot}, seq {n})"
+                self._quarantine(now, device, str(kind), text, reason)
+                continue
+            try:
+                apply(observation, now)
+            except Exception:  # a fault of ours must not stop the intake: the evidence is kept, the fault shown
+                self.counters.judge_failures += 1
+                _log.exception("judging %s of %s failed; the observation is kept", kind, device)
+            self.seq = seq = self.seq + 1
+            append((seq, now, device, kind, at, boot, n, text, kept))
+            if type(observation) is TagRead:
+                self._taps.append((seq, now, device, text))
+        self.counters.observations += len(readings)
+
+    def _quarantine(self, now: Instant, source: str, topic: str, payload: bytes, reason: str) -> None:
+        self.seq += 1
+        self.counters.quarantined += 1
+        self.batch.add("quarantine", (self.seq, now, source, topic, payload, reason))
+
+    def _stream(self, link: Link, device: str, found: Sequence[Reading | Reject], now: Instant) -> None:
+        for item in found:
+            if isinstance(item, Reject):
+                self._quarantine(now, link.name, device, item.data, item.reason)
+            else:
+                self._take([item], now, b"")
+        self._gathered(link)
+
+    def _event(self, kind: str, data: bytes) -> None:
+        self.seq += 1
+        self.batch.add("change", (self.seq, self.judgement.engine.now, kind, "", data))
+
+    def _gathered(self, link: Link) -> None:
+        if len(self.batch.log) >= _FULL and link not in self._paused:
+            self._paused.add(link)
+            link.pause()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._writing and not self._scheduled:
+            self._scheduled = True
+            self._idle.clear()
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._scheduled = False
+        events = self._derive()
+        batch = self.batch
+        pending = Pending(self._tokens, self._confirmed(), events, self._waiters)
+        self.batch, self._tokens, self._waiters = Batch(), {}, []
+        if not len(batch) and batch.advanced is None:
+            self._finish(pending)
+            self._idle.set()
+            return
+        batch.advanced = self.judgement.engine.now
+        if (state := self.snapshot()) is not None:
+            batch.add("snapshot", (self.seq, batch.advanced, *state))
+            batch.statements.append(
+                ("DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)", ())
+            )
+        self._writing = True
+        self.writer.submit(batch).add_done_callback(lambda done: self._written(done, pending))
+
+    def _written(self, done: asyncio.Future[list[Any]], pending: Pending) -> None:
+        self._writing = False
+        if done.cancelled():
+            return
+        if (error := done.exception()) is not None:
+            self.failed(error)
+            for waiter in pending.waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+            return
+        self.counters.batches += 1
+        self._finish(pending)
+        self.committed()
+        if len(self.batch) or self.batch.advanced is not None or self._tokens or self._waiters:
+            self._schedule()
+        else:
+            self._idle.set()
+        for link in self._paused:
+            link.resume()
+        self._paused.clear()
+
+    def _finish(self, pending: Pending) -> None:
+        for link, tokens in pending.tokens.items():
+            if tokens:
+                link.acknowledge(tokens)
+                self.counters.acknowledged += len(tokens)
+        self.events.publish(pending.events)
+        for waiter in pending.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        if pending.native:
+            self._safe.update(pending.native)
+            if len(self._safe) <= _ACKS_AT_ONCE:
+                self._tell_devices()
+            elif self._safe_timer is None:
+                self._safe_timer = self._loop.call_later(_ACKS_EVERY_S, self._tell_devices)
+
+    def _confirmed(self) -> dict[str, tuple[str, int]]:
+        """Up to where each device's record will be safe once this batch is committed."""
+        confirmed: dict[str, tuple[str, int]] = {}
+        for device, boot in self._native.items():
+            complete = self.repeats.complete(device, boot)
+            if complete is not None:
+                confirmed[device] = (boot, complete)
+        self._native = {}
+        return confirmed
+
+    def _tell_devices(self) -> None:
+        if self._safe_timer is not None:
+            self._safe_timer.cancel()
+            self._safe_timer = None
+        site = self.judgement.site.id
+        for device, (boot, n) in self._safe.items():
+            self.send(f"lamplighter/{site}/{device}/down/ack", _encode({"boot": boot, "seq": n}))
+        self._safe = {}
+
+    def _derive(self) -> list[Event]:
+        """Rows and events of what the judge found since the last hand-over."""
+        add = self.batch.add
+        events = [Event(row[0], row[2], row[4]) for row in self.batch.rows.get("change", ())]
+        for seq, _, device, body in self._taps:
+            self.seq += 1
+            tap = b'{"seq":%d,"device":%b,"observation":%b}' % (seq, _encode(device), body)
+            add("change", (self.seq, self.judgement.engine.now, "tap", device, tap))
+            events.append(Event(self.seq, "tap", tap))
+        self._taps = []
+        outcome = self.judgement.drain()
+        for revision in outcome.revisions:
+            self.seq += 1
+            what = (revision.round, revision.position, revision.revision, revision.verdict, _encode(revision))
+            add("visit_revision", (self.seq, instant(revision.at), *what))
+        for change in outcome.transitions:
+            self.seq += 1
+            body = _encode(change)
+            alert = change.alert
+            add("alert_transition", (self.seq, instant(change.transition.at), alert.id, alert.state, body))
+            add("finding", ("alert", alert.id, instant(alert.raised), self.seq, _encode(alert)))
+            events.append(Event(self.seq, "alert", body))
+        for notice in outcome.notices:
+            self.seq += 1
+            row = (notice.contact, notice.alert, notice.kind, notice.title, notice.body, notice.due)
+            add("notice", (self.seq, notice.key, self.judgement.engine.now, *row))
+        for kind, subject in outcome.touched:
+            view = self.judgement.view(kind, subject)
+            if view is None:
+                continue
+            self.seq += 1
+            body = _encode(view)
+            add("change", (self.seq, self.judgement.engine.now, kind, subject, body))
+            add("finding", (kind, subject, self.judgement.start_of(view), self.seq, body))
+            events.append(Event(self.seq, kind, body))
+        return events

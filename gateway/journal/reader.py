@@ -1,0 +1,202 @@
+"""Questions to the journal, answered on connections of their own, in threads. None of them grows with the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from gateway.instants import Instant
+from gateway.journal.rows import ChangeRow, LogRow, QuarantineRow, SnapshotRow, StoredNotice
+from gateway.journal.store import connect_reader
+
+Answer = TypeVar("Answer")
+
+_LOG = "seq, received, device, kind, at, boot, n, body"
+_BUCKET_BITS = 16
+"""As in the index log_lookup."""
+
+
+class Reader:
+    """Reads for everyone. `path` is the journal's file."""
+
+    def __init__(self, path: Path, threads: int = 2) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="journal-reader")
+        self._opened: list[apsw.Connection] = []
+
+    def connection(self) -> apsw.Connection:
+        """The calling thread's own connection."""
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect_reader(self._path)
+            self._opened.append(connection)
+        return connection
+
+    async def run(self, question: Callable[[apsw.Connection], Answer]) -> Answer:
+        """Ask in a reading thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: question(self.connection()))
+
+    async def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one SELECT."""
+        return await self.run(lambda connection: connection.execute(sql, tuple(values)).fetchall())
+
+    def close(self) -> None:
+        """Wait for running questions, then close all connections."""
+        self._pool.shutdown(wait=True)
+        for connection in self._opened:
+            connection.close()
+
+    # -- the log
+
+    def log_after(self, seq: int, limit: int = 5000) -> list[LogRow]:
+        """Rows after `seq`, in order. Called in the thread that needs it (start-up)."""
+        rows = self.connection().execute(f"SELECT {_LOG} FROM log WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))  # noqa: S608
+        return [LogRow(*row) for row in rows]
+
+    def seq_before(self, received: Instant) -> int:
+        """A `seq` before which every row was received earlier: found by halving, since `received` never falls."""
+        run = self.connection().execute
+        low, high = run("SELECT min(seq) FROM log").get, run("SELECT max(seq) FROM log").get
+        if low is None:
+            return 0
+        while low < high:
+            middle = (low + high) // 2
+            row = run("SELECT seq, received FROM log WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)).fetchone()
+            if row is not None and row[1] < received and row[0] < high:
+                low = row[0] + 1
+            else:
+                high = middle
+        return int(low) - 1
+
+    def find(self, device: str, order: int) -> list[LogRow]:
+        """The rows of a device whose own sequence number (without one: whose `at`) is `order`, in all of the log."""
+        run = self.connection().execute
+        found = []
+        for bucket in self._buckets():
+            sql = f"SELECT {_LOG} FROM log WHERE seq >> 16 = ? AND device = ? AND coalesce(n, at) = ?"  # noqa: S608
+            found += [LogRow(*row) for row in run(sql, (bucket, device, order))]
+        return found
+
+    def _buckets(self) -> Iterator[int]:
+        run = self.connection().execute
+        first, last = run("SELECT min(seq) FROM log").get, run("SELECT max(seq) FROM log").get
+        if last is not None:
+            yield from range(last >> _BUCKET_BITS, (first >> _BUCKET_BITS) - 1, -1)
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[LogRow]:
+        """Rows of the log, newest first. `since` and `until` bound `received`; `before` is an earlier answer's last seq."""
+        return await self.run(lambda _: self._observations(device, kind, since, until, before, limit))
+
+    def _observations(  # noqa: PLR0917
+        self,
+        device: str | None,
+        kind: str | None,
+        since: Instant | None,
+        until: Instant | None,
+        before: int | None,
+        limit: int,
+    ) -> list[LogRow]:
+        conditions, values = ["kind NOT IN ('restart', 'operator')"], []
+        for condition, value in (
+            ("kind = ?", kind),
+            ("received >= ?", since),
+            ("received <= ?", until),
+            ("seq < ?", before),
+        ):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        run = self.connection().execute
+        if device is None:
+            where = " AND ".join(conditions)
+            rows = run(f"SELECT {_LOG} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?", (*values, limit))  # noqa: S608
+            return [LogRow(*row) for row in rows]
+        where = " AND ".join(["seq >> 16 = ?", "device = ?", *conditions])
+        found: list[LogRow] = []
+        for bucket in self._buckets():
+            sql = f"SELECT {_LOG} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+            found += [LogRow(*row) for row in run(sql, (bucket, device, *values, limit - len(found)))]
+            if len(found) >= limit:
+                break
+        return found
+
+    async def quarantine(self, *, before: int | None = None, limit: int = 100) -> list[QuarantineRow]:
+        """What could not be read, newest first."""
+        rows = await self.query(
+            "SELECT seq, received, source, topic, payload, reason FROM quarantine "
+            "WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+            (before if before is not None else 1 << 62, limit),
+        )
+        return [QuarantineRow(*row) for row in rows]
+
+    # -- what was derived
+
+    def changes_after(self, seq: int, limit: int = 500) -> list[ChangeRow]:
+        """Live events after `seq`, in order: changed views, taps and alert transitions."""
+        rows = self.connection().execute(
+            "SELECT seq, at, kind, id, body FROM ("
+            "SELECT * FROM (SELECT seq, at, kind, id, body FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2) UNION ALL "
+            "SELECT * FROM (SELECT seq, at, 'alert', alert, body FROM alert_transition WHERE seq > ?1 ORDER BY seq LIMIT ?2)"
+            ") ORDER BY seq LIMIT ?2",
+            (seq, limit),
+        )
+        return [ChangeRow(*row) for row in rows]
+
+    async def findings(self, kind: str, since: Instant, until: Instant, limit: int = 1000) -> list[bytes]:
+        """The newest views of a kind whose start is in [since, until), by start."""
+        rows = await self.query(
+            "SELECT body FROM finding WHERE kind = ? AND start >= ? AND start < ? ORDER BY start, id LIMIT ?",
+            (kind, since, until, limit),
+        )
+        return [row[0] for row in rows]
+
+    async def finding(self, kind: str, subject: str) -> bytes | None:
+        """The newest view of one subject."""
+        rows = await self.query("SELECT body FROM finding WHERE kind = ? AND id = ?", (kind, subject))
+        return rows[0][0] if rows else None
+
+    # -- deliveries
+
+    async def due_notices(self, now: Instant, limit: int) -> list[StoredNotice]:
+        """Notices to be tried now, oldest first."""
+        rows = await self.query(
+            "SELECT seq, key, contact, alert, kind, title, body, created, attempts FROM notice "
+            "WHERE next_try IS NOT NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?",
+            (now, limit),
+        )
+        return [StoredNotice(*row) for row in rows]
+
+    async def next_notice(self) -> Instant | None:
+        """When the next notice is to be tried."""
+        due: Instant | None = (await self.query("SELECT min(next_try) FROM notice WHERE next_try IS NOT NULL"))[0][0]
+        return due
+
+    async def cursor(self, name: str) -> int:
+        """How far a delivery has got."""
+        rows = await self.query("SELECT seq FROM cursor WHERE name = ?", (name,))
+        return rows[0][0] if rows else 0
+
+    def snapshot(self) -> SnapshotRow | None:
+        """The newest stored state."""
+        row = (
+            self.connection()
+            .execute("SELECT seq, at, format, site, state FROM snapshot ORDER BY seq DESC LIMIT 1")
+            .fetchone()
+        )
+        return SnapshotRow(*row) if row else None

@@ -1,0 +1,65 @@
+"""Rows of the journal as the rest of the gateway sees them. Instants are microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.instants import Instant
+
+
+class LogRow(NamedTuple):
+    """One row of the log. `body` is the observation's JSON; `device` stands here even where it is missing there."""
+
+    seq: int
+    received: Instant
+    device: str
+    kind: str
+    at: Instant
+    boot: str | None
+    n: int | None
+    body: bytes
+
+
+class QuarantineRow(NamedTuple):
+    """Bytes that could not be read, and why."""
+
+    seq: int
+    received: Instant
+    source: str
+    topic: str
+    payload: bytes
+    reason: str
+
+
+class StoredNotice(NamedTuple):
+    """A notice that has not been delivered yet."""
+
+    id: int
+    key: str
+    contact: str
+    alert: str
+    kind: str
+    title: str
+    body: str
+    created: Instant
+    attempts: int
+
+
+class ChangeRow(NamedTuple):
+    """One live event: a view that changed, a tap, or (kind `alert`) an alert's transition."""
+
+    seq: int
+    at: Instant
+    kind: str
+    id: str
+    body: bytes
+
+
+class SnapshotRow(NamedTuple):
+    """A stored state of rules and alerts after log row `seq`."""
+
+    seq: int
+    at: Instant
+    format: str
+    site: str
+    state: bytes

@@ -1,0 +1,101 @@
+"""Coming back after a stop: newest snapshot, then the tail of the log, then silence about what had been told already."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from device_drivers.observations import Observation
+from gateway.instants import DAY, Instant
+from gateway.journal.reader import Reader
+from gateway.journal.rows import LogRow
+from gateway.journal.store import Store
+from gateway.journal.writer import Batch
+from gateway.judgement import Judgement
+from gateway.repeats import Repeats
+from gateway.replay import Operator, operate
+from gateway.site.model import Site
+
+FORMAT = "1"
+"""Of the state inside a snapshot. Another one is not read: the state is built anew from the log."""
+
+EVIDENCE_NEEDED = 10 * DAY
+"""How much of the log the rules may need: late evidence counts for 7 days."""
+
+_decode = msgspec.json.Decoder(Observation).decode
+_operator = msgspec.json.Decoder(Operator).decode
+_set = msgspec.structs.force_setattr
+
+
+class Down(msgspec.Struct, frozen=True, tag_field="kind", tag="restart", kw_only=True):
+    """The log's row of a start: the gateway was down from `since` until the row's time."""
+
+    since: Instant
+
+
+class Recovered(NamedTuple):
+    """The state to go on from."""
+
+    judgement: Judgement
+    repeats: Repeats
+    first_start: bool
+    replayed: int
+    """Log rows judged again."""
+
+
+def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered:
+    """Bring rules, alerts and the memory of repeats to where they were. What they find on the way was told before."""
+    started = store.meta("started")
+    if started is None:
+        return Recovered(Judgement(site, now), Repeats(reader.find, whole=True), first_start=True, replayed=0)
+    snapshot = reader.snapshot()
+    usable = snapshot is not None and snapshot.format == FORMAT
+    repeats = Repeats(reader.find, whole=usable)
+    advanced = int(store.meta("advanced") or started)
+    after = 0
+    if snapshot is not None and usable:
+        state = msgspec.msgpack.decode(snapshot.state)
+        judgement = Judgement(site, int(started))
+        judgement.restore(state["judgement"])
+        repeats.restore(state["repeats"])
+        after = snapshot.seq
+    else:
+        since = max(int(started), advanced - EVIDENCE_NEEDED)
+        judgement = Judgement(site, since)
+        after = reader.seq_before(since)
+    replayed = 0
+    while rows := reader.log_after(after):
+        for row in rows:
+            feed(judgement, repeats, row)
+        after = rows[-1].seq
+        replayed += len(rows)
+        judgement.drain()
+    judgement.advance(max(advanced, judgement.now))
+    judgement.drain()
+    return Recovered(judgement, repeats, first_start=False, replayed=replayed)
+
+
+def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
+    """Judge one row of the log again."""
+    match row.kind:
+        case "restart":
+            judgement.restarted(msgspec.json.decode(row.body, type=Down).since, row.received)
+        case "operator":
+            operate(judgement, _operator(row.body))
+        case _:
+            observation = _decode(row.body)
+            if observation.device != row.device:
+                _set(observation, "device", row.device)
+            repeats.learn(row)
+            judgement.apply(observation, row.received)
+
+
+def state_of(judgement: Judgement, repeats: Repeats) -> bytes:
+    """What a snapshot holds."""
+    return msgspec.msgpack.encode({"judgement": judgement.snapshot(), "repeats": repeats.snapshot()})
+
+
+def first_rows(batch: Batch, now: Instant) -> None:
+    """What the very first start writes."""
+    batch.statements.append(("INSERT OR IGNORE INTO meta VALUES ('started', ?)", (now,)))

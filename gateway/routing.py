@@ -1,0 +1,80 @@
+"""Which decoder reads which topic or port: the site's devices joined with the drivers' records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, StreamDecoder
+from gateway.site.model import Device, Site
+
+_CACHED = 65_536
+"""Topics remembered; a hostile publisher cannot make the table grow further."""
+
+
+class Router:
+    """Routes of one site.
+
+    Args:
+        site: the checked model.
+        drivers: by name.
+    """
+
+    def __init__(self, site: Site, drivers: Mapping[str, Driver]) -> None:
+        self.streams: dict[str, tuple[Device, StreamDecoder]] = {}
+        """Decoders of the devices on a serial line, by device."""
+        self._exact: dict[str, MessageDecoder | None] = {}
+        self._wild: list[tuple[list[str], MessageDecoder]] = []
+        self.filters: list[str] = []
+        """What to subscribe to; no filter twice."""
+        native = drivers["native"]
+        self._add(native, site.id, DeviceSettings(id=""))
+        for device in site.devices.values():
+            driver = drivers.get(device.driver)
+            if driver is None or driver.name == "native":
+                continue
+            given = settings(device)
+            if driver.stream_decoder is not None and "serial" in device.link:
+                self.streams[device.id] = (device, driver.stream_decoder(given))
+            elif driver.message_decoder is not None and "mqtt" in device.link:
+                self._add(driver, site.id, given)
+        self._fixed = len(self._exact)
+
+    def _add(self, driver: Driver, site: str, given: DeviceSettings) -> None:
+        assert driver.topics is not None
+        assert driver.message_decoder is not None
+        decoder = driver.message_decoder(site, given)
+        for topic in driver.topics(site, given):
+            if topic not in self.filters:
+                self.filters.append(topic)
+            if "+" in topic or topic.endswith("#"):
+                self._wild.append((topic.split("/"), decoder))
+            else:
+                self._exact[topic] = decoder
+
+    def decoder(self, topic: str) -> MessageDecoder | None:
+        """The decoder of a topic, None if no device is bound to it."""
+        try:
+            return self._exact[topic]
+        except KeyError:
+            levels = topic.split("/")
+            found = next((decoder for pattern, decoder in self._wild if _matches(pattern, levels)), None)
+            if len(self._exact) < self._fixed + _CACHED:
+                self._exact[topic] = found
+            return found
+
+
+def settings(device: Device) -> DeviceSettings:
+    """What a driver may know of a device."""
+    return DeviceSettings(
+        id=device.id, kind=device.kind, channel=device.channel, link=device.link, settings=device.settings
+    )
+
+
+def _matches(pattern: list[str], levels: list[str]) -> bool:
+    """MQTT 5, 4.7: `+` is one level, `#` the rest."""
+    for index, wanted in enumerate(pattern):
+        if wanted == "#":
+            return True
+        if index >= len(levels) or wanted not in ("+", levels[index]):
+            return False
+    return len(pattern) == len(levels)
