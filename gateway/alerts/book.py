@@ -6,37 +6,74 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
-from gateway.alerts.alert import Alert, AlertChanges, Operation
-from gateway.errors import LamplighterError
-from gateway.instants import Instant
+import msgspec
+from msgspec.structs import replace
+
+from gateway.alerts import lifecycle, wording
+from gateway.alerts.alert import Alert, AlertChanges, AlertTransition, Notice, Operation, Transition
+from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
+from gateway.alerts.cases import Cases
+from gateway.alerts.catalogue import rule_of
+from gateway.alerts.escalation import PlannedStep, planned, repeat_after, steps_of
+from gateway.alerts.grouping import Group
+from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
+from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
-from gateway.site.model import Site
+from gateway.site.model import Severity, Site
 
+__all__ = ["AlertBook", "Refused"]
 
-class Refused(LamplighterError):
-    """An illegal transition: nothing changed.
+ACK_EXPIRES: Duration = 30 * MINUTE
+"""An acknowledgement without work started lapses (alerts.md, table)."""
+SAME_WITHIN: Duration = 10 * MINUTE
+"""The same subject again within this is the same occurrence (alerts.md, table)."""
+VERIFY_AFTER: Duration = 10 * MINUTE
+"""An end seen by the sensor that lasts so long closes the alert (alerts.md, table)."""
+CAUSE_WITHIN: Duration = 10 * MINUTE
+"""A suppression whose named cause has no alert by then is lifted: better told twice than not at all. Ours."""
 
-    Args:
-        reason: why, in words.
-        status: `unknown` (no such alert) or `illegal` (not from this state).
-    """
-
-    def __init__(self, reason: str, status: str = "illegal") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
+DEFAULT_POLICY = "default"
+CLOCK = "clock"
+RESTARTING = "gateway_restarting"
+"""While it stands no alert of absence is told (cameras.md, Any device)."""
 
 
 class AlertBook:
-    """All alerts of one site that are not yet final, and the last final ones."""
+    """All alerts of one site that are not yet final, and the last final ones.
+
+    Callers give signals, operations and times in order of time; deadlines before a signal's or an operation's time are
+    fired by the caller with `advance` first, as `gateway.judgement` does.
+    """
 
     def __init__(self, site: Site, started: Instant) -> None:
         self.site = site
+        self.started = started
+        self._zone = site.zone_info
+        self._cases = Cases()
+        self._groups: dict[str, Group] = {}
+        self._changes = AlertChanges()
+
+    # What comes in
 
     def signal(self, signal: Signal) -> None:
-        """Take one signal of the rules."""
+        """Take one signal of the rules. What does not fit an alert's state (an end of what never began) changes nothing."""
+        case = self._cases.latest(signal.rule, signal.subject)
+        match signal.action:
+            case "raise":
+                self._raise(signal, case)
+            case "update":
+                if case is not None and case.alert.state in ACTIVE:
+                    self._repeat(case, signal)
+            case "resolve" | "merge":
+                if case is not None:
+                    self._end(case, signal)
+            case "retract":
+                if case is not None:
+                    self._retract(case, signal)
+            case _:
+                assert_never(signal.action)
 
     def operate(self, operation: Operation) -> Alert:
         """A person acts.
@@ -44,32 +81,399 @@ class AlertBook:
         Raises:
             Refused: no such alert, or the table has no such transition.
         """
-        raise Refused("no such alert", "unknown")
+        case = self._named(operation)
+        if case is None:
+            raise Refused(f"no such alert: {operation.alert or f'{operation.rule}:{operation.subject}'}", "unknown")
+        lifecycle.after(case.alert.state, operation.action)
+        why = operation.why.strip()
+        if operation.action == "comment" and not why:
+            raise Refused("a comment needs a text")
+        at = self._not_before(case, operation.at)
+        fields: dict[str, Any] = {}
+        match operation.action:
+            case "ack":
+                case.step_at, case.expire_at, fields = None, at + ACK_EXPIRES, {"exhausted": False}
+            case "start":
+                case.step_at = case.expire_at = None
+                fields = {"exhausted": False}
+            case "resolve":
+                case.disarm()
+                case.resolved_at = at
+            case "close" | "comment":
+                pass
+            case _:
+                assert_never(operation.action)
+        self._record(case, operation.action, at, operation.by, why or operation.action, **fields)
+        if operation.action == "resolve":
+            self._tell_end(case, at, "resolved")
+            self._resolved(case, at)
+        return case.alert
 
     def advance(self, now: Instant) -> None:
         """Fire deadlines (escalation, expiry of acknowledgements, verification) up to and including `now`."""
+        while (due := self._cases.deadline()) is not None and due <= now:
+            for case in self._cases.due(due):
+                self._fire(case, due)
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return None
+        return self._cases.deadline()
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down: of the steps missed meanwhile one catch-up step fires."""
+        """The gateway was down: of the steps missed meanwhile one catch-up step fires.
+
+        The sensor was not heard in that time, so an end it had seen is verified by 10 min from now on.
+        """
+        self.advance(down_from)
+        for case in self._cases.due(now):
+            if case.verify_at is not None and case.verify_at <= now:
+                case.verify_at = now + VERIFY_AFTER
+            if case.lift_at is not None and case.lift_at <= now:
+                case.lift_at = now + CAUSE_WITHIN
+            self._fire(case, now)
+
+    # What goes out
 
     def drain(self) -> AlertChanges:
         """What changed since the last call."""
-        return AlertChanges()
+        changes, self._changes = self._changes, AlertChanges()
+        return changes
 
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as it is now."""
-        return None
+        case = self._cases.find(alert_id)
+        return None if case is None else case.alert
 
     def alerts(self, *, active: bool = False) -> list[Alert]:
         """Alerts, newest `raised` first; `active`: only open, acknowledged and in progress."""
-        return []
+        found = [alert for alert in self._cases.alerts() if not active or alert.state in ACTIVE]
+        found.sort(key=lambda alert: alert.id)
+        found.sort(key=lambda alert: alert.raised, reverse=True)
+        return found
+
+    def steps(self, alert_id: str) -> list[PlannedStep]:
+        """The escalation steps still to come for an open alert, with their due times; none if it is not escalating."""
+        case = self._cases.find(alert_id)
+        if case is None or case.step_at is None:
+            return []
+        steps = steps_of(self.site, case.policy)
+        rows = planned(steps, case.alert.level, case.repeats, since=0)
+        return [row._replace(due=row.due - rows[0].due + case.step_at) for row in rows]
 
     def snapshot(self) -> Any:
-        return {}
+        return {"cases": self._cases.snapshot(), "groups": msgspec.to_builtins(self._groups)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot."""
+        """Take up a snapshot. Policies and contacts are those of the site as it is now."""
+        self._cases.restore(state["cases"])
+        self._groups = msgspec.convert(state["groups"], dict[str, Group])
+
+    # Signals
+
+    def _raise(self, signal: Signal, case: Case | None) -> None:
+        if case is None or not _same_occurrence(case, signal.at):
+            self._open(signal)
+        elif case.alert.state == "resolved":
+            self._again(case, signal)
+        else:
+            self._repeat(case, signal)
+
+    def _open(self, signal: Signal) -> None:
+        number = self._cases.occurrence(signal.rule, signal.subject)
+        detected = moment(signal.at, self._zone)
+        alert = Alert(
+            id=f"{signal.rule}/{signal.subject}/{number}",
+            rule=signal.rule,
+            subject=signal.subject,
+            severity=self._severity(signal),
+            state="open",
+            raised=detected if signal.raised is None else moment(signal.raised, self._zone),
+            detected=detected,
+            updated=detected,
+            caused_by=None,
+            message=self._message(signal.rule, signal.subject, signal.details),
+            occurrence=number,
+            place=signal.place,
+            details=dict(signal.details),
+        )
+        case = Case(alert=alert, policy=self._policy(signal.rule))
+        cause = self._cause(signal)
+        self._record(
+            case,
+            "raise",
+            signal.at,
+            f"rule:{signal.rule}",
+            signal.why or "raised",
+            **self._silenced(case, cause, signal.at),
+        )
+        self._begin(case, signal.at)
+        self._keep_limit(signal.at)
+
+    def _again(self, case: Case, signal: Signal) -> None:
+        case.disarm()
+        case.repeats, case.holds, case.resolved_at = 0, True, None
+        at = self._not_before(case, signal.at)
+        fields = self._described(case.alert, signal) | self._silenced(case, self._cause(signal), at)
+        fields |= {"level": 0, "exhausted": False}
+        self._record(case, "again", at, f"rule:{signal.rule}", signal.why or "again", **fields)
+        self._begin(case, at)
+
+    def _repeat(self, case: Case, signal: Signal) -> None:
+        """The condition was reported again: a row only if something changed that people see."""
+        at = self._not_before(case, signal.at)
+        fields = self._described(case.alert, signal)
+        lifted = False
+        if signal.action == "raise":
+            cause = self._cause(signal)
+            lifted = cause is None and case.alert.suppressed is not None
+            if cause != case.alert.suppressed:
+                case.step_at = case.step_at if cause is None else None
+                fields |= self._silenced(case, cause, at)
+        if any(getattr(case.alert, field) != value for field, value in fields.items()):
+            self._record(case, "repeat", at, f"rule:{signal.rule}", signal.why or "changed", **fields)
+        else:
+            case.alert = replace(case.alert, updated=moment(at, self._zone))
+        if lifted:
+            self._resume(case, at)
+
+    def _end(self, case: Case, signal: Signal) -> None:
+        at = self._not_before(case, signal.at)
+        by = f"rule:{signal.rule}"
+        if case.alert.state == "resolved" and case.holds:
+            case.holds, case.verify_at = False, at + VERIFY_AFTER
+            self._record(case, "note", at, by, signal.why or "ended")
+        elif case.alert.state in ACTIVE:
+            merged = signal.action == "merge"
+            fields: dict[str, Any] = {"details": case.alert.details | signal.details}
+            if merged:
+                fields |= {"suppressed": "merged", "caused_by": self._cause(signal)}
+            case.disarm()
+            case.holds, case.resolved_at, case.verify_at = False, at, at + VERIFY_AFTER
+            why = signal.why or ("merged" if merged else "ended")
+            self._record(case, "merge" if merged else "end", at, by, why, **fields)
+            self._tell_end(case, at, "merged" if merged else "resolved")
+            self._resolved(case, at)
+
+    def _retract(self, case: Case, signal: Signal) -> None:
+        """Evidence disproved it. A closed alert stays closed, but whoever was told is told, once."""
+        at, by, why = self._not_before(case, signal.at), f"rule:{signal.rule}", signal.why or "disproved"
+        if case.alert.state == "retracted" or case.disproved:
+            return
+        case.disproved = True
+        case.disarm()
+        self._record(case, "note" if case.alert.state == "closed" else "retract", at, by, why)
+        self._tell(case, at, "retracted", tuple(case.told))
+        self._release(case.alert.id, at)
+
+    # Deadlines
+
+    def _fire(self, case: Case, at: Instant) -> None:
+        """Do what is due of one case; then it is filed again with what comes next."""
+        at = self._not_before(case, at)
+        if case.expire_at is not None and case.expire_at <= at:
+            case.expire_at, case.repeats = None, 0
+            self._record(case, "expire", at, CLOCK, "ack_expired")
+            self._resume(case, at)
+        if case.verify_at is not None and case.verify_at <= at:
+            self._record(case, "verify", at, CLOCK, "verified")
+            self._release(case.alert.id, at)
+        if case.lift_at is not None and case.lift_at <= at:
+            self._lift_unless_caused(case, at)
+        if case.step_at is not None and case.step_at <= at:
+            self._step(case, at)
+        self._cases.keep(case)
+
+    def _lift_unless_caused(self, case: Case, at: Instant) -> None:
+        case.lift_at = None
+        cause = self._cases.find(case.alert.suppressed or "")
+        if cause is None or cause.alert.state in FINAL:
+            self._lift(case, at, "cause_not_found")
+
+    # Escalation
+
+    def _begin(self, case: Case, at: Instant) -> None:
+        """Start the policy from its first step, unless somebody or something keeps the alert silent."""
+        steps = steps_of(self.site, case.policy)
+        if case.alert.suppressed is not None or not steps:
+            return
+        case.step_at = at + steps[0].after
+        if case.step_at <= at:
+            self._step(case, at)
+        else:
+            self._file(case)
+
+    def _resume(self, case: Case, at: Instant) -> None:
+        """Take the next step now: an acknowledgement lapsed, or a suppression ended."""
+        if case.alert.state != "open" or case.alert.suppressed is not None:
+            return
+        if case.alert.level == 0:
+            self._begin(case, at)
+        else:
+            self._step(case, at)
+
+    def _step(self, case: Case, at: Instant) -> None:
+        cause = self._inhibitor(case.alert.rule)
+        if cause is not None:
+            case.step_at = None
+            self._record(case, "note", at, CLOCK, "inhibited", **self._silenced(case, cause, at))
+            return
+        rows = planned(steps_of(self.site, case.policy), case.alert.level, case.repeats, since=at)
+        if not rows:
+            case.step_at = None
+            self._record(case, "step", at, CLOCK, "exhausted", exhausted=True)
+            return
+        step = rows[0]
+        case.repeats = step.repeat
+        case.step_at = self._after(case, step, at)
+        why = f"step {step.level}" + (f", repeat {step.repeat}" if step.repeat else "")
+        self._record(case, "step", at, f"policy:{case.policy}", f"{why}: {', '.join(step.contacts)}", level=step.level)
+        self._tell(case, at, "escalated" if case.tellings and case.standing else "raised", step.contacts)
+
+    def _after(self, case: Case, step: PlannedStep, at: Instant) -> Instant:
+        """When the step after `step` is due; after the last repetition one more distance is waited before `exhausted`."""
+        steps = steps_of(self.site, case.policy)
+        rows = planned(steps, step.level, step.repeat, since=at)
+        return rows[0].due if rows else at + repeat_after(steps)
+
+    # Suppression
+
+    def _cause(self, signal: Signal) -> str | None:
+        """The id of the alert that keeps this one silent, or None."""
+        if signal.caused_by is not None:
+            return self._cases.expected_id(signal.caused_by)
+        return self._inhibitor(signal.rule)
+
+    def _inhibitor(self, rule: str) -> str | None:
+        if rule == RESTARTING or rule_of(rule).basis == "presence":
+            return None
+        found = self._cases.active(RESTARTING, self.site.id)
+        return None if found is None else found.alert.id
+
+    def _silenced(self, case: Case, cause: str | None, at: Instant) -> dict[str, Any]:
+        """The fields of an alert that `cause` keeps silent (None: nothing does); sets when its cause must exist."""
+        found = self._cases.find(cause or "")
+        missing = cause is not None and (found is None or found.alert.state in FINAL)
+        case.lift_at = at + CAUSE_WITHIN if missing else None
+        return {"caused_by": cause, "suppressed": cause}
+
+    def _lift(self, case: Case, at: Instant, why: str) -> None:
+        case.lift_at = None
+        self._record(case, "note", self._not_before(case, at), CLOCK, why, suppressed=None)
+        self._resume(case, at)
+
+    def _release(self, cause: str, at: Instant) -> None:
+        """The alert `cause` is over: who was silent because of it and still open speaks now."""
+        for case in self._cases.held(cause):
+            self._lift(case, at, "cause_ended")
+
+    def _resolved(self, case: Case, at: Instant) -> None:
+        """A restarting gateway holds others silent only while it restarts; other causes until they are verified."""
+        if case.alert.rule == RESTARTING:
+            self._release(case.alert.id, at)
+
+    # Telling
+
+    def _tell(self, case: Case, at: Instant, kind: wording.NoticeKind, contacts: tuple[str, ...]) -> None:
+        if not contacts:
+            return
+        case.tellings += 1
+        alert = case.alert
+        due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity)
+        title = wording.notice_title(self.site, alert, kind, self.site.language)
+        body = wording.notice_body(self.site, alert, kind, self.site.language)
+        for contact in dict.fromkeys(contacts):
+            key = f"{alert.id}/{kind}/{case.tellings}/{contact}"
+            self._changes.notices.append(
+                Notice(key=key, contact=contact, alert=alert.id, kind=kind, due=due, title=title, body=body)
+            )
+            if contact not in case.told:
+                case.told.append(contact)
+            if contact not in case.standing:
+                case.standing.append(contact)
+
+    def _tell_end(self, case: Case, at: Instant, kind: wording.NoticeKind) -> None:
+        """Tell those who were told since it was last opened."""
+        self._tell(case, at, kind, tuple(case.standing))
+        case.standing.clear()
+
+    # Rows
+
+    def _record(self, case: Case, trigger: Trigger, at: Instant, by: str, why: str, **fields: Any) -> None:
+        """Append one row to the alert's history and file the alert as it is after it."""
+        before = None if trigger == "raise" else case.alert.state
+        state = lifecycle.after(before, trigger)
+        when = moment(at, self._zone)
+        row = Transition(at=when, before=before, after=state, by=by, why=why)
+        alert = replace(case.alert, state=state, updated=when, history=_trimmed((*case.alert.history, row)), **fields)
+        case.alert = replace(alert, next_step=None if case.step_at is None else moment(case.step_at, self._zone))
+        self._cases.keep(case)
+        self._changes.transitions.append(AlertTransition(alert=case.alert, transition=row))
+
+    def _file(self, case: Case) -> None:
+        """File an alert whose next step changed without a row of its own."""
+        case.alert = replace(case.alert, next_step=None if case.step_at is None else moment(case.step_at, self._zone))
+        self._cases.keep(case)
+
+    def _keep_limit(self, at: Instant) -> None:
+        """Beyond the limit of live alerts the oldest is ended and closed, and its history says why."""
+        while (case := self._cases.oldest_over_limit()) is not None:
+            when = self._not_before(case, at)
+            case.disarm()
+            if case.alert.state in ACTIVE:
+                self._record(case, "end", when, CLOCK, "limit_of_alerts")
+            self._record(case, "verify", when, CLOCK, "limit_of_alerts")
+            self._release(case.alert.id, when)
+
+    # What the site and the catalogue say
+
+    def _described(self, alert: Alert, signal: Signal) -> dict[str, Any]:
+        """What a further signal changes of what people see."""
+        details = alert.details | signal.details
+        raised = alert.raised if signal.raised is None else min(alert.raised, moment(signal.raised, self._zone))
+        severity = alert.severity if signal.severity is None else self._severity(signal)
+        return {
+            "details": details,
+            "message": self._message(alert.rule, alert.subject, details),
+            "raised": raised,
+            "severity": severity,
+            "place": signal.place or alert.place,
+        }
+
+    def _message(self, rule: str, subject: str, details: Mapping[str, wording.Detail]) -> str:
+        return wording.message(self.site, rule, subject, details, self.site.language)
+
+    def _severity(self, signal: Signal) -> Severity:
+        """The site's word, else the signal's, else the catalogue's."""
+        said = self.site.alerting.rules.get(signal.rule)
+        if said is not None and said.severity is not None:
+            return said.severity
+        return signal.severity or rule_of(signal.rule).severity
+
+    def _policy(self, rule: str) -> str | None:
+        """The policy that the site names for the rule, else `default`; None: shown on the console only."""
+        said = self.site.alerting.rules.get(rule)
+        name = (said.policy if said is not None else None) or DEFAULT_POLICY
+        return name if name in self.site.alerting.policies else None
+
+    def _named(self, operation: Operation) -> Case | None:
+        if operation.alert is not None:
+            return self._cases.find(operation.alert)
+        return self._cases.latest(operation.rule or "", operation.subject or "")
+
+    def _not_before(self, case: Case, at: Instant) -> Instant:
+        """`at`, but not before the alert's last row: its history runs forward."""
+        return max(at, instant(case.alert.updated))
+
+
+def _same_occurrence(case: Case, at: Instant) -> bool:
+    if case.alert.state in FINAL:
+        return False
+    if case.alert.state in ACTIVE or case.resolved_at is None:
+        return True
+    return at - case.resolved_at <= SAME_WITHIN or (case.verify_at is not None and at <= case.verify_at)
+
+
+def _trimmed(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
+    if len(history) <= HISTORY_FIRST + HISTORY_LAST:
+        return history
+    return history[:HISTORY_FIRST] + history[-HISTORY_LAST:]

@@ -1,0 +1,53 @@
+"""What the book keeps of one alert beside its public face: the deadlines, who was told, what the rule last said."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.alerts.alert import Alert
+from gateway.instants import Instant
+
+HISTORY_FIRST = 10
+HISTORY_LAST = 90
+"""An alert in memory keeps the first 10 and the last 90 rows of its history; the journal keeps all."""
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """One alert in the book.
+
+    Args:
+        alert: as the API shows it.
+        policy: of escalation, as the site named it when the alert opened.
+        holds: the rule still says that the condition stands.
+        tellings: how many times somebody was told; numbers the idempotency keys.
+        told: contacts told since the alert was raised, in order.
+        standing: contacts told since it was last opened, who are to hear of its end.
+        disproved: it was retracted, be it after it was closed.
+        repeats: repetitions of the last escalation step done.
+        resolved_at: when it was last resolved.
+        step_at, expire_at, verify_at, lift_at: own deadlines: next escalation step, expiry of the acknowledgement,
+            closing by the sensor, end of a suppression whose cause never came.
+    """
+
+    alert: Alert
+    policy: str | None = None
+    holds: bool = True
+    tellings: int = 0
+    told: list[str] = msgspec.field(default_factory=list)
+    standing: list[str] = msgspec.field(default_factory=list)
+    disproved: bool = False
+    repeats: int = 0
+    resolved_at: Instant | None = None
+    step_at: Instant | None = None
+    expire_at: Instant | None = None
+    verify_at: Instant | None = None
+    lift_at: Instant | None = None
+
+    def deadline(self) -> Instant | None:
+        """The earliest of its deadlines."""
+        dues = (self.step_at, self.expire_at, self.verify_at, self.lift_at)
+        return min((due for due in dues if due is not None), default=None)
+
+    def disarm(self) -> None:
+        """No deadline any more."""
+        self.step_at = self.expire_at = self.verify_at = self.lift_at = None

@@ -1,0 +1,122 @@
+"""All alerts of one site that are not yet final, the last final ones, and their deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.alerts.alert import Alert
+from gateway.alerts.case import Case
+from gateway.alerts.lifecycle import ACTIVE, FINAL
+from gateway.instants import Instant
+from gateway.rules.timers import Timers
+
+FINAL_LIMIT = 1000
+"""Final alerts kept in memory; the journal has all."""
+LIVE_LIMIT = 10_000
+"""Alerts not final; beyond it the book closes the oldest one."""
+NAMES_LIMIT = 50_000
+"""(rule, subject) whose occurrences are counted; beyond it the one unused longest is forgotten."""
+
+
+class Cases:
+    """Finds alerts by id and by (rule, subject), counts occurrences, keeps the limits."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Case] = {}
+        self._final: dict[str, Case] = {}
+        self._occurrences: dict[str, int] = {}
+        self._held: dict[str, dict[str, None]] = {}
+        self._holder: dict[str, str] = {}
+        self._timers: Timers[str] = Timers()
+
+    def find(self, alert_id: str) -> Case | None:
+        return self._live.get(alert_id) or self._final.get(alert_id)
+
+    def latest(self, rule: str, subject: str) -> Case | None:
+        """The last occurrence of (rule, subject), final or not."""
+        name = f"{rule}/{subject}"
+        return self.find(f"{name}/{self._occurrences.get(name, 0)}")
+
+    def active(self, rule: str, subject: str) -> Case | None:
+        """The last occurrence, if somebody still has to do something about it."""
+        case = self.latest(rule, subject)
+        return case if case is not None and case.alert.state in ACTIVE else None
+
+    def expected_id(self, name: str) -> str:
+        """The id that `rule:subject` has now, or will have when it is raised."""
+        rule, _, subject = name.partition(":")
+        case = self.latest(rule, subject)
+        if case is not None and case.alert.state not in FINAL:
+            return case.alert.id
+        return f"{rule}/{subject}/{self._occurrences.get(f'{rule}/{subject}', 0) + 1}"
+
+    def occurrence(self, rule: str, subject: str) -> int:
+        """Count a new occurrence and return its number, 1 for the first."""
+        name = f"{rule}/{subject}"
+        number = self._occurrences.pop(name, 0) + 1
+        self._occurrences[name] = number
+        if len(self._occurrences) > NAMES_LIMIT:
+            del self._occurrences[next(iter(self._occurrences))]
+        return number
+
+    def keep(self, case: Case) -> None:
+        """File a case after it changed: among the live or the final ones, its deadline armed, what holds it silent known."""
+        alert = case.alert
+        if alert.state in FINAL:
+            case.disarm()
+            self._live.pop(alert.id, None)
+            self._final[alert.id] = case
+            if len(self._final) > FINAL_LIMIT:
+                del self._final[next(iter(self._final))]
+        else:
+            self._live[alert.id] = case
+        self._timers.set(alert.id, case.deadline())
+        self._hold(alert.id, alert.suppressed if alert.state in ACTIVE else None)
+
+    def _hold(self, alert_id: str, cause: str | None) -> None:
+        before = self._holder.pop(alert_id, None)
+        if before is not None and before in self._held:
+            self._held[before].pop(alert_id, None)
+            if not self._held[before]:
+                del self._held[before]
+        if cause is not None:
+            self._holder[alert_id] = cause
+            self._held.setdefault(cause, {})[alert_id] = None
+
+    def held(self, cause: str) -> list[Case]:
+        """The active cases that are silent because of the alert `cause`, by id."""
+        return [self._live[alert_id] for alert_id in sorted(self._held.get(cause, ()))]
+
+    def oldest_over_limit(self) -> Case | None:
+        """The live case opened longest ago, if there are more than the limit."""
+        return next(iter(self._live.values())) if len(self._live) > LIVE_LIMIT else None
+
+    def deadline(self) -> Instant | None:
+        return self._timers.next()
+
+    def due(self, now: Instant) -> list[Case]:
+        """Take those whose deadline is up to `now`, by id, so that ties do not depend on how the book came to be."""
+        ids = sorted(key for _, key in self._timers.due(now))
+        return [case for name in ids if (case := self._live.get(name)) is not None]
+
+    def __iter__(self) -> Iterator[Case]:
+        yield from self._live.values()
+        yield from self._final.values()
+
+    def alerts(self) -> list[Alert]:
+        return [case.alert for case in self]
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "live": [msgspec.to_builtins(case) for case in self._live.values()],
+            "final": [msgspec.to_builtins(case) for case in self._final.values()],
+            "occurrences": dict(self._occurrences),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._occurrences = dict(state["occurrences"])
+        for value in (*state["final"], *state["live"]):
+            self.keep(msgspec.convert(value, Case))

@@ -1,0 +1,40 @@
+"""When a notice may go out, so that a storm is few messages (alerts.md, Grouping).
+
+Notices of one policy that arise within 10 s fall due together, and then at most once a minute; the outbox makes one
+message a contact of what is due together. Critical ones do not wait for others to gather: the first is due at once, then
+they go at most every 10 s, so that a call for help is heard at once and a critical storm is still few messages.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.instants import MINUTE, SECOND, Duration, Instant
+from gateway.site.model import Severity
+
+GATHER: Duration = 10 * SECOND
+PAUSE: Duration = MINUTE
+
+
+class Group(msgspec.Struct):
+    """The latest message of one policy, gone or still gathering, and its latest critical one; None: none yet."""
+
+    latest: Instant | None = None
+    critical: Instant | None = None
+
+    def due(self, at: Instant, severity: Severity) -> Instant:
+        """When a notice that arises at `at` is due. Calls come in order of time."""
+        if severity == "critical":
+            self.critical = _join(self.critical, at, gather=0, pause=GATHER)
+            return self.critical
+        self.latest = _join(self.latest, at, gather=GATHER, pause=PAUSE)
+        return self.latest
+
+
+def _join(message: Instant | None, at: Instant, gather: Duration, pause: Duration) -> Instant:
+    """The message this notice goes with: the gathering one, or a new one that keeps its distance from the last."""
+    if message is None:
+        return at + gather
+    if message >= at:
+        return message
+    return max(at + gather, message + pause)

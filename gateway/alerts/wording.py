@@ -1,0 +1,183 @@
+"""What people read: an alert's message, and the title and text of a notice, in the site's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from gateway.alerts.alert import Alert
+from gateway.alerts.catalogue import rule_of
+from gateway.site.model import Severity, Site
+
+Language = Literal["zh_CN", "en"]
+Detail = str | int | float | list[str]
+NoticeKind = Literal["raised", "escalated", "resolved", "retracted", "merged"]
+
+LISTED = 6
+"""Of a longer list only so many are named in a message, and the rest counted."""
+
+SEVERITIES: dict[Language, dict[Severity, str]] = {
+    "zh_CN": {"critical": "紧急", "major": "重要", "minor": "次要", "warning": "提示"},
+    "en": {"critical": "CRITICAL", "major": "Major", "minor": "Minor", "warning": "Warning"},
+}
+
+KINDS: dict[Language, dict[NoticeKind, str]] = {
+    "zh_CN": {
+        "raised": "{severity}报警：{title}",
+        "escalated": "{severity}报警未处理（第 {level} 级）：{title}",
+        "resolved": "已恢复：{title}",
+        "retracted": "撤回：{title}",
+        "merged": "已并入上级原因：{title}",
+    },
+    "en": {
+        "raised": "{severity}: {title}",
+        "escalated": "{severity}, nobody has answered (level {level}): {title}",
+        "resolved": "Resolved: {title}",
+        "retracted": "Withdrawn: {title}",
+        "merged": "Part of a larger fault: {title}",
+    },
+}
+
+CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
+    "zh_CN": {
+        "raised": "开始 {raised}。",
+        "escalated": "开始 {raised}，至今无人确认。",
+        "resolved": "{raised} 开始，{updated} 结束（{by}）。",
+        "retracted": "此前通知的内容经新证据证明不成立，现予撤回；原通知：{message}",
+        "merged": "原因见 {cause}，不再单独通知。",
+    },
+    "en": {
+        "raised": "Since {raised}.",
+        "escalated": "Since {raised}; nobody has acknowledged it.",
+        "resolved": "Began {raised}, ended {updated} ({by}).",
+        "retracted": "New evidence shows that this never was, and it is withdrawn. We had told you: {message}",
+        "merged": "See {cause}; it is not told separately any more.",
+    },
+}
+
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
+_KEY = re.compile(r"\{(\w+)\}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
+
+def message(site: Site, rule: str, subject: str, details: Mapping[str, Detail], language: Language) -> str:
+    """What the alert says, in one or two sentences."""
+    row = rule_of(rule)
+    words = {key: _word(site, value, language) for key, value in details.items() if value not in ("", [])}
+    words |= {"name": name(site, subject, language), "rule": rule}
+    return _fill(row.text_zh if language == "zh_CN" else row.text_en, words)
+
+
+def notice_title(site: Site, alert: Alert, kind: NoticeKind, language: Language) -> str:
+    """The first line of a notice: what it is about and where."""
+    row = rule_of(alert.rule)
+    title = KINDS[language][kind].format(
+        severity=SEVERITIES[language][alert.severity],
+        level=alert.level,
+        title=row.title_zh if language == "zh_CN" else row.title_en,
+    )
+    return f"{title} · {site.name}"
+
+
+def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language) -> str:
+    """The text of a notice: the message, then what it is now."""
+    closing = CLOSINGS[language][kind].format(
+        raised=clock(site, alert.raised),
+        updated=clock(site, alert.updated),
+        by=_actor(site, alert.history[-1].by if alert.history else "", language),
+        message=alert.message,
+        cause=cause_name(site, alert.caused_by, language),
+    )
+    said = name(site, alert.subject, language) if kind in ("retracted", "merged") else alert.message
+    return f"{said}\n{closing}"
+
+
+def cause_name(site: Site, alert_id: str | None, language: Language) -> str:
+    """The causing alert as people call it, from its id `rule/subject/occurrence`."""
+    if alert_id is None:
+        return "—"
+    rule, _, rest = alert_id.partition("/")
+    row = rule_of(rule)
+    return f"{row.title_zh if language == 'zh_CN' else row.title_en}: {name(site, rest.rpartition('/')[0], language)}"
+
+
+def name(site: Site, subject: str, language: Language) -> str:
+    """A subject as people call it: its id, and the names of its place; a dated one with its local time."""
+    thing, _, when = subject.partition("@")
+    if when and _TIME.match(when):
+        route = thing in site.routes
+        word = ("线路 " if language == "zh_CN" else "round ") if route else ""
+        return f"{word}{thing if route else _placed(site, thing, language)} {_time(site, when)}"
+    if thing == site.id:
+        return site.name
+    return _placed(site, subject, language)
+
+
+def clock(site: Site, moment: datetime) -> str:
+    """A moment on the site's clock: month, day, hour, minute."""
+    return moment.astimezone(site.zone_info).strftime("%m-%d %H:%M")
+
+
+def _actor(site: Site, by: str, language: Language) -> str:
+    if by in site.people:
+        return site.people[by].name
+    if by.startswith("rule:") or not by:
+        return "系统判定" if language == "zh_CN" else "as the system judged"
+    return by
+
+
+def _placed(site: Site, thing: str, language: Language) -> str:
+    place = thing if thing in site.places else _place_of(site, thing)
+    if place is None:
+        return thing
+    parts = place.split("/")
+    paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    where = " ".join(site.places[path].name for path in paths if path in site.places)
+    if thing in site.places or not where:
+        return where or thing
+    return f"{thing}（{where}）" if language == "zh_CN" else f"{thing} ({where})"
+
+
+def _place_of(site: Site, thing: str) -> str | None:
+    for section in (site.checkpoints, site.lamps, site.zones, site.devices):
+        found = section.get(thing)
+        if found is not None:
+            return found.place
+    return None
+
+
+def _word(site: Site, value: Detail, language: Language) -> str:
+    match value:
+        case list():
+            return _list(site, value, language)
+        case str():
+            return _time(site, value) if _TIME.match(value) else value
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+def _list(site: Site, values: list[str], language: Language) -> str:
+    shown = [_placed(site, value, language) for value in values[:LISTED]]
+    more = len(values) - len(shown)
+    if language == "zh_CN":
+        return "、".join(shown) + (f" 等 {len(values)} 个" if more else "")
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _time(site: Site, text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return clock(site, moment) if moment.tzinfo else text
+
+
+def _fill(template: str, words: Mapping[str, str]) -> str:
+    def optional(match: re.Match[str]) -> str:
+        return match[1] if all(key in words for key in _KEY.findall(match[1])) else ""
+
+    return _KEY.sub(lambda match: words.get(match[1], "—"), _OPTIONAL.sub(optional, template))
