@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -20,12 +20,16 @@ _AVAILABLE: dict[bytes, tuple[bool, str | None]] = {
 _STATUS: dict[bytes, bool | None] = {b"online": True, b"offline": False, b"disabled": None}
 """None: taken out of service by its owner, no fault and no value (cameras.md, frigate)."""
 
+_SWITCH: dict[bytes, bool] = {b"ON": True, b"OFF": False}
+_SILENT_ROLES = ("audio", "record_sub")
+"""Roles that say nothing of whether an area is watched and kept."""
+
 _MOST_CAMERAS = 1000
 """Bound of the list of disabled cameras."""
 
 
 class _Camera(msgspec.Struct, frozen=True, gc=False):
-    camera_fps: float | None = None
+    camera_fps: Annotated[float, msgspec.Meta(ge=0)] | None = None
     expected_fps: float | None = None
 
 
@@ -51,7 +55,8 @@ class FrigateDecoder:
         self._disabled: set[str] = set()
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one message. A disabled camera, and the role `audio`, say nothing.
+        """Decode one message. A disabled camera says nothing, nor do the roles
+        `audio` and `record_sub`.
 
         Raises:
             DecodeError: not a topic of this Frigate, an unknown word, not JSON of the expected shape, or retained
@@ -63,12 +68,15 @@ class FrigateDecoder:
             return self._cameras(payload, received)
         if topic == self._available:
             return self._availability(payload, received)
-        camera, _, role = topic.removeprefix(self._prefix).partition("/status/")
-        if not topic.startswith(self._prefix) or not camera or not role:
-            raise DecodeError(
-                f"topic {topic!r}: expected {self._available}, {self._statistics} or {self._prefix}CAMERA/status/ROLE"
-            )
-        return self._role(camera, role, payload, received)
+        if topic.startswith(self._prefix):
+            match topic[len(self._prefix) :].split("/"):
+                case [camera, "status", role] if camera and role:
+                    return self._role(camera, role, payload, received)
+                case [camera, "enabled", "state"] if camera:
+                    return self._switched(camera, payload)
+        raise DecodeError(
+            f"topic {topic!r}: expected {self._available}, {self._statistics} or {self._prefix}CAMERA/status/ROLE"
+        )
 
     def _availability(self, payload: bytes, at: datetime) -> list[Reading]:
         if not payload:
@@ -112,8 +120,18 @@ class FrigateDecoder:
         elif role == "record":
             if works is not None:
                 return [Reading(RecordingState(device=self._device, at=at, recording=works, channel=camera))]
-        elif role != "audio":
-            raise DecodeError(f"{camera}: role {role[:80]!r}, expected audio, detect or record")
+        elif role not in _SILENT_ROLES:
+            raise DecodeError(f"{camera}: role {role[:80]!r}, expected detect, record, {', '.join(_SILENT_ROLES)}")
+        return []
+
+    def _switched(self, camera: str, payload: bytes) -> list[Reading]:
+        """Its owner switched the camera on or off; that is no observation, but explains the stats that follow."""
+        if not payload:
+            return []
+        word = payload.strip()
+        if word not in _SWITCH:
+            raise DecodeError(f"{camera} enabled: {_shown(word)}, expected one of {_words(_SWITCH)}")
+        self._enable(camera, _SWITCH[word])
         return []
 
     def _enable(self, camera: str, enabled: bool) -> None:

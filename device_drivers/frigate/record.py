@@ -20,6 +20,7 @@ def _topics(site: str, settings: DeviceSettings) -> Sequence[str]:  # noqa: ARG0
     return (
         f"{prefix}/available",
         f"{prefix}/stats",
+        f"{prefix}/+/enabled/state",
         f"{prefix}/+/status/detect",
         f"{prefix}/+/status/record",
     )
@@ -29,10 +30,11 @@ def _listener(topic: str) -> tuple[str, DeviceSettings]:
     for tail in ("/available", "/stats"):
         if topic.endswith(tail) and topic != tail:
             return _hub(topic.removesuffix(tail))
-    head, _, last = topic.rpartition("/status/")
-    prefix, _, camera = head.rpartition("/")
-    if prefix and camera and last:
-        return _hub(prefix)
+    match topic.rsplit("/", 3):
+        case [prefix, camera, "status", role] if prefix and camera and role:
+            return _hub(prefix)
+        case [prefix, camera, "enabled", "state"] if prefix and camera:
+            return _hub(prefix)
     raise DecodeError(f"topic {topic!r}: expected frigate/available, frigate/stats or frigate/CAMERA/status/ROLE")
 
 
@@ -58,8 +60,8 @@ DRIVERS = (
         name="frigate",
         transport="mqtt",
         summary="cameras behind the Frigate NVR, over MQTT",
-        guarantee="Frigate publishes at QoS 0 and states its condition again each minute: a message lost on the way "
-        "costs at most one such interval.",
+        guarantee="Frigate states its condition again each 10 s and its frame rates each minute (at QoS 0 unless it "
+        "is told `mqtt: {qos: 1}`): a message lost on the way costs at most one such interval.",
         default_kind="nvr",
         own_clock=False,
         expect_every_s=60,

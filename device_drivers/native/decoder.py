@@ -21,7 +21,7 @@ _MOST_TOPICS = 20_000
 _DEEPEST = 32
 """Levels of nesting that an observation may have: none needs more than 3, and every later reader recurses."""
 
-_observation = msgspec.json.Decoder(Observation)
+_observation: msgspec.json.Decoder[Observation] = msgspec.json.Decoder(Observation)
 _anything = msgspec.json.Decoder()
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _set = msgspec.structs.force_setattr
@@ -57,7 +57,14 @@ class NativeDecoder:
         self._site = site
         self._devices: dict[str, str] = {}
 
-    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+    def decode(
+        self,
+        topic: str,
+        payload: bytes,
+        received: datetime,  # noqa: ARG002  native observations bring their own time
+        *,
+        retained: bool = False,
+    ) -> list[Reading]:
         """Decode one message; all of it or nothing.
 
         `received` in a payload is the device's claim and does not reach the observation. Retained states are taken,

@@ -67,7 +67,8 @@ class Rdm6300Decoder:
                 try:
                     tag = read_frame(piece, self._checksum)
                 except ValueError as error:
-                    found.append(Reject(piece, str(error)))
+                    if piece.strip(b"\r\n"):  # line ends between frames carry nothing
+                        found.append(Reject(piece, str(error)))
                     start = end
                     continue
                 self._remember(piece, tag)
@@ -82,9 +83,9 @@ class Rdm6300Decoder:
         for presence in self._present.values():
             self._unconfirmed(presence, found)
         self._present.clear()
-        if self._rest:
+        if self._rest.strip(b"\r\n"):
             found.append(Reject(self._rest, "frame cut short (the line fell silent or was unplugged)"))
-            self._rest = b""
+        self._rest = b""
         return found
 
     def _remember(self, piece: bytes, tag: str) -> None:

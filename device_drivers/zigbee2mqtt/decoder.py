@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +22,7 @@ from device_drivers.observations import (
 )
 from device_drivers.zigbee2mqtt.properties import (
     BATTERY_MILLIVOLTS,
+    EVENTS,
     ON_OFF,
     OUTPUTS,
     PANIC_ACTIONS,
@@ -37,7 +37,12 @@ _AHEAD = timedelta(seconds=60)
 """A `last_seen` further ahead of the gateway than this is a wrong clock, as for taps (rounds.md, Clocks)."""
 
 _RAW_STEP = 10_000
+"""Raw illuminance v is 10^((v - 1) / 10000) lux (mqtt-conventions.md, zigbee2mqtt)."""
 _RAW_INVALID = 65_535
+"""The sensor's word for "no value"."""
+
+_NO_VALUE = frozenset({"", "nan", "NaN", "unknown", "unavailable"})
+_LARGEST = 1e12
 
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -81,7 +86,7 @@ class BridgeDecoder:
         """Decode one message; an empty one (the topic was cleared) says nothing.
 
         Raises:
-            DecodeError: not a topic of the bridge, not online or offline, or a retained health message.
+            DecodeError: not a topic of the bridge, or not online or offline.
         """
         if topic == self._state:
             if not payload:
@@ -91,8 +96,8 @@ class BridgeDecoder:
             return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason))]
         if topic == self._health:
             _payload(payload)
-            if retained:
-                raise DecodeError("retained health message: old state, it proves no life now")
+            if retained:  # the broker's copy of the last one proves no life now
+                return []
             return [Reading(DeviceStatus(device=self._device, at=received, online=True, reason="health"))]
         raise DecodeError(f"topic {topic!r}: expected {self._state} or {self._health}")
 
@@ -127,11 +132,11 @@ class Zigbee2mqttDecoder:
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. `at` is `last_seen` where Zigbee2MQTT adds it, else `received`.
 
-        An empty message means that the device was renamed or removed; it says nothing, nor does a null.
+        An empty message means that the device was renamed or removed; it says nothing, nor does a null. Nor do
+        retained values without `last_seen`: of what age they are nobody knows.
 
         Raises:
-            DecodeError: not a topic of this device, not JSON of the expected shape, or retained values that have no
-                time of their own or are events.
+            DecodeError: not a topic of this device, not JSON of the expected shape, or retained motion or calls.
         """
         if topic == self._availability:
             if not payload:
@@ -144,22 +149,18 @@ class Zigbee2mqttDecoder:
             return []
         values = _payload(payload)
         seen = _last_seen(values.get("last_seen"), received)
+        if retained and any(values.get(name) is not None for name in EVENTS):
+            raise DecodeError("retained motion or action: old state, not an event (`retain: false` avoids it)")
         if retained and seen is None:
-            raise DecodeError(
-                "retained values without `last_seen`: old state of unknown age (`retain: false` avoids it)"
-            )
-        found = self._observations(values, received if seen is None else seen)
-        if retained:
-            for observation in found:
-                if isinstance(observation, (Motion, Panic)):
-                    raise DecodeError("retained motion or panic: old state, not an event (`retain: false` avoids it)")
-        return [Reading(observation) for observation in found]
+            return []
+        at = received if seen is None else seen
+        return [Reading(observation) for observation in self._observations(values, at)]
 
     def _observations(self, values: dict[str, Any], at: datetime) -> list[Observation]:
         device = self._device
         found: list[Observation] = []
         lamps: dict[str | None, dict[str, Any]] = {}
-        power: dict[str | None, dict[str, float]] = {}
+        power: dict[str | None, dict[str, Any]] = {}
         for key, value in values.items():
             if value is None or (meaning := _MEANINGS.get(key)) is None:
                 continue
@@ -179,7 +180,7 @@ class Zigbee2mqttDecoder:
                 if (lux := self._lux(key, value, values)) is not None:
                     found.append(LightLevel(device=device, at=at, lux=lux))
             elif target == "state":
-                if (on := ON_OFF.get(value)) is not None:
+                if type(value) is str and (on := ON_OFF.get(value)) is not None:
                     lamps.setdefault(output, {})["on"] = on
             elif target == "level":
                 if (number := _number(value, key)) is not None:
@@ -188,7 +189,7 @@ class Zigbee2mqttDecoder:
                 found.append(Motion(device=device, at=at, active=_flag(value, key)))
             elif target == "panic":
                 found.append(Panic(device=device, at=at, active=_flag(value, key)))
-            elif value in self._panic_actions:
+            elif type(value) is str and value in self._panic_actions:
                 found.append(Panic(device=device, at=at))
         for output, fields in power.items():
             found.append(Power(device=device, at=at, channel=output, **fields))
@@ -212,20 +213,22 @@ def _number(value: Any, key: str) -> float | None:
     """A number, also as text; a flag is 1 or 0; None where the device has no value.
 
     Raises:
-        DecodeError: something else.
+        DecodeError: something else, or beyond what anything in a building can measure.
     """
-    if type(value) is float or type(value) is int or type(value) is bool:
-        return value
-    if type(value) is str:
-        if value in ("", "nan", "NaN", "unknown", "unavailable"):
-            return None
-        try:
+    try:
+        if type(value) is str:
+            if value in _NO_VALUE:
+                return None
             number = float(value)
-        except ValueError:
-            number = float("inf")
-        if isfinite(number):
-            return number
-    raise DecodeError(f"{key}: {str(value)[:80]!r}, expected a number")
+        elif type(value) is float or type(value) is int or type(value) is bool:
+            number = float(value)
+        else:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise DecodeError(f"{key}: {str(value)[:80]!r}, expected a number") from None
+    if not -_LARGEST < number < _LARGEST:
+        raise DecodeError(f"{key}: {number} is no measurement")
+    return number
 
 
 def _flag(value: Any, key: str) -> bool:

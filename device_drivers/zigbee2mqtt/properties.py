@@ -57,6 +57,9 @@ PROPERTIES: dict[str, Property] = {
 """By the name in the payload. A name followed by `_` and an output (`state_left`, `power_l1`) is that property of that
 output, for the targets in `PER_OUTPUT`. What is not named here (settings, colours, calibration) is no observation."""
 
+EVENTS = tuple(name for name, entry in PROPERTIES.items() if entry.target in ("motion", "panic", "action"))
+"""What happened once: retained, it is old news (protocols R2)."""
+
 PER_OUTPUT = frozenset({"state", "level", "power"})
 """Targets that a device with several outputs has once for each."""
 

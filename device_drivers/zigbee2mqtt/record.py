@@ -43,11 +43,12 @@ def _decoder(site: str, settings: DeviceSettings) -> BridgeDecoder | Zigbee2mqtt
 
 
 def _listener(topic: str) -> tuple[str, DeviceSettings]:
+    base, bridge, _ = topic.rpartition("/bridge/")
+    if base and bridge:
+        return "", DeviceSettings(id=f"{base}/bridge", kind="bridge", link={"mqtt": f"{base}/bridge"})
     prefix, _, name = topic.partition("/")
     if not prefix or not name:
         raise DecodeError(f"topic {topic!r}: expected zigbee2mqtt/NAME, its /availability, or zigbee2mqtt/bridge/state")
-    if name.startswith("bridge/"):
-        return "", DeviceSettings(id=f"{prefix}/bridge", kind="bridge", link={"mqtt": f"{prefix}/bridge"})
     name = name.removesuffix("/availability")
     return "", DeviceSettings(id=name, link={"mqtt": f"{prefix}/{name}"})
 
