@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from device_drivers.driver import Reading, Reject
 from device_drivers.observations import TagRead
-from device_drivers.rdm6300.frame import Checksum, piece_end, read_frame
+from device_drivers.rdm6300.frame import CUT, OUTSIDE, STX, Checksum, piece_end, read_frame
 
 GONE_AFTER = timedelta(milliseconds=300)
 """A tag without a frame for longer than this has left (tag-readers.md, rdm6300, Timing)."""
@@ -84,7 +84,7 @@ class Rdm6300Decoder:
             self._unconfirmed(presence, found)
         self._present.clear()
         if self._rest.strip(b"\r\n"):
-            found.append(Reject(self._rest, "frame cut short (the line fell silent or was unplugged)"))
+            found.append(Reject(self._rest, CUT if self._rest[0] == STX else OUTSIDE))
         self._rest = b""
         return found
 

@@ -16,6 +16,9 @@ STX, ETX = 0x02, 0x03
 LONGEST = 32
 """Bytes a piece may have; twice the longest frame (tag-readers.md: cap the buffer at 32)."""
 
+OUTSIDE = "bytes outside any frame (no 02 before them)"
+CUT = "frame cut short (no 03 at its end)"
+
 Checksum = Literal["xor", "sum", "none"]
 
 
@@ -55,9 +58,9 @@ def read_frame(piece: bytes, checksum: Checksum) -> str:
         ValueError: what is wrong with the piece, in one sentence.
     """
     if piece[0] != STX:
-        raise ValueError("bytes outside any frame (no 02 before them)")
+        raise ValueError(OUTSIDE)
     if piece[-1] != ETX:
-        raise ValueError("frame cut short (no 03 at its end)")
+        raise ValueError(CUT)
     digits = piece[1:-1].rstrip(b"\r\n")
     try:
         octets = unhexlify(digits)

@@ -1,0 +1,81 @@
+"""Families that a site file may already name though their driver is not built yet: the facts that judging needs.
+
+A device of such a family is heard only through `native` messages and evidence files, and `check` says so. When its
+driver is built, its row goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from device_drivers.driver import DeviceKind
+
+
+class Announced(msgspec.Struct, frozen=True):
+    """One family; the fields mean what they mean in `device_drivers.driver.Driver`."""
+
+    name: str
+    transport: Literal["mqtt", "serial", "file", "http", "sip"]
+    default_kind: DeviceKind
+    own_clock: bool = False
+    transmits_only: bool = False
+    sends_seq: bool = False
+    expect_every_s: float | None = None
+
+
+ROWS: tuple[Announced, ...] = (
+    # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
+    Announced("gwiot_7941", "serial", "reader", transmits_only=True),
+    Announced("gwiot_7941w", "serial", "reader"),
+    Announced("wiegand_serial", "serial", "reader", transmits_only=True),
+    Announced("pn532", "serial", "reader"),
+    Announced("hid_wedge", "serial", "reader", transmits_only=True),
+    Announced("ibutton", "serial", "reader"),
+    Announced("osdp", "serial", "reader"),
+    # What guards carry.
+    Announced("patrol_export", "file", "wand", own_clock=True),
+    Announced("fcard_wand", "serial", "wand", own_clock=True),
+    Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
+    Announced("ndef", "http", "phone", own_clock=True),
+    Announced("ntag424", "http", "phone", own_clock=True),
+    # Light, power and switching on a bus that is polled.
+    Announced("modbus_rtu", "serial", "sensor"),
+    Announced("modbus_tcp", "serial", "sensor"),
+    Announced("modbus_lux", "serial", "lux_sensor"),
+    Announced("modbus_relay", "serial", "relay"),
+    Announced("modbus_eastron_sdm", "serial", "meter"),
+    Announced("modbus_pzem004t", "serial", "meter"),
+    Announced("dlt645", "serial", "meter"),
+    Announced("dali", "serial", "lamp"),
+    # MQTT conventions.
+    Announced("tasmota", "mqtt", "sensor", expect_every_s=300),
+    Announced("shelly", "mqtt", "relay"),
+    Announced("esphome", "mqtt", "sensor"),
+    Announced("wled", "mqtt", "lamp"),
+    Announced("openbeken", "mqtt", "relay"),
+    Announced("homie", "mqtt", "sensor"),
+    Announced("homeassistant", "mqtt", "sensor"),
+    Announced("neuron", "mqtt", "sensor"),
+    Announced("chirpstack", "mqtt", "sensor"),
+    Announced("tts", "mqtt", "sensor"),
+    Announced("milesight", "mqtt", "sensor"),
+    Announced("sparkplug", "mqtt", "sensor", own_clock=True),
+    Announced("json_map", "mqtt", "sensor"),
+    # Cameras and recorders.
+    Announced("gb28181", "sip", "nvr"),
+    Announced("gat1400", "http", "camera"),
+    Announced("hikvision", "http", "camera"),
+    Announced("dahua", "http", "camera"),
+    Announced("onvif", "http", "camera"),
+    Announced("rtsp", "http", "camera"),
+    Announced("mediamtx", "http", "nvr"),
+    Announced("motioneye", "http", "nvr"),
+    Announced("shinobi", "http", "nvr"),
+    Announced("esp32_cam", "http", "camera"),
+)
+
+ANNOUNCED: Mapping[str, Announced] = {row.name: row for row in ROWS}
+"""By the name that a site file uses."""
