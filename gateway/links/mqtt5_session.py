@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -19,6 +18,7 @@ from gateway.links import broker_address
 from gateway.links.backoff import Backoff
 from gateway.links.broker_address import KEEP_ALIVE_S, LARGEST_PACKET, RECEIVE_MAXIMUM, SESSION_EXPIRY_S
 from gateway.links.link import Envelope, LinkState, Receiver, Token, Unreadable
+from gateway.links.receipts import QOS_2, Receipts
 from gateway.links.standing import Clock, Standing, keep_connected, utc_now
 from gateway.site.model import Mqtt
 
@@ -156,7 +156,6 @@ class _Connection(asyncio.Protocol):
     def __init__(self, session: Mqtt5Session, epoch: int) -> None:
         loop = asyncio.get_running_loop()
         self._session = session
-        self._epoch = epoch
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._accepted: asyncio.Future[mqtt5.ConnAckPacket] = loop.create_future()
@@ -165,8 +164,7 @@ class _Connection(asyncio.Protocol):
         self._held = bytearray()  # an incomplete frame, or what came while paused
         self._needed = 0  # bytes `_held` must have before it is worth looking at
         self._skipping = 0  # bytes still to come of a frame that is too large
-        self._unacknowledged: deque[int] = deque()  # acknowledgements as words, in receive order
-        self._early: set[int] = set()  # packet ids acknowledged before their turn
+        self._receipts = Receipts(epoch)
         self._last_id = 0
         self._published: dict[int, asyncio.Future[None]] = {}
         self._window = asyncio.Semaphore(0)  # the broker's receive maximum
@@ -343,18 +341,15 @@ class _Connection(asyncio.Protocol):
             return self._unreadable(frame, start, received, f"a malformed PUBLISH: {error}")
         if "\0" in topic:  # not allowed by MQTT 5.0 §1.5.4
             return self._unreadable(frame, start, received, "the topic holds a null character")
-        if packet_id:
-            self._unacknowledged.append(_acknowledgement(frame[0]) | packet_id)
-        return Envelope(topic, payload, received, bool(frame[0] & 1), Token(self._epoch, packet_id))
+        token = self._receipts.arrived(packet_id, frame[0] >> 1 & 3)
+        return Envelope(topic, payload, received, bool(frame[0] & 1), token)
 
     def _unreadable(self, frame: memoryview, start: int, received: datetime, reason: str) -> Unreadable:
         try:
             topic, payload, packet_id = _take_apart(frame, start)
         except IndexError:  # no topic, no packet id: keep it all, there is nothing to acknowledge
-            return Unreadable(b"", bytes(frame), received, reason, Token(self._epoch, 0))
-        if packet_id:
-            self._unacknowledged.append(_acknowledgement(frame[0]) | packet_id)
-        return Unreadable(topic, payload, received, reason, Token(self._epoch, packet_id))
+            topic, payload, packet_id = b"", bytes(frame), 0
+        return Unreadable(topic, payload, received, reason, self._receipts.arrived(packet_id, frame[0] >> 1 & 3))
 
     def _control(self, packet: mqtt5.Packet) -> None:
         match packet:
@@ -393,20 +388,10 @@ class _Connection(asyncio.Protocol):
     # --- writing
 
     def acknowledge(self, tokens: Sequence[Token]) -> None:
-        waiting = self._unacknowledged
-        early = self._early
-        words = []
-        for epoch, packet_id in tokens:
-            if epoch != self._epoch or not packet_id:
-                continue
-            if waiting and waiting[0] & 0xFFFF == packet_id:
-                words.append(waiting.popleft())
-            elif any(word & 0xFFFF == packet_id for word in waiting):
-                early.add(packet_id)
-        while early and waiting and waiting[0] & 0xFFFF in early:
-            early.remove(waiting[0] & 0xFFFF)
-            words.append(waiting.popleft())
-        if words:
+        """See `Mqtt5Session.acknowledge`."""
+        receipts = self._receipts.settle(tokens)
+        if receipts:
+            words = [_PUBREC + receipt - QOS_2 if receipt & QOS_2 else _PUBACK + receipt for receipt in receipts]
             self._write(struct.pack(f">{len(words)}I", *words))
 
     async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> None:
@@ -487,11 +472,6 @@ class _Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport and not self._transport.is_closing():
             self._transport.write(data)
-
-
-def _acknowledgement(first: int) -> int:
-    """The acknowledgement of a PUBLISH with this first byte, as a word that lacks the packet id."""
-    return _PUBREC if first & 0x06 == 0x04 else _PUBACK
 
 
 def _variable_integer(view: memoryview, at: int) -> tuple[int, int]:
