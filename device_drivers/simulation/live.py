@@ -1,0 +1,128 @@
+"""The simulated devices as tasks of their own: each publishes to a real broker or writes to a real serial line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import tty
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import aiomqtt
+
+from device_drivers.simulation.world import Said, World
+
+_QUEUE = 1000
+
+
+class SerialLine:
+    """A pseudo-terminal: the gateway opens `path`, the simulated reader writes to the other end."""
+
+    def __init__(self) -> None:
+        self._near, self._far = pty.openpty()
+        tty.setraw(self._near)
+        tty.setraw(self._far)
+        self.path = os.ttyname(self._far)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes down the line."""
+        os.write(self._near, data)
+
+    def close(self) -> None:
+        """Unplug it."""
+        for end in (self._near, self._far):
+            with suppress(OSError):
+                os.close(end)
+
+
+class Broker:
+    """Where the simulated devices publish."""
+
+    def __init__(self, host: str, port: int, username: str | None = None, password: str | None = None) -> None:
+        self.host = host
+        self.port = port
+        self.username = username
+        self.password = password
+
+    def client(self, name: str) -> aiomqtt.Client:
+        """A client of one simulated device or hub, with a persistent session."""
+        return aiomqtt.Client(
+            self.host,
+            self.port,
+            identifier=f"simulated-{name}",
+            username=self.username,
+            password=self.password,
+            clean_session=False,
+        )
+
+
+async def speak(
+    world: World,
+    broker: Broker,
+    lines: Mapping[str, SerialLine],
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Let the estate live in real time until cancelled: one task a device that speaks.
+
+    Args:
+        world: the estate; its time is the clock's from now on.
+        broker: where MQTT devices publish.
+        lines: the serial line of each serial reader.
+        clock: the time now.
+    """
+    queues: dict[str, asyncio.Queue[Said]] = {}
+    async with asyncio.TaskGroup() as group:
+        for said in world.run(clock()):
+            if said.retained:
+                _queue(group, queues, world, broker, said.device).put_nowait(said)
+        while True:
+            for said in world.run(clock()):
+                if said.topic is None:
+                    if (line := lines.get(said.device)) is not None:
+                        line.write(said.payload)
+                    continue
+                await _queue(group, queues, world, broker, said.device).put(said)
+            upcoming = world.next()
+            wait = 1.0 if upcoming is None else (upcoming - clock()).total_seconds()
+            await asyncio.sleep(min(max(wait, 0.005), 1.0))
+
+
+def _queue(
+    group: asyncio.TaskGroup, queues: dict[str, asyncio.Queue[Said]], world: World, broker: Broker, device: str
+) -> asyncio.Queue[Said]:
+    if device not in queues:
+        queues[device] = asyncio.Queue(_QUEUE)
+        group.create_task(_device(world, broker, device, queues[device]), name=f"simulated {device}")
+    return queues[device]
+
+
+async def _device(world: World, broker: Broker, device: str, queue: asyncio.Queue[Said]) -> None:
+    """One device: publishes what it says; a native one forgets only what was acknowledged, and sends the rest again."""
+    waiting: Said | None = None
+    while True:
+        try:
+            async with broker.client(device) as client:
+                recorder = world.recorders.get(device)
+                if recorder is not None:
+                    await client.subscribe(recorder.acknowledgement_topic, qos=1)
+                    for payload in recorder.held():
+                        await client.publish(recorder.topic, payload, qos=1)
+                async with asyncio.TaskGroup() as group:
+                    listening = group.create_task(_listen(world, client, device), name=f"acknowledgements of {device}")
+                    while True:
+                        waiting = waiting or await queue.get()
+                        await client.publish(waiting.topic or "", waiting.payload, qos=1, retain=waiting.retained)
+                        waiting = None
+                        if listening.done():
+                            break
+        except* aiomqtt.MqttError:
+            await asyncio.sleep(1.0)
+
+
+async def _listen(world: World, client: aiomqtt.Client, device: str) -> None:
+    async for message in client.messages:
+        if device in world.recorders and isinstance(message.payload, bytes):
+            world.recorders[device].acknowledge(message.payload)

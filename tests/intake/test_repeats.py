@@ -1,0 +1,88 @@
+"""A repeat is one observation, however it comes again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.journal.rows import LogRow
+from gateway.repeats import Repeats
+
+
+class Log:
+    """The journal's answer, kept in a list."""
+
+    def __init__(self) -> None:
+        self.rows: list[LogRow] = []
+        self.asked = 0
+
+    def find(self, device: str, order: int) -> Sequence[LogRow]:
+        self.asked += 1
+        return [row for row in self.rows if row.device == device and (row.at if row.n is None else row.n) == order]
+
+    def add(self, device: str, at: int, boot: str | None, n: int | None, body: bytes) -> None:
+        self.rows.append(LogRow(len(self.rows) + 1, at, device, "tag_read", at, boot, n, body))
+
+
+def test_a_rising_count_never_asks_the_journal() -> None:
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(1, 1000))
+    assert log.asked == 0
+    assert repeats.complete("a", "b1") == 999
+
+
+def test_the_same_key_with_the_same_content_is_a_repeat_and_with_another_a_conflict() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    assert repeats.numbered("a", "b1", 5, b"x") == "new"
+    assert repeats.numbered("a", "b1", 5, b"x") == "repeat"
+    assert repeats.numbered("a", "b1", 5, b"y") == "conflict"
+    assert repeats.numbered("a", "b2", 5, b"x") == "new"
+
+
+def test_a_missing_record_holds_the_acknowledged_point_until_it_comes() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    for n in (1, 2, 4, 5):
+        repeats.numbered("a", "b1", n, b"x")
+    assert repeats.complete("a", "b1") == 2
+    assert repeats.numbered("a", "b1", 3, b"x") == "new"
+    assert repeats.complete("a", "b1") == 5
+
+
+def test_several_facts_of_one_instant_are_several() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    assert repeats.unnumbered("a", "light_level", 10, b"1") == "new"
+    assert repeats.unnumbered("a", "power", 10, b"2") == "new"
+    assert repeats.unnumbered("a", "power", 10, b"2") == "repeat"
+
+
+records = st.tuples(
+    st.sampled_from("ab"), st.sampled_from(["b1", "b2", None]), st.integers(1, 12), st.sampled_from([b"x", b"y"])
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(records, max_size=60), st.integers(0, 60))
+def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, restart_at) -> None:
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    first: dict[object, bytes] = {}
+    for position, (device, boot, n, body) in enumerate(sent):
+        if position == restart_at:
+            state = repeats.snapshot()
+            repeats = Repeats(log.find, whole=True)
+            repeats.restore(state)
+        if boot is None:
+            key: object = (device, n, body)
+            answer = repeats.unnumbered(device, "tag_read", n, body)
+            wanted = "repeat" if key in first else "new"
+        else:
+            key = (device, boot, n)
+            answer = repeats.numbered(device, boot, n, body)
+            wanted = "new" if key not in first else "repeat" if first[key] == body else "conflict"
+        assert answer == wanted
+        if answer == "new":
+            first[key] = body
+            log.add(device, n, boot, None if boot is None else n, body)
