@@ -7,7 +7,7 @@ Times are aware datetimes: `at` is the device's own time, `received` the gateway
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -207,3 +207,12 @@ Observation = (
     | LinkStatus
 )
 """Any observation; `kind` in JSON tells which."""
+
+
+def spelled_out(observation: Observation) -> dict[str, Any]:
+    """The observation as JSON types with every field that has a value, also one equal to its default (`active`: true)."""
+    config = observation.__struct_config__
+    fields = {name: getattr(observation, name) for name in observation.__struct_fields__}
+    return {"kind": config.tag} | {
+        name: msgspec.to_builtins(value) for name, value in fields.items() if value is not None and value != ""
+    }

@@ -15,6 +15,7 @@ import msgspec
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, Driver, Reading, Reject
 from device_drivers.errors import DecodeError, LamplighterError
+from device_drivers.observations import spelled_out
 
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
 
@@ -132,7 +133,7 @@ def _settings(settings: DeviceSettings, arguments: argparse.Namespace) -> Device
 
 def _line(reading: Reading) -> str:
     """One observation as a JSON line; a native one with the unknown fields that its device sent."""
-    fields = msgspec.to_builtins(reading.observation)
+    fields = spelled_out(reading.observation)
     if reading.body is not None:
         sent = msgspec.json.decode(reading.body)
         sent.pop("received", None)

@@ -11,8 +11,6 @@ import msgspec
 from device_drivers.native.topics import acknowledgement, up
 from device_drivers.observations import Observation, ReaderHeartbeat
 
-_set = msgspec.structs.force_setattr
-
 
 class _Acknowledgement(msgspec.Struct, frozen=True):
     boot: str
@@ -42,10 +40,8 @@ class DeviceRecorder:
         `device` is left out, the topic says it; `boot` and `seq` are filled in.
         """
         self._seq += 1
-        _set(observation, "device", "")
-        _set(observation, "boot", self._boot)
-        _set(observation, "seq", self._seq)
-        payload = msgspec.json.encode(observation)
+        numbered = msgspec.structs.replace(observation, device="", boot=self._boot, seq=self._seq)
+        payload = msgspec.json.encode(numbered)
         self._held.append((self._boot, self._seq, payload))
         return payload
 

@@ -57,10 +57,10 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
                 world.change(start + 3 * hour, lambda now, name=camera: now.dead_cameras.add(name))  # type: ignore[misc]
                 world.change(start + 4 * hour, lambda now, name=camera: now.dead_cameras.discard(name))  # type: ignore[misc]
             case 5 if estate.wands:
-                wand = estate.wands[0].id
-                world.change(start + DOCKING - hour, lambda now, name=wand: now.docked.update({name: False}))  # type: ignore[misc]
-                world.change(start + 24 * hour, lambda now, name=wand: now.docked.update({name: True}))  # type: ignore[misc]
-                world.dock(start + 34 * hour, wand)
+                left_out = estate.wands[0].id
+                world.change(start + DOCKING - hour, lambda now, name=left_out: now.docked.update({name: False}))  # type: ignore[misc]
+                world.change(start + 24 * hour, lambda now, name=left_out: now.docked.update({name: True}))  # type: ignore[misc]
+                world.dock(start + 34 * hour, left_out)
             case _:
                 pass
 

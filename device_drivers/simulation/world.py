@@ -79,9 +79,8 @@ class World:
         """Rounds to be walked; how each is walked is read from the truth at its start."""
         for turn, walk in enumerate(walks):
             guard = self.estate.guards[turn % len(self.estate.guards)]
-            self.at(
-                datetime.fromtimestamp(walk.start - 60, UTC), lambda _, w=walk, tag=guard.tag: self._set_out(w, tag)
-            )  # type: ignore[misc]
+            before = datetime.fromtimestamp(walk.start - 60, UTC)
+            self.at(max(before, self.now), partial(self._set_out, walk, guard.tag))
 
     def dock(self, when: datetime, wand: str) -> None:
         """A wand is handed in: it gives away what it holds, and says that this is all."""

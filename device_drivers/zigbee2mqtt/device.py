@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -69,8 +70,8 @@ def _online(online: bool) -> bytes:
     return b'{"state":"online"}' if online else b'{"state":"offline"}'
 
 
-def _state(name: str, values: dict[str, object], seen: datetime | None) -> Message:
+def _state(name: str, values: Mapping[str, object], seen: datetime | None) -> Message:
     """A device's message on its topic `name` (base topic included); `seen` is added where `last_seen` is on."""
     if seen is not None:
-        values = values | {"last_seen": seen.isoformat(timespec="milliseconds")}
+        values = {**values, "last_seen": seen.isoformat(timespec="milliseconds")}
     return Message(name, msgspec.json.encode(values))
