@@ -1,0 +1,29 @@
+"""Roles and rights as one table. A route names the right it needs; a role that is not in that right's row is refused."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Role = Literal["viewer", "guard", "maintenance", "operator", "manager", "admin"]
+Right = Literal["rounds", "estate", "alerts", "handle", "evidence", "health", "names", "tags"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_ALL: frozenset[Role] = frozenset(ROLES)
+_STAFF: frozenset[Role] = frozenset({"maintenance", "operator", "manager", "admin"})
+
+RIGHTS: dict[Right, frozenset[Role]] = {
+    "rounds": _ALL,  # the site, its places, rounds and gaps; a guard may see how he is judged
+    "estate": _STAFF | {"viewer"},  # devices, lamps, circuits, cameras, zones
+    "alerts": _STAFF | {"viewer"},
+    "handle": _STAFF,  # acknowledge, start, resolve, close, comment; take devices out of service
+    "evidence": _STAFF,  # observations and quarantine
+    "health": _STAFF,  # readiness, metrics
+    "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
+    "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
+}
+
+
+def allowed(role: Role, right: Right) -> bool:
+    """Whether `role` has `right`."""
+    return role in RIGHTS[right]

@@ -1,0 +1,84 @@
+"""What all pages share: templates, the language, and the response that carries them."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api.access.accounts import Session
+from api.access.roles import Right, allowed
+from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
+from gateway.site.model import Site
+
+_YEAR_S = 365 * 24 * 3600
+
+
+class Frame:
+    """Renders the templates of one site's console."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.environment = Environment(
+            loader=PackageLoader("api.console", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render(self, request: Request, template: str, **values: Any) -> str:
+        """One template in the request's language."""
+        language = chosen(request, self.site.language)
+        session: Session | None = request.state.session
+
+        def t(key: str, **filled: object) -> str:
+            return say(language, key, **filled)
+
+        def w(group: str, code: str) -> str:
+            return word(language, group, code)
+
+        def may(right: Right) -> bool:
+            return session is not None and allowed(session.account.role, right)
+
+        return self.environment.get_template(template).render(
+            t=t,
+            w=w,
+            may=may,
+            site=self.site,
+            language=language,
+            languages=LANGUAGES,
+            html_tag=HTML_TAGS[language],
+            account=session.account if session else None,
+            path=request.url.path,
+            **values,
+        )
+
+    def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """One page; a language asked for in the address is kept in a cookie."""
+        response = HTMLResponse(self.render(request, template, **values), status_code=status)
+        wish = request.query_params.get("lang")
+        if wish is not None and wish in LANGUAGES:
+            response.set_cookie(
+                COOKIE, wish, max_age=_YEAR_S, samesite="lax", httponly=True, secure=request.url.scheme == "https"
+            )
+        return response
+
+
+def static_file(name: str) -> tuple[bytes, str] | None:
+    """A static file's bytes and media type; None if there is none of that name."""
+    suffix = name.rpartition(".")[2]
+    if "/" in name or suffix not in MEDIA_TYPES:
+        return None
+    found = resources.files("api.console.static") / name
+    return (found.read_bytes(), MEDIA_TYPES[suffix]) if found.is_file() else None
+
+
+MEDIA_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}

@@ -1,0 +1,50 @@
+"""What things are called on the screen."""
+
+from __future__ import annotations
+
+from gateway.site.model import Site
+
+
+def place_name(site: Site, place_id: str | None) -> str:
+    """A place with what it lies in: `1号楼 3层`; ids where a place has no entry."""
+    if not place_id:
+        return ""
+    parts = place_id.split("/")
+    paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    return " ".join(site.places[path].name if path in site.places else path.rpartition("/")[2] for path in paths)
+
+
+def building_of(place_id: str) -> str:
+    """The top of the place tree above a place."""
+    return place_id.partition("/")[0]
+
+
+def checkpoint_name(site: Site, checkpoint_id: str) -> str:
+    """A checkpoint as people call it: its place; its id, if the place holds several."""
+    checkpoint = site.checkpoints.get(checkpoint_id)
+    if checkpoint is None:
+        return checkpoint_id
+    name = place_name(site, checkpoint.place)
+    shared = sum(other.place == checkpoint.place for other in site.checkpoints.values()) > 1
+    return f"{name} {checkpoint_id}" if shared or not name else name
+
+
+def person_name(site: Site, person_id: str | None, *, named: bool) -> str | None:
+    """A person's name for those who may know it, else the id."""
+    if person_id is None:
+        return None
+    person = site.people.get(person_id)
+    return person.name if named and person is not None else person_id
+
+
+def subject_name(site: Site, subject: str, place: str | None) -> str:
+    """What an alert is about, as people call it."""
+    if subject in site.checkpoints:
+        return checkpoint_name(site, subject)
+    if subject in site.zones:
+        return place_name(site, site.zones[subject].place)
+    if "@" in subject:
+        route, _, start = subject.partition("@")
+        return f"{route} {start[5:10]} {start[11:16]}".strip()
+    known = place_name(site, place)
+    return f"{known} {subject}".strip()

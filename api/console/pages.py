@@ -1,0 +1,121 @@
+"""The console's pages and the sections that a page fetches again when something changed."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from api.access.accounts import Accounts
+from api.access.door import Needs, needs, session_of
+from api.access.invitations import Invitations
+from api.access.roles import Right, allowed
+from api.answers import tagged
+from api.console import entrance, room
+from api.console.frame import Frame, static_file
+from api.console.names import checkpoint_name, person_name, place_name, subject_name
+from api.console.timeline import as_round, verdict_code
+from api.ports import GatewayPort
+from api.problems import Denied
+from api.resources.rounds import round_of
+from gateway.instants import moment
+
+Section = Literal["summary", "alerts", "rounds", "zones", "lights", "links"]
+
+SECTIONS: dict[Section, Right] = {
+    "summary": "rounds",
+    "alerts": "alerts",
+    "rounds": "rounds",
+    "zones": "estate",
+    "lights": "estate",
+    "links": "estate",
+}
+"""What the control room is made of, and the right that each part needs; a page shows what its reader may see."""
+
+
+def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations) -> None:
+    """Add the console."""
+    site = gateway.site
+    frame = Frame(site)
+    entrance.add(app, gateway, accounts, invitations, frame)
+
+    async def section_values(section: Section) -> dict[str, Any]:
+        match section:
+            case "summary":
+                return {"summary": await room.summary(gateway)}
+            case "alerts":
+                return {"alerts": room.alerts_section(gateway)}
+            case "rounds":
+                return {"rounds": await room.rounds_section(gateway)}
+            case "zones":
+                return {"zones": room.zones_section(gateway)}
+            case "lights":
+                return {"lights": room.lights_section(gateway)}
+            case "links":
+                return {"links": room.links_section(gateway)}
+
+    @app.get("/static/{name}", include_in_schema=False)
+    async def static(request: Request, name: str) -> Response:
+        found = static_file(name)
+        if found is None:
+            raise Denied(404, f"There is no {name!r}.")
+        return tagged(request, *found)
+
+    @app.get("/", include_in_schema=False, dependencies=[needs("rounds")])
+    async def control_room(request: Request) -> Response:
+        role = session_of(request).account.role
+        # Read before the sections: what changes meanwhile is then told again, never missed.
+        latest = gateway.events.latest
+        shown = [section for section, right in SECTIONS.items() if allowed(role, right)]
+        values: dict[str, Any] = {}
+        for section in shown:
+            values |= await section_values(section)
+        now = moment(gateway.now(), site.zone_info)
+        return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, **values)
+
+    @app.get("/console/{section}", include_in_schema=False, dependencies=[needs("rounds")])
+    async def read_section(request: Request, section: Section) -> Response:
+        Needs(SECTIONS[section]).check(request)
+        now = moment(gateway.now(), site.zone_info)
+        html = frame.render(request, f"section_{section}.html", now=now, **await section_values(section))
+        return tagged(request, html.encode(), "text/html; charset=utf-8")
+
+    @app.get("/rounds/{round_id:path}", include_in_schema=False, dependencies=[needs("rounds")])
+    async def round_page(request: Request, round_id: str) -> Response:
+        found = await round_of(gateway, round_id)
+        if found is None:
+            raise Denied(404, f"There is no round {round_id!r}.")
+        named = allowed(session_of(request).account.role, "names")
+        shown = as_round(found)
+        rows = [
+            {
+                "visit": visit,
+                "code": verdict_code(visit),
+                "name": checkpoint_name(site, visit.checkpoint),
+                "person": person_name(site, visit.person, named=named),
+            }
+            for visit in shown.visits
+        ]
+        return _panel(request, frame, "round.html", round=shown, rows=rows)
+
+    @app.get("/alerts/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts")])
+    async def alert_page(request: Request, alert_id: str) -> Response:
+        found = gateway.judgement.alerts.alert(alert_id)
+        if found is None:
+            raise Denied(404, f"There is no alert {alert_id!r}.")
+        return _panel(
+            request,
+            frame,
+            "alert.html",
+            alert=found,
+            subject=subject_name(site, found.subject, found.place),
+            place=place_name(site, found.place),
+            offered=room.OFFERED[found.state],
+        )
+
+
+def _panel(request: Request, frame: Frame, template: str, **values: Any) -> Response:
+    """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
+    alone = "panel" not in request.query_params
+    return frame.respond(request, "alone.html" if alone else template, inner=template, **values)

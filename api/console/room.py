@@ -1,0 +1,259 @@
+"""What the control room shows, section by section, read from the gateway at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from api.console.names import building_of, checkpoint_name, place_name, subject_name
+from api.console.timeline import Timeline, as_round, draw, night_of
+from api.ports import GatewayPort
+from api.resources.rounds import rounds_between
+from gateway.alerts import lifecycle
+from gateway.alerts.alert import Action, Alert, AlertState
+from gateway.instants import HOUR, instant, moment
+from gateway.links.link import LinkState
+from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, Round, Zone
+from gateway.site.model import Severity
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "warning")
+_ENDED_SHOWN = 12
+_ENDED_FOR = timedelta(hours=12)
+_LAMPS_SHOWN = 48
+
+_BUTTONS: tuple[Action, ...] = ("ack", "start", "resolve", "close")
+OFFERED: dict[AlertState, tuple[Action, ...]] = {
+    state: tuple(
+        action for action in _BUTTONS if any((row.before, row.trigger) == (state, action) for row in lifecycle.TABLE)
+    )
+    for state in lifecycle.STATES
+}
+"""The buttons of an alert by state: what the lifecycle table lets a person do."""
+
+
+class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as a row."""
+
+    alert: Alert
+    subject: str
+    place: str
+    offered: tuple[Action, ...]
+
+
+class AlertsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """`told` are active and told to people; `quiet` active, but covered by another alert or a silence."""
+
+    told: Sequence[AlertRow]
+    quiet: Sequence[AlertRow]
+    ended: Sequence[AlertRow]
+
+
+class NextVisit(msgspec.Struct, frozen=True, kw_only=True):
+    """The next expected visit of a running or coming round."""
+
+    round: Round
+    name: str
+    due: datetime
+    served: int
+
+
+class RoundsSection(msgspec.Struct, frozen=True, kw_only=True):
+    timeline: Timeline | None
+    coming: NextVisit | None
+    names: dict[str, str]
+
+
+class ZoneRow(msgspec.Struct, frozen=True, kw_only=True):
+    zone: Zone
+    name: str
+    key: bool
+    cameras: Sequence[Camera]
+
+
+class Floor(msgspec.Struct, frozen=True, kw_only=True):
+    """The lamps of one place. `more`: how many are not drawn."""
+
+    name: str
+    lamps: Sequence[Lamp]
+    more: int
+
+
+class Building(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    floors: Sequence[Floor]
+    counts: dict[str, int]
+
+
+class LightsSection(msgspec.Struct, frozen=True, kw_only=True):
+    buildings: Sequence[Building]
+    circuits: Sequence[tuple[Circuit, int]]
+
+
+class LinksSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Links, and the devices that are not well."""
+
+    links: Sequence[LinkState]
+    troubled: Sequence[tuple[DeviceState, str]]
+    counts: dict[str, int]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The line of numbers on top."""
+
+    alerts: dict[str, int]
+    worst: Severity | None
+    coming: NextVisit | None
+    verdicts: dict[str, int]
+    zones: dict[str, int]
+    lamps: dict[str, int]
+    links_up: int
+    links: int
+
+
+def alerts_section(gateway: GatewayPort) -> AlertsSection:
+    """Active alerts, the worst first, then the newest; and what ended of late."""
+    site = gateway.site
+    found = gateway.judgement.alerts.alerts()
+    rows = [
+        AlertRow(
+            alert=alert,
+            subject=subject_name(site, alert.subject, alert.place),
+            place=place_name(site, alert.place),
+            offered=OFFERED[alert.state],
+        )
+        for alert in found
+    ]
+    active = sorted(
+        (row for row in rows if row.alert.state in lifecycle.ACTIVE),
+        key=lambda row: (SEVERITIES.index(row.alert.severity), -instant(row.alert.raised), row.alert.id),
+    )
+    since = moment(gateway.now(), site.zone_info) - _ENDED_FOR
+    ended = sorted(
+        (row for row in rows if row.alert.state not in lifecycle.ACTIVE and row.alert.updated >= since),
+        key=lambda row: row.alert.updated,
+        reverse=True,
+    )
+    return AlertsSection(
+        told=[row for row in active if row.alert.suppressed is None],
+        quiet=[row for row in active if row.alert.suppressed is not None],
+        ended=[row for row in ended if row.alert.suppressed is None][:_ENDED_SHOWN],
+    )
+
+
+async def rounds_section(gateway: GatewayPort) -> RoundsSection:
+    """Tonight's rounds."""
+    site, now = gateway.site, gateway.now()
+    tonight = [as_round(item) for item in await rounds_between(gateway, *night_of(now, site))]
+    names = {checkpoint: checkpoint_name(site, checkpoint) for checkpoint in site.checkpoints}
+    return RoundsSection(timeline=draw(site, tonight, now), coming=_coming(gateway, tonight), names=names)
+
+
+def zones_section(gateway: GatewayPort) -> list[ZoneRow]:
+    """Zones, the worst first."""
+    site = gateway.site
+    cameras = {camera.id: camera for camera in gateway.judgement.engine.cameras.cameras()}
+    order = ("blind", "degraded", "unknown", "covered")
+    rows = []
+    for zone in gateway.judgement.engine.cameras.zones():
+        defined = site.zones.get(zone.id)
+        place = site.places.get(defined.place) if defined else None
+        rows.append(
+            ZoneRow(
+                zone=zone,
+                name=place_name(site, defined.place) if defined else zone.id,
+                key=bool(place and place.key),
+                cameras=[cameras[name] for name in (defined.cameras if defined else ()) if name in cameras],
+            )
+        )
+    return sorted(rows, key=lambda row: (order.index(row.zone.state), not row.key, row.zone.id))
+
+
+def lights_section(gateway: GatewayPort) -> LightsSection:
+    """Lamps by building and floor, and the circuits that feed them."""
+    site = gateway.site
+    lighting = gateway.judgement.engine.lighting
+    by_place: dict[str, list[Lamp]] = {}
+    fed = Counter(lamp.circuit for lamp in site.lamps.values())
+    for lamp in lighting.lamps():
+        defined = site.lamps.get(lamp.id)
+        if defined is not None:
+            by_place.setdefault(defined.place, []).append(lamp)
+    buildings: dict[str, list[str]] = {}
+    for place in sorted(by_place):
+        buildings.setdefault(building_of(place), []).append(place)
+    shown = []
+    for building, places in buildings.items():
+        floors = [
+            Floor(
+                name=place_name(site, place).removeprefix(place_name(site, building)).strip()
+                or place_name(site, place),
+                lamps=sorted(by_place[place], key=lambda lamp: lamp.id)[:_LAMPS_SHOWN],
+                more=max(0, len(by_place[place]) - _LAMPS_SHOWN),
+            )
+            for place in places
+        ]
+        counts: Counter[str] = Counter(lamp.state for place in places for lamp in by_place[place])
+        shown.append(Building(name=place_name(site, building), floors=floors, counts=dict(counts)))
+    circuits = [(circuit, fed[circuit.id]) for circuit in lighting.circuits()]
+    return LightsSection(buildings=shown, circuits=circuits)
+
+
+def links_section(gateway: GatewayPort) -> LinksSection:
+    """Links, and devices that are offline or unknown."""
+    site = gateway.site
+    devices = gateway.judgement.engine.devices.devices()
+    troubled = []
+    for device in devices:
+        defined = site.devices.get(device.id)
+        if device.state in {"offline", "unknown"} and defined is not None:
+            troubled.append((device, place_name(site, defined.place)))
+    troubled.sort(key=lambda pair: (pair[0].state != "offline", pair[0].id))
+    return LinksSection(
+        links=sorted(gateway.links(), key=lambda link: (link.up, link.name)),
+        troubled=troubled,
+        counts=dict(Counter(device.state for device in devices)),
+    )
+
+
+async def summary(gateway: GatewayPort) -> Summary:
+    """The numbers on top."""
+    engine = gateway.judgement.engine
+    told = [alert for alert in gateway.judgement.alerts.alerts(active=True) if alert.suppressed is None]
+    severities: Counter[str] = Counter(alert.severity for alert in told)
+    site, now = gateway.site, gateway.now()
+    tonight = [as_round(item) for item in await rounds_between(gateway, *night_of(now, site))]
+    links = gateway.links()
+    return Summary(
+        alerts=dict(severities),
+        worst=next((severity for severity in SEVERITIES if severities[severity]), None),
+        coming=_coming(gateway, tonight),
+        verdicts=dict(Counter(item.verdict for item in tonight)),
+        zones=dict(Counter(zone.state for zone in engine.cameras.zones())),
+        lamps=dict(Counter(lamp.state for lamp in engine.lighting.lamps())),
+        links_up=sum(link.up for link in links),
+        links=len(links),
+    )
+
+
+def _coming(gateway: GatewayPort, rounds: Sequence[Round]) -> NextVisit | None:
+    """The open visit that is due next; of a running round before a coming one."""
+    now = moment(gateway.now(), gateway.site.zone_info)
+    ahead = gateway.judgement.engine.rounds.rounds(gateway.now(), gateway.now() + 12 * HOUR)
+    waiting = [
+        (visit.due or item.start, item, visit)
+        for item in {item.id: item for item in [*rounds, *ahead]}.values()
+        for visit in item.visits
+        if visit.verdict == "pending" and visit.closes >= now
+    ]
+    if not waiting:
+        return None
+    due, found, visit = min(waiting, key=lambda entry: (entry[0], entry[1].id, entry[2].position))
+    return NextVisit(
+        round=found,
+        name=checkpoint_name(gateway.site, visit.checkpoint),
+        due=due,
+        served=sum(other.at is not None for other in found.visits),
+    )

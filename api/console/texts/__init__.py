@@ -1,0 +1,1 @@
+"""Data files of the console; a package so that they are installed."""

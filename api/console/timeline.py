@@ -1,0 +1,177 @@
+"""Tonight's rounds as a drawing: lanes by checkpoint, time from left to right, each visit where and when it was.
+
+Across, everything is in percent of the drawing; down, in rem: the drawing then fits any width without distorting letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from api.console.names import checkpoint_name
+from api.resources.rounds import AnyRound
+from gateway.instants import DAY, HOUR, Instant, instant, moment
+from gateway.rules.findings import Round, Visit
+from gateway.site.model import Site
+
+LANE_REM = 1.9
+HEAD_REM = 2.1
+AXIS_REM = 1.5
+_MOST_TICKS = 14
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """One expected visit. `code` is its verdict, `awaiting` for one that waits for its reader's record."""
+
+    x: float
+    y: float
+    opens_x: float
+    opens_width: float
+    code: str
+    visit: Visit
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """One round."""
+
+    x: float
+    width: float
+    middle: float
+    y: float
+    height: float
+    round: Round
+    served: int
+    marks: Sequence[Mark]
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: a route's head (`checkpoint` None) or a checkpoint of it."""
+
+    y: float
+    label: str
+    route: str
+    checkpoint: str | None
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """One full hour."""
+
+    x: float
+    label: str
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole drawing. `now` in percent, None outside of it."""
+
+    bands: Sequence[Band]
+    lanes: Sequence[Lane]
+    ticks: Sequence[Tick]
+    height: float
+    now: float | None
+    since: datetime
+    until: datetime
+
+
+def night_of(now: Instant, site: Site) -> tuple[Instant, Instant]:
+    """The night that `now` belongs to: local noon to noon, so that a night is never cut at midnight."""
+    local = moment(now, site.zone_info)
+    noon = local.replace(hour=12, minute=0, second=0, microsecond=0)
+    begin = noon if local >= noon else noon - timedelta(days=1)
+    return instant(begin), instant(begin) + DAY
+
+
+def as_round(item: AnyRound) -> Round:
+    """A round of the journal in the rules' shape."""
+    return item if isinstance(item, Round) else msgspec.convert(_plain(item), Round)
+
+
+def draw(site: Site, rounds: Sequence[Round], now: Instant) -> Timeline | None:
+    """The drawing of these rounds; None if there are none."""
+    if not rounds:
+        return None
+    zone = site.zone_info
+    begin = min(instant(item.start) for item in rounds) // HOUR * HOUR
+    last = max(max([instant(item.end), *(instant(visit.closes) for visit in item.visits)]) for item in rounds)
+    end = -(-last // HOUR) * HOUR
+
+    def x(at: Instant) -> float:
+        return round(100 * (at - begin) / (end - begin), 3)
+
+    lanes, heads, rows = _lanes(site, rounds)
+    bands = [_band(item, x, heads, rows) for item in sorted(rounds, key=lambda item: (item.start, item.id))]
+    hours = (end - begin) // HOUR
+    step = -(-hours // _MOST_TICKS)
+    ticks = [
+        Tick(x=x(begin + hour * HOUR), label=f"{moment(begin + hour * HOUR, zone):%H:%M}")
+        for hour in range(0, hours, step)
+    ]
+    return Timeline(
+        bands=bands,
+        lanes=lanes,
+        ticks=ticks,
+        height=lanes[-1].y + LANE_REM,
+        now=x(now) if begin <= now <= end else None,
+        since=moment(begin, zone),
+        until=moment(end, zone),
+    )
+
+
+def _lanes(site: Site, rounds: Sequence[Round]) -> tuple[list[Lane], dict[str, float], dict[tuple[str, str], float]]:
+    order = {route: number for number, route in enumerate(site.routes)}
+    lanes: list[Lane] = []
+    heads: dict[str, float] = {}
+    rows: dict[tuple[str, str], float] = {}
+    y = AXIS_REM
+    for route in sorted({item.route for item in rounds}, key=lambda route: (order.get(route, len(order)), route)):
+        heads[route] = y
+        lanes.append(Lane(y=y, label=route, route=route, checkpoint=None))
+        y += HEAD_REM
+        visits = [visit for item in rounds if item.route == route for visit in item.visits]
+        for checkpoint in dict.fromkeys(visit.checkpoint for visit in visits):
+            rows[route, checkpoint] = y
+            lanes.append(Lane(y=y, label=checkpoint_name(site, checkpoint), route=route, checkpoint=checkpoint))
+            y += LANE_REM
+    return lanes, heads, rows
+
+
+def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, str], float]) -> Band:
+    left, right = x(instant(item.start)), x(instant(item.end))
+    top = heads[item.route]
+    bottom = max([rows[item.route, visit.checkpoint] + LANE_REM for visit in item.visits], default=top + HEAD_REM)
+    marks = []
+    for visit in item.visits:
+        opens, closes = x(instant(visit.opens)), x(instant(visit.closes))
+        where = visit.at or visit.due
+        marks.append(
+            Mark(
+                x=x(instant(where)) if where is not None else round((opens + closes) / 2, 3),
+                y=rows[item.route, visit.checkpoint] + LANE_REM / 2,
+                opens_x=max(opens, 0),
+                opens_width=round(closes - max(opens, 0), 3),
+                code=verdict_code(visit),
+                visit=visit,
+            )
+        )
+    return Band(
+        x=left,
+        width=round(right - left, 3),
+        middle=round((left + right) / 2, 3),
+        y=top,
+        height=round(bottom - top, 3),
+        round=item,
+        served=sum(visit.at is not None for visit in item.visits),
+        marks=marks,
+    )
+
+
+def verdict_code(visit: Visit) -> str:
+    """The verdict as it is shown: what only waits for a record is told apart from what is not due yet."""
+    return "awaiting" if visit.verdict == "pending" and visit.cause == "awaiting_reader" else visit.verdict
+
+
+def _plain(item: Any) -> Any:
+    """A mapping of the journal as msgspec converts it."""
+    return dict(item)

@@ -1,0 +1,170 @@
+"""The OpenAPI document: routes and parameters from FastAPI, shapes and examples from here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import MEDIA_TYPE
+from api.shapes import (
+    AlertAction,
+    DeviceAction,
+    DeviceShape,
+    PersonShape,
+    PlaceShape,
+    ProblemShape,
+    QuarantineShape,
+    ReadyShape,
+    SiteShape,
+)
+from gateway.alerts.alert import Alert
+from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
+
+SHAPES = (
+    Alert, AlertAction, Camera, Circuit, DeviceAction, DeviceShape, Gap, Lamp, PersonShape, PlaceShape, ProblemShape,
+    QuarantineShape, ReadyShape, Round, SiteShape, Unmatched, Zone,
+)  # fmt: skip
+
+_VISIT = {
+    "checkpoint": "cp-garage", "position": 1, "due": "2026-11-22T23:00:00+08:00", "opens": "2026-11-22T22:50:00+08:00",
+    "closes": "2026-11-22T23:10:00+08:00", "verdict": "on_time", "revision": 1, "at": "2026-11-22T23:01:12+08:00",
+    "device_at": "2026-11-22T23:01:12+08:00", "person": "g-wang", "deviation_s": 72, "marks": [], "cause": None,
+    "watermark": "2026-11-22T23:10:00+08:00",
+}  # fmt: skip
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "Round": {
+        "id": "night@2026-11-22T23:00+08:00", "route": "night", "date": "2026-11-22",
+        "start": "2026-11-22T23:00:00+08:00", "end": "2026-11-22T23:40:00+08:00", "verdict": "completed", "revision": 1,
+        "marks": [], "visits": [_VISIT],
+    },
+    "Gap": {
+        "checkpoint": "cp-garage", "window_start": "2026-11-22T22:00:00+08:00",
+        "window_end": "2026-11-23T06:00:00+08:00", "largest_s": 4200, "exceeded": True,
+        "exceedances": [{"from": "2026-11-23T02:00:00+08:00", "to": "2026-11-23T03:10:00+08:00", "length_s": 4200, "open": False}],
+    },
+    "Lamp": {
+        "id": "lamp-t1-f03", "state": "faulty", "fault": "lamp_failure", "faults": ["lamp_failure"],
+        "unverified": False, "cause": None, "since": "2026-11-22T23:10:00+08:00", "expected_on": True, "lit": False,
+    },
+    "Circuit": {"id": "c-t1-a", "state": "faulty", "fault": "circuit_fault", "since": "2026-11-22T23:20:00+08:00"},
+    "Camera": {
+        "id": "cam-garage-1", "state": "impaired", "impairments": ["loss"], "cause": None,
+        "since": "2026-11-23T00:58:00+08:00", "flapping": False,
+    },
+    "Zone": {"id": "z-garage", "state": "blind", "since": "2026-11-23T00:58:00+08:00", "ok": 0, "need": 1},
+    "Alert": {
+        "id": "round_incomplete:night@2026-11-22T23:00+08:00#1", "rule": "round_incomplete",
+        "subject": "night@2026-11-22T23:00+08:00", "severity": "minor", "state": "open",
+        "raised": "2026-11-22T23:25:00+08:00", "detected": "2026-11-22T23:25:00+08:00",
+        "updated": "2026-11-22T23:25:00+08:00", "caused_by": None, "message": "night 23:00 has missed points: cp-f03.",
+        "history": [
+            {"at": "2026-11-22T23:25:00+08:00", "from": None, "to": "open", "by": "rule:round_incomplete", "why": "raised"},
+        ],
+    },
+    "Observation": {
+        "row": 4711, "kind": "tag_read", "device": "rdr-garage", "at": "2026-11-22T23:01:12+08:00",
+        "received": "2026-11-22T23:01:12+08:00", "tag": "007B3972",
+    },
+}  # fmt: skip
+
+_OBSERVATION = {
+    "type": "object",
+    "title": "Observation",
+    "description": "One decoded fact as in the evidence file, and `row`, its place in the journal. Further fields by kind.",
+    "required": ["row", "kind", "device", "at", "received"],
+    "properties": {
+        "row": {"type": "integer"},
+        "kind": {"type": "string"},
+        "device": {"type": "string"},
+        "at": {"type": "string", "format": "date-time"},
+        "received": {"type": "string", "format": "date-time"},
+        "boot": {"type": "string"},
+        "seq": {"type": "integer"},
+    },
+    "additionalProperties": True,
+}
+
+
+def one(shape: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that gives one `shape` answers."""
+    return {200: _content({"$ref": f"#/components/schemas/{shape}"}, EXAMPLES.get(shape))} | _ERRORS
+
+
+def many(shape: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that gives a page of `shape` answers."""
+    schema = {
+        "type": "object",
+        "required": ["items", "next"],
+        "properties": {
+            "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{shape}"}},
+            "next": {"type": ["string", "null"], "description": "Give it back as `cursor`; null: the last page."},
+        },
+    }
+    example = {"items": [EXAMPLES[shape]], "next": None} if shape in EXAMPLES else None
+    return {200: _content(schema, example), 304: {"description": "Not modified since the ETag given"}} | _ERRORS
+
+
+def takes(shape: str, example: dict[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a route that takes `shape` as its body."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape}"}, "example": example}}
+    return {"requestBody": {"required": False, "content": content}}
+
+
+def install(app: FastAPI, title: str) -> None:
+    """Give `app` its document."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = get_openapi(title=title, version="1", routes=app.routes, description=_DESCRIPTION)
+            _, shapes = msgspec.json.schema_components(SHAPES, ref_template="#/components/schemas/{name}")
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(shapes)
+            schemas["Observation"] = _OBSERVATION
+            for name, example in EXAMPLES.items():
+                schemas[name] = {**schemas[name], "example": example}
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            found["components"]["securitySchemes"] = {
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-lamplighter"}
+            }
+            found["security"] = [{"session": []}]
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _content(schema: dict[str, Any], example: dict[str, Any] | None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"description": "As asked", "content": {"application/json": content}}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}},
+    }
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: _problem("Not logged in"),
+    403: _problem("The role may not"),
+    422: _problem("A parameter that cannot be used"),
+}
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    404: _problem("There is none of that id"),
+    409: _problem("Not from this state; nothing changed"),
+}
+
+_DESCRIPTION = """Rounds, lights and cameras of one site, as judged now, with the evidence.
+
+Ids may contain `/`, `@`, `:` and `+`; in an address they may be written as they are, or percent-encoded. Times are
+RFC 3339 with offset. Lists come in pages: give `next` back as `cursor`. What is polled has an ETag. Errors are RFC 9457
+problem details. `/api/v1/events` tells live what changed."""

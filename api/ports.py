@@ -1,0 +1,151 @@
+"""What the faces need of a running gateway, and nothing more. `gateway.runtime.Gateway` fulfils it.
+
+The types are protocols, so that the gateway's rooms need not know this one (imports go `gateway` ← `api` only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.alerts.alert import Alert, Operation
+from gateway.instants import Instant
+from gateway.judgement import Judgement
+from gateway.links.link import LinkState
+from gateway.rules.operations import DeviceOperation
+from gateway.site.model import Site
+
+
+class LogRow(Protocol):
+    """One journal row of an observation. `seq` is the journal's own number, `n` the device's; instants in µs."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def received(self) -> Instant: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def at(self) -> Instant: ...
+    @property
+    def boot(self) -> str | None: ...
+    @property
+    def n(self) -> int | None: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class QuarantineRow(Protocol):
+    """Bytes that could not be read, and why."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def received(self) -> Instant: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def topic(self) -> str | bytes | None: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Event(Protocol):
+    """One thing that changed. `id` rises; `kind` as in `KINDS` of `api.resources.events`; `data` is JSON in one line."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class Events(Protocol):
+    """The live feed."""
+
+    @property
+    def latest(self) -> int:
+        """The id of the last event."""
+        ...
+
+    def subscribe(self, after: int | None) -> AsyncIterator[Event]:
+        """Events with an id above `after` (None: from now on), complete and in order.
+
+        What memory no longer holds comes from the journal. The iterator ends when the subscriber is too slow or the
+        gateway stops; the subscriber comes back with the last id it has.
+        """
+        ...
+
+
+class Health(Protocol):
+    """How the gateway is: `ready` to take and keep evidence; `problems` say what is wrong and what to do."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def problems(self) -> Sequence[str]: ...
+    @property
+    def counters(self) -> Mapping[str, float]: ...
+
+
+class GatewayPort(Protocol):
+    """A running gateway."""
+
+    @property
+    def site(self) -> Site: ...
+    @property
+    def judgement(self) -> Judgement: ...
+    @property
+    def events(self) -> Events: ...
+
+    def now(self) -> Instant: ...
+
+    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
+        """A person's action, judged and committed when this returns.
+
+        Raises:
+            gateway.alerts.book.Refused: nothing changed.
+        """
+        ...
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[LogRow]:
+        """Newest first; `received` in [since, until); `before`: only rows with a lower `seq`."""
+        ...
+
+    async def quarantine(self, *, before: int | None, limit: int) -> Sequence[QuarantineRow]:
+        """Newest first; `before`: only rows with a lower `seq`."""
+        ...
+
+    async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        """Rounds with start in [since, until) that memory no longer holds, in the JSON shape of `Round`."""
+        ...
+
+    async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Final alerts that memory no longer holds, newest `raised` first, `raised` earlier than `before`."""
+        ...
+
+    def links(self) -> Sequence[LinkState]: ...
+
+    def health(self) -> Health: ...
+
+    async def write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Run statements on the accounts' tables in one transaction; returns after the commit."""
+        ...
+
+    async def query(self, sql: str, params: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        """Read the accounts' tables."""
+        ...

@@ -1,0 +1,122 @@
+"""Errors as RFC 9457 problem details: what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api.headers import SECURITY
+from device_drivers.errors import LamplighterError
+from gateway.alerts.book import Refused
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Denied(LamplighterError):  # noqa: N818 - what we did, not what went wrong
+    """A request that is refused before it does anything.
+
+    Args:
+        status: the HTTP status.
+        detail: what was wrong and what to do, for a person.
+        name: last part of the problem's type; empty: the status says it all (`about:blank`).
+        headers: further response headers.
+        more: further members of the problem.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        name: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.name = name
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    path: str,
+    name: str = "",
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """One problem as a response. `path` of the request becomes `instance`."""
+    body = {
+        "type": f"urn:lamplighter:problem:{name}" if name else "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+    } | dict(more or {})
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store"} | dict(headers or {}),
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    async def denied(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Denied)
+        return problem(
+            error.status,
+            error.detail,
+            path=request.url.path,
+            name=error.name,
+            headers=error.headers,
+            more=error.more,
+        )
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        status = 404 if error.status == "unknown" else 409
+        return problem(status, error.reason, path=request.url.path, name="refused")
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        detail = _DETAILS.get(error.status_code, str(error.detail))
+        return problem(error.status_code, detail, path=request.url.path, headers=error.headers)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        errors = [
+            {"where": ".".join(str(part) for part in entry["loc"]), "what": str(entry["msg"])}
+            for entry in error.errors()
+        ]
+        detail = "; ".join(f"{entry['where']}: {entry['what']}" for entry in errors)
+        return problem(422, detail, path=request.url.path, name="invalid", more={"errors": errors})
+
+    async def broken(request: Request, _error: Exception) -> Response:
+        return problem(500, _DETAILS[500], path=request.url.path, headers=SECURITY)
+
+    app.add_exception_handler(Denied, denied)
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, broken)
+
+
+_DETAILS = {
+    404: "Nothing is here. /openapi.json lists what there is.",
+    405: "This address does not take this method; the Allow header says which.",
+    500: "The gateway failed to answer; its log has the reason. Evidence is taken and kept all the same.",
+}

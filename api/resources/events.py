@@ -1,0 +1,163 @@
+"""Live events by Server-Sent Events: what changed, complete from any id on (WHATWG HTML §9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from fastapi import FastAPI, Header, Query, Request
+from fastapi.responses import Response
+
+from starlette.types import Receive, Scope, Send
+
+from api.access.accounts import Accounts
+from api.access.door import cookie_token, needs, session_of
+from api.access.roles import Right, Role, allowed
+from api.ports import Event, GatewayPort
+from api.problems import Denied
+from gateway.instants import moment
+
+HEARTBEAT_S = 10.0
+"""A listener that hears nothing for 2.5 of these knows that its connection is dead."""
+MOST_LISTENERS = 256
+_PATIENCE_S = 30.0
+"""A listener whose connection takes nothing for so long is let go; it comes back with its last id."""
+
+KINDS: dict[str, Right] = {
+    "round": "rounds",
+    "gap": "rounds",
+    "lamp": "estate",
+    "circuit": "estate",
+    "camera": "estate",
+    "zone": "estate",
+    "device": "estate",
+    "link": "estate",
+    "alert": "alerts",
+    "tap": "evidence",
+    "observation": "evidence",
+}
+"""Who may hear what; a kind that does not stand here is heard by nobody."""
+
+
+class Feed:
+    """The listeners of one gateway. `closing.set()` ends them all."""
+
+    def __init__(self, gateway: GatewayPort, accounts: Accounts, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.gateway = gateway
+        self.accounts = accounts
+        self.heartbeat_s = heartbeat_s
+        self.closing = asyncio.Event()
+        self.listeners = 0
+
+    def heartbeat(self) -> bytes:
+        """A comment for intermediaries, and an event for pages: they cannot see comments."""
+        now = moment(self.gateway.now(), self.gateway.site.zone_info)
+        return b": alive\nevent: heartbeat\ndata: " + msgspec.json.encode({"at": now}) + b"\n\n"
+
+
+class EventStream(Response):
+    """One listener. Ends with its session, its connection or the gateway; a listener that takes nothing is let go."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, feed: Feed, after: int | None, token: str, role: Role) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._feed = feed
+        self._after = after
+        self._token = token
+        self._role = role
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        feed = self._feed
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        feed.listeners += 1
+        tasks = [
+            asyncio.create_task(self._tell(send), name="events"),
+            asyncio.create_task(self._beat(send), name="event heartbeat"),
+            asyncio.create_task(_gone(receive), name="event listener gone"),
+            asyncio.create_task(feed.closing.wait(), name="event feed closing"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            feed.listeners -= 1
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        if not any(isinstance(end, (OSError, TimeoutError)) for end in ends):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        for end in ends:
+            if isinstance(end, Exception) and not isinstance(end, (OSError, TimeoutError)):
+                raise end
+
+    async def _tell(self, send: Send) -> None:
+        async for event in self._feed.gateway.events.subscribe(self._after):
+            if may_hear(self._role, event.kind):
+                await _send(send, encoded(event))
+
+    async def _beat(self, send: Send) -> None:
+        await _send(send, b"retry: 2000\n\n" + self._feed.heartbeat())
+        while True:
+            await asyncio.sleep(self._feed.heartbeat_s)
+            if await self._feed.accounts.session(self._token) is None:
+                return
+            await _send(send, self._feed.heartbeat())
+
+
+def add(app: FastAPI, feed: Feed) -> None:
+    """Add `/events`."""
+
+    @app.get(
+        "/api/v1/events",
+        tags=["events"],
+        dependencies=[needs("rounds")],
+        response_class=Response,
+        responses={200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"example": _EXAMPLE}}}},
+    )
+    async def read_events(
+        request: Request,
+        after: Annotated[int | None, Query(ge=0, description="Events after this id; the header comes first.")] = None,
+        last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+    ) -> Response:
+        """What changes, as it changes, for as long as the session lasts."""
+        if last_event_id:
+            if not last_event_id.isdecimal():
+                raise Denied(422, "Last-Event-ID: expected the id of an event of this gateway.", "invalid")
+            after = int(last_event_id)
+        role = session_of(request).account.role
+        token = cookie_token(request.url.scheme, request.headers) or ""
+        if feed.listeners >= MOST_LISTENERS:
+            busy = f"{MOST_LISTENERS} listeners are connected already; try again in half a minute."
+            raise Denied(503, busy, headers={"Retry-After": "30"})
+        return EventStream(feed, after, token, role)
+
+
+def may_hear(role: Role, kind: str) -> bool:
+    """Whether `role` may hear events of `kind`."""
+    right = KINDS.get(kind)
+    return right is not None and allowed(role, right)
+
+
+def encoded(event: Event) -> bytes:
+    """One event on the wire."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), event.data)
+
+
+async def _send(send: Send, body: bytes) -> None:
+    async with asyncio.timeout(_PATIENCE_S):
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+_EXAMPLE = 'id: 42\nevent: lamp\ndata: {"id":"lamp-t1-f03","state":"faulty","fault":"lamp_failure"}\n\n'
+_DESCRIPTION = (
+    "One event for each thing that changed; `event` is its kind, `data` the thing as its resource shows it. "
+    f"Kinds: {', '.join(KINDS)}. After a break send the last id as `Last-Event-ID`: nothing is skipped. "
+    "`heartbeat` events carry no id and the server's time."
+)

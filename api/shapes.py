@@ -1,0 +1,139 @@
+"""What the API shows besides the findings and alerts themselves, which are shown as the rules give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gateway.links.link import LinkState
+from gateway.site.model import Daylight
+
+
+class CheckpointShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A place a guard must prove."""
+
+    id: str
+    place: str
+    reader: str | None
+    two_person: bool
+
+
+class RouteShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Checkpoints to visit, in the route's order."""
+
+    id: str
+    checkpoints: Sequence[str]
+    order: str
+    tolerance_s: float
+    band_s: float
+
+
+class LampShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a lamp is and what feeds it; its state is in `lamps`."""
+
+    id: str
+    place: str
+    circuit: str | None
+
+
+class ZoneShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What a zone is made of; its state is in `zones`."""
+
+    id: str
+    place: str
+    cameras: Sequence[str]
+    need: int
+
+
+class SiteShape(msgspec.Struct, frozen=True, kw_only=True):
+    """The site as it is defined."""
+
+    id: str
+    name: str
+    timezone: str
+    language: str
+    checkpoints: Sequence[CheckpointShape]
+    routes: Sequence[RouteShape]
+    circuits: Sequence[str]
+    lamps: Sequence[LampShape]
+    zones: Sequence[ZoneShape]
+
+
+class PlaceShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the place tree; the parent is the id without its last part."""
+
+    id: str
+    name: str
+    key: bool
+    daylight: Daylight
+
+
+class PersonShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A person. `name` is null for roles that need no names, `tags` for all but administrators."""
+
+    id: str
+    name: str | None
+    roles: Sequence[str]
+    tags: Sequence[str] | None
+
+
+class DeviceShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing that speaks, and whether it does."""
+
+    id: str
+    driver: str
+    kind: str
+    place: str | None
+    parents: Sequence[str]
+    state: str
+    cause: str | None
+    since: datetime | None
+    last_heard: datetime | None
+
+
+class QuarantineShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that could not be read. `payload` is Base64 of at most 4096 of them; `text` the same if it is UTF-8."""
+
+    row: int
+    received: datetime
+    source: str
+    topic: str | None
+    reason: str
+    bytes: int
+    payload: str
+    text: str | None
+
+
+class AlertAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person says with an action. `resolve`, `close` and `comment` need a `why`."""
+
+    why: str = ""
+
+
+class DeviceAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator says of a device. `clear` names the `impairment` that has ended."""
+
+    why: str
+    impairment: str | None = None
+
+
+class ReadyShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the gateway takes and keeps evidence, and what is wrong."""
+
+    ready: bool
+    problems: Sequence[str]
+    links: Sequence[LinkState]
+
+
+class ProblemShape(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[dict[str, Any]] | None = None

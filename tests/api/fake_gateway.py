@@ -1,0 +1,189 @@
+"""A gateway in memory: a real Judgement whose views are those of a scene, and real SQLite for the accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib import resources
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from gateway.alerts.alert import Alert, Operation
+from gateway.instants import Instant, instant
+from gateway.journal.rows import LogRow, QuarantineRow
+from gateway.judgement import Judgement
+from gateway.links.link import LinkState
+from gateway.rules.findings import Signal
+from gateway.rules.operations import DeviceOperation
+from tests.api.scene import NOW, Scene
+
+
+class FakeEvent(NamedTuple):
+    id: int
+    kind: str
+    data: bytes
+
+
+class FakeEvents:
+    """All events are kept, so any id can be resumed from."""
+
+    def __init__(self) -> None:
+        self.all: list[FakeEvent] = []
+        self._news = asyncio.Event()
+
+    @property
+    def latest(self) -> int:
+        return self.all[-1].id if self.all else 0
+
+    def publish(self, kind: str, value: Any) -> None:
+        self.all.append(FakeEvent(self.latest + 1, kind, msgspec.json.encode(value)))
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def subscribe(self, after: int | None) -> AsyncIterator[FakeEvent]:
+        position = self.latest if after is None else after
+        while True:
+            news = self._news
+            for event in [event for event in self.all if event.id > position]:
+                position = event.id
+                yield event
+            if position >= self.latest:
+                await news.wait()
+
+
+class FakeHealth(msgspec.Struct, frozen=True, kw_only=True):
+    ready: bool = True
+    problems: tuple[str, ...] = ()
+    counters: Mapping[str, float] = msgspec.field(default_factory=lambda: {"intake_received": 4711.0, "journal_seq": 12.0})
+
+
+class FakeGateway:
+    """Fulfils `api.ports.GatewayPort`."""
+
+    def __init__(self, scene: Scene | None = None) -> None:
+        self.scene = scene or Scene()
+        self.site = self.scene.site
+        self._began = time.monotonic()
+        self.stopped_clock = False
+        self.ahead = 0
+        self.judgement = Judgement(self.site, instant(NOW) - 24 * 3600 * 1_000_000)
+        self.events = FakeEvents()
+        self.state = FakeHealth()
+        self.log: list[LogRow] = []
+        self.unreadable: list[QuarantineRow] = []
+        self.old_rounds: list[dict[str, Any]] = []
+        self.old_alerts: list[dict[str, Any]] = []
+        self.operated: list[Operation | DeviceOperation] = []
+        self._show()
+        for signal in self.scene.signals():
+            self.judgement.alerts.signal(signal)
+        self.judgement.drain()
+        self._store = apsw.Connection(":memory:")
+        self._store.execute("PRAGMA foreign_keys = on")
+        folder = resources.files("gateway.journal") / "migrations"
+        self._store.execute((folder / "0002_accounts.sql").read_text(encoding="utf-8"))
+
+    def _show(self) -> None:
+        engine, scene = self.judgement.engine, self.scene
+
+        def rounds(since: Instant | None = None, until: Instant | None = None) -> list[Any]:
+            return [
+                item
+                for item in scene.rounds
+                if (since is None or instant(item.start) >= since) and (until is None or instant(item.start) < until)
+            ]
+
+        def one(name: str) -> Any:
+            return lambda key: next((item for item in getattr(scene, name) if item.id == key), None)
+
+        views: list[tuple[object, str, Any]] = [
+            (engine.rounds, "rounds", rounds),
+            (engine.rounds, "round", one("rounds")),
+            (engine.rounds, "gaps", lambda: scene.gaps),
+            (engine.rounds, "unmatched", lambda: scene.unmatched),
+            (engine.lighting, "lamps", lambda: scene.lamps),
+            (engine.lighting, "lamp", one("lamps")),
+            (engine.lighting, "circuits", lambda: scene.circuits),
+            (engine.lighting, "circuit", one("circuits")),
+            (engine.cameras, "cameras", lambda: scene.cameras),
+            (engine.cameras, "camera", one("cameras")),
+            (engine.cameras, "zones", lambda: scene.zones),
+            (engine.cameras, "zone", one("zones")),
+            (engine.devices, "devices", lambda: scene.devices),
+            (engine.devices, "device", one("devices")),
+        ]
+        for module, name, view in views:
+            setattr(module, name, view)
+
+    def now(self) -> Instant:
+        passed = 0 if self.stopped_clock else round((time.monotonic() - self._began) * 1_000_000)
+        return instant(NOW) + passed + self.ahead
+
+    def signal(self, signal: Signal) -> None:
+        """The rules tell something; it is judged and told live."""
+        self.judgement.alerts.signal(signal)
+        self._tell()
+
+    def _tell(self) -> None:
+        for transition in self.judgement.alerts.drain().transitions:
+            self.events.publish("alert", transition)
+
+    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
+        self.operated.append(operation)
+        if isinstance(operation, DeviceOperation):
+            return None
+        after = self.judgement.alerts.operate(operation)
+        self._tell()
+        return self.judgement.alerts.alert(after.id)
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[LogRow]:
+        found = [
+            row
+            for row in reversed(self.log)
+            if device in {None, row.device}
+            and kind in {None, row.kind}
+            and (since is None or row.received >= since)
+            and (until is None or row.received < until)
+            and (before is None or row.seq < before)
+        ]
+        return found[:limit]
+
+    async def quarantine(self, *, before: int | None, limit: int) -> Sequence[QuarantineRow]:
+        return [row for row in reversed(self.unreadable) if before is None or row.seq < before][:limit]
+
+    async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        from gateway.instants import parse_instant
+
+        return [item for item in self.old_rounds if since <= parse_instant(item["start"]) < until]
+
+    async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        from gateway.instants import parse_instant
+
+        found = [item for item in self.old_alerts if before is None or parse_instant(item["raised"]) < before]
+        return sorted(found, key=lambda item: item["raised"], reverse=True)[:limit]
+
+    def links(self) -> Sequence[LinkState]:
+        return self.scene.links
+
+    def health(self) -> FakeHealth:
+        return self.state
+
+    async def write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        with self._store:
+            for sql, params in statements:
+                self._store.execute(sql, params)
+
+    async def query(self, sql: str, params: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        return self._store.execute(sql, params).fetchall()
