@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.errors import Problem
+import msgspec
+
+from gateway.errors import ConfigError, Problem
+from gateway.site.assembly import assemble
+from gateway.site.mistakes import Mistakes
 from gateway.site.model import Site
+from gateway.site.positions import MAX_BYTES, WHOLE_FILE, read_document
+from gateway.site.positions import Path as Place
+from gateway.site.provability import check_provability
+from gateway.site.references import check_references
+from gateway.site.schedules import check_schedule
+from gateway.site.secrets import is_reference, resolve
+from gateway.site.sections import Draft, read_sections
 
 
 def load_site(
@@ -25,4 +38,65 @@ def load_site(
     Raises:
         ConfigError: with all errors (and warnings) found, in the order of the file.
     """
-    raise NotImplementedError
+    data = _bytes(path)
+    document = read_document(data, str(path))
+    mistakes = Mistakes(str(path), document)
+    draft = read_sections(document, mistakes)
+    check_references(draft, mistakes)
+    vault = _Vault(os.environ if environ is None else environ, path.parent, mistakes) if secrets else None
+    site = None
+    if draft.site is not None:
+        site = assemble(
+            draft,
+            folder=path.parent,
+            digest=hashlib.sha256(data).hexdigest(),
+            secret=vault.read if vault else lambda reference, _: reference,
+            line=document.line,
+        )
+        _check_model(site, draft, mistakes)
+    problems = mistakes.listed()
+    if site is None or any(problem.level == "error" for problem in problems):
+        raise ConfigError(problems)
+    return site, problems
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        problem = Problem(str(path), None, WHOLE_FILE, f"cannot be read: {reason}; expected a site file")
+        raise ConfigError([problem]) from error
+
+
+class _Vault:
+    """Reads secrets; one that is not there is a mistake at its place in the file."""
+
+    def __init__(self, environ: Mapping[str, str], folder: Path, mistakes: Mistakes) -> None:
+        self._environ = environ
+        self._folder = folder
+        self._mistakes = mistakes
+
+    def read(self, reference: str, place: Place) -> str:
+        if not is_reference(reference):
+            return reference
+        try:
+            return resolve(reference, self._environ, self._folder)
+        except ValueError as error:
+            self._mistakes.error(place, f"found `{reference}`, but {error}")
+            return ""
+
+
+def _check_model(site: Site, draft: Draft, mistakes: Mistakes) -> None:
+    """Schedules and lamps, as far as what they rest on could be read."""
+    whole = [
+        (rule, placed.path)
+        for rule, placed in zip(site.rounds, draft.rounds, strict=True)
+        if rule.route in site.routes and not placed.damaged
+    ]
+    rounds = msgspec.structs.replace(site, rounds=tuple(rule for rule, _ in whole))
+    check_schedule(rounds, [place for _, place in whole], mistakes)
+    first = {placed.entry.id: placed.path for placed in reversed(draft.lamps)}
+    lamps = {lamp.id: lamp for lamp in site.lamps.values() if lamp.place in site.places}
+    check_provability(msgspec.structs.replace(site, lamps=lamps), [first[lamp] for lamp in lamps], mistakes)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.instants import Instant, moment
 from gateway.site.clocks import wall_time
-from gateway.site.model import DatedRound, DatedWindow, RoundRule, Route, Site
+from gateway.site.model import DatedRound, DatedWindow, RoundRule, Route, Site, Visit
 from gateway.site.public_holidays import is_holiday
 
 _ONE_DAY = timedelta(days=1)
@@ -79,6 +79,14 @@ def dated_rounds(site: Site, rule: RoundRule, day: date) -> list[DatedRound]:
         )
         for start in _starts(rule, route, zone, day)
     ]
+
+
+def visit_interval(route: Route, visit: Visit, dated: DatedRound) -> tuple[Instant, Instant]:
+    """`opens` and `closes` of an expected visit: the interval, both ends included, in which a tap serves it."""
+    if visit.after is None:
+        return dated.start - route.band, dated.end + route.band
+    due, reach = dated.start + visit.after, route.tolerance + route.band
+    return due - reach, due + reach
 
 
 def local_start(start: Instant, zone: ZoneInfo) -> str:

@@ -1,0 +1,91 @@
+"""Collects what is wrong with a site file, each with its line, and gives it in the order of the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from gateway.errors import Problem
+from gateway.site.positions import WHOLE_FILE, Document, Path
+
+_LONGEST_SHOWN = 60
+
+
+class Mistakes:
+    """All problems of one file.
+
+    Args:
+        file: as the user named it.
+        document: where its nodes stand.
+    """
+
+    def __init__(self, file: str, document: Document) -> None:
+        self._file = file
+        self._document = document
+        self._found: dict[tuple[Path, str], Problem] = {}
+
+    def error(self, path: Path, message: str) -> None:
+        """Something that refuses the file; the same twice is one."""
+        self._add(path, message, "error")
+
+    def warning(self, path: Path, message: str) -> None:
+        """Something that is allowed and probably not meant."""
+        self._add(path, message, "warning")
+
+    def _add(self, path: Path, message: str, level: Literal["error", "warning"]) -> None:
+        line = self._document.line(path)
+        self._found.setdefault((path, message), Problem(self._file, line, self._name(path), message, level))
+
+    def _name(self, path: Path) -> str:
+        """`("routes", 0, "visits", 2)` as `routes.night.visits[2]`: entries by their id where they have one."""
+        text = ""
+        value: Any = self._document.value
+        for depth, key in enumerate(path):
+            value = _step(value, key)
+            own = value.get("id") if depth == 1 and isinstance(value, Mapping) else None
+            if isinstance(key, int):
+                text += f".{own}" if isinstance(own, str) else f"[{key}]"
+            else:
+                text += f".{key}" if text else key
+        return text or WHOLE_FILE
+
+    def place(self, path: Path) -> str:
+        """Where a node stands, for a message about another one."""
+        return f"line {self._document.line(path)}"
+
+    def listed(self) -> list[Problem]:
+        """All problems in the order of the file."""
+        return sorted(self._found.values(), key=lambda problem: (problem.line or 0, problem.level))
+
+
+def _step(value: Any, key: str | int) -> Any:
+    match value, key:
+        case Mapping(), str():
+            return value.get(key)
+        case list(), int() if key < len(value):
+            return value[key]
+        case _:
+            return None
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, in one line."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case _:
+            text = repr(value)
+            return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)` if a known word is near, else nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -1,0 +1,470 @@
+"""What entries of the site file say of each other: unknown and doubly used ids, circles, and what a section demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, get_args
+
+from device_drivers.announced import ANNOUNCED
+from device_drivers.catalogue import DRIVERS
+from device_drivers.driver import DeviceKind, DeviceSettings
+from device_drivers.errors import SettingsError
+from gateway.alerts.catalogue import CATALOGUE
+from gateway.site import schema
+from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable
+from gateway.site.durations import written
+from gateway.site.mistakes import Mistakes, nearest, shown
+from gateway.site.positions import Path
+from gateway.site.sections import Draft, Placed
+from gateway.site.tags import MIN_COMMON_BYTES
+
+ROLES = ("guard", "captain", "maintenance", "operator", "manager", "admin", "viewer", "cleaner", "resident")
+"""Roles that rules or accounts know, or that a property commonly enrols."""
+
+NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge"})
+"""Kinds that cannot prove anything about a lamp."""
+
+MODE_KEYS = {
+    "dusk_to_dawn": ({"offset"}, set[str]()),
+    "times": ({"on", "off"}, {"on", "off"}),
+    "always": (set(), set()),
+    "motion": ({"hold"}, set()),
+    "commanded": (set(), set()),
+}
+"""Of each mode of `expected`: the keys it takes, and those it needs."""
+
+
+def check_references(draft: Draft, mistakes: Mistakes) -> None:
+    """Check a draft; every mistake goes to `mistakes`."""
+    checks = _References(draft, mistakes)
+    checks.ids()
+    checks.places()
+    checks.people()
+    checks.tags()
+    checks.devices()
+    checks.families()
+    checks.parents()
+    checks.checkpoints()
+    checks.routes()
+    checks.rounds()
+    checks.lamps()
+    checks.zones()
+    checks.alerts()
+    checks.mqtt()
+
+
+class _References:
+    def __init__(self, draft: Draft, mistakes: Mistakes) -> None:
+        self._draft = draft
+        self._mistakes = mistakes
+        self._devices = {placed.entry.id: placed for placed in draft.devices}
+        self._checkpoints = {placed.entry.id: placed for placed in draft.checkpoints}
+        self._feeders = draft.names["devices"] | draft.names["parents"]
+        self._used: dict[tuple[str, object], Path] = {}
+
+    # -- what all sections share -------------------------------------------------------------------------------------
+
+    def _refer(self, path: Path, name: str | None, section: str, what: str) -> bool:
+        """Whether `name` is an id of `section`; if not, it is a mistake."""
+        names = self._feeders if section == "feeders" else self._draft.names[section]
+        if name is None or name in names:
+            return name is not None
+        self._mistakes.error(path, f"found {name!r}; expected the id of {what}{nearest(name, names)}")
+        return False
+
+    def _once(self, path: Path, what: str, value: object) -> None:
+        """Notes a use; a second use of the same is a mistake."""
+        first = self._used.setdefault((what, value), path)
+        if first != path:
+            self._mistakes.error(
+                path, f"found {shown(value)} a second time; {what} is used by {self._mistakes.place(first)} already"
+            )
+
+    def _each_once(self, path: Path, names: Sequence[str], what: str) -> None:
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self._mistakes.error((*path, index), f"found {name!r} a second time; expected each {what} once")
+
+    def ids(self) -> None:
+        for section in schema.LISTS:
+            placed: Iterable[Placed[schema.Entry]] = getattr(self._draft, section)
+            for entry, path, _ in placed:
+                if (name := getattr(entry, "id", None)) is not None:
+                    self._once((*path, "id"), f"an id of `{section}`", name)
+        for name, (_, path, _) in self._draft.parents.items():
+            if name in self._draft.names["devices"]:
+                self._mistakes.error(
+                    path, f"found {name!r}, which is a device too; give what feeds it in its entry under `devices`"
+                )
+
+    # -- places, people, tags ----------------------------------------------------------------------------------------
+
+    def places(self) -> None:
+        for entry, path, _ in self._draft.places:
+            above = entry.id.rpartition("/")[0]
+            if above and above not in self._draft.names["places"]:
+                self._mistakes.warning((*path, "id"), f"the place above it, {above!r}, is not listed")
+
+    def people(self) -> None:
+        for entry, path, _ in self._draft.people:
+            for index, role in enumerate(entry.roles):
+                if role not in ROLES:
+                    self._mistakes.warning(
+                        (*path, "roles", index), f"found {role!r}, a role that nothing asks for{nearest(role, ROLES)}"
+                    )
+
+    def tags(self) -> None:
+        """One tag has one owner; of two of which one is the end of the other, short reads are nobody's."""
+        owners: list[Placed[Any]] = [*self._draft.people, *self._draft.checkpoints]
+        enrolled: dict[str, Path] = {}
+        for entry, path, _ in owners:
+            for index, tag in enumerate(entry.tags):
+                at = (*path, "tags", index)
+                if (first := enrolled.setdefault(tag, at)) != at:
+                    self._mistakes.error(
+                        at, f"found tag {tag} a second time; it is enrolled at {self._mistakes.place(first)} already"
+                    )
+        for tag, at in enrolled.items():
+            ends = (tag[cut:] for cut in range(2, len(tag) - 2 * MIN_COMMON_BYTES + 1, 2))
+            for end in ends:
+                if end in enrolled:
+                    self._mistakes.warning(
+                        at,
+                        f"tag {tag} ends with {end}, which is enrolled at {self._mistakes.place(enrolled[end])}: "
+                        "a reader that gives another length cannot tell them apart",
+                    )
+
+    # -- devices and what feeds them ---------------------------------------------------------------------------------
+
+    def devices(self) -> None:
+        kinds = get_args(DeviceKind)
+        for entry, path, damaged in self._draft.devices:
+            if entry.kind is not None and entry.kind not in kinds:
+                self._mistakes.error(
+                    (*path, "kind"),
+                    f"found {entry.kind!r}; expected one of {', '.join(kinds)}{nearest(entry.kind, kinds)}",
+                )
+            self._refer((*path, "place"), entry.place, "places", "a place")
+            self._feeds(entry, path)
+            if entry.portable and device_kind(entry) not in {"reader", "wand", "phone"}:
+                self._mistakes.error(
+                    (*path, "portable"), f"found true for a {device_kind(entry)}; expected only readers to be portable"
+                )
+            if entry.behind is not None and entry.channel is not None:
+                self._once((*path, "channel"), f"a channel of {entry.behind}", entry.channel)
+            if entry.device_id is not None:
+                self._once((*path, "device_id"), f"a `device_id` of {entry.driver}", entry.device_id)
+            self._driver(entry, path, damaged)
+
+    def _feeds(self, entry: schema.DeviceEntry | schema.ParentEntry, path: Path) -> None:
+        for key in ("behind", "network", "power"):
+            self._refer((*path, key), getattr(entry, key), "feeders", "a device or of an entry of `parents`")
+
+    def _driver(self, entry: schema.DeviceEntry, path: Path, damaged: frozenset[str]) -> None:
+        if facts(entry.driver) is None:
+            known = sorted({*DRIVERS, *ANNOUNCED})
+            self._mistakes.error(
+                (*path, "driver"),
+                f"found {entry.driver!r}{nearest(entry.driver, known)}; expected one of {', '.join(known)}",
+            )
+            return
+        if entry.driver not in DRIVERS or damaged & {"link", "settings", "channel", "kind"}:
+            return
+        settings = DeviceSettings(
+            id=entry.id, kind=device_kind(entry), channel=entry.channel, link=entry.link, settings=entry.settings
+        )
+        try:
+            DRIVERS[entry.driver].check(settings)
+        except SettingsError as error:
+            at = (*path, *error.key.split("."))
+            message = f"`{error.key}`: expected {error.expected}"
+            if getattr(entry, error.key.partition(".")[0], None):
+                self._mistakes.error(at, message)
+            else:
+                self._mistakes.warning(at, f"{message}; without it nothing is heard from the device itself")
+
+    def families(self) -> None:
+        """One warning for each family whose driver is not built yet."""
+        first: dict[str, Path] = {}
+        for entry, path, _ in self._draft.devices:
+            if entry.driver in ANNOUNCED and entry.driver not in DRIVERS:
+                first.setdefault(entry.driver, path)
+        for driver, path in first.items():
+            self._mistakes.warning(
+                (*path, "driver"),
+                f"the driver {driver!r} is not built into this version: its devices are heard only through `native` "
+                "messages and evidence files",
+            )
+
+    def parents(self) -> None:
+        """What feeds what has no circle."""
+        edges: dict[str, list[str]] = {}
+        paths: dict[str, Path] = {}
+        for parent in self._draft.parents.values():
+            self._feeds(parent.entry, parent.path)
+        fed: list[tuple[str, Placed[Any]]] = [*self._draft.parents.items()]
+        fed += ((device.entry.id, device) for device in self._draft.devices)
+        for name, (entry, path, _) in fed:
+            edges[name] = [above for above in (entry.behind, entry.network, entry.power) if above]
+            paths[name] = path
+        for circle in _circles(edges):
+            self._mistakes.error(
+                paths[circle[0]], f"feeds itself: {' → '.join([*circle, circle[0]])}; expected no circle"
+            )
+
+    # -- rounds ------------------------------------------------------------------------------------------------------
+
+    def checkpoints(self) -> None:
+        for entry, path, damaged in self._draft.checkpoints:
+            self._refer((*path, "place"), entry.place, "places", "a place")
+            if not damaged & {"reader", "tags"}:
+                self._proof_of(entry, path)
+            self._legs(entry, path)
+
+    def _proof_of(self, entry: schema.CheckpointEntry, path: Path) -> None:
+        if entry.reader is None:
+            if not entry.tags:
+                self._mistakes.error(path, "has neither `reader` nor `tags`; expected a fixed reader or wall tags")
+            return
+        if entry.tags:
+            self._mistakes.error(path, "has both `reader` and `tags`; expected one, make it two checkpoints")
+        at = (*path, "reader")
+        if not self._refer(at, entry.reader, "devices", "a fixed reader") or entry.reader not in self._devices:
+            return
+        self._once(at, "a checkpoint's reader", entry.reader)
+        reader = self._devices[entry.reader].entry
+        if device_kind(reader) != "reader" or is_portable(reader):
+            what = f"a portable {device_kind(reader)}" if is_portable(reader) else f"a {device_kind(reader)}"
+            self._mistakes.error(at, f"found {entry.reader!r}, {what}; expected a fixed reader")
+
+    def _legs(self, entry: schema.CheckpointEntry, path: Path) -> None:
+        for other, leg in entry.min_leg.items():
+            at = (*path, "min_leg", other)
+            if other == entry.id:
+                self._mistakes.error(at, "found the checkpoint itself; expected another one")
+            elif self._refer(at, other, "checkpoints", "a checkpoint") and other in self._checkpoints:
+                back = self._checkpoints[other].entry.min_leg.get(entry.id, leg)
+                if back != leg:
+                    self._mistakes.error(
+                        at,
+                        f"found {written(leg)}, but {written(back)} for the way back; it holds both ways, say it once",
+                    )
+
+    def routes(self) -> None:
+        for entry, path, damaged in self._draft.routes:
+            if "visits" not in damaged:
+                self._visits(entry, path)
+            for index, guard in enumerate(entry.guards):
+                self._refer((*path, "guards", index), guard, "people", "a person")
+            self._each_once((*path, "guards"), entry.guards, "person")
+            if not entry.accept_others and not entry.guards and "guards" not in damaged:
+                self._mistakes.error(
+                    (*path, "accept_others"), "found false without `guards`; expected `guards` to name who may walk it"
+                )
+            self._readers(entry, path, damaged)
+
+    def _visits(self, entry: schema.RouteEntry, path: Path) -> None:
+        if all(visit.optional for visit in entry.visits):
+            self._mistakes.error(
+                (*path, "visits"),
+                "is empty; expected at least one visit"
+                if not entry.visits
+                else "expected a visit that is not optional",
+            )
+        stands = [visit.checkpoint for visit in entry.visits]
+        for index, visit in enumerate(entry.visits):
+            at = (*path, "visits", index)
+            self._refer((*at, "checkpoint"), visit.checkpoint, "checkpoints", "a checkpoint")
+            if visit.after is None and stands.count(visit.checkpoint) > 1:
+                self._mistakes.error(
+                    at,
+                    f"`after` is missing; expected it at each visit of {visit.checkpoint!r}, which stands here several times",
+                )
+
+    def _readers(self, entry: schema.RouteEntry, path: Path, damaged: frozenset[str]) -> None:
+        readers = entry.readers or []
+        self._each_once((*path, "readers"), readers, "reader")
+        for index, reader in enumerate(readers):
+            at = (*path, "readers", index)
+            if self._refer(at, reader, "devices", "a portable reader") and reader in self._devices:
+                device = self._devices[reader].entry
+                if not is_portable(device):
+                    self._mistakes.error(at, f"found {reader!r}, which is not portable; expected a portable reader")
+        wall = [
+            visit.checkpoint
+            for visit in entry.visits
+            if visit.checkpoint in self._checkpoints and self._checkpoints[visit.checkpoint].entry.tags
+        ]
+        if wall and entry.readers is None and "readers" not in damaged:
+            self._mistakes.error(
+                path,
+                f"`readers` is missing; expected the portable readers that carry this route, since {wall[0]!r} has wall "
+                "tags (`readers: []` if only phones do)",
+            )
+
+    def rounds(self) -> None:
+        for entry, path, damaged in self._draft.rounds:
+            self._refer((*path, "route"), entry.route, "routes", "a route")
+            if not damaged & {"from", "to", "every", "starts"}:
+                self._starts(entry, path)
+            calendar = self._draft.site is None or self._draft.site.entry.holidays or self._draft.site.damaged
+            if entry.holidays != "also" and not calendar:
+                self._mistakes.error(
+                    (*path, "holidays"),
+                    f"found {entry.holidays!r}; expected `site.holidays` to name the calendar for it",
+                )
+            since, until = entry.valid.since, entry.valid.until
+            if since is not None and until is not None and until < since:
+                self._mistakes.error((*path, "valid", "until"), f"found {until}; expected {since} or later")
+
+    def _starts(self, entry: schema.RoundEntry, path: Path) -> None:
+        given = {"from": entry.from_, "to": entry.to, "every": entry.every}
+        missing = [key for key, value in given.items() if value is None]
+        if entry.starts is not None:
+            if len(missing) < len(given):
+                self._mistakes.error(
+                    (*path, "starts"), "found beside `from`, `to` or `every`; expected either a shift or `starts`"
+                )
+        elif missing:
+            self._mistakes.error(
+                path,
+                f"{', '.join(f'`{key}`' for key in missing)} missing; expected `from`, `to` and `every`, or `starts`",
+            )
+
+    # -- lamps and zones ---------------------------------------------------------------------------------------------
+
+    def lamps(self) -> None:
+        for circuit, path, _ in self._draft.circuits:
+            self._refer((*path, "panel"), circuit.panel, "feeders", "a device or of an entry of `parents`")
+        for entry, path, damaged in self._draft.lamps:
+            self._refer((*path, "place"), entry.place, "places", "a place")
+            self._refer((*path, "circuit"), entry.circuit, "circuits", "a circuit")
+            for index, sensor in enumerate(entry.seen_by):
+                self._prover((*path, "seen_by", index), sensor, "a light sensor")
+            self._each_once((*path, "seen_by"), entry.seen_by, "sensor")
+            if entry.fed_by is not None:
+                self._feed(entry.fed_by, (*path, "fed_by"))
+            if "expected" not in damaged:
+                self._expected(entry.expected, (*path, "expected"))
+        site = self._draft.site
+        if self._draft.lamps and site is not None:
+            for key in ("latitude", "longitude"):
+                if getattr(site.entry, key) is None and key not in site.damaged:
+                    self._mistakes.error(
+                        site.path, f"`{key}` is missing; expected it in degrees, lamps are judged by the sun"
+                    )
+
+    def _prover(self, path: Path, device: str, what: str) -> None:
+        if self._refer(path, device, "devices", what) and device in self._devices:
+            kind = device_kind(self._devices[device].entry)
+            if kind in NEVER_LIGHT:
+                self._mistakes.error(path, f"found {device!r}, a {kind}; expected {what}")
+
+    def _feed(self, text: str, path: Path) -> None:
+        device, _ = named = feed(text)
+        self._prover(path, device, "a power-measuring device, with its channel as in `meter-1/2`")
+        self._once(path, "power that feeds one lamp", "/".join(str(part) for part in named if part is not None))
+
+    def _expected(self, entry: schema.ExpectedEntry, path: Path) -> None:
+        takes, needs = MODE_KEYS[entry.mode]
+        given = entry.model_fields_set - {"mode"}
+        for key in sorted(needs - given):
+            self._mistakes.error(path, f"`{key}` is missing; expected a clock time, since `mode` is {entry.mode}")
+        for key in sorted(given - takes):
+            self._mistakes.error((*path, key), f"found with `mode: {entry.mode}`, which does not take it")
+
+    def zones(self) -> None:
+        for entry, path, damaged in self._draft.zones:
+            self._refer((*path, "place"), entry.place, "places", "a place")
+            for index, camera in enumerate(entry.cameras):
+                at = (*path, "cameras", index)
+                if self._refer(at, camera, "devices", "a camera") and camera in self._devices:
+                    kind = device_kind(self._devices[camera].entry)
+                    if kind != "camera":
+                        self._mistakes.error(at, f"found {camera!r}, a {kind}; expected a camera (`kind: camera`)")
+            self._each_once((*path, "cameras"), entry.cameras, "camera")
+            if "cameras" not in damaged and entry.need > len(entry.cameras):
+                self._mistakes.error(
+                    (*path, "need"),
+                    f"found {entry.need}; expected at most {len(entry.cameras)}, the number of its cameras",
+                )
+
+    # -- alerts, MQTT ------------------------------------------------------------------------------------------------
+
+    def alerts(self) -> None:
+        entry, path, damaged = self._draft.alerts
+        contacts = frozenset(entry.contacts)
+        for name, contact in entry.contacts.items():
+            if not contact.console and contact.url is None and "contacts" not in damaged:
+                self._mistakes.error(
+                    (*path, "contacts", name), "reaches nobody; expected `console: true` or `url: env:NAME`"
+                )
+        for name, steps in entry.policies.items():
+            for index, step in enumerate(steps):
+                at = (*path, "policies", name, index)
+                if index and step.after < steps[index - 1].after:
+                    self._mistakes.error(
+                        (*at, "after"), f"found {written(step.after)}; expected steps in order of time"
+                    )
+                for place, contact_name in enumerate(step.notify):
+                    if contact_name not in contacts and "contacts" not in damaged:
+                        self._mistakes.error(
+                            (*at, "notify", place),
+                            f"found {contact_name!r}; expected the id of a contact{nearest(contact_name, contacts)}",
+                        )
+                self._each_once((*at, "notify"), step.notify, "contact")
+        for name, rule in entry.rules.items():
+            at = (*path, "rules", name)
+            if name not in CATALOGUE:
+                self._mistakes.warning(at, f"no rule of this name is known{nearest(name, CATALOGUE)}")
+            if rule.policy is not None and rule.policy not in entry.policies and "policies" not in damaged:
+                self._mistakes.error(
+                    (*at, "policy"), f"found {rule.policy!r}; expected a policy{nearest(rule.policy, entry.policies)}"
+                )
+        if entry.policies and "default" not in entry.policies and "policies" not in damaged:
+            self._mistakes.warning(
+                (*path, "policies"), "there is no policy `default`: alerts whose rule names none are told to nobody"
+            )
+
+    def mqtt(self) -> None:
+        entry, path, damaged = self._draft.mqtt
+        if damaged:
+            return
+        if is_embedded(entry):
+            if entry.session == "mqtt5":
+                self._mistakes.error(
+                    (*path, "session"),
+                    "found 'mqtt5' with the embedded broker, which speaks MQTT 3.1.1; expected 'paho'",
+                )
+            if entry.tls is not None:
+                self._mistakes.error(
+                    (*path, "tls"), "found with the embedded broker, which has no TLS; expected a `host`"
+                )
+        elif entry.port == 0:
+            self._mistakes.error(
+                (*path, "port"), "found 0 with a broker elsewhere; expected its port, usually 1883 or 8883"
+            )
+        if entry.password is not None and entry.username is None:
+            self._mistakes.error((*path, "password"), "found without `username`; expected both")
+
+
+_MAX_CIRCLES = 20
+
+
+def _circles(edges: dict[str, list[str]]) -> list[list[str]]:
+    """Circles among `edges`, each told once, at most twenty."""
+    rest = {name: [above for above in aboves if above in edges] for name, aboves in edges.items()}
+    circles: list[list[str]] = []
+    while len(circles) < _MAX_CIRCLES:
+        try:
+            TopologicalSorter(rest).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1][:-1][::-1]
+            first = min(range(len(circle)), key=lambda index: list(edges).index(circle[index]))
+            circles.append(circle[first:] + circle[:first])
+            for name in circle:
+                rest[name] = []
+        else:
+            break
+    return circles

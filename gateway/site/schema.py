@@ -1,0 +1,468 @@
+"""The site file's own structure: one pydantic model an entry, as spec/site.md writes it; references are still text.
+
+Unknown keys are errors. Only the shape is checked here; what entries say of each other is checked in `references.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from gateway.instants import DAY, HOUR, MINUTE, SECOND
+from gateway.site.durations import parse_clock, parse_days, parse_duration, parse_span
+from gateway.site.model import Daylight, Severity
+from gateway.site.public_holidays import is_calendar
+from gateway.site.secrets import is_reference
+from gateway.site.tags import parse_tag
+
+_ID = re.compile(r"[\w.\-]{1,64}")
+_PLACE_ID = re.compile(r"[\w.\-]{1,64}(/[\w.\-]{1,64}){0,15}")
+_LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_SECRET_KEY = re.compile(r"(^|_)(password|passwd|secret|token|pin|psk|api_key|scbk|master_key)$", re.IGNORECASE)
+
+SECRET = "secret"  # noqa: S105  the name of a kind of mistake
+"""Kind of a mistake whose value must not be shown."""
+
+
+def is_secret_key(key: str) -> bool:
+    """Whether a key of a device's `link` or `settings` names a secret, by its last word (`password`, `sdm_token` …)."""
+    return _SECRET_KEY.search(key) is not None
+
+
+def _text(parse: Callable[[str], Any], expected: str) -> BeforeValidator:
+    """Reads text with `parse`; anything but text is refused with what was expected."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError(f"expected {expected}")  # noqa: TRY004  pydantic takes ValueError
+        return parse(value)
+
+    return BeforeValidator(read)
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return check
+
+
+_AN_ID = "an id: up to 64 letters, digits, `.`, `_` and `-`; one of digits alone in quotes"
+_A_PLACE_ID = "a place's id: a path of ids such as `tower-1/f03`"
+_A_DURATION = "a duration such as `90s`, `5m`, `2h` or `1d`"
+_A_CLOCK = 'a clock time in quotes such as "22:00"'
+
+
+def _at_least(least: int, text: str) -> AfterValidator:
+    def check(value: int) -> int:
+        if value < least:
+            raise ValueError(f"expected a duration of at least {text}")
+        return value
+
+    return AfterValidator(check)
+
+
+Id = Annotated[str, _text(_matching(_ID, _AN_ID), _AN_ID)]
+PlaceId = Annotated[str, _text(_matching(_PLACE_ID, _A_PLACE_ID), _A_PLACE_ID)]
+Signed = Annotated[int, _text(parse_duration, _A_DURATION)]
+Span = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(0, "0s")]
+LongSpan = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(SECOND, "1s")]
+Step60 = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(MINUTE, "1m")]
+Clock = Annotated[time, _text(parse_clock, _A_CLOCK)]
+Tag = Annotated[str, _text(parse_tag, "a tag in quotes")]
+
+
+def _lasting(value: int) -> int:
+    if not 0 < value <= DAY:
+        raise ValueError("expected a duration of more than 0s and at most 24h")
+    return value
+
+
+def _days(value: Any) -> frozenset[int]:
+    if isinstance(value, list) and value and all(isinstance(day, str) for day in value):
+        return frozenset().union(*(parse_days(day) for day in value))
+    if isinstance(value, str):
+        return parse_days(value)
+    raise ValueError("expected weekdays such as `mon-fri` or `[sat, sun]`")
+
+
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a date such as 2026-01-31") from None
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("expected a time zone of the IANA list such as `Asia/Shanghai`") from None
+    return value
+
+
+def _calendar(value: str) -> str:
+    if not is_calendar(value):
+        raise ValueError("expected a country such as `CN`, or a country and region such as `DE-BE`")
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _channel(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
+        raise ValueError("expected a channel: a whole number or a name")
+    return value
+
+
+def _reference(value: Any) -> str:
+    if not isinstance(value, str) or not is_reference(value):
+        raise PydanticCustomError(SECRET, "expected `env:NAME` or `file:PATH`; a secret never stands in the site file")
+    return value
+
+
+def _scalar_text(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float():
+            return str(value)
+        case _:
+            raise ValueError("expected text or a number")
+
+
+def _no_literal_secret(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuses secrets in what goes to a driver, by the name of their key or by their place in a URL, at any depth."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _no_literal_secret(value)
+        elif is_secret_key(key) and not (isinstance(value, str) and is_reference(value)):
+            raise PydanticCustomError(
+                SECRET,
+                "`{key}`: expected `env:NAME` or `file:PATH`; a secret never stands in the site file",
+                {"key": key},
+            )
+        elif isinstance(value, str) and _LOGIN_IN_URL.search(value):
+            raise PydanticCustomError(
+                SECRET,
+                "`{key}`: found a password inside a URL; expected `env:NAME` or `file:PATH` holding the whole URL",
+                {"key": key},
+            )
+    return values
+
+
+Secret = Annotated[str, BeforeValidator(_reference)]
+Link = Annotated[dict[str, Annotated[str, BeforeValidator(_scalar_text)]], AfterValidator(_no_literal_secret)]
+DriverSettings = Annotated[dict[str, Any], AfterValidator(_no_literal_secret)]
+Channel = Annotated[int | str, BeforeValidator(_channel)]
+Day = Annotated[date, BeforeValidator(_day)]
+
+
+class Entry(BaseModel):
+    """Common to all entries: unknown keys are errors, nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False, allow_inf_nan=False)
+
+
+class SiteEntry(Entry):
+    id: Id
+    name: str | None = None
+    timezone: Annotated[str, AfterValidator(_timezone)]
+    language: Literal["zh_CN", "en"] = "zh_CN"
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    holidays: Annotated[str, AfterValidator(_calendar)] | None = None
+
+
+class PlaceEntry(Entry):
+    id: PlaceId
+    name: str | None = None
+    class_: Literal["key", "normal"] | None = Field(None, alias="class")
+    daylight: Daylight | None = None
+
+
+class PersonEntry(Entry):
+    id: Id
+    name: str | None = None
+    roles: list[str] = []
+    tags: list[Tag] = []
+
+
+class DeviceEntry(Entry):
+    id: Id
+    driver: str
+    kind: str | None = None
+    place: PlaceId | None = None
+    portable: bool | None = None
+    enabled: bool = True
+    link: Link = {}
+    settings: DriverSettings = {}
+    channel: Channel | None = None
+    device_id: str | None = None
+    behind: Id | None = None
+    network: Id | None = None
+    power: Id | None = None
+    expect_every: LongSpan | None = None
+    assume_alive: bool = True
+
+
+class ParentEntry(Entry):
+    behind: Id | None = None
+    network: Id | None = None
+    power: Id | None = None
+
+
+class MaxGapEntry(Entry):
+    within: Annotated[tuple[time, time], _text(parse_span, 'two clock times in quotes such as "22:00-06:00"')]
+    at_most: LongSpan
+
+
+class CheckpointEntry(Entry):
+    id: Id
+    place: PlaceId
+    reader: Id | None = None
+    tags: list[Tag] = []
+    max_gap: MaxGapEntry | None = None
+    two_person: bool = False
+    two_person_within: Span = 2 * MINUTE
+    min_leg: dict[str, Span] = {}
+
+
+class VisitEntry(Entry):
+    checkpoint: Id
+    after: Span | None = None
+    optional: bool = False
+
+
+class RouteEntry(Entry):
+    id: Id
+    order: Literal["any", "listed"] = "any"
+    visits: list[VisitEntry]
+    tolerance: Span = 5 * MINUTE
+    band: Span = 5 * MINUTE
+    guards: list[Id] = []
+    accept_others: bool = True
+    readers: list[Id] | None = None
+    evidence_deadline: Span | None = None
+    dst_gap: Literal["shift_forward", "skip"] = "shift_forward"
+    dst_overlap: Literal["first", "both"] = "first"
+
+
+class ValidEntry(Entry):
+    since: Day | None = None
+    until: Day | None = None
+
+
+class RoundEntry(Entry):
+    route: Id
+    days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
+    from_: Clock | None = Field(None, alias="from")
+    to: Clock | None = None
+    every: Step60 | None = None
+    starts: Annotated[list[Clock], Field(min_length=1, max_length=96)] | None = None
+    lasts: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_lasting)]
+    holidays: Literal["also", "only", "never"] = "also"
+    valid: ValidEntry = ValidEntry()
+
+
+class CircuitEntry(Entry):
+    id: Id
+    panel: Id | None = None
+
+
+class ExpectedEntry(Entry):
+    mode: Literal["dusk_to_dawn", "times", "always", "motion", "commanded"]
+    offset: Signed | None = None
+    on: Clock | None = None
+    off: Clock | None = None
+    hold: LongSpan | None = None
+
+
+class LitEntry(Entry):
+    lux: Annotated[float, Field(gt=0)] = 20.0
+    watts: Annotated[float, Field(gt=0)] = 5.0
+
+
+class LampEntry(Entry):
+    id: Id
+    place: PlaceId
+    circuit: Id | None = None
+    seen_by: Annotated[list[Id], BeforeValidator(_one_or_more)] = []
+    fed_by: str | None = None
+    expected: ExpectedEntry
+    lit: LitEntry = LitEntry()
+    confirm: Span = 10 * MINUTE
+    edge: Span = 20 * MINUTE
+
+
+class ZoneEntry(Entry):
+    id: Id
+    place: PlaceId
+    cameras: list[Id]
+    need: Annotated[int, Field(ge=1)] = 1
+
+
+class StepEntry(Entry):
+    after: Span
+    notify: list[Id]
+
+
+class ContactEntry(Entry):
+    console: bool = False
+    url: Secret | None = None
+
+
+class RuleEntry(Entry):
+    severity: Severity | None = None
+    policy: Id | None = None
+    work_order: Literal["emergency", "ordinary"] | None = None
+
+
+class AlertsEntry(Entry):
+    policies: dict[str, Annotated[list[StepEntry], Field(min_length=1)]] = {}
+    contacts: dict[str, ContactEntry] = {}
+    rules: dict[str, RuleEntry] = {}
+
+
+class EmergencyEntry(Entry):
+    arrive_within: LongSpan = 30 * MINUTE
+
+
+class OrdinaryEntry(Entry):
+    repair_within: LongSpan = 24 * HOUR
+
+
+class WorkOrdersEntry(Entry):
+    emergency: EmergencyEntry = EmergencyEntry()
+    ordinary: OrdinaryEntry = OrdinaryEntry()
+    rework_within: LongSpan = 7 * DAY
+
+
+class InfluxEntry(Entry):
+    url: str
+    org: str
+    bucket: str
+    token: Secret
+
+
+class TelemetryEntry(Entry):
+    influxdb: InfluxEntry | None = None
+
+
+def _telemetry(value: Any) -> Any:
+    if value == "local":
+        return {}
+    if isinstance(value, Mapping) and value:
+        return value
+    raise ValueError("expected `local` or `{influxdb: {url: …, org: …, bucket: …, token: env:NAME}}`")
+
+
+EVIDENCE_AT_LEAST = 90 * DAY
+"""Property-patrol practice (DB11/T 2552) keeps patrol and alarm records at least 90 days (site.md)."""
+
+
+def _kept_long_enough(value: int) -> int:
+    if value < EVIDENCE_AT_LEAST:
+        raise ValueError("expected at least 90d: patrol and alarm records are kept that long (DB11/T 2552)")
+    return value
+
+
+class RetainEntry(Entry):
+    telemetry: LongSpan = 30 * DAY
+    evidence: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_kept_long_enough)] = 365 * DAY
+
+
+class StorageEntry(Entry):
+    telemetry: Annotated[TelemetryEntry, BeforeValidator(_telemetry)] = TelemetryEntry()
+    retain: RetainEntry = RetainEntry()
+
+
+class TlsEntry(Entry):
+    """PEM files: of the authorities to trust (none: the system's), and of the gateway's own certificate and key."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+def _tls(value: Any) -> Any:
+    return {} if value is True else None if value is False else value
+
+
+class MqttEntry(Entry):
+    broker: Literal["embedded"] | None = None
+    host: Annotated[str, Field(min_length=1)] | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    session: Literal["mqtt5", "paho"] | None = None
+    client_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    username: str | None = None
+    password: Secret | None = None
+    tls: Annotated[TlsEntry | None, BeforeValidator(_tls)] = None
+
+
+LISTS: Mapping[str, type[Entry]] = {
+    "places": PlaceEntry,
+    "people": PersonEntry,
+    "devices": DeviceEntry,
+    "checkpoints": CheckpointEntry,
+    "routes": RouteEntry,
+    "rounds": RoundEntry,
+    "circuits": CircuitEntry,
+    "lamps": LampEntry,
+    "zones": ZoneEntry,
+}
+"""Sections that are lists of entries."""
+
+MAPPINGS: Mapping[str, type[Entry]] = {"parents": ParentEntry}
+"""Sections that are mappings from an id to an entry."""
+
+SINGLES: Mapping[str, type[Entry]] = {
+    "site": SiteEntry,
+    "alerts": AlertsEntry,
+    "work_orders": WorkOrdersEntry,
+    "storage": StorageEntry,
+    "mqtt": MqttEntry,
+}
+"""Sections that are one entry."""
+
+VALUES: Mapping[str, str] = {"hold": _A_DURATION}
+"""Sections that are one duration."""
+
+SECTIONS: tuple[str, ...] = (*SINGLES, *LISTS, *MAPPINGS, *VALUES)
+
+EXPECTED: Mapping[str, str] = {
+    "after": _A_DURATION,
+    "at_most": _A_DURATION,
+    "bucket": "the name of an InfluxDB bucket",
+    "cameras": "a list of ids of cameras",
+    "checkpoint": "the id of a checkpoint",
+    "driver": "the name of a driver (`lamplighter drivers` lists them)",
+    "expected": "when the lamp should burn, such as `{mode: dusk_to_dawn}`",
+    "id": _AN_ID,
+    "lasts": _A_DURATION,
+    "mode": "dusk_to_dawn, times, always, motion or commanded",
+    "notify": "a list of ids of contacts",
+    "org": "the name of an InfluxDB organisation",
+    "place": "the id of a place",
+    "route": "the id of a route",
+    "timezone": "a time zone of the IANA list such as `Asia/Shanghai`",
+    "token": "`env:NAME` or `file:PATH`",
+    "url": "a URL",
+    "visits": "a list such as `[{checkpoint: cp-garage, after: 5m}]`",
+    "within": 'two clock times in quotes such as "22:00-06:00"',
+}
+"""What a missing key should have held."""

@@ -1,0 +1,272 @@
+"""From the file's plain values to checked entries, section by section; what is wrong is noted, the rest is read on.
+
+An entry with mistakes is read again without the keys that hold them, so that what it says of others is still checked and
+all mistakes are told at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.instants import MINUTE, Duration
+from gateway.site import schema
+from gateway.site.durations import parse_duration
+from gateway.site.mistakes import Mistakes, nearest, shown
+from gateway.site.positions import Document, Path
+
+_MAX_RETRIES = 16
+
+EntryType = TypeVar("EntryType", bound=schema.Entry)
+
+
+class Placed(NamedTuple, Generic[EntryType]):
+    """One entry and where it stands. `damaged`: its keys that were wrong and are therefore absent from it."""
+
+    entry: EntryType
+    path: Path
+    damaged: frozenset[str] = frozenset()
+
+
+class Draft(NamedTuple):
+    """The file's entries, in its order. `names`: every id given in a section, also of entries that could not be read."""
+
+    site: Placed[schema.SiteEntry] | None
+    places: list[Placed[schema.PlaceEntry]]
+    people: list[Placed[schema.PersonEntry]]
+    devices: list[Placed[schema.DeviceEntry]]
+    checkpoints: list[Placed[schema.CheckpointEntry]]
+    routes: list[Placed[schema.RouteEntry]]
+    rounds: list[Placed[schema.RoundEntry]]
+    circuits: list[Placed[schema.CircuitEntry]]
+    lamps: list[Placed[schema.LampEntry]]
+    zones: list[Placed[schema.ZoneEntry]]
+    parents: dict[str, Placed[schema.ParentEntry]]
+    hold: Duration
+    alerts: Placed[schema.AlertsEntry]
+    work_orders: Placed[schema.WorkOrdersEntry]
+    storage: Placed[schema.StorageEntry]
+    mqtt: Placed[schema.MqttEntry]
+    names: Mapping[str, frozenset[str]]
+
+
+def read_sections(document: Document, mistakes: Mistakes) -> Draft:
+    """Read all sections of a document; every mistake goes to `mistakes`."""
+    for path, _, message in document.problems:
+        mistakes.error(path, message)
+    if isinstance(document.value, Mapping):
+        top = document.value
+    else:
+        mistakes.error((), f"found {shown(document.value)}; expected a mapping with the section `site`")
+        top = {}
+    for name in top:
+        if name not in schema.SECTIONS:
+            known = ", ".join(schema.SECTIONS)
+            mistakes.error((name,), f"unknown section{nearest(name, schema.SECTIONS)}; expected one of {known}")
+    reader = _Sections(top, document, mistakes)
+    lists = {name: reader.list(name) for name in schema.LISTS}
+    singles = {name: reader.single(name) for name in schema.SINGLES}
+    return Draft(
+        parents=reader.parents(),
+        hold=reader.hold(),
+        names={name: reader.names(name) for name in (*schema.LISTS, *schema.MAPPINGS)},
+        **cast("Any", lists),
+        **cast("Any", singles),
+    )
+
+
+class _Sections:
+    def __init__(self, top: Mapping[str, Any], document: Document, mistakes: Mistakes) -> None:
+        self._top = top
+        self._document = document
+        self._mistakes = mistakes
+
+    def list(self, section: str) -> list[Placed[Any]]:
+        value = self._top.get(section)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self._mistakes.error((section,), f"found {shown(value)}; expected a list of entries, each after a `-`")
+            return []
+        model = schema.LISTS[section]
+        placed = (self._entry(model, item, (section, index)) for index, item in enumerate(value))
+        return [one for one in placed if one is not None]
+
+    def single(self, section: str) -> Placed[Any] | None:
+        model = schema.SINGLES[section]
+        value = self._top.get(section)
+        if value is None and section == "site":
+            self._mistakes.error((), "the section `site` is missing; expected at least `site: {id: …, timezone: …}`")
+            return None
+        entry = self._entry(model, {} if value is None else value, (section,))
+        if entry is None and section != "site":
+            return Placed(model.model_validate({}), (section,))
+        return entry
+
+    def parents(self) -> dict[str, Placed[schema.ParentEntry]]:
+        value = self._top.get("parents")
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self._mistakes.error(
+                ("parents",), f"found {shown(value)}; expected a mapping such as `{{switch-b1: {{power: panel-t1}}}}`"
+            )
+            return {}
+        placed = {
+            name: self._entry(schema.ParentEntry, {} if item is None else item, ("parents", name))
+            for name, item in value.items()
+        }
+        return {name: one for name, one in placed.items() if one is not None}
+
+    def hold(self) -> Duration:
+        value = self._top.get("hold", "3m")
+        try:
+            if isinstance(value, str) and (hold := parse_duration(value)) >= 0:
+                return hold
+        except ValueError:
+            pass
+        self._mistakes.error(("hold",), f"found {shown(value)}; expected {schema.VALUES['hold']}")
+        return 3 * MINUTE
+
+    def names(self, section: str) -> frozenset[str]:
+        value = self._top.get(section)
+        if isinstance(value, Mapping):
+            return frozenset(value)
+        ids = (item.get("id") for item in value or () if isinstance(item, Mapping)) if isinstance(value, list) else ()
+        return frozenset(name for name in ids if isinstance(name, str))
+
+    def _entry(self, model: type[EntryType], value: Any, path: Path) -> Placed[EntryType] | None:
+        if not isinstance(value, Mapping):
+            self._mistakes.error(path, f"found {shown(value)}; expected a mapping such as `{{id: …}}`")
+            return None
+        damaged: set[str] = set()
+        for attempt in range(_MAX_RETRIES):
+            try:
+                return Placed(model.model_validate(value), path, frozenset(damaged))
+            except ValidationError as error:
+                details = error.errors(include_url=False)
+            for detail in details:
+                if attempt == 0 or detail["type"] != "missing":
+                    self._tell(model, detail, path)
+            damaged |= {str(detail["loc"][0]) for detail in details if detail["loc"]}
+            value = _without(value, details)
+            if value is None:
+                return None
+        return None
+
+    def _tell(self, model: type[BaseModel], detail: ErrorDetails, path: Path) -> None:
+        where = tuple(key for key in detail["loc"] if key != "[key]")
+        kind, key = detail["type"], str(where[-1]) if where else ""
+        if kind == "missing":
+            expected = schema.EXPECTED.get(key, "a value")
+            self._mistakes.error((*path, *where[:-1]), f"`{key}` is missing; expected {expected}")
+        elif kind == "extra_forbidden":
+            known = sorted(_keys(_model_at(model, where[:-1])))
+            self._mistakes.error(
+                (*path, *where), f"unknown key{nearest(key, known)}; expected one of {', '.join(known)}"
+            )
+        elif kind == schema.SECRET:
+            self._mistakes.error((*path, *where), detail["msg"])
+        else:
+            found = self._document.plain.get((*path, *where)) or shown(detail["input"])
+            self._mistakes.error((*path, *where), f"found {found}; {_expectation(detail)}")
+
+
+_EXPECTATIONS: Mapping[str, str] = {
+    "string_type": "expected text (in quotes where it looks like a number)",
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "bool_type": "expected true or false",
+    "list_type": "expected a list",
+    "dict_type": "expected a mapping",
+    "model_type": "expected a mapping",
+    "model_attributes_type": "expected a mapping",
+    "greater_than": "expected more than {gt:g}",
+    "greater_than_equal": "expected at least {ge:g}",
+    "less_than_equal": "expected at most {le:g}",
+    "too_short": "expected at least {min_length} of them",
+    "too_long": "expected at most {max_length} of them",
+    "string_too_short": "expected text that is not empty",
+    "string_too_long": "expected at most {max_length} characters",
+    "literal_error": "expected {expected}",
+    "finite_number": "expected a finite number",
+}
+"""pydantic's kinds of mistakes, in this project's words."""
+
+
+def _expectation(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] == "value_error":
+        return str(context["error"])
+    words = _EXPECTATIONS.get(detail["type"])
+    return words.format(**context) if words else detail["msg"]
+
+
+def _model_at(model: type[BaseModel], where: tuple[str | int, ...]) -> type[BaseModel]:
+    """The model of the mapping at `where` inside an entry of `model`."""
+    for key in where:
+        by_name = {field.alias or name: field for name, field in model.model_fields.items()}
+        if isinstance(key, str) and key in by_name:
+            model = next(_models(by_name[key].annotation), model)
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+_STAND_INS: Mapping[str, Any] = {
+    "after": "0s",
+    "at_most": "1d",
+    "cameras": [],
+    "expected": {"mode": "always"},
+    "lasts": "1m",
+    "mode": "always",
+    "notify": [],
+    "timezone": "UTC",
+    "visits": [],
+    "within": "00:00-00:00",
+}
+"""What stands for a required key that is wrong, so that the rest of its entry can be read."""
+
+
+def _without(value: Mapping[str, Any], details: list[ErrorDetails]) -> dict[str, Any] | None:
+    """A copy of an entry without the keys that hold the mistakes; None if it cannot do without one of them."""
+    rest = copy.deepcopy(dict(value))
+    for detail in details:
+        where = [key for key in detail["loc"] if key != "[key]"]
+        if detail["type"] == "missing" and where[-1] not in _STAND_INS:
+            where.pop()
+        while where and isinstance(where[-1], int):
+            where.pop()
+        if not where:
+            return None
+        holder: Any = rest
+        for key in where[:-1]:
+            holder = _step(holder, key)
+        if isinstance(holder, dict):
+            holder.pop(str(where[-1]), None)
+            if where[-1] in _STAND_INS and detail["type"] != "extra_forbidden":
+                holder[str(where[-1])] = copy.deepcopy(_STAND_INS[str(where[-1])])
+    return rest
+
+
+def _step(holder: Any, key: str | int) -> Any:
+    match holder, key:
+        case dict(), str():
+            return holder.get(key)
+        case list(), int() if key < len(holder):
+            return holder[key]
+        case _:
+            return None
