@@ -95,9 +95,7 @@ def test_case_decodes_as_recorded(path: Path):
         assert text in reasons
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in CASES if "hex" in load(path)["feed"][0]], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [path for path in CASES if "hex" in load(path)["feed"][0]], ids=lambda path: path.stem)
 def test_stream_says_the_same_when_it_arrives_byte_by_byte(path: Path):
     case = load(path)
     whole = outcome(case, [(step, data(step)) for step in case["feed"]])
