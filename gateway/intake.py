@@ -254,7 +254,7 @@ class Intake:
                 continue
             try:
                 apply(observation, now)
-            except Exception:  # a fault of ours must not stop the intake: the evidence is kept, the fault shown
+            except Exception:  # noqa: BLE001 a fault of ours must not stop the intake: the evidence is kept, the fault shown
                 self.counters.judge_failures += 1
                 _log.exception("judging %s of %s failed; the observation is kept", kind, device)
             self.seq = seq = self.seq + 1

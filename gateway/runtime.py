@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -60,6 +60,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     counters: Mapping[str, float]
 
 
+class Delivery(Protocol):
+    """A worker of the outbox, as far as the health page needs it."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is delivered at the moment; None: all is well."""
+        ...
+
+
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
@@ -101,6 +110,8 @@ class Gateway:
         self.events: EventHub
         self.intake: Intake
         self.source: JournalSource
+        self.wake_deliveries: list[Callable[[], None]] = []
+        self.deliveries: Mapping[str, Delivery] = {}
 
     # -- life
 
@@ -128,7 +139,6 @@ class Gateway:
         last_seq = store.last_seq()
         self.events = EventHub(self._reader, last_seq)
         self.source = JournalSource(self._reader, self._writer, self.now)
-        self.wake_deliveries: list[Callable[[], None]] = []
         self.intake = Intake(
             self.judgement,
             Router(self.site, self._drivers),
@@ -170,17 +180,22 @@ class Gateway:
             JournalError: the disk failed; nothing more is acknowledged. Start again once it is mended.
         """
         self._links = list(links)
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(self._supervise("clock", self._tick), name="clock")]
-            for link in links:
-                running.append(group.create_task(self._supervise(link.name, link.run), name=f"link {link.name}"))
-            for name, work in (tasks or {}).items():
-                running.append(group.create_task(self._supervise(name, work), name=name))
-            try:
-                await asyncio.shield(self._failed)
-            finally:
-                for task in running:
-                    task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(self._supervise("clock", self._tick), name="clock")]
+                for link in links:
+                    running.append(group.create_task(self._supervise(link.name, link.run), name=f"link {link.name}"))
+                for name, work in (tasks or {}).items():
+                    running.append(group.create_task(self._supervise(name, work), name=name))
+                try:
+                    await asyncio.shield(self._failed)
+                finally:
+                    for task in running:
+                        task.cancel()
+        except BaseExceptionGroup as failures:
+            if (failed := failures.subgroup(JournalError)) is not None:
+                raise failed.exceptions[0] from None
+            raise
 
     async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` for good: if it ends, say so, count it, and start it again after a while."""
@@ -329,15 +344,22 @@ class Gateway:
     def health(self) -> Health:
         """Readiness, problems and counters."""
         down = [f"{state.name}: {state.reason} {state.hint}".strip() for state in self.links() if not state.up]
+        troubled = [f"{name}: {each.problem}" for name, each in self.deliveries.items() if each.problem]
         counters: dict[str, float] = {
             f"intake_{name}": value for name, value in msgspec.structs.asdict(self.intake.counters).items()
         }
         counters["journal_commits"] = self._writer.commits
         counters["journal_seq"] = self.intake.seq
+        for name, delivery in self.deliveries.items():
+            counters |= {
+                f"{name}_{key}": value
+                for key, value in vars(delivery).items()
+                if not key.startswith("_") and type(value) is int
+            }
         counters |= {f"restarts_{name.replace(' ', '_')}": count for name, count in self._failures.items()}
         return Health(
             ready="journal" not in self._problems and not self._failed.done() and not down,
-            problems=(*self._problems.values(), *down),
+            problems=(*self._problems.values(), *down, *troubled),
             counters=counters,
         )
 

@@ -61,7 +61,8 @@ class World:
         self._agenda: list[tuple[datetime, int, Deed]] = []
         self._saying: list[Said] = []
         self._unsent: dict[str, list[bytes]] = {}
-        self._holder: dict[str, str] = {}
+        self._reports: dict[str, tuple[float, Deed]] = {}
+        self._turns: dict[str, int] = {}
         self._checkpoints = {checkpoint.id: checkpoint for checkpoint in estate.checkpoints}
         self._begin()
 
@@ -111,22 +112,32 @@ class World:
     def _begin(self) -> None:
         for reader in self.estate.readers:
             if not reader.serial:
-                self._repeat(reader.every_s, partial(self._heartbeat, reader))
+                self._reports[reader.id] = (reader.every_s, partial(self._heartbeat, reader))
         for sensor in self.estate.light_sensors:
-            self._repeat(sensor.every_s, partial(self._light, sensor))
+            self._reports[sensor.id] = (sensor.every_s, partial(self._light, sensor))
         for recorder in self.estate.recorders:
             self.at(self.now, partial(self.announce, recorder, True))
-            self._repeat(recorder.every_s, partial(self._stats, recorder))
+            self._reports[recorder.id] = (recorder.every_s, partial(self._stats, recorder))
+        for device in self._reports:
+            self._repeat(device, 0)
 
-    def _repeat(self, every_s: float, deed: Deed) -> None:
-        """Do something again and again, each device with a phase of its own."""
-        every = timedelta(seconds=every_s)
+    def hasten(self, every_s: float) -> None:
+        """From now on everything reports at least each `every_s` seconds, for a person who watches."""
+        for device, (before_s, deed) in self._reports.items():
+            self._reports[device] = (min(before_s, every_s), deed)
+            self._turns[device] = self._turns.get(device, 0) + 1
+            self._repeat(device, self._turns[device])
+
+    def _repeat(self, device: str, turn: int) -> None:
+        """Report again and again, each device with a phase of its own, until it is hastened."""
+        every_s, deed = self._reports[device]
 
         def again(now: datetime) -> None:
-            deed(now)
-            self.at(now + every, again)
+            if self._turns.get(device, 0) == turn:
+                deed(now)
+                self.at(now + timedelta(seconds=every_s), again)
 
-        self.at(self.now + every * self._chance.random(), again)
+        self.at(self.now + timedelta(seconds=every_s * self._chance.random()), again)
 
     def _say(self, device: str, topic: str | None, payload: bytes, *, retained: bool = False) -> None:
         self._saying.append(Said(self.now, device, topic, payload, retained))

@@ -1,0 +1,62 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Everything else is for developers.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo run setup test unit check format bench lock clean
+
+help:
+	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
+	@echo "make test    set up and run all tests (installs Mosquitto and Chromium where it may)"
+	@echo "make setup   only set up: $(BIN)/lamplighter is then the command"
+	@echo "make check   ruff, mypy and import-linter, in seconds"
+	@echo "make unit    the tests that need no server or browser, in under a minute"
+	@echo "make bench   intake and latency benchmarks (needs Mosquitto)"
+	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
+
+demo: .venv/.runtime
+	$(BIN)/lamplighter demo
+
+setup: .venv/.runtime
+
+.venv/bin/python:
+	@tests/support/system-packages python "$(PYTHON)"
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+test: .venv/.dev
+	@tests/support/system-packages servers
+	$(BIN)/pytest -ra
+
+unit: .venv/.dev
+	$(BIN)/pytest -m "not mosquitto and not influxdb and not browser and not slow"
+
+check: .venv/.dev
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+format: .venv/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.dev
+	@tests/support/system-packages servers
+	$(BIN)/python -m tests.benchmarks.intake
+	$(BIN)/python -m tests.benchmarks.latency
+
+lock: .venv/.dev
+	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml -o requirements.lock
+	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

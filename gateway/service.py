@@ -1,0 +1,104 @@
+"""A whole gateway at work: broker, links, judge and deliveries, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from gateway.connections import broker_session, serial_ports
+from gateway.links.embedded_broker import EmbeddedBroker
+from gateway.links.link import Link, MqttLink
+from gateway.outbox.influx import InfluxWriter
+from gateway.outbox.local import LocalStore
+from gateway.outbox.notices import NoticeWorker
+from gateway.outbox.notifiers import notifiers
+from gateway.outbox.telemetry import TelemetryWorker
+from gateway.runtime import Gateway
+from gateway.site.model import Mqtt, Site
+
+PASSWORD_FILE = "mqtt-password"  # noqa: S105  the name of a file in the data folder
+_USER = "lamplighter"
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Service:
+    """What runs beside the journal and the judge. `broker` is where devices connect."""
+
+    def __init__(
+        self, gateway: Gateway, broker: Mqtt, mqtt: MqttLink, links: list[Link], tasks: dict[str, Work]
+    ) -> None:
+        self.gateway = gateway
+        self.broker = broker
+        self.mqtt = mqtt
+        self._links = links
+        self._tasks = tasks
+
+    async def run(self, **more: Work) -> None:
+        """Keep everything going, and `more` with it, until cancelled.
+
+        Raises:
+            JournalError: the disk failed.
+        """
+        await self.gateway.run(self._links, {**self._tasks, **more})
+
+
+@asynccontextmanager
+async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterator[Service]:
+    """Start the embedded broker, if the site asks for it, and make everything ready to run.
+
+    Raises:
+        LinkError: the embedded broker's port is taken.
+    """
+    async with AsyncExitStack() as stack:
+        broker = site.mqtt
+        if broker.embedded:
+            broker = _embedded(broker, data)
+            running = await stack.enter_async_context(
+                EmbeddedBroker(broker.host, broker.port, broker.username or "", broker.password or "")
+            )
+            broker = msgspec.structs.replace(broker, port=running.port)
+        intake = gateway.intake
+        known = await _knows_session(gateway, broker)
+        mqtt = broker_session(site, broker, intake.router, intake, had_session=known)
+        intake.send = mqtt.send
+        writer = (
+            InfluxWriter(site.storage.influx)
+            if site.storage.influx is not None
+            else LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
+        )
+        stack.push_async_callback(writer.close)
+        news, notices = asyncio.Event(), asyncio.Event()
+        gateway.wake_deliveries += [news.set, notices.set]
+        telemetry = TelemetryWorker(gateway.source, writer, site, now=gateway.now, wake=news)
+        teller = NoticeWorker(gateway.source, notifiers(site.alerting.contacts), now=gateway.now, wake=notices)
+        gateway.deliveries = {"telemetry": telemetry, "notices": teller}
+        links: list[Link] = [mqtt, *serial_ports(intake.router, intake)]
+        yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
+
+
+def _embedded(broker: Mqtt, data: Path) -> Mqtt:
+    """The embedded broker's log-in: from the site file, else made once and kept in the data folder."""
+    path = data / PASSWORD_FILE
+    password = broker.password
+    if password is None:
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(18), encoding="ascii")
+        password = path.read_text(encoding="ascii")
+    return msgspec.structs.replace(broker, username=broker.username or _USER, password=password, session="paho")
+
+
+async def _knows_session(gateway: Gateway, broker: Mqtt) -> bool:
+    """Whether an earlier run had a session at this broker; notes that this one will. An embedded one forgets at its end."""
+    if broker.embedded:
+        return False
+    key = f"session {broker.host}:{broker.port}"
+    known = await gateway.query("SELECT 1 FROM meta WHERE key = ?", (key,))
+    await gateway.write([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, gateway.now()))])
+    return bool(known)

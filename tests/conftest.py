@@ -1,0 +1,17 @@
+"""For all suites: under CI (LAMPLIGHTER_NO_SKIPS) a skipped test is a failed one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    if report.skipped and os.environ.get("LAMPLIGHTER_NO_SKIPS") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is not allowed here: {reason}"
+    return report
