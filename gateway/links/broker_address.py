@@ -99,7 +99,7 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     Raises:
         LinkError: a certificate or key file cannot be read.
     """
-    if not settings.tls:
+    if not uses_tls(settings):
         return None
     try:
         context = ssl.create_default_context(cafile=settings.tls_ca)

@@ -30,7 +30,7 @@ OF_SETTINGS = ("username", "password", "tls_ca")
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as broker:
+    with Mosquitto(tmp_path, autosave=1000) as broker:
         yield broker
 
 
@@ -100,8 +100,9 @@ async def test_what_was_not_acknowledged_comes_again(session: str, mosquitto: Mo
         await first.until_up()
         await publish(mosquitto, [b"one", b"two"])
         await first.until_messages(2)
-    async with running(a_link(session, mosquitto, second)):
+    async with running(link := a_link(session, mosquitto, second)):
         await second.until_messages(2)
+        await link.publish("elsewhere", b"")  # answered after the broker has read the acknowledgements before it
     async with running(a_link(session, mosquitto, third)):
         await third.until_up()
         await publish(mosquitto, [b"three"])
@@ -145,6 +146,7 @@ async def test_an_acknowledgement_never_crosses_a_reconnect(session: str, mosqui
         await told.until_up()
         await publish(mosquitto, [b"one"])
         await told.until_messages(1)
+        mosquitto.save()
         mosquitto.kill()
         await told.until_down()
         mosquitto.start()
@@ -262,8 +264,6 @@ async def test_each_quality_of_service_arrives_once(
 
 async def test_a_long_queue_at_the_broker_arrives_in_order(session: str, mosquitto: Mosquitto) -> None:
     await make_session(session, mosquitto)
-    mosquitto.stop()
-    mosquitto.start()
     sent = await publish_many(mosquitto, 3000)
     told = Recorder(acknowledging=True)
     async with running(a_link(session, mosquitto, told)):
@@ -359,7 +359,7 @@ async def test_an_idle_connection_stays(session: str, mosquitto: Mosquitto) -> N
     told = Recorder()
     async with running(a_link(session, mosquitto, told, keep_alive_s=1)):
         await told.until_up()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.8)
     assert [state.up for state in told.states] == [True]
 
 
