@@ -1,61 +1,897 @@
-"""Lamps and circuits (spec: lighting.md)."""
+"""Lamps and circuits: what is heard goes to whom it concerns, what follows is told (spec: lighting.md; see lighting.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
+
+import msgspec
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import Instant
+from gateway.instants import SECOND, Instant, moment
+from gateway.rules import lamp_faults as table
+from gateway.rules.circuits import CircuitJudge, CircuitMemory
 from gateway.rules.devices import Devices
-from gateway.rules.findings import Circuit, Found, Lamp
+from gateway.rules.findings import Circuit, Found, Lamp, Signal
+from gateway.rules.lamps import LampJudge, LampMemory
+from gateway.rules.lineage import Lineage
+from gateway.rules.operations import DeviceOperation
+from gateway.rules.proofs import DEFAULT_EVERY, Rank, Sight, SightMemory, Source, SourceMemory
+from gateway.rules.spans import Plan, always, dusk_to_dawn, sun_below, times
+from gateway.rules.sun import DARK, HORIZON, Sun
+from gateway.rules.timers import Timers
+from gateway.site.model import Lamp as LampSpec
 from gateway.site.model import Site
+
+TimerKey = tuple[str, str]
+"""What is due (`source`, `plan`, `hold`, `walk`, `tell`, `report`, `unknown`) and of whom."""
+
+
+class Company(msgspec.Struct, array_like=True):
+    """The lamps of one circuit (or, without circuits, place), counted for `lamps_unknown` and the circuit's state."""
+
+    unknown: int = 0
+    counted: int = 0
+    since: Instant | None = None
+    told: bool = False
 
 
 class Lighting:
-    """Lamps and circuits (spec: lighting.md)."""
+    """Lamps and circuits of one site.
+
+    Args:
+        site: the checked model.
+        found: where signals and touched views go.
+        devices: says which source is down, and why.
+        started: the gateway's first start.
+    """
 
     KINDS: ClassVar[frozenset[type]] = frozenset(
-        {seen.LightLevel, seen.Motion, seen.LampState, seen.Power, seen.LampFault}
+        {seen.LightLevel, seen.Motion, seen.LampState, seen.Power, seen.LampFault, seen.DeviceStatus, seen.LinkStatus}
     )
 
     def __init__(self, site: Site, found: Found, devices: Devices, started: Instant) -> None:
         self.site = site
         self.found = found
+        self._devices = devices
+        self._now = started
+        self._zone = site.zone_info
+        self._timers: Timers[TimerKey] = Timers()
+        self._sun = Sun(site.latitude, site.longitude)
+        self._dark = sun_below(self._sun, DARK)
+        self._plans: dict[str, tuple[Plan, list[LampJudge]]] = {}
+        self._lamps: dict[str, LampJudge] = {}
+        self._circuits = {name: CircuitJudge(name, started) for name in site.circuits}
+        self._companies: dict[str, Company] = {}
+        self._sources: dict[str, Source] = {}
+        self._lux: dict[str, Source] = {}
+        self._power: dict[tuple[str, str | None], Source] = {}
+        self._by_device: dict[str, list[Source]] = {}
+        self._by_place: dict[str, list[LampJudge]] = {}
+        self._fed: dict[str, list[LampJudge]] = {}
+        self._channelled: set[str] = set()
+        self._lineage = Lineage(site)
+        self._under: dict[str, set[str]] = {}
+        self._said_down: set[str] = set()
+        self._operated: dict[str, bool] = {}
+        """Devices that an operator has taken into (True) or out of service."""
+        for spec in site.lamps.values():
+            self._enrol(spec, started)
+        for circuit in self._circuits.values():
+            circuit.shown = self._circuit_shown(circuit)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def _enrol(self, spec: LampSpec, started: Instant) -> None:
+        """Set up one lamp with the sources that the site file names."""
+        indoor = spec.place not in self.site.places or self.site.places[spec.place].daylight == "indoor"
+        dark = None if indoor else self._dark
+        key, plan = self._plan_of(spec)
+        lamp = LampJudge(spec, plan, dark, started)
+        lamp.disabled = not self._enabled(spec.id)
+        self._lamps[spec.id] = lamp
+        if plan is not None:
+            self._plans[key][1].append(lamp)
+            self._arm_plan(key, plan, started)
+        self._by_place.setdefault(spec.place, []).append(lamp)
+        if spec.circuit:
+            self._circuits[spec.circuit].lamps.append(lamp)
+        company = self._companies.setdefault(self._company_of(lamp), Company(since=started))
+        if not lamp.disabled:
+            company.unknown += 1
+            company.counted += 1
+            self._timers.set(("unknown", self._company_of(lamp)), started + table.UNKNOWN_TOLD)
+        else:
+            lamp.memory.state, lamp.memory.cause = "disabled", None
+        if spec.fed_by is not None:
+            device, channel = spec.fed_by
+            self._fed.setdefault(device, []).append(lamp)
+            self._look(lamp, self._source(device, Rank.POWER, None if channel is None else str(channel)))
+        for device in spec.seen_by:
+            self._look(lamp, self._source(device, Rank.LUX))
+        if spec.id in self.site.devices:
+            self._look(lamp, self._source(spec.id, Rank.WORD))
+        lamp.settle(started)
+        lamp.shown = self._lamp_shown(lamp)
+
+    def _plan_of(self, spec: LampSpec) -> tuple[str, Plan | None]:
+        """The plan of a lamp, shared by all with the same; None where no clock says."""
+        expected = spec.expected
+        key = f"{expected.mode}|{expected.offset}|{expected.on}|{expected.off}"
+        if expected.mode in ("commanded", "motion"):
+            return key, None
+        if key not in self._plans:
+            if expected.mode == "always":
+                plan = always()
+            elif expected.mode == "times" and expected.on is not None and expected.off is not None:
+                plan = times(expected.on, expected.off, self._zone)
+            else:
+                plan = dusk_to_dawn(self._sun, HORIZON, expected.offset)
+            self._plans[key] = (plan, [])
+        return key, self._plans[key][0]
+
+    def _source(self, device: str, rank: Rank, channel: str | None = None) -> Source:
+        """The source of that name, made when first named."""
+        key = f"{device}|{rank.name}" + (f"|{channel}" if channel is not None else "")
+        if (known := self._sources.get(key)) is not None:
+            return known
+        spec = self.site.devices.get(device)
+        source = Source(key, device, rank, (spec.expect_every if spec else None) or DEFAULT_EVERY)
+        source.enabled = self._enabled(device)
+        self._sources[key] = source
+        self._by_device.setdefault(device, []).append(source)
+        self._adopt(device)
+        if rank == Rank.LUX:
+            self._lux[device] = source
+        elif rank == Rank.POWER:
+            self._power[device, channel] = source
+            if channel is not None:
+                self._channelled.add(device)
+        return source
+
+    def _look(self, lamp: LampJudge, source: Source) -> Sight:
+        """That lamp's sight of that source, made when first used."""
+        for sight in lamp.sights:
+            if sight.source is source:
+                return sight
+        sight = Sight(lamp, source, lamp.spec.lit_lux, source.rank == Rank.LUX and lamp.dark is not None)
+        lamp.sights.append(sight)
+        lamp.sights.sort(key=lambda one: (one.source.rank, one.source.key))
+        source.sights.append(sight)
+        others = any(one.source.rank != Rank.LUX for one in lamp.sights)
+        for one in lamp.sights:
+            one.calm_until = 0
+            one.source.watched = one.source.watched or (others and one.source.rank == Rank.LUX)
+        return sight
+
+    def _adopt(self, device: str) -> None:
+        """Note what the device hangs below, so that a change there reaches it."""
+        for name in (device, *self._lineage.above(self._lineage.parents.get(device, ()))):
+            self._under.setdefault(name, set()).add(device)
+
+    def _enabled(self, device: str) -> bool:
+        """Whether it is in service: an operator's word, else the site file's."""
+        if (said := self._operated.get(device)) is not None:
+            return said
+        spec = self.site.devices.get(device)
+        return spec is None or spec.enabled
+
+    # -- what is heard ---------------------------------------------------------------------------------------------
 
     def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
         """Take one observation; `at` is its device time."""
+        self._now = received
+        if type(observation) is seen.LightLevel:
+            source = self._lux.get(observation.device)
+            if source is not None:
+                self._light(source, observation.lux, at, received)
+            return
+        if observation.device not in self.site.devices:
+            return
+        match observation:
+            case seen.Power(watts=watts, channel=channel) if watts is not None and watts == watts:  # noqa: PLR0124
+                self._feed(observation.device, watts, channel, at, received)
+            case seen.LampState():
+                self._word(observation, at, received)
+            case seen.Motion():
+                self._motion(observation, at, received)
+            case seen.LampFault():
+                self._report(observation, at, received)
+            case seen.DeviceStatus(online=ok, channel=None) | seen.LinkStatus(up=ok):
+                (self._said_down.discard if ok else self._said_down.add)(observation.device)
+                self._recheck(observation.device, received)
+            case _:
+                pass
 
-    def advance(self, now: Instant) -> None:
-        """Fire own deadlines up to and including `now`."""
+    def _light(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
+        """One lux value: the busiest path, so a sample that changes nothing is done in a few comparisons."""
+        if lux != lux or not source.enabled:  # noqa: PLR0124 - not a number is no observation
+            return
+        if source.watched:
+            self._watch(source, lux, at, now)
+        if not source.live:
+            self._hear(source, now)
+        source.memory.heard = now
+        for sight in source.sights:
+            if sight.calm_from <= at < sight.calm_until and (lux >= sight.lit_lux) is sight.memory.lit:
+                sight.memory.at = at
+                sight.memory.lux = lux
+                sight.lamp.memory.last = at
+            elif not sight.needs_dark or self._dark.span(at).on:
+                self._prove(sight, lux >= sight.lit_lux, at, now, lux)
 
-    def deadline(self) -> Instant | None:
-        """The next own deadline."""
-        return None
+    def _feed(self, device: str, watts: float, channel: int | str | None, at: Instant, now: Instant) -> None:
+        """Power on one channel; without one, or where the site names none of that device, all of it."""
+        source = self._power.get((device, None if channel is None else str(channel)))
+        if source is None and channel is not None and device not in self._channelled:
+            source = self._power.get((device, None))
+        if source is None and device in self._lamps:
+            source = self._source(device, Rank.POWER)
+            self._look(self._lamps[device], source)
+        if source is None or not source.enabled:
+            return
+        self._hear(source, now)
+        for sight in source.sights:
+            self._prove(sight, watts >= sight.lamp.spec.lit_watts, at, now)
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down from `down_from` until `now`."""
+    def _word(self, observation: seen.LampState, at: Instant, now: Instant) -> None:
+        """What a lamp says of itself, or another device of it."""
+        sight = self._own_sight(observation.device, observation.lamp, now)
+        if sight is None:
+            return
+        if observation.commanded is not None:
+            sight.lamp.command(at, observation.commanded)
+            sight.calm_until = 0
+        if observation.on is not None:
+            self._prove(sight, observation.on, at, now)
+        self._settle(sight.lamp, now)
+
+    def _own_sight(self, device: str, name: str | None, now: Instant) -> Sight | None:
+        """The sight of a lamp through what is said of it; its source has just been heard."""
+        lamp = self._lamps.get(name or device)
+        if lamp is None or not self._enabled(device):
+            return None
+        sight = self._look(lamp, self._source(device, Rank.WORD))
+        self._hear(sight.source, now)
+        return sight
+
+    def _motion(self, observation: seen.Motion, at: Instant, now: Instant) -> None:
+        """Motion counts for the lamps of its sensor's place."""
+        place = self.site.devices[observation.device].place
+        if not self._enabled(observation.device) or place is None:
+            return
+        for lamp in self._by_place.get(place, ()):
+            lamp.memory.watched = True
+            if not observation.active:
+                continue
+            lamp.move(at, now)
+            if lamp.mode == "motion":
+                over = at + lamp.spec.expected.hold + 1
+                self._timers.set(("hold", lamp.id), max(over, self._timers.get(("hold", lamp.id)) or over))
+                self._arm_walk(lamp)
+                self._settle(lamp, now)
+
+    def _report(self, observation: seen.LampFault, at: Instant, now: Instant) -> None:
+        """A fault that is reported, not judged; without a lamp's name it is of the lamp itself, or of the one it feeds."""
+        name = observation.lamp
+        fed = self._fed.get(observation.device, ())
+        if name is None and observation.device not in self._lamps and len(fed) == 1:
+            name = fed[0].id
+        sight = self._own_sight(observation.device, name, now)
+        if sight is None:
+            return
+        expires = observation.expires_s
+        until = None if expires is None else at + round(expires * SECOND)
+        if not (observation.active and until is not None and until <= now):
+            sight.lamp.report(observation.fault, observation.active, at, until, observation.device)
+        self._settle(sight.lamp, now)
+
+    def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, lux: float | None = None) -> None:
+        """Take one sample that says lit or unlit."""
+        if not sight.source.live:
+            return
+        lamp = sight.lamp
+        if lamp.prove(sight, lit, at, lux) and lamp.spec.circuit:
+            self._circuits[lamp.spec.circuit].seen(lamp, lit)
+        self._settle(lamp, now, at)
+
+    def _hear(self, source: Source, now: Instant) -> None:
+        """The source lives: what it says counts from here on."""
+        memory = source.memory
+        fresh = memory.heard is None
+        memory.heard = now
+        if source.live:
+            return
+        if source.down:
+            source.down = self._down(source.device)
+        if not source.down:
+            memory.lost, memory.grace = None, None
+        source.settle()
+        self._timers.set(("source", source.key), source.due())
+        if fresh or source.live:
+            for sight in source.sights:
+                self._settle(sight.lamp, now)
+
+    def _watch(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
+        """`sensor_stuck`: one value while other proof saw its lamp change."""
+        memory = source.memory
+        if lux != memory.value:
+            memory.value, memory.count, memory.first, memory.last = lux, 1, at, at
+            if memory.stuck is not None:
+                memory.stuck = None
+                self._signal("sensor_stuck", source.device, "resolve", now, why="another value")
+                source.settle()
+            return
+        if at == memory.last:
+            return
+        memory.count += 1
+        memory.last = at
+        changed = memory.rivals_changed is not None and memory.rivals_changed >= memory.first
+        if (
+            memory.stuck is None
+            and changed
+            and memory.count >= table.STUCK_SAMPLES
+            and at - memory.first >= table.STUCK_SPAN
+        ):
+            memory.stuck = at
+            self._signal(
+                "sensor_stuck",
+                source.device,
+                "raise",
+                now,
+                raised=memory.first,
+                details={"lux": lux, "lamps": [sight.lamp.id for sight in source.sights]},
+                place=self.site.devices[source.device].place,
+            )
+            source.settle()
+            for sight in source.sights:
+                self._settle(sight.lamp, now)
+
+    # -- sources that fail ------------------------------------------------------------------------------------------
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) went down or came back."""
+        self._now = now
+        below: set[str] = set()
+        for name in devices:
+            below |= self._under.get(name, set())
+        for device in sorted(below):
+            self._recheck(device, now)
+
+    def _down(self, device: str) -> str | None:
+        """What is down and takes the device with it. Its mere silence is judged by `Stale`, not here."""
+        cause = self._devices.down_cause(device)
+        if cause is None:
+            self._said_down.discard(device)
+        return None if cause == device and device not in self._said_down else cause
+
+    def _recheck(self, device: str, now: Instant) -> None:
+        """Ask again whether a device is down, and hand it to its lamps."""
+        cause = self._down(device)
+        for source in self._by_device.get(device, ()):
+            if source.down == cause:
+                continue
+            memory = source.memory
+            source.down = cause
+            if memory.heard is not None and cause is not None and memory.lost != "stale":
+                memory.lost, memory.grace = cause, None
+            elif memory.lost is not None and memory.lost != "stale" and memory.grace is None:
+                memory.grace = now + source.limit
+            source.settle()
+            self._timers.set(("source", source.key), source.due())
+            for sight in source.sights:
+                self._settle(sight.lamp, now)
+
+    def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002 - what was known then is in the state
+        """The gateway was down from `down_from` until `now`: what was not heard since proves nothing yet."""
+        self._now = now
+        for source in self._sources.values():
+            memory = source.memory
+            if memory.heard is not None and memory.lost is None:
+                memory.grace = now + source.limit
+                source.lose("gateway_down")
+                self._timers.set(("source", source.key), source.due())
+        for circuit in self._circuits.values():
+            circuit.memory.restarted = now
+        for lamp in self._lamps.values():
+            lamp.memory.walk = None
+            if lamp.mode == "motion":
+                lamp.memory.run = None
+        for lamp in self._lamps.values():
+            self._settle(lamp, now)
+
+    def operate(self, operation: DeviceOperation) -> None:
+        """An operator ends a reported fault by name, or takes a lamp or a source out of service."""
+        self._now = operation.at
+        name, lamp = operation.device, self._lamps.get(operation.device)
+        if operation.action == "clear":
+            if lamp is not None and operation.impairment is not None:
+                lamp.report(operation.impairment, False, operation.at, None, name)
+                self._settle(lamp, operation.at)
+            return
+        self._operated[name] = operation.action == "enable"
+        for source in self._by_device.get(name, ()):
+            source.enabled = self._operated[name]
+            source.settle()
+            for sight in source.sights:
+                self._settle(sight.lamp, operation.at)
+        if lamp is not None:
+            self._disable(lamp, not self._operated[name], operation.at)
+
+    def _disable(self, lamp: LampJudge, disabled: bool, now: Instant) -> None:
+        lamp.disabled = disabled
+        for fault in [*lamp.memory.faults, *lamp.memory.reports]:
+            lamp.ended[fault] = "disabled"
+        lamp.memory.faults, lamp.memory.reports, lamp.memory.run = {}, {}, None
+        self._settle(lamp, now)
+
+    # -- what follows ----------------------------------------------------------------------------------------------
+
+    def _settle(self, lamp: LampJudge, now: Instant, proved: Instant | None = None) -> None:
+        """Bring one lamp, and its circuit, up to date; `proved`: the time of the sample that asks for it."""
+        lamp.pass_time(now)
+        self._restate(lamp, now)
+        memory = lamp.memory
+        if memory.reports:
+            ends = [report.until for report in memory.reports.values() if report.until is not None]
+            self._timers.set(("report", lamp.id), min(ends, default=None))
+        circuit = self._circuits.get(lamp.spec.circuit) if lamp.spec.circuit else None
+        if circuit is None:
+            self._tell(lamp, None, now)
+        else:
+            self._judge(circuit, now, proved)
+        if not (memory.faults or memory.reports):
+            self._calm(lamp, circuit)
+
+    def _restate(self, lamp: LampJudge, now: Instant) -> None:
+        """Judge a lamp's state; count it, and mark its view if that changed."""
+        before = lamp.memory.state
+        if lamp.settle(now):
+            self._count(lamp, before, lamp.memory.state, now)
+        shown = self._lamp_shown(lamp)
+        if shown != lamp.shown:
+            lamp.shown = shown
+            self.found.touched["lamp", lamp.id] = None
+        if lamp.spec.circuit:
+            self._circuits[lamp.spec.circuit].note(lamp)
+
+    def _judge(self, circuit: CircuitJudge, now: Instant, proved: Instant | None) -> None:
+        """Look whether the circuit as a whole failed or recovered, then tell what is to be told."""
+        standing = circuit.memory.standing
+        if standing or circuit.troubled:
+            for row in table.GROUP_FAULTS:
+                if (known := standing.get(row.name)) is None:
+                    if (new := circuit.find(row, now)) is not None:
+                        standing[row.name] = new
+                elif circuit.over(row, known, now):
+                    self._end_group(circuit, row, now, now if proved is None else proved)
+            self._tell_circuit(circuit, now)
+            for name in sorted(circuit.troubled):
+                lamp = circuit.troubled[name]
+                self._tell(lamp, circuit, now)
+                circuit.note(lamp)
+        busy = bool(standing) or circuit.waiting()
+        if busy and not circuit.busy:
+            for lamp in circuit.lamps:
+                self._uncalm(lamp)
+        circuit.busy = busy
+        shown = self._circuit_shown(circuit)
+        if shown != circuit.shown:
+            if shown[0] != circuit.shown[0]:
+                circuit.memory.since = now
+                circuit.memory.state = self._circuit_state(circuit)
+            circuit.shown = shown
+            self.found.touched["circuit", circuit.id] = None
+
+    def _end_group(self, circuit: CircuitJudge, row: table.GroupFault, now: Instant, since: Instant) -> None:
+        """The circuit is well again: its lamps are judged as if new, by samples since `since`."""
+        known = circuit.memory.standing.pop(row.name)
+        if known.told:
+            self._signal(row.name, circuit.id, "resolve", now, why="recovered")
+        for lamp in circuit.lamps:
+            lamp.start_anew(row.of, since)
+            self._restate(lamp, now)
+
+    def _tell_circuit(self, circuit: CircuitJudge, now: Instant) -> None:
+        """Raise what stands on the circuit, or merge it where a parent speaks for it."""
+        for name, known in circuit.memory.standing.items():
+            by = circuit.memory.suppressed if name == "circuit_fault" else None
+            if by is not None and known.told:
+                known.told = False
+                self._signal(name, circuit.id, "merge", now, why="merged", caused_by=by)
+            elif by is None and not known.told:
+                known.told = True
+                details: dict[str, str | int | float | list[str]] = {
+                    "lamps": known.lamps,
+                    "count": len(known.lamps),
+                    "of": len(circuit.lamps),
+                }
+                if panel := self.site.circuits[circuit.id].panel:
+                    details["panel"] = panel
+                self._signal(name, circuit.id, "raise", now, raised=known.onset, details=details, place=circuit.place())
+
+    def _tell(self, lamp: LampJudge, circuit: CircuitJudge | None, now: Instant) -> None:
+        """Bring the alerts of one lamp in step with the faults that stand on it."""
+        memory = lamp.memory
+        if not (memory.faults or memory.reports or memory.told):
+            lamp.ended.clear()
+            return
+        wait: Instant | None = None
+        standing = lamp.faults()
+        for name in standing:
+            if (by := self._spoken_for(circuit, name)) is not None:
+                if name in memory.told:
+                    memory.told.remove(name)
+                    self._signal(name, lamp.id, "merge", now, why="merged", caused_by=by)
+            elif name not in memory.told:
+                due = None
+                if circuit is not None and name in table.GROUP_OF and name in memory.faults:
+                    due = circuit.may_tell(lamp, name, now)
+                if due is not None:
+                    wait = due if wait is None else min(wait, due)
+                else:
+                    memory.told.append(name)
+                    self._signal(name, lamp.id, "raise", now, raised=self._onset(lamp, name), **self._about(lamp))
+        self._timers.set(("tell", lamp.id), wait)
+        for name in [name for name in memory.told if name not in standing]:
+            memory.told.remove(name)
+            self._signal(name, lamp.id, "resolve", now, why=lamp.ended.get(name, "cleared"))
+        lamp.ended.clear()
+
+    def _spoken_for(self, circuit: CircuitJudge | None, fault: str) -> str | None:
+        """`rule:subject` of the alert that tells of this fault in place of the lamp's own."""
+        if circuit is None or fault not in table.GROUP_OF:
+            return None
+        row = table.GROUP_OF[fault]
+        if row.name == "circuit_fault" and circuit.memory.suppressed is not None:
+            return circuit.memory.suppressed
+        return f"{row.name}:{circuit.id}" if row.name in circuit.memory.standing else None
+
+    def _onset(self, lamp: LampJudge, name: str) -> Instant:
+        fault, report = lamp.memory.faults.get(name), lamp.memory.reports.get(name)
+        return min(one.onset for one in (fault, report) if one is not None)
+
+    def _about(self, lamp: LampJudge) -> dict[str, Any]:
+        details = {"circuit": lamp.spec.circuit} if lamp.spec.circuit else {}
+        return {"details": details, "place": lamp.spec.place}
+
+    def _calm(self, lamp: LampJudge, circuit: CircuitJudge | None) -> None:
+        """Say until when samples like the last change nothing, so that they cost nothing."""
+        if len(lamp.sights) != 1 or lamp.plan is None or (circuit is not None and circuit.busy):
+            return
+        sight, memory = lamp.sights[0], lamp.memory
+        if memory.run is not None or not sight.source.live or sight.memory.lit is None:
+            return
+        span = lamp.plan.span(sight.memory.at)
+        if sight.memory.lit is not span.on or memory.state != ("ok" if span.on else "off_duty"):
+            return
+        sight.calm_from, sight.calm_until = span.known_from, span.known_until
+        if memory.judged_from is not None:
+            sight.calm_from = max(sight.calm_from, memory.judged_from)
+        if sight.needs_dark:
+            night = self._dark.span(sight.memory.at)
+            sight.calm_from = max(sight.calm_from, night.known_from)
+            sight.calm_until = min(sight.calm_until, night.known_until) if night.on else 0
+
+    @staticmethod
+    def _uncalm(lamp: LampJudge) -> None:
+        for sight in lamp.sights:
+            sight.calm_until = 0
+
+    def _signal(self, rule: str, subject: str, action: Any, now: Instant, **more: Any) -> None:
+        self.found.signals.append(Signal(rule=rule, subject=subject, action=action, at=now, **more))
+
+    # -- companies: circuits' states, and lamps of which nothing is known ------------------------------------------
+
+    def _company_of(self, lamp: LampJudge) -> str:
+        """`circuit|id`, or `place|id` where it has none."""
+        return f"circuit|{lamp.spec.circuit}" if lamp.spec.circuit else f"place|{lamp.spec.place}"
+
+    def _count(self, lamp: LampJudge, before: str, after: str, now: Instant) -> None:
+        """A lamp changed its state: keep the counts of its circuit or place."""
+        name = self._company_of(lamp)
+        company = self._companies[name]
+        company.unknown += (after == "unknown") - (before == "unknown")
+        company.counted += (after != "disabled") - (before != "disabled")
+        if company.counted and company.unknown == company.counted:
+            if company.since is None:
+                company.since = now
+                self._timers.set(("unknown", name), now + table.UNKNOWN_TOLD)
+        elif company.since is not None:
+            company.since = None
+            self._timers.set(("unknown", name), None)
+            if company.told:
+                company.told = False
+                self._signal("lamps_unknown", name.partition("|")[2], "resolve", now, why="heard again")
+
+    def _tell_unknown(self, name: str, now: Instant) -> None:
+        """Nothing has been known of a circuit's (or place's) lamps for 24 h; unless a parent's alert says why."""
+        company = self._companies[name]
+        if company.since is None or company.told:
+            return
+        lamps = [lamp for lamp in self._lamps.values() if self._company_of(lamp) == name and not lamp.disabled]
+        quiet = self._devices.quiet_until()
+        if quiet is not None or all(self._excused_by_parent(lamp) for lamp in lamps):
+            self._timers.set(("unknown", name), max(quiet or 0, now + table.UNKNOWN_ASKED_AGAIN))
+            return
+        places = {lamp.spec.place for lamp in lamps}
+        company.told = True
+        self._signal(
+            "lamps_unknown",
+            name.partition("|")[2],
+            "raise",
+            now,
+            raised=company.since,
+            details={
+                "lamps": [lamp.id for lamp in lamps],
+                "causes": sorted({lamp.memory.cause for lamp in lamps if lamp.memory.cause}),
+            },
+            place=places.pop() if len(places) == 1 else None,
+        )
+
+    def _excused_by_parent(self, lamp: LampJudge) -> bool:
+        """Whether something above its sources has fallen, which has an alert of its own."""
+        cause = lamp.memory.cause
+        if lamp.spec.circuit and self._circuits[lamp.spec.circuit].memory.suppressed is not None:
+            return True
+        above = cause is not None and (cause in self.site.parents or cause in self.site.devices)
+        return above and all(sight.source.device != cause for sight in lamp.sights)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def deadline(self) -> Instant | None:
+        """The next own deadline."""
+        return self._timers.next()
+
+    def advance(self, now: Instant) -> None:
+        """Fire own deadlines up to and including `now`."""
+        while (due := self._timers.next()) is not None and due <= now:
+            self._now = max(self._now, due)
+            for key in sorted(key for _, key in self._timers.due(due)):
+                self._fire(key, self._now)
+        self._now = max(self._now, now)
+
+    def _fire(self, key: TimerKey, now: Instant) -> None:
+        what, name = key
+        match what:
+            case "source":
+                self._fire_source(self._sources[name], now)
+            case "plan":
+                plan, lamps = self._plans[name]
+                self._arm_plan(name, plan, now)
+                for lamp in lamps:
+                    self._uncalm(lamp)
+                    self._settle(lamp, now)
+            case "unknown":
+                self._tell_unknown(name, now)
+            case "walk":
+                self._lamps[name].finish_walk()
+                self._settle(self._lamps[name], now)
+            case _:
+                self._settle(self._lamps[name], now)
+
+    def _fire_source(self, source: Source, now: Instant) -> None:
+        due = source.due()
+        if due is not None and due <= now:
+            source.memory.grace = None
+            source.lose("stale")
+            for sight in source.sights:
+                self._settle(sight.lamp, now)
+        else:
+            self._timers.set(("source", source.key), due)
+
+    def _arm_plan(self, key: str, plan: Plan, now: Instant) -> None:
+        """A plan matters at its changes and 1 h after each (lighting.md, State)."""
+        due = plan.span(now).known_until
+        if (change := plan.span(now - table.NO_PROOF_AFTER_EDGE).until) is not None:
+            due = min(due, change + table.NO_PROOF_AFTER_EDGE)
+        self._timers.set(("plan", key), due)
+
+    def _arm_walk(self, lamp: LampJudge) -> None:
+        walk = lamp.memory.walk
+        self._timers.set(("walk", lamp.id), None if walk is None else walk.closes + 1)
+
+    # -- for causes ------------------------------------------------------------------------------------------------
+
+    def circuit_dark_since(self, circuit_id: str) -> Instant | None:
+        """When its standing `circuit_fault` began by the evidence; None: none stands."""
+        known = self._circuits[circuit_id].memory.standing.get("circuit_fault")
+        return known.onset if known is not None else None
+
+    def circuit_last_sign(self, circuit_id: str) -> Instant | None:
+        """When a lamp of its standing `circuit_fault` was last seen lit before it fell; None: none stands."""
+        known = self._circuits[circuit_id].memory.standing.get("circuit_fault")
+        return known.last_sign if known is not None else None
+
+    def circuit_known(self, circuit_id: str) -> bool:
+        """Whether anything is known of its lamps."""
+        state: str = self._circuit_state(self._circuits[circuit_id])
+        return state != "unknown"
+
+    def suppress(self, circuit_ids: Iterable[str], caused_by: str, now: Instant) -> None:
+        """A parent's alert (`caused_by`: `rule:subject`) speaks for these circuits: theirs are merged into it."""
+        for name in sorted(circuit_ids):
+            circuit = self._circuits[name]
+            circuit.memory.suppressed = caused_by
+            self._retell(circuit, now)
+
+    def unsuppress(self, circuit_ids: Iterable[str], now: Instant) -> None:
+        """The parent is well again: what it spoke for is forgotten, and judged by new samples alone."""
+        for name in sorted(circuit_ids):
+            circuit = self._circuits[name]
+            if circuit.memory.suppressed is None:
+                continue
+            circuit.memory.suppressed = None
+            dark = any("lamp_failure" in lamp.memory.faults for lamp in circuit.lamps)
+            if circuit.memory.standing.pop("circuit_fault", None) is not None or dark:
+                for lamp in circuit.lamps:
+                    lamp.start_anew("lamp_failure", now)
+                    self._restate(lamp, now)
+            self._retell(circuit, now)
+
+    def _retell(self, circuit: CircuitJudge, now: Instant) -> None:
+        if circuit.lamps:
+            self._settle(circuit.lamps[0], now)
+
+    # -- views -----------------------------------------------------------------------------------------------------
+
+    def _lamp_shown(self, lamp: LampJudge) -> tuple[object, ...]:
+        memory = lamp.memory
+        return (
+            memory.state,
+            memory.cause,
+            lamp.faults(),
+            lamp.unverified(),
+            lamp.expected_now(self._now),
+            lamp.lit(self._now),
+        )
 
     def lamps(self) -> list[Lamp]:
         """All lamps, by id."""
-        return []
+        return [self._view(self._lamps[name]) for name in sorted(self._lamps)]
 
     def lamp(self, lamp_id: str) -> Lamp | None:
-        return None
+        """One lamp as judged now."""
+        lamp = self._lamps.get(lamp_id)
+        return None if lamp is None else self._view(lamp)
+
+    def _view(self, lamp: LampJudge) -> Lamp:
+        memory, faults = lamp.memory, lamp.faults()
+        return Lamp(
+            id=lamp.id,
+            state=memory.state,
+            fault=faults[0] if faults else None,
+            faults=faults,
+            unverified=lamp.unverified(),
+            cause=memory.cause,
+            since=moment(memory.since, self._zone),
+            expected_on=lamp.expected_now(self._now),
+            lit=lamp.lit(self._now),
+        )
+
+    def _circuit_state(self, circuit: CircuitJudge) -> Any:
+        if circuit.memory.standing:
+            return "faulty"
+        company = self._companies.get(f"circuit|{circuit.id}")
+        return "unknown" if company is None or company.unknown == company.counted else "ok"
+
+    def _circuit_shown(self, circuit: CircuitJudge) -> tuple[object, ...]:
+        return (self._circuit_state(circuit), circuit.fault())
 
     def circuits(self) -> list[Circuit]:
         """All circuits, by id."""
-        return []
+        return [found for name in sorted(self._circuits) if (found := self.circuit(name)) is not None]
 
     def circuit(self, circuit_id: str) -> Circuit | None:
-        return None
+        """One circuit as judged now."""
+        circuit = self._circuits.get(circuit_id)
+        if circuit is None:
+            return None
+        return Circuit(
+            id=circuit_id,
+            state=circuit.memory.state,
+            fault=circuit.fault(),
+            since=moment(circuit.memory.since, self._zone),
+        )
+
+    # -- restarts of the process -----------------------------------------------------------------------------------
+
+    def _timer_keys(self) -> Iterable[TimerKey]:
+        yield from (("source", name) for name in self._sources)
+        yield from (("plan", name) for name in self._plans)
+        yield from (("unknown", name) for name in self._companies)
+        for kind in ("hold", "walk", "tell", "report"):
+            yield from ((kind, name) for name in self._lamps)
 
     def snapshot(self) -> Any:
-        return {}
+        """The whole state as builtins."""
+        timers = [[*key, at] for key in self._timer_keys() if (at := self._timers.get(key)) is not None]
+        return msgspec.to_builtins(
+            {
+                "now": self._now,
+                "timers": timers,
+                "said_down": sorted(self._said_down),
+                "operated": self._operated,
+                "sources": {name: [source.down, source.memory] for name, source in self._sources.items()},
+                "sights": [
+                    [lamp.id, sight.source.device, int(sight.source.rank), sight.source.key, sight.memory]
+                    for lamp in self._lamps.values()
+                    for sight in lamp.sights
+                ],
+                "lamps": {name: lamp.memory for name, lamp in self._lamps.items()},
+                "circuits": {name: circuit.memory for name, circuit in self._circuits.items()},
+                "companies": self._companies,
+            }
+        )
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot."""
+        """Take up a snapshot. Lamps, sources and circuits no longer in the site are dropped; new ones start as new."""
+        self._now = state["now"]
+        self._said_down = {name for name in state["said_down"] if name in self.site.devices}
+        self._operated = {name: on for name, on in state["operated"].items() if name in self.site.devices}
+        for name, memory in state["lamps"].items():
+            if (lamp := self._lamps.get(name)) is not None:
+                lamp.memory = msgspec.convert(memory, LampMemory)
+                lamp.disabled = not self._enabled(name)
+        for name, memory in state["circuits"].items():
+            if name in self._circuits:
+                self._circuits[name].memory = msgspec.convert(memory, CircuitMemory)
+        for lamp_id, device, rank, key, memory in state["sights"]:
+            if (sight := self._sight_again(lamp_id, device, Rank(rank), key)) is not None:
+                sight.memory = msgspec.convert(memory, SightMemory)
+        for name, (down, memory) in state["sources"].items():
+            if (source := self._sources.get(name)) is not None:
+                source.memory = msgspec.convert(memory, SourceMemory)
+                source.down = down
+        for source in self._sources.values():
+            source.enabled = self._enabled(source.device)
+            source.settle()
+        self._restore_companies(state["companies"])
+        self._restore_timers(state)
+        for lamp in self._lamps.values():
+            lamp.shown = self._lamp_shown(lamp)
+        for circuit in self._circuits.values():
+            for lamp in circuit.lamps:
+                circuit.note(lamp)
+            circuit.busy = bool(circuit.memory.standing) or circuit.waiting()
+            circuit.shown = self._circuit_shown(circuit)
+
+    def _sight_again(self, lamp_id: str, device: str, rank: Rank, key: str) -> Sight | None:
+        """The sight of a snapshot in this site: as the site names it, or learned from what was heard."""
+        lamp = self._lamps.get(lamp_id)
+        if lamp is None:
+            return None
+        for sight in lamp.sights:
+            if sight.source.key == key:
+                return sight
+        learned = rank == Rank.WORD or (rank == Rank.POWER and device == lamp_id)
+        return self._look(lamp, self._source(device, rank)) if learned and device in self.site.devices else None
+
+    def _restore_companies(self, state: Mapping[str, Any]) -> None:
+        """Since when nothing is known comes from the snapshot; the counts from the lamps there are now."""
+        for company in self._companies.values():
+            company.unknown = company.counted = 0
+        for lamp in self._lamps.values():
+            company = self._companies[self._company_of(lamp)]
+            company.unknown += lamp.memory.state == "unknown"
+            company.counted += lamp.memory.state != "disabled"
+        for name, company in self._companies.items():
+            known = msgspec.convert(state[name], Company) if name in state else Company(since=self._now)
+            company.told = known.told
+            blank = bool(company.counted) and company.unknown == company.counted
+            company.since = (known.since if known.since is not None else self._now) if blank else None
+
+    def _restore_timers(self, state: Mapping[str, Any]) -> None:
+        """What was armed is armed again; what the snapshot does not know keeps what it started with."""
+        known = {
+            *(("source", name) for name in state["sources"]),
+            *(("unknown", name) for name in state["companies"]),
+            *((kind, name) for kind in ("hold", "walk", "tell", "report") for name in state["lamps"]),
+        }
+        armed = {(kind, name): at for kind, name, at in state["timers"]}
+        for key in list(self._timer_keys()):
+            if key in known or key in armed:
+                self._timers.set(key, armed.get(key))
+            elif key[0] == "plan":
+                self._arm_plan(key[1], self._plans[key[1]][0], self._now)

@@ -1,0 +1,155 @@
+"""One circuit: when its lamps' faults are one fault of the whole (spec: lighting.md, circuit_fault, schedule_fault)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.instants import Instant
+from gateway.rules.lamp_faults import GROUP_FAULTS, GROUP_LEAST, GROUP_OF, GROUP_PERCENT, GROUP_WINDOW, GroupFault
+from gateway.rules.lamps import LampJudge
+
+
+class Standing(msgspec.Struct, array_like=True):
+    """A fault of the circuit.
+
+    `lamps`: those it was found by; `seen`: what each of them last proved since; `last_sign`: when one of them was last
+    seen well before; `told`: whether its alert is out.
+    """
+
+    onset: Instant
+    found: Instant
+    lamps: list[str]
+    last_sign: Instant
+    seen: dict[str, bool] = {}
+    told: bool = False
+
+
+class CircuitMemory(msgspec.Struct, array_like=True):
+    """What a circuit remembers over a restart.
+
+    `suppressed`: `rule:subject` of the alert that speaks for it; `restarted`: the gateway's last start.
+    """
+
+    state: Literal["ok", "faulty", "unknown"] = "unknown"
+    since: Instant = 0
+    standing: dict[str, Standing] = {}
+    suppressed: str | None = None
+    restarted: Instant = 0
+
+
+class CircuitJudge:
+    """Judges the lamps of one circuit together.
+
+    Args:
+        circuit_id: its id.
+        started: since when nothing is known of it.
+    """
+
+    __slots__ = ("busy", "id", "lamps", "memory", "shown", "troubled")
+
+    def __init__(self, circuit_id: str, started: Instant) -> None:
+        self.id = circuit_id
+        self.lamps: list[LampJudge] = []
+        self.memory = CircuitMemory(since=started)
+        self.troubled: dict[str, LampJudge] = {}
+        """Its lamps with a fault, or with an alert out."""
+        self.busy = False
+        """Whether every sample of its lamps matters now: a fault of it stands, or an alert waits to be told."""
+        self.shown: tuple[object, ...] = ()
+
+    def note(self, lamp: LampJudge) -> None:
+        """Keep `troubled` right after a change of one lamp."""
+        memory = lamp.memory
+        if memory.faults or memory.reports or memory.told:
+            self.troubled[lamp.id] = lamp
+        else:
+            self.troubled.pop(lamp.id, None)
+
+    def waiting(self) -> bool:
+        """Whether a lamp's fault that might be the circuit's has not been told."""
+        return any(
+            name in GROUP_OF and name not in lamp.memory.told
+            for lamp in self.troubled.values()
+            for name in lamp.memory.faults
+        )
+
+    def seen(self, lamp: LampJudge, lit: bool) -> None:
+        """A lamp was proved lit or unlit."""
+        for standing in self.memory.standing.values():
+            if lamp.id in standing.lamps:
+                standing.seen[lamp.id] = lit
+
+    def find(self, row: GroupFault, now: Instant) -> Standing | None:
+        """The fault of the whole circuit that its lamps add up to now, if they do."""
+        failing = [
+            (lamp.memory.faults[row.of].onset, lamp.id, lamp)
+            for lamp in self.troubled.values()
+            if row.of in lamp.memory.faults and not lamp.disabled
+        ]
+        if len(failing) < GROUP_LEAST:
+            return None
+        failing.sort(key=lambda item: item[:2])
+        together = _largest_window(failing)
+        well = sum(lamp.memory.state == row.well for lamp in self.lamps)
+        count = len(together)
+        if count < GROUP_LEAST or count * 100 < GROUP_PERCENT * (count + well):
+            return None
+        onset = together[0][0]
+        before = [at for _, _, lamp in together if (at := lamp.last_seen(not row.wrong)) is not None]
+        return Standing(onset, now, [name for _, name, _ in together], max(before, default=onset))
+
+    def over(self, row: GroupFault, standing: Standing, now: Instant) -> bool:
+        """Whether fewer than 60 % of the lamps that showed it still do."""
+        wrong, members = 0, 0
+        for lamp in self.lamps:
+            if lamp.id not in standing.lamps:
+                continue
+            members += 1
+            again = row.wrong and lamp.mode != "motion" and lamp.expected_now(now)
+            wrong += standing.seen.get(lamp.id, row.wrong) is row.wrong and not again
+        return wrong * 100 < GROUP_PERCENT * members or members == 0
+
+    def may_tell(self, lamp: LampJudge, fault: str, now: Instant) -> Instant | None:
+        """Whether one lamp's alert of `fault` may be told: None: it may; else the instant from which it may."""
+        row, onset = GROUP_OF[fault], lamp.memory.faults[fault].onset
+        every, waiting = 0, False
+        for other in self.lamps:
+            if other is lamp or other.disabled:
+                continue
+            speaking = [sight.source.every for sight in other.sights if sight.source.live or sight.source.awaited()]
+            if not speaking:
+                continue
+            every = max(every, *speaking)
+            if row.of in other.memory.faults:
+                continue
+            seen = other.last_seen(not row.wrong)
+            waiting = waiting or seen is None or seen < onset
+        due = max(onset, self.memory.restarted) + lamp.spec.confirm + 2 * every
+        return due if waiting and now < due else None
+
+    def fault(self) -> str | None:
+        """The first of the table that stands on it."""
+        return next((row.name for row in GROUP_FAULTS if row.name in self.memory.standing), None)
+
+    def place(self) -> str | None:
+        """The place of all its lamps, if they have one."""
+        places = {lamp.spec.place for lamp in self.lamps}
+        return places.pop() if len(places) == 1 else None
+
+
+def _largest_window(
+    failing: list[tuple[Instant, str, LampJudge]],
+) -> list[tuple[Instant, str, LampJudge]]:
+    """The most onsets that lie within one window of max(15 min, 2 × the largest `expect_every` of their sources)."""
+    best: list[tuple[Instant, str, LampJudge]] = []
+    for start, (first, _, _) in enumerate(failing):
+        if len(failing) - start <= len(best):
+            break
+        every = 0
+        for end in range(start, len(failing)):
+            every = max([every, *(sight.source.every for sight in failing[end][2].sights)])
+            if failing[end][0] - first <= max(GROUP_WINDOW, 2 * every) and end + 1 - start > len(best):
+                best = failing[start : end + 1]
+    return best

@@ -1,0 +1,460 @@
+"""One lamp: when it should burn, what its samples add up to, and which state that is (spec: lighting.md)."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Literal
+
+import msgspec
+
+from gateway.instants import Duration, Instant
+from gateway.rules import lamp_faults as table
+from gateway.rules.proofs import Rank, Sight
+from gateway.rules.spans import Plan
+from gateway.site.model import Lamp
+
+State = Literal["ok", "off_duty", "faulty", "unknown", "disabled"]
+
+_KEPT_EVENTS = 8
+"""Commands and motions remembered, so that a sample handed in late meets what held at its time."""
+
+
+class Fault(msgspec.Struct, array_like=True):
+    """A fault that samples prove, since `onset` (the first of them)."""
+
+    onset: Instant
+
+
+class Report(msgspec.Struct, array_like=True):
+    """A fault the lamp reports of itself; `until`: when it ends unless repeated."""
+
+    onset: Instant
+    until: Instant | None
+    source: str
+
+
+class Run(msgspec.Struct, array_like=True):
+    """Successive samples that contradict what is expected."""
+
+    lit: bool
+    first: Instant
+    last: Instant
+    count: int = 1
+
+
+class Walk(msgspec.Struct, array_like=True):
+    """One motion (with those within `hold` of the one before), and what was seen after it.
+
+    `closes`: gateway time at which its `hold` is over.
+    """
+
+    first: Instant
+    last: Instant
+    closes: Instant
+    unlit: bool = False
+    lit: bool = False
+
+
+class LampMemory(msgspec.Struct, array_like=True):
+    """What a lamp remembers over a restart; every list is bounded."""
+
+    state: State = "unknown"
+    cause: str | None = "never_heard"
+    since: Instant = 0
+    faults: dict[str, Fault] = {}
+    reports: dict[str, Report] = {}
+    told: list[str] = []
+    run: Run | None = None
+    commands: list[tuple[Instant, bool]] = []
+    motions: list[Instant] = []
+    watched: bool = False
+    walk: Walk | None = None
+    misses: int = 0
+    missed_since: Instant = 0
+    changes: list[Instant] = []
+    excused: Instant | None = None
+    quiet: Instant | None = None
+    last: Instant | None = None
+    lit_at: Instant | None = None
+    unlit_at: Instant | None = None
+    rejudging: bool = False
+    judged_from: Instant | None = None
+
+
+class LampJudge:
+    """Judges one lamp.
+
+    Args:
+        spec: the lamp in the site file.
+        plan: when it should burn by plan; None for `commanded` and `motion`.
+        dark: when light at its place speaks of lamps (windows, outdoors); None: always.
+    """
+
+    __slots__ = (
+        "dark",
+        "disabled",
+        "edge",
+        "ended",
+        "group",
+        "id",
+        "memory",
+        "mode",
+        "plan",
+        "shown",
+        "sights",
+        "spec",
+    )
+
+    def __init__(self, spec: Lamp, plan: Plan | None, dark: Plan | None, started: Instant) -> None:
+        self.id = spec.id
+        self.spec = spec
+        self.mode = spec.expected.mode
+        self.edge = spec.edge
+        self.plan = plan
+        self.dark = dark
+        self.sights: list[Sight] = []
+        self.group: str = spec.circuit or ""
+        self.disabled = False
+        self.memory = LampMemory(since=started)
+        self.ended: dict[str, str] = {}
+        self.shown: tuple[object, ...] = ()
+
+    # -- what is expected ------------------------------------------------------------------------------------------
+
+    def expected(self, at: Instant) -> bool | None:
+        """Whether it should burn at `at`; None: nobody has commanded anything yet."""
+        if self.plan is not None:
+            return self.plan.span(at).on
+        if self.mode == "commanded":
+            known = [value for when, value in self.memory.commands if when <= at]
+            return known[-1] if known else None
+        if self.dark is not None and not self.dark.span(at).on:
+            return False
+        hold = self.spec.expected.hold
+        return any(0 <= at - motion <= hold for motion in self.memory.motions)
+
+    def expected_now(self, now: Instant) -> bool | None:
+        """Whether it should burn now: of commands the last counts, whatever its sender's clock said."""
+        if self.mode == "commanded":
+            commands = self.memory.commands
+            return commands[-1][1] if commands else None
+        return self.expected(now)
+
+    def in_edge(self, at: Instant) -> bool:
+        """Whether `at` is so near a planned change that it proves no fault (lighting.md, Edges)."""
+        if self.plan is None:
+            return False
+        span = self.plan.span(at)
+        return (span.since is not None and at - span.since <= self.edge) or (
+            span.until is not None and span.until - at <= self.edge
+        )
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    def command(self, at: Instant, value: bool) -> None:
+        """It was told to burn or not; the same again is no new command."""
+        memory = self.memory
+        if (at, value) in memory.commands or (memory.commands and memory.commands[-1][1] is value):
+            return
+        memory.commands = sorted([*memory.commands, (at, value)])[-_KEPT_EVENTS:]
+        self._excuse(at)
+
+    def move(self, at: Instant, now: Instant) -> None:
+        """Motion at its place."""
+        memory = self.memory
+        if at in memory.motions:
+            return
+        memory.motions = sorted([*memory.motions, at])[-_KEPT_EVENTS:]
+        self._excuse(at)
+        if memory.run is not None and self.mode == "motion":
+            memory.run = None
+        if self.mode != "motion" or (self.dark is not None and not self.dark.span(at).on):
+            return
+        hold, walk = self.spec.expected.hold, memory.walk
+        if walk is not None and at <= walk.last + hold:
+            if at >= walk.first:
+                walk.last = max(walk.last, at)
+                walk.closes = max(walk.closes, max(at, now) + hold)
+            return
+        self.finish_walk()
+        memory.walk = Walk(at, at, max(at, now) + hold)
+
+    def _excuse(self, at: Instant) -> None:
+        """A command or motion explains changes: counting starts anew after it."""
+        memory = self.memory
+        memory.excused = at if memory.excused is None else max(memory.excused, at)
+        memory.changes = [change for change in memory.changes if change > at]
+
+    def report(self, fault: str, active: bool, at: Instant, until: Instant | None, source: str) -> None:
+        """It says of itself that a fault is or is over."""
+        reports = self.memory.reports
+        if not active:
+            if reports.pop(fault, None) is not None:
+                self.ended[fault] = "cleared"
+        elif (standing := reports.get(fault)) is None:
+            reports[fault] = Report(at, until, source)
+        else:
+            standing.until = until if until is None or standing.until is None else max(until, standing.until)
+
+    def prove(self, sight: Sight, lit: bool, at: Instant, lux: float | None = None) -> bool:
+        """Take one sample that says lit or unlit.
+
+        Returns:
+            whether it counts: no repeat, not beaten by better proof, not older than a fresh start.
+        """
+        memory, seen = self.memory, sight.memory
+        if seen.said is lit and seen.said_at == at:
+            return False
+        said, seen.said, seen.said_at = seen.said, lit, at
+        if sight.source.rank != Rank.LUX and said is not None and said is not lit:
+            self._tell_rivals(at)
+        if self._beaten(sight, at) or (memory.judged_from is not None and at < memory.judged_from):
+            return False
+        was, was_at, was_lux = seen.lit, seen.at, seen.lux
+        hole = memory.last is not None and abs(at - memory.last) > sight.source.limit
+        seen.lit, seen.at = lit, at
+        memory.last, memory.rejudging = at, False
+        if was is not None and was is not lit:
+            self.note(was, was_at)
+        changed = was is not None and was is not lit
+        self._flicker(at, changed, hole)
+        if lux is not None:
+            seen.lux = lux
+            if lit and changed and at - was_at <= sight.source.limit:
+                self._step(sight, lux - was_lux, at)
+        if self.mode == "motion":
+            self._trigger(lit, at)
+        self._contradict(lit, at, sight.source.limit)
+        return True
+
+    def note(self, lit: bool, at: Instant) -> None:
+        """Remember when it was last seen lit, or unlit."""
+        memory = self.memory
+        if lit:
+            memory.lit_at = at if memory.lit_at is None else max(memory.lit_at, at)
+        else:
+            memory.unlit_at = at if memory.unlit_at is None else max(memory.unlit_at, at)
+
+    def last_seen(self, lit: bool) -> Instant | None:
+        """When it was last seen lit, or unlit."""
+        times = [sight.memory.at for sight in self.sights if sight.memory.lit is lit]
+        noted = self.memory.lit_at if lit else self.memory.unlit_at
+        return max([*times, noted] if noted is not None else times, default=None)
+
+    def _tell_rivals(self, at: Instant) -> None:
+        for sight in self.sights:
+            if sight.source.rank == Rank.LUX:
+                known = sight.source.memory.rivals_changed
+                sight.source.memory.rivals_changed = at if known is None else max(known, at)
+
+    def _beaten(self, sight: Sight, at: Instant) -> bool:
+        """Whether better proof stands against this sample (lighting.md, Proof)."""
+        for other in self.sights:
+            if other is sight or other.memory.lit is None:
+                continue
+            if other.source.rank < sight.source.rank and at - other.memory.at <= 3 * other.source.every:
+                return True
+            if other.source.rank > sight.source.rank and other.memory.at - at > 3 * sight.source.every:
+                return True
+        return False
+
+    # -- the rows of the table -------------------------------------------------------------------------------------
+
+    def _contradict(self, lit: bool, at: Instant, limit: Duration) -> None:
+        """`lamp_failure` and `day_burner`."""
+        memory = self.memory
+        self.end("lamp_failure" if lit else "day_burner", "seen lit" if lit else "seen unlit")
+        expected = self.expected(at)
+        if expected is None or lit is expected or (self.mode == "motion" and not self._burns_alone(lit, at)):
+            memory.run = None
+            return
+        if self.in_edge(at):
+            return
+        run = memory.run
+        if run is None or run.lit is not lit or abs(at - run.last) > limit:
+            memory.run = Run(lit, at, at)
+            return
+        run.count += 1
+        run.first, run.last = min(run.first, at), max(run.last, at)
+        if run.count >= table.RUN_SAMPLES and run.last - run.first >= self.spec.confirm:
+            self.begin("day_burner" if lit else "lamp_failure", run.first)
+
+    def _burns_alone(self, lit: bool, at: Instant) -> bool:
+        """For `motion`: lit though no motion explains it, and the motion sensor is one that speaks."""
+        past = [motion for motion in self.memory.motions if motion <= at]
+        return lit and self.memory.watched and (not past or at - past[-1] > 3 * self.spec.expected.hold)
+
+    def _trigger(self, lit: bool, at: Instant) -> None:
+        """`no_trigger`: what was seen after a motion."""
+        memory, hold = self.memory, self.spec.expected.hold
+        walk = memory.walk
+        inside = walk is not None and walk.first + table.TRIGGER_DELAY <= at <= walk.last + hold
+        if walk is not None and inside:
+            if lit:
+                walk.lit = True
+            elif at <= walk.first + hold:
+                walk.unlit = True
+        if lit and any(0 <= at - motion <= hold for motion in memory.motions):
+            if not inside:
+                memory.misses = 0
+            self.end("no_trigger", "seen lit after motion")
+
+    def finish_walk(self) -> None:
+        """The `hold` of a motion is over: count it."""
+        memory = self.memory
+        walk, memory.walk = memory.walk, None
+        if walk is None:
+            return
+        if walk.lit:
+            memory.misses = 0
+        elif walk.unlit:
+            memory.misses += 1
+            if memory.misses == 1:
+                memory.missed_since = walk.first
+            if memory.misses >= table.UNTRIGGERED:
+                self.begin("no_trigger", memory.missed_since)
+
+    def _flicker(self, at: Instant, changed: bool, hole: bool) -> None:
+        """`cycling_failure`."""
+        memory = self.memory
+        if "cycling_failure" in memory.faults:
+            excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
+            if memory.quiet is None or hole or (changed and not excused):
+                memory.quiet = at
+            elif at - memory.quiet >= table.FLICKER_WITHIN:
+                self.end("cycling_failure", "steady for 10 min")
+        elif changed and not self.in_edge(at):
+            memory.changes = sorted([*memory.changes, at])[-table.FLICKER_CHANGES :]
+            first = memory.changes[0]
+            if len(memory.changes) == table.FLICKER_CHANGES and memory.changes[-1] - first <= table.FLICKER_WITHIN:
+                self.begin("cycling_failure", first)
+                memory.quiet, memory.changes = at, []
+
+    def _step(self, sight: Sight, step: float, at: Instant) -> None:
+        """`dim`: one switch-on, and by how much it grew brighter."""
+        seen = sight.memory
+        usual = median(seen.good) if len(seen.good) >= table.DIM_KNOWN else None
+        if usual is None or step * 100 >= usual * table.GOOD_PERCENT:
+            seen.good = [*seen.good, step][-table.DIM_KEPT :]
+            seen.short = 0
+            seen.full += 1
+            if seen.full >= table.DIM_SAMPLES:
+                self.end("dim", "bright again")
+            return
+        seen.full = 0
+        if step * 100 >= usual * table.DIM_PERCENT:
+            seen.short = 0
+            return
+        seen.short += 1
+        if seen.short == 1:
+            seen.short_since = at
+        if seen.short >= table.DIM_SAMPLES:
+            self.begin("dim", seen.short_since)
+
+    def begin(self, fault: str, onset: Instant) -> None:
+        """A fault stands from now on; it already standing changes nothing."""
+        if fault not in self.memory.faults:
+            self.memory.faults[fault] = Fault(onset)
+
+    def end(self, fault: str, why: str) -> None:
+        """A fault is over."""
+        if self.memory.faults.pop(fault, None) is not None:
+            self.ended[fault] = why
+
+    def pass_time(self, now: Instant) -> None:
+        """What ends by time alone: burning once it is expected on again, reports that expired."""
+        memory = self.memory
+        if "day_burner" in memory.faults and self.mode != "motion" and self.expected_now(now):
+            self.end("day_burner", "expected on again")
+        for name, report in list(memory.reports.items()):
+            if report.until is not None and report.until <= now:
+                del memory.reports[name]
+                self.ended[name] = "timeout"
+
+    def start_anew(self, fault: str, at: Instant) -> None:
+        """The fault of its circuit is over: only samples from `at` on count (lighting.md, State)."""
+        memory = self.memory
+        memory.faults.pop(fault, None)
+        memory.run = None
+        memory.rejudging = True
+        memory.judged_from = at
+        for sight in self.sights:
+            sight.void()
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def usable(self) -> bool:
+        """Whether any source of it can prove something now."""
+        return any(sight.source.live for sight in self.sights)
+
+    def lit(self, now: Instant) -> bool | None:
+        """What was proved last by a source that still proves something; None an hour after an edge without proof."""
+        best = self.best()
+        return None if best is None or self._unproved(best.memory.at, now) else best.memory.lit
+
+    def best(self) -> Sight | None:
+        """The newest proof still valid; of equally old ones the better."""
+        found: Sight | None = None
+        for sight in self.sights:
+            if sight.memory.lit is not None and (found is None or sight.memory.at > found.memory.at):
+                found = sight
+        return found
+
+    def faults(self) -> tuple[str, ...]:
+        """All that stand, as the table lists them."""
+        memory = self.memory
+        if not memory.faults and not memory.reports:
+            return ()
+        return table.in_order(set(memory.faults) | set(memory.reports))
+
+    def settle(self, now: Instant) -> bool:
+        """Say again which state it is in; whether that changed."""
+        state, cause = self._judge(now)
+        memory = self.memory
+        if state != memory.state:
+            memory.state, memory.cause, memory.since = state, cause, now
+            return True
+        memory.cause = cause
+        return False
+
+    def _judge(self, now: Instant) -> tuple[State, str | None]:
+        memory = self.memory
+        if self.disabled:
+            return "disabled", None
+        if memory.faults or memory.reports:
+            return "faulty", None
+        if memory.rejudging:
+            return "unknown", "rejudging"
+        if not self.usable():
+            return "unknown", self._cause()
+        best = self.best()
+        if best is None or self._unproved(best.memory.at, now):
+            return "unknown", "no_proof"
+        expected = self.expected_now(now)
+        if expected is not None and best.memory.lit is expected:
+            return ("ok" if expected else "off_duty"), None
+        if memory.state in ("ok", "off_duty"):
+            return memory.state, None
+        return "unknown", "no_proof"
+
+    def _unproved(self, proved: Instant, now: Instant) -> bool:
+        """Whether a planned change passed at least 1 h ago and nothing has proved anything since."""
+        if self.plan is None:
+            return False
+        edge = self.plan.span(now - table.NO_PROOF_AFTER_EDGE).since
+        return edge is not None and proved < edge
+
+    def _cause(self) -> str:
+        """Why nothing is known: of the sources ever heard the best one's reason, else the best one's."""
+        causes = [cause for sight in self.sights if (cause := sight.source.cause()) is not None]
+        return next((cause for cause in causes if cause != "never_heard"), "never_heard")
+
+    def unverified(self) -> bool:
+        """Whether a fault stands whose evidence has gone stale."""
+        memory = self.memory
+        faults = self.faults()
+        if not faults:
+            return False
+        if (report := memory.reports.get(faults[0])) is not None:
+            return not any(sight.source.device == report.source and sight.source.live for sight in self.sights)
+        return all(sight.memory.lit is None for sight in self.sights)
