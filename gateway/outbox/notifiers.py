@@ -7,6 +7,7 @@ has at most one thread of its own, and waits for nobody else's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import threading
@@ -84,7 +85,9 @@ class AppriseNotifier:
 
         def work() -> None:
             result = self._notify(message)
-            loop.call_soon_threadsafe(_set, done, result)
+            # The gateway may have stopped meanwhile; its next start sends this message again.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_set, done, result)
 
         self._thread = threading.Thread(target=work, name=f"notify-{self._contact}", daemon=True)
         self._thread.start()
