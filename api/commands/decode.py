@@ -111,7 +111,7 @@ def _chunks(arguments: argparse.Namespace) -> list[bytes]:
         except OSError as error:
             raise WrongUseError(f"--file {arguments.file}: {error.strerror}") from error
     try:
-        return [unhexlify(text.translate(_SEPARATORS)) for text in arguments.hex]
+        return [unhexlify(text.removeprefix("0x").translate(_SEPARATORS)) for text in arguments.hex]
     except ValueError as error:
         raise WrongUseError(f"--hex: expected pairs of hexadecimal digits ({error})") from error
 

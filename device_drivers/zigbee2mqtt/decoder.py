@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -39,15 +39,35 @@ _AHEAD = timedelta(seconds=60)
 _RAW_STEP = 10_000
 """Raw illuminance v is 10^((v - 1) / 10000) lux (mqtt-conventions.md, zigbee2mqtt)."""
 _RAW_INVALID = 65_535
-"""The sensor's word for "no value"."""
+"""The sensor's word for "no value"; nothing valid is above it."""
 
 _NO_VALUE = frozenset({"", "nan", "NaN", "unknown", "unavailable"})
 _LARGEST = 1e12
 
 _object = msgspec.json.Decoder(dict[str, Any])
 
-_MEANINGS: dict[str, tuple[Property, str | None]] = {name: (entry, None) for name, entry in PROPERTIES.items()} | {
-    f"{name}_{output}": (entry, output)
+_reading = tuple.__new__
+"""Makes a Reading without the detour through the named tuple's own constructor: this is the busiest line."""
+
+
+class _Meaning(NamedTuple):
+    """A property as the loop below wants it."""
+
+    numeric: bool
+    target: str
+    name: str
+    factor: float
+    unit: str
+    output: str | None
+
+
+def _meaning(entry: Property, output: str | None) -> _Meaning:
+    numeric = entry.target in ("measurement", "power", "lux", "level")
+    return _Meaning(numeric, entry.target, entry.name, entry.factor, entry.unit, output)
+
+
+_MEANINGS: dict[str, _Meaning] = {name: _meaning(entry, None) for name, entry in PROPERTIES.items()} | {
+    f"{name}_{output}": _meaning(entry, output)
     for name, entry in PROPERTIES.items()
     if entry.target in PER_OUTPUT
     for output in OUTPUTS
@@ -148,15 +168,14 @@ class Zigbee2mqttDecoder:
         if not payload:
             return []
         values = _payload(payload)
-        seen = _last_seen(values.get("last_seen"), received)
+        seen = _last_seen(values["last_seen"], received) if "last_seen" in values else None
         if retained and any(values.get(name) is not None for name in EVENTS):
             raise DecodeError("retained motion or action: old state, not an event (`retain: false` avoids it)")
         if retained and seen is None:
             return []
-        at = received if seen is None else seen
-        return [Reading(observation) for observation in self._observations(values, at)]
+        return self._readings(values, received if seen is None else seen)
 
-    def _observations(self, values: dict[str, Any], at: datetime) -> list[Observation]:
+    def _readings(self, values: dict[str, Any], at: datetime) -> list[Reading]:
         device = self._device
         found: list[Observation] = []
         lamps: dict[str | None, dict[str, Any]] = {}
@@ -164,47 +183,53 @@ class Zigbee2mqttDecoder:
         for key, value in values.items():
             if value is None or (meaning := _MEANINGS.get(key)) is None:
                 continue
-            entry, output = meaning
-            target = entry.target
-            if target == "measurement":
-                if (number := _number(value, key)) is not None:
-                    found.append(Measurement(device=device, at=at, quantity=entry.name, value=number, unit=entry.unit))
-            elif target == "power":
-                if (number := _number(value, key)) is None:
+            numeric, target, name, factor, unit, output = meaning
+            if numeric:
+                plain = (type(value) is int or type(value) is float) and -_LARGEST < value < _LARGEST
+                number = float(value) if plain else _number(value, key)
+                if number is None:
                     continue
-                if key == "voltage" and ("battery" in values or number > BATTERY_MILLIVOLTS):
-                    found.append(Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV"))
+                if target == "measurement":
+                    found.append(Measurement(device=device, at=at, quantity=name, value=number, unit=unit))
+                elif target == "power":
+                    if key == "voltage" and ("battery" in values or number > BATTERY_MILLIVOLTS):
+                        found.append(
+                            Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV")
+                        )
+                    elif output in power:
+                        power[output][name] = number * factor
+                    else:
+                        power[output] = {"device": device, "at": at, "channel": output, name: number * factor}
+                elif target == "lux":
+                    if (lux := self._lux(key, number, values)) is not None:
+                        found.append(LightLevel(device=device, at=at, lux=lux))
                 else:
-                    power.setdefault(output, {})[entry.name] = number * entry.factor
-            elif target == "lux":
-                if (lux := self._lux(key, value, values)) is not None:
-                    found.append(LightLevel(device=device, at=at, lux=lux))
-            elif target == "state":
-                if type(value) is str and (on := ON_OFF.get(value)) is not None:
-                    lamps.setdefault(output, {})["on"] = on
-            elif target == "level":
-                if (number := _number(value, key)) is not None:
-                    lamps.setdefault(output, {})["level"] = min(number * entry.factor, 1.0)
+                    lamps.setdefault(output, {})["level"] = min(number * factor, 1.0)
             elif target == "motion":
                 found.append(Motion(device=device, at=at, active=_flag(value, key)))
             elif target == "panic":
                 found.append(Panic(device=device, at=at, active=_flag(value, key)))
-            elif type(value) is str and value in self._panic_actions:
-                found.append(Panic(device=device, at=at))
-        for output, fields in power.items():
-            found.append(Power(device=device, at=at, channel=output, **fields))
+            elif type(value) is str:
+                if target == "action":
+                    if value in self._panic_actions:
+                        found.append(Panic(device=device, at=at))
+                elif (on := ON_OFF.get(value)) is not None:
+                    lamps.setdefault(output, {})["on"] = on
+        for fields in power.values():
+            found.append(Power(**fields))
         for output, fields in lamps.items():
             lamp = None if output is None else self._lamps.get(output, f"{device}/{output}")
             found.append(LampState(device=device, at=at, lamp=lamp, **fields))
-        return found
+        return [_reading(Reading, (observation, None)) for observation in found]
 
-    def _lux(self, key: str, value: Any, values: Mapping[str, Any]) -> float | None:
-        if key == "illuminance" and values.get("illuminance_lux") is not None:
-            return None
-        number = _number(value, key)
-        if number is None or not self._raw or key == "illuminance_lux":
+    def _lux(self, key: str, number: float, values: Mapping[str, Any]) -> float | None:
+        if key == "illuminance_lux":
             return number
-        if number == _RAW_INVALID:
+        if values.get("illuminance_lux") is not None:
+            return None
+        if not self._raw:
+            return number
+        if number >= _RAW_INVALID:
             return None
         return 10 ** ((number - 1) / _RAW_STEP) if number > 0 else 0.0
 

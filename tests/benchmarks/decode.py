@@ -1,0 +1,155 @@
+"""Messages a second of each decoder, one core: `python tests/benchmarks/decode.py [--seconds 1]`.
+
+The goal is 300,000 a second (device_drivers/README.md): decoding must not be what limits a gateway's intake.
+Each driver decodes a rotation of different messages, so that no cache of a single one flatters it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import NamedTuple
+
+from device_drivers.catalogue import DRIVERS
+from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
+from device_drivers.frigate import device as frigate
+from device_drivers.native.device import DeviceRecorder
+from device_drivers.observations import LightLevel, TagRead
+from device_drivers.rdm6300.device import frame
+from device_drivers.zigbee2mqtt import device as zigbee
+
+GOAL = 300_000
+ROTATION = 1000
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+
+
+class Load(NamedTuple):
+    """What one row of the table measures: `work()` decodes `messages` messages of `octets` bytes in all."""
+
+    name: str
+    messages: int
+    octets: int
+    work: Callable[[], None]
+
+
+def main() -> int:
+    """Measure, print the table; exit status 1 if a driver misses the goal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
+    seconds = parser.parse_args().seconds
+    print(f"{'decoder':<34}{'bytes':>7}{'messages/s':>14}{'µs each':>10}  goal {GOAL:,}/s")
+    missed = 0
+    for load in loads():
+        rate = measure(load, seconds)
+        missed += rate < GOAL
+        size = load.octets / load.messages
+        print(f"{load.name:<34}{size:>7.0f}{rate:>14,.0f}{1e6 / rate:>10.2f}  {'ok' if rate >= GOAL else 'MISSED'}")
+    return 1 if missed else 0
+
+
+def measure(load: Load, seconds: float) -> float:
+    """Messages a second: the best of five shares of `seconds`."""
+    load.work()
+    best = 0.0
+    for _ in range(5):
+        rounds, start = 0, perf_counter()
+        while (spent := perf_counter() - start) < seconds / 5:
+            load.work()
+            rounds += 1
+        best = max(best, rounds * load.messages / spent)
+    return best
+
+
+def loads() -> list[Load]:
+    """The rows."""
+    recorder = DeviceRecorder("s", "rdr", "b17")
+    taps = [(recorder.topic, recorder.record(TagRead(at=NOW, tag=f"{number:010X}"))) for number in range(ROTATION)]
+    lux = [(recorder.topic, recorder.record(LightLevel(at=NOW, lux=number / 7))) for number in range(ROTATION)]
+    arrays = [
+        (recorder.topic, b"[" + b",".join(payload for _, payload in taps[start : start + 100]) + b"]")
+        for start in range(0, ROTATION, 100)
+    ]
+    base = "zigbee2mqtt/lux-t1-f03"
+    lights = [zigbee.light(base, number)[:2] for number in range(ROTATION)]
+    plugs = [zigbee.plug(base, True, float(number))[:2] for number in range(ROTATION)]
+    status = [frigate.status("frigate", f"cam_{number}", "detect", "online")[:2] for number in range(ROTATION)]
+    stats = [frigate.stats("frigate", {f"cam_{camera}": 5.0 for camera in range(16)})[:2]] * 20
+    zigbee_entry = DeviceSettings(id="lux-t1-f03", link={"mqtt": base})
+    return [
+        messages("native: one tap", "native", DeviceSettings(id=""), taps),
+        messages("native: one light level", "native", DeviceSettings(id=""), lux),
+        messages("native: arrays of 100 taps, each", "native", DeviceSettings(id=""), arrays, each=100),
+        messages("zigbee2mqtt: light sensor", "zigbee2mqtt", zigbee_entry, lights),
+        messages("zigbee2mqtt: metering plug", "zigbee2mqtt", zigbee_entry, plugs),
+        messages("frigate: status", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), status),
+        messages(
+            "frigate: stats of 16, each camera",
+            "frigate",
+            DeviceSettings(id="n", link={"mqtt": "frigate"}),
+            stats,
+            each=16,
+        ),
+        stream("rdm6300: repeated frame", "rdm6300", [frame("6F007B3972")] * ROTATION, timedelta(milliseconds=65)),
+        stream(
+            "rdm6300: other tag each time",
+            "rdm6300",
+            [frame(f"{n:010X}") for n in range(ROTATION)],
+            timedelta(seconds=1),
+        ),
+        glued("rdm6300: frames glued by the 64", "rdm6300", [frame(f"{n:010X}") for n in range(ROTATION)]),
+    ]
+
+
+def messages(
+    name: str, driver: str, entry: DeviceSettings, feed: Sequence[tuple[str, bytes]], *, each: int = 1
+) -> Load:
+    """A message decoder on a rotation of messages, each of which holds `each` observations."""
+    make = DRIVERS[driver].message_decoder
+    assert make is not None
+    decoder: MessageDecoder = make("s", entry)
+
+    def work() -> None:
+        decode = decoder.decode
+        for topic, payload in feed:
+            decode(topic, payload, NOW)
+
+    return Load(name, len(feed) * each, sum(len(payload) for _, payload in feed), work)
+
+
+def stream(name: str, driver: str, frames: Sequence[bytes], apart: timedelta) -> Load:
+    """A stream decoder on frames that arrive one by one, `apart` from each other."""
+    decoder = _stream(driver)
+    times = [NOW + apart * number for number in range(len(frames))]
+    arrivals = list(zip(frames, times, strict=True))
+
+    def work() -> None:
+        feed = decoder.feed
+        for data, received in arrivals:
+            feed(data, received)
+
+    return Load(name, len(frames), sum(map(len, frames)), work)
+
+
+def glued(name: str, driver: str, frames: Sequence[bytes]) -> Load:
+    """A stream decoder on reads of a port that hold 64 frames each."""
+    decoder = _stream(driver)
+    reads = [b"".join(frames[start : start + 64]) for start in range(0, len(frames), 64)]
+
+    def work() -> None:
+        for data in reads:
+            decoder.feed(data, NOW)
+
+    return Load(name, len(frames), sum(map(len, frames)), work)
+
+
+def _stream(driver: str) -> StreamDecoder:
+    make = DRIVERS[driver].stream_decoder
+    assert make is not None
+    return make(DeviceSettings(id="rdr", link={"serial": "-"}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
