@@ -33,6 +33,22 @@ def plan_rounds(site: Site, since: Instant, until: Instant) -> list[DatedRound]:
     return sorted(planned.values(), key=lambda dated: (dated.start, dated.id))
 
 
+def plan_dates(site: Site, first: date, last: date) -> list[DatedRound]:
+    """Every round of the business dates `first` to `last`, both included, sorted by start, then id; no id twice."""
+    planned: dict[str, DatedRound] = {}
+    for rule in site.rounds:
+        for day in days_between(first, last):
+            if applies(site, rule, day):
+                for dated in dated_rounds(site, rule, day):
+                    planned.setdefault(dated.id, dated)
+    return sorted(planned.values(), key=lambda dated: (dated.start, dated.id))
+
+
+def days_between(first: date, last: date) -> Iterator[date]:
+    """The dates from `first` to `last`, both included."""
+    yield from (first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
 def plan_windows(site: Site, since: Instant, until: Instant) -> list[DatedWindow]:
     """Every dated `max_gap` window whose start is in [since, until), sorted by start, then checkpoint.
 
@@ -124,8 +140,5 @@ def _listed_starts(rule: RoundRule, route: Route, zone: ZoneInfo, day: date) -> 
 
 def _days(zone: ZoneInfo, since: Instant, until: Instant, reach: int) -> Iterator[date]:
     """The business dates that may have a start in [since, until); `reach`: days that a shift may go on for."""
-    day = moment(since, zone).date() - timedelta(days=_MARGIN_DAYS + reach)
-    last = moment(until, zone).date() + _ONE_DAY
-    while day <= last:
-        yield day
-        day += _ONE_DAY
+    first = moment(since, zone).date() - timedelta(days=_MARGIN_DAYS + reach)
+    return days_between(first, moment(until, zone).date() + _ONE_DAY)
