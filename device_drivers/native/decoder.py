@@ -9,11 +9,18 @@ import msgspec
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
 from device_drivers.native.topics import up
-from device_drivers.observations import Incident, Motion, Observation, Panic, TagRead
+from device_drivers.observations import Incident, Motion, Observation, Panic, ReaderHeartbeat, SyncEnd, TagRead
 from device_drivers.tag import normal_tag
 
 _EVENTS = (TagRead, Motion, Panic, Incident)
 """What happened once: retained, it is old news (protocols R2)."""
+
+_TIME = ("at", "received")
+_TIMES: dict[type, tuple[str, ...]] = {
+    ReaderHeartbeat: (*_TIME, "device_now"),
+    SyncEnd: (*_TIME, "device_now", "complete_to"),
+}
+"""The fields that hold times, where there are more than the common ones."""
 
 _MOST_TOPICS = 20_000
 """Bound of the topic cache: twice the devices of the largest site; strangers' topics cannot grow it further."""
@@ -43,8 +50,10 @@ def read_observation(body: bytes) -> Observation:
         raise DecodeError(f"JSON nested deeper than {_DEEPEST} levels")
     if observation.seq is not None and observation.boot is None:
         raise DecodeError("`seq` without `boot`: the count has no meaning after a restart")
-    if not 1 < observation.at.year < 9999:
-        raise DecodeError(f"`at` is in the year {observation.at.year}, which cannot be told in every time zone")
+    for name in _TIMES.get(type(observation), _TIME):
+        time = getattr(observation, name)
+        if time is not None and not 1 < time.year < 9999:
+            raise DecodeError(f"`{name}` is in the year {time.year}, which cannot be told in every time zone")
     if type(observation) is TagRead:
         _set(observation, "tag", normal_tag(observation.tag))
     return observation

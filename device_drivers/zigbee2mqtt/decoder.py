@@ -1,12 +1,10 @@
-"""Messages of Zigbee2MQTT: a device's state and availability, and the bridge's own state."""
+"""Messages of one device behind Zigbee2MQTT: its values and its availability."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
-
-import msgspec
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
@@ -30,21 +28,13 @@ from device_drivers.zigbee2mqtt.properties import (
     PROPERTIES,
     Property,
 )
-
-_EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
-"""Zigbee2MQTT did not exist before: a host that says so has not set its clock."""
-_AHEAD = timedelta(seconds=60)
-"""A `last_seen` further ahead of the gateway than this is a wrong clock, as for taps (rounds.md, Clocks)."""
+from device_drivers.zigbee2mqtt.values import LARGEST, read_flag, read_last_seen, read_number, read_object, read_online
 
 _RAW_STEP = 10_000
 """Raw illuminance v is 10^((v - 1) / 10000) lux (mqtt-conventions.md, zigbee2mqtt)."""
 _RAW_INVALID = 65_535
 """The sensor's word for "no value"; nothing valid is above it."""
 
-_NO_VALUE = frozenset({"", "nan", "NaN", "unknown", "unavailable"})
-_LARGEST = 1e12
-
-_object = msgspec.json.Decoder(dict[str, Any])
 
 _reading = tuple.__new__
 """Makes a Reading without the detour through the named tuple's own constructor: this is the busiest line."""
@@ -72,54 +62,6 @@ _MEANINGS: dict[str, _Meaning] = {name: _meaning(entry, None) for name, entry in
     if entry.target in PER_OUTPUT
     for output in OUTPUTS
 }
-
-
-def _payload(payload: bytes) -> dict[str, Any]:
-    try:
-        return _object.decode(payload)
-    except RecursionError as error:
-        raise DecodeError("JSON nested too deeply") from error
-    except ValueError as error:
-        raise DecodeError(str(error)) from error
-
-
-def _online(payload: bytes, topic: str) -> bool:
-    """`{"state":"online"}`, or the plain word (before 2.0)."""
-    text = payload.strip()
-    state = _payload(text).get("state") if text[:1] == b"{" else text.decode(errors="replace")
-    if state == "online":
-        return True
-    if state == "offline":
-        return False
-    raise DecodeError(f"{topic}: state {str(state)[:80]!r}, expected online or offline")
-
-
-class BridgeDecoder:
-    """Zigbee2MQTT itself: whether it is connected (its last will), and its regular health message."""
-
-    def __init__(self, device: str, base: str) -> None:
-        self._device = device
-        self._state = f"{base}/state"
-        self._health = f"{base}/health"
-
-    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one message; an empty one (the topic was cleared) says nothing.
-
-        Raises:
-            DecodeError: not a topic of the bridge, or not online or offline.
-        """
-        if topic == self._state:
-            if not payload:
-                return []
-            online = _online(payload, topic)
-            reason = None if online else "last_will"
-            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason))]
-        if topic == self._health:
-            _payload(payload)
-            if retained:  # the broker's copy of the last one proves no life now
-                return []
-            return [Reading(DeviceStatus(device=self._device, at=received, online=True, reason="health"))]
-        raise DecodeError(f"topic {topic!r}: expected {self._state} or {self._health}")
 
 
 class Zigbee2mqttDecoder:
@@ -161,14 +103,14 @@ class Zigbee2mqttDecoder:
         if topic == self._availability:
             if not payload:
                 return []
-            online = _online(payload, topic)
+            online = read_online(payload, topic)
             return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="availability"))]
         if topic != self._base:
             raise DecodeError(f"topic {topic!r}: expected {self._base} or {self._availability}")
         if not payload:
             return []
-        values = _payload(payload)
-        seen = _last_seen(values["last_seen"], received) if "last_seen" in values else None
+        values = read_object(payload)
+        seen = read_last_seen(values["last_seen"], received) if "last_seen" in values else None
         if retained and any(values.get(name) is not None for name in EVENTS):
             raise DecodeError("retained motion or action: old state, not an event (`retain: false` avoids it)")
         if retained and seen is None:
@@ -185,8 +127,8 @@ class Zigbee2mqttDecoder:
                 continue
             numeric, target, name, factor, unit, output = meaning
             if numeric:
-                plain = (type(value) is int or type(value) is float) and -_LARGEST < value < _LARGEST
-                number = float(value) if plain else _number(value, key)
+                plain = (type(value) is int or type(value) is float) and -LARGEST < value < LARGEST
+                number = float(value) if plain else read_number(value, key)
                 if number is None:
                     continue
                 if target == "measurement":
@@ -206,9 +148,9 @@ class Zigbee2mqttDecoder:
                 else:
                     lamps.setdefault(output, {})["level"] = min(number * factor, 1.0)
             elif target == "motion":
-                found.append(Motion(device=device, at=at, active=_flag(value, key)))
+                found.append(Motion(device=device, at=at, active=read_flag(value, key)))
             elif target == "panic":
-                found.append(Panic(device=device, at=at, active=_flag(value, key)))
+                found.append(Panic(device=device, at=at, active=read_flag(value, key)))
             elif type(value) is str:
                 if target == "action":
                     if value in self._panic_actions:
@@ -232,47 +174,3 @@ class Zigbee2mqttDecoder:
         if number >= _RAW_INVALID:
             return None
         return 10 ** ((number - 1) / _RAW_STEP) if number > 0 else 0.0
-
-
-def _number(value: Any, key: str) -> float | None:
-    """A number, also as text; a flag is 1 or 0; None where the device has no value.
-
-    Raises:
-        DecodeError: something else, or beyond what anything in a building can measure.
-    """
-    try:
-        if type(value) is str:
-            if value in _NO_VALUE:
-                return None
-            number = float(value)
-        elif type(value) is float or type(value) is int or type(value) is bool:
-            number = float(value)
-        else:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise DecodeError(f"{key}: {str(value)[:80]!r}, expected a number") from None
-    if not -_LARGEST < number < _LARGEST:
-        raise DecodeError(f"{key}: {number} is no measurement")
-    return number
-
-
-def _flag(value: Any, key: str) -> bool:
-    if type(value) is bool:
-        return value
-    raise DecodeError(f"{key}: {str(value)[:80]!r}, expected true or false")
-
-
-def _last_seen(value: Any, received: datetime) -> datetime | None:
-    """The device's `last_seen` (ISO 8601 with offset, or epoch milliseconds); None if absent or impossible."""
-    try:
-        if type(value) is str:
-            seen = datetime.fromisoformat(value)
-        elif type(value) is int:
-            seen = datetime.fromtimestamp(value / 1000, UTC)
-        else:
-            return None
-    except (ValueError, OverflowError, OSError):
-        return None
-    if seen.tzinfo is None or not _EARLIEST <= seen <= received + _AHEAD:
-        return None
-    return seen

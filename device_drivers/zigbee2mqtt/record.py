@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from device_drivers.driver import DeviceKind, DeviceSettings, Driver, Model
 from device_drivers.errors import DecodeError, SettingsError
-from device_drivers.zigbee2mqtt.decoder import BridgeDecoder, Zigbee2mqttDecoder
+from device_drivers.zigbee2mqtt.bridge import BridgeDecoder
+from device_drivers.zigbee2mqtt.decoder import Zigbee2mqttDecoder
 from device_drivers.zigbee2mqtt.properties import PANIC_ACTIONS
 
 _SETTINGS = ("illuminance", "lamps", "panic_actions")

@@ -158,3 +158,24 @@ def test_an_observation_reads_back_from_what_is_spelled_out():
     fields = spelled_out(observation)
     assert fields["method"] == "rfid"
     assert read_observation(msgspec.json.encode(fields)) == observation
+
+
+@pytest.mark.parametrize("key", ["illuminance", "occupancy", "action", "state", "last_seen", "illuminance_lux"])
+def test_deep_json_in_a_known_property_is_refused_without_harm(key: str):
+    for depth in range(850, 1010):
+        payload = b'{"%s":' % key.encode() + b"[" * depth + b"]" * depth + b"}"
+        answer("zigbee2mqtt", "zigbee2mqtt/lux-t1-f03", payload, retained=False)
+
+
+@pytest.mark.parametrize("raw", [0, 1, 65_534, 65_535, 65_536, 1e11, -5])
+def test_a_raw_light_value_is_lux_or_nothing(raw: float):
+    make = DRIVERS["zigbee2mqtt"].message_decoder
+    assert make is not None
+    settings = DeviceSettings(id="d", link={"mqtt": "z/d"}, settings={"illuminance": "raw"})
+    readings = make("s", settings).decode("z/d", b'{"illuminance":%s}' % str(raw).encode(), NOW)
+    assert len(readings) == (raw < 65_535)
+
+
+def test_a_hand_over_complete_to_the_end_of_time_is_refused():
+    with pytest.raises(DecodeError, match="complete_to"):
+        read_observation(b'{"kind":"sync_end","at":"2026-11-23T22:00:00Z","complete_to":"9999-12-31T23:59:59-14:00"}')

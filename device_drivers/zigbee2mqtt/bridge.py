@@ -1,0 +1,38 @@
+"""Messages of Zigbee2MQTT about itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.observations import DeviceStatus
+from device_drivers.zigbee2mqtt.values import read_object, read_online
+
+
+class BridgeDecoder:
+    """Zigbee2MQTT itself: whether it is connected (its last will), and its regular health message."""
+
+    def __init__(self, device: str, base: str) -> None:
+        self._device = device
+        self._state = f"{base}/state"
+        self._health = f"{base}/health"
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message; an empty one (the topic was cleared) says nothing.
+
+        Raises:
+            DecodeError: not a topic of the bridge, or not online or offline.
+        """
+        if topic == self._state:
+            if not payload:
+                return []
+            online = read_online(payload, topic)
+            reason = None if online else "last_will"
+            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason))]
+        if topic == self._health:
+            read_object(payload)
+            if retained:  # the broker's copy of the last one proves no life now
+                return []
+            return [Reading(DeviceStatus(device=self._device, at=received, online=True, reason="health"))]
+        raise DecodeError(f"topic {topic!r}: expected {self._state} or {self._health}")
