@@ -242,7 +242,6 @@ class Lighting:
             return
         if observation.commanded is not None:
             sight.lamp.command(at, observation.commanded)
-            sight.calm_until = 0
         if observation.on is not None:
             self._prove(sight, observation.on, at, now)
         self._settle(sight.lamp, now)
@@ -250,7 +249,7 @@ class Lighting:
     def _own_sight(self, device: str, name: str | None, now: Instant) -> Sight | None:
         """The sight of a lamp through what is said of it; its source has just been heard."""
         lamp = self._lamps.get(name or device)
-        if lamp is None or not self._enabled(device):
+        if lamp is None or lamp.disabled or not self._enabled(device):
             return None
         sight = self._look(lamp, self._source(device, Rank.WORD))
         self._hear(sight.source, now)
@@ -289,9 +288,9 @@ class Lighting:
 
     def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, lux: float | None = None) -> None:
         """Take one sample that says lit or unlit."""
-        if not sight.source.live:
-            return
         lamp = sight.lamp
+        if lamp.disabled or not sight.source.live:
+            return
         if lamp.prove(sight, lit, at, lux) and lamp.spec.circuit:
             self._circuits[lamp.spec.circuit].seen(lamp, lit)
         self._settle(lamp, now, at)
@@ -430,6 +429,7 @@ class Lighting:
 
     def _settle(self, lamp: LampJudge, now: Instant, proved: Instant | None = None) -> None:
         """Bring one lamp, and its circuit, up to date; `proved`: the time of the sample that asks for it."""
+        self._uncalm(lamp)
         lamp.pass_time(now)
         self._restate(lamp, now)
         memory = lamp.memory
@@ -661,7 +661,6 @@ class Lighting:
                 plan, lamps = self._plans[name]
                 self._arm_plan(name, plan, now)
                 for lamp in lamps:
-                    self._uncalm(lamp)
                     self._settle(lamp, now)
             case "unknown":
                 self._tell_unknown(name, now)

@@ -1,0 +1,469 @@
+"""Single lamps: states, proofs, edges, faults (lighting.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from device_drivers import observations as seen
+from gateway.instants import MINUTE, moment
+from gateway.rules.operations import DeviceOperation
+from gateway.site.model import Device, Parent
+from tests.rules.night import Night, clock, lamp, site_of
+
+PIR = Device(id="pir", driver="native", kind="motion_sensor", place="corridor")
+MOTION = {"mode": "motion"}
+
+
+def night(**more: Any) -> Night:
+    devices = more.pop("devices", ())
+    restarts = more.pop("restarts", False)
+    return Night(site_of(lamp(**more), devices=devices), restarts=restarts)
+
+
+# -- states
+
+
+def test_never_heard_is_unknown() -> None:
+    assert night().wait("22:00").state() == ("unknown", "never_heard")
+
+
+def test_lit_at_night_is_ok_and_unlit_by_day_is_off_duty() -> None:
+    assert night().lit("22:00").state() == ("ok", None)
+    assert night().unlit("13:00").state() == ("off_duty", None)
+
+
+def test_one_contrary_sample_leaves_the_state() -> None:
+    assert night().lit("22:00").unlit("22:10").state() == ("ok", None)
+    assert night().lit("22:00").unlit("22:10").view().lit is False
+
+
+def test_first_sample_contrary_is_unknown_for_want_of_proof() -> None:
+    assert night().unlit("22:00").state() == ("unknown", "no_proof")
+
+
+def test_silence_of_exactly_the_limit_still_proves() -> None:
+    told = night().lit("22:00")
+    assert told.wait("22:30").state() == ("ok", None)
+    assert told.wait("22:30:01").state() == ("unknown", "stale")
+    assert told.view().since == moment(clock("22:30") + 1, told.site.zone_info)
+    assert told.view().lit is None
+
+
+def test_silence_is_judged_after_fifteen_minutes_at_the_least() -> None:
+    quick = Device(id="lux-lamp", driver="native", kind="sensor", expect_every=MINUTE)
+    told = night(devices=(quick,)).lit("22:00")
+    assert told.wait("22:15").state() == ("ok", None)
+    assert told.wait("22:15:01").state() == ("unknown", "stale")
+
+
+def test_dusk_without_a_sample_holds_the_state_for_an_hour() -> None:
+    slow = Device(id="lux-lamp", driver="native", kind="sensor", expect_every=60 * MINUTE)
+    told = night(devices=(slow,)).unlit("16:30")
+    assert told.wait("17:52").state() == ("off_duty", None)
+    assert told.wait("17:53").state() == ("unknown", "no_proof")
+    assert told.lit("18:00").state() == ("ok", None)
+
+
+def test_a_failed_parent_is_the_cause_until_the_sensor_is_heard_again() -> None:
+    told = night().lit("22:00").fail("lux-lamp", "switch-b1", "22:05")
+    assert told.state() == ("unknown", "switch-b1")
+    assert told.mend("lux-lamp", "22:07").state() == ("unknown", "switch-b1")
+    assert told.lit("22:10").state() == ("ok", None)
+
+
+def test_a_failed_parent_that_came_back_gives_one_timeout_of_grace() -> None:
+    told = night().lit("22:00").fail("lux-lamp", "switch-b1", "22:05").mend("lux-lamp", "22:07")
+    assert told.wait("22:37").state() == ("unknown", "switch-b1")
+    assert told.wait("22:37:01").state() == ("unknown", "stale")
+
+
+def test_a_change_of_a_parent_reaches_the_sensors_below_it() -> None:
+    sensor = Device(id="lux-lamp", driver="native", kind="sensor", network="switch-b1")
+    told = Night(site_of(lamp(), devices=(sensor,), parents={"switch-b1": Parent(id="switch-b1")}))
+    told.lit("22:00")
+    told.devices.down["lux-lamp"] = "switch-b1"
+    told.rules.devices_changed(frozenset({"switch-b1"}), clock("22:05"))
+    assert told.state() == ("unknown", "switch-b1")
+
+
+def test_a_sensor_offline_by_silence_alone_is_stale_not_failed() -> None:
+    told = night().lit("22:00").fail("lux-lamp", "lux-lamp", "22:04")
+    assert told.state() == ("ok", None)
+    assert told.wait("22:31").state() == ("unknown", "stale")
+
+
+def test_a_last_will_names_the_source() -> None:
+    told = night().lit("22:00")
+    told.devices.down["lux-lamp"] = "lux-lamp"
+    told.say(seen.DeviceStatus, "lux-lamp", "22:05", online=False)
+    assert told.state() == ("unknown", "lux-lamp")
+    del told.devices.down["lux-lamp"]
+    assert told.lit("22:10").state() == ("ok", None)
+
+
+def test_after_a_restart_nothing_is_known_until_heard() -> None:
+    told = night().lit("22:00").restart("22:01", "22:02")
+    assert told.state() == ("unknown", "gateway_down")
+    assert told.lit("22:10").state() == ("ok", None)
+
+
+def test_grace_after_a_restart_is_given_once() -> None:
+    told = night().lit("22:00").restart("22:01", "22:02").restart("22:20", "22:21")
+    assert told.wait("22:32").state() == ("unknown", "gateway_down")
+    assert told.wait("22:32:01").state() == ("unknown", "stale")
+
+
+def test_a_disabled_lamp_is_disabled_and_raises_nothing() -> None:
+    out = Device(id="lamp", driver="native", kind="lamp", enabled=False)
+    told = night(devices=(out,)).unlit("22:00", "22:10", "22:20")
+    assert told.state() == ("disabled", None)
+    assert told.told() == []
+
+
+# -- lamp_failure, day_burner
+
+
+def test_two_unlit_samples_confirm_a_failure_since_the_first() -> None:
+    told = night().lit("21:50").unlit("22:00", "22:10")
+    assert told.state() == ("faulty", "lamp_failure")
+    raised = told.signal("lamp_failure", "raise")
+    assert (raised.at, raised.raised) == (clock("22:10"), clock("22:00"))
+
+
+def test_less_than_confirm_proves_nothing() -> None:
+    assert night().lit("21:50").unlit("22:00", "22:09:59").state() == ("ok", None)
+
+
+def test_lit_between_breaks_the_run() -> None:
+    assert night().unlit("22:00").lit("22:05").unlit("22:10", "22:15").state() == ("ok", None)
+
+
+def test_a_hole_longer_than_the_limit_breaks_the_run() -> None:
+    assert night().unlit("22:00", "22:31").state() == ("unknown", "no_proof")
+    assert night().unlit("22:00", "22:30").state() == ("faulty", "lamp_failure")
+
+
+def test_unlit_within_the_edge_proves_no_fault_but_lit_proves_all_well() -> None:
+    told = night().unlit("16:40", "16:55", "17:05", "17:10")
+    assert told.state() == ("off_duty", None)
+    assert told.lit("17:12").state() == ("ok", None)
+
+
+def test_unlit_after_the_edge_counts_from_there() -> None:
+    told = night().unlit("16:55", "17:05", "17:20", "17:30")
+    assert told.signal("lamp_failure", "raise").raised == clock("17:20")
+
+
+def test_one_lit_sample_ends_a_failure_at_once() -> None:
+    told = night().unlit("22:00", "22:10").lit("22:20")
+    assert told.state() == ("ok", None)
+    assert told.told() == [("lamp_failure", "raise", "22:10"), ("lamp_failure", "resolve", "22:20")]
+
+
+def test_a_failure_whose_evidence_went_stale_stays_unverified() -> None:
+    told = night().unlit("22:00", "22:10").wait("23:00")
+    assert told.state() == ("faulty", "lamp_failure")
+    assert told.view().unverified
+    assert not told.unlit("23:10").view().unverified
+
+
+def test_a_failure_is_unverified_after_a_restart_and_told_once() -> None:
+    told = night().unlit("22:00", "22:10").restart("22:11", "22:12")
+    assert told.view().unverified
+    told.unlit("22:20", "22:30")
+    assert [one[:2] for one in told.told()] == [("lamp_failure", "raise")]
+
+
+def test_a_short_restart_does_not_break_a_run() -> None:
+    told = night().unlit("22:00").restart("22:03", "22:04").unlit("22:10")
+    assert told.state() == ("faulty", "lamp_failure")
+
+
+def test_after_a_failure_a_contrary_lamp_is_unknown() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(Device(id="lamp", driver="native", kind="lamp"),))
+    told.word("21:59", commanded=True).unlit("22:00", "22:10").word("22:15", commanded=False).lit("22:20")
+    assert told.state() == ("unknown", "no_proof")
+
+
+def test_lit_by_day_is_a_day_burner_until_unlit() -> None:
+    told = night().lit("13:00", "13:10")
+    assert told.state() == ("faulty", "day_burner")
+    assert told.unlit("13:20").state() == ("off_duty", None)
+
+
+def test_a_day_burner_ends_when_it_is_expected_on_again() -> None:
+    told = night().lit("16:00", "16:10", "16:20", "16:30", "16:40", "16:50").wait("16:53")
+    assert told.state() == ("ok", None)
+    assert told.told() == [("day_burner", "raise", "16:10"), ("day_burner", "resolve", "16:52")]
+
+
+def test_light_outdoors_by_day_proves_nothing_but_life() -> None:
+    told = night(place="gate").lit("12:30", "12:40", "12:50", "13:00").wait("13:10")
+    assert told.state() == ("unknown", "no_proof")
+    assert told.told() == []
+
+
+def test_outdoors_a_night_is_proved_once_the_sun_is_low() -> None:
+    told = night(place="gate").lit("17:10")
+    assert told.state() == ("unknown", "no_proof")
+    assert told.lit("17:21").state() == ("ok", None)
+
+
+def test_outdoors_the_state_is_lost_an_hour_after_dawn_and_not_regained_at_dusk() -> None:
+    told = night(place="gate").lit("05:50", "06:01", "06:20", "06:40", "07:00", "07:20")
+    assert told.state() == ("ok", None)
+    assert told.wait("07:29").state() == ("unknown", "no_proof")
+    times = [f"+1 {hour:02}:{minute}" for hour in range(12, 16) for minute in ("00", "20", "40")]
+    assert told.lit("07:45", "08:10", "08:35", *times, "+1 16:20", "+1 16:50").wait("+1 17:00").state() == (
+        "unknown",
+        "no_proof",
+    )
+    assert told.lit("+1 17:21").state() == ("ok", None)
+
+
+def test_always_has_no_edges() -> None:
+    told = night(expected={"mode": "always"}).unlit("16:45", "16:55")
+    assert told.state() == ("faulty", "lamp_failure")
+
+
+def test_offset_moves_both_ends() -> None:
+    told = night(expected={"mode": "dusk_to_dawn", "offset": 60 * MINUTE}).unlit("17:00")
+    assert (told.view().expected_on, told.state()) == (False, ("off_duty", None))
+    assert told.wait("17:53").view().expected_on is True
+
+
+def test_commanded_follows_the_last_command() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(expected={"mode": "commanded"}, devices=(own,), seen_by=())
+    assert told.word("13:00", on=True).view().expected_on is None
+    told.word("13:05", on=True, commanded=True)
+    assert told.state() == ("ok", None)
+    told.word("13:10", on=False, commanded=True).word("13:20", on=False)
+    assert told.state() == ("faulty", "lamp_failure")
+
+
+def test_a_sample_handed_in_late_is_judged_by_its_own_time() -> None:
+    told = night().lux("16:00", 0.5, received="22:00").lux("16:10", 0.5, received="22:01")
+    assert told.told() == []
+
+
+def test_the_same_observation_again_is_no_second_sample() -> None:
+    told = night(confirm=0).unlit("22:00", "22:00", "22:00")
+    assert told.state() == ("unknown", "no_proof")
+
+
+# -- proofs
+
+
+METER = Device(id="meter", driver="native", kind="meter")
+
+
+def test_power_beats_lux_while_it_is_fresh() -> None:
+    told = night(fed_by=("meter", None)).watts("22:00", 18.0).unlit("22:01", "22:11", "22:21")
+    assert told.view().lit is True
+    assert told.state() == ("ok", None)
+
+
+def test_power_older_than_three_times_its_span_is_beaten() -> None:
+    told = night(fed_by=("meter", None)).watts("22:00", 18.0).unlit("22:31")
+    assert told.view().lit is False
+
+
+def test_lux_beats_the_lamps_own_word() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(devices=(own,)).unlit("22:00").word("22:05", on=True).unlit("22:10")
+    assert told.state() == ("faulty", "lamp_failure")
+
+
+def test_five_watts_are_lit() -> None:
+    assert night(fed_by=("meter", None)).watts("22:00", 5.0).state() == ("ok", None)
+    assert night(fed_by=("meter", None)).watts("22:00", 4.9).view().lit is False
+
+
+def test_another_channel_of_the_meter_proves_nothing() -> None:
+    told = night(fed_by=("meter", 2), seen_by=())
+    told.watts("22:00", 40.0, channel=1).watts("22:01", 40.0)
+    assert told.state() == ("unknown", "never_heard")
+    assert told.watts("22:02", 40.0, channel="2").state() == ("ok", None)
+
+
+def test_what_is_not_a_number_proves_nothing() -> None:
+    assert night().lux("22:00", float("nan")).state() == ("unknown", "never_heard")
+
+
+def test_another_device_may_speak_for_a_lamp() -> None:
+    hub = Device(id="hub", driver="native", kind="hub")
+    told = night(devices=(hub,), seen_by=()).word("22:00", device="hub", lamp="lamp", on=True)
+    assert told.state() == ("ok", None)
+    told.again()
+    assert told.wait("22:31").state() == ("unknown", "stale")
+
+
+# -- motion
+
+
+def test_motion_lamp_is_expected_for_hold_after_motion() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).unlit("21:59").motion("22:00")
+    assert told.view().expected_on is True
+    assert told.wait("22:01:01").view().expected_on is False
+    assert told.state() == ("off_duty", None)
+
+
+def test_a_dark_motion_lamp_is_no_lamp_failure() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:00", "22:10").unlit("22:00:30", "22:10:30")
+    assert told.told() == []
+
+
+def test_lit_long_after_the_last_motion_is_a_day_burner() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:00").lit("22:02", "22:10")
+    assert told.told() == []
+    assert told.lit("22:20").state() == ("faulty", "day_burner")
+    assert told.signal("day_burner", "raise").raised == clock("22:10")
+    assert told.motion("22:30").state() == ("faulty", "day_burner")
+    assert told.unlit("22:40").state() == ("off_duty", None)
+
+
+def test_motion_between_starts_the_run_anew() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:00").lit("22:10").motion("22:12").lit("22:20")
+    assert told.told() == []
+
+
+def test_burning_without_a_word_from_the_motion_sensor_accuses_nobody() -> None:
+    assert night(expected=MOTION, devices=(PIR,)).lit("22:00", "22:10", "22:20").told() == []
+
+
+def test_three_motions_without_light_are_no_trigger() -> None:
+    told = night(expected=MOTION, devices=(PIR,))
+    for at in ("22:00", "22:10", "22:20"):
+        told.motion(at).unlit(f"{at}:30")
+    assert told.wait("22:25").state() == ("faulty", "no_trigger")
+    assert told.signal("no_trigger", "raise").raised == clock("22:00")
+    assert told.motion("22:30").lit("22:30:10").state() == ("ok", None)
+
+
+def test_motions_within_hold_are_one_and_unseen_ones_do_not_count() -> None:
+    told = night(expected=MOTION, devices=(PIR,))
+    told.motion("22:00").unlit("22:00:30").motion("22:00:50", "22:01:40").unlit("22:01:50")
+    told.motion("22:10").motion("22:20").unlit("22:20:30")
+    assert told.wait("22:30").told() == []
+
+
+def test_one_lit_answer_breaks_the_succession() -> None:
+    told = night(expected=MOTION, devices=(PIR,))
+    for at in ("22:00", "22:10"):
+        told.motion(at).unlit(f"{at}:30")
+    told.motion("22:20").lit("22:20:10").motion("22:30").unlit("22:30:30")
+    assert told.wait("22:40").told() == []
+
+
+# -- cycling, dim, reported, stuck
+
+
+def minutes(first: int, count: int, step: int = 1) -> list[str]:
+    return [f"22:{first + index * step:02}" for index in range(count)]
+
+
+def test_six_changes_within_ten_minutes_are_cycling() -> None:
+    told = night()
+    for index, at in enumerate(minutes(0, 7)):
+        (told.lit if index % 2 == 0 else told.unlit)(at)
+    assert told.state() == ("faulty", "cycling_failure")
+    assert told.signal("cycling_failure", "raise").raised == clock("22:01")
+    told.lit(*minutes(7, 9))
+    assert told.state() == ("faulty", "cycling_failure")
+    assert told.lit("22:16").state() == ("ok", None)
+
+
+def test_changes_after_a_command_are_no_cycling() -> None:
+    told = night(devices=(PIR,))
+    for index, at in enumerate(minutes(0, 8)):
+        (told.lit if index % 2 == 0 else told.unlit)(at)
+        if index == 4:
+            told.motion("22:04:30")
+    assert told.told() == []
+
+
+def test_three_weak_switch_ons_are_dim_and_three_full_ones_end_it() -> None:
+    told = night(expected={"mode": "commanded"})
+
+    def switch_on(minute: int, lux: float) -> None:
+        told.lux(f"22:{minute:02}", 1.0).lux(f"22:{minute:02}:30", lux)
+
+    for index in range(10):
+        told.lux(f"{12 + index // 3}:{index % 3 * 20:02}", 1.0).lux(f"{12 + index // 3}:{index % 3 * 20 + 9:02}", 101.0)
+    for minute in (0, 12, 24):
+        switch_on(minute, 60.0)
+    assert told.state() == ("faulty", "dim")
+    assert told.signal("dim", "raise").raised == clock("22:00:30")
+    for minute in (36, 47, 58):
+        switch_on(minute, 90.0)
+    assert told.view().fault is None
+
+
+def test_reported_faults_stand_until_withdrawn_and_come_after_judged_ones() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(devices=(own,)).say(seen.LampFault, "lamp", "21:00", fault="relay_failure").unlit("22:00", "22:10")
+    assert told.view().faults == ("lamp_failure", "relay_failure")
+    told.say(seen.LampFault, "lamp", "22:20", fault="relay_failure", active=False)
+    assert told.view().faults == ("lamp_failure",)
+    assert ("relay_failure", "resolve", "22:20") in told.told()
+
+
+def test_a_report_without_end_expires_after_its_last_repeat() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(devices=(own,))
+    for at in ("22:00", "22:00:40"):
+        told.say(seen.LampFault, "lamp", at, fault="thermal_shutdown", expires_s=60)
+    assert told.wait("22:01:39").state() == ("faulty", "thermal_shutdown")
+    assert told.wait("22:01:40").view().fault is None
+    assert told.signal("thermal_shutdown", "resolve").why == "timeout"
+
+
+def test_an_operator_clears_a_report() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(devices=(own,)).say(seen.LampFault, "lamp", "22:00", fault="emergency_battery")
+    operation = {"by": "op", "action": "clear", "device": "lamp", "impairment": "emergency_battery"}
+    told.rules.operate(DeviceOperation(at=clock("22:05"), **operation))
+    assert told.view().fault is None
+
+
+def test_a_sensor_that_never_changes_while_its_lamp_does_is_stuck() -> None:
+    told = night(fed_by=("meter", None), devices=(METER,))
+    for hour in range(12, 24):
+        told.lux(f"{hour}:00", 7.0).watts(f"{hour}:05", 0.0 if hour < 17 else 20.0)
+    for hour in range(13):
+        told.lux(f"{'+1 ' if hour == 12 else ''}{hour:02}:00", 7.0)
+    assert told.told("lux-lamp") == [("sensor_stuck", "raise", "12:00")]
+    assert told.signal("sensor_stuck", "raise").raised == clock("12:00")
+    assert told.wait("+1 12:10").state()[1] in ("sensor_stuck", "stale")
+    told.lux("+1 12:20", 8.0)
+    assert told.told("lux-lamp")[-1] == ("sensor_stuck", "resolve", "12:20")
+
+
+def test_a_steady_value_alone_is_no_stuck_sensor() -> None:
+    told = night(fed_by=("meter", None), devices=(METER,))
+    for hour in [*range(12, 24), *range(12)]:
+        told.lux(f"{hour:02}:00", 7.0)
+    assert told.told("lux-lamp") == []
+
+
+# -- unknown for a day
+
+
+def test_a_day_of_unknown_lamps_is_one_warning() -> None:
+    told = Night(site_of(lamp("a"), lamp("b")))
+    assert told.wait("11:59").told() == []
+    assert told.wait("+1 12:00").told("corridor") == [("lamps_unknown", "raise", "12:00")]
+    assert told.lit("+1 20:00", name="a").told("corridor")[-1] == ("lamps_unknown", "resolve", "20:00")
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_views_are_marked_when_they_change_and_not_otherwise(restarts: bool) -> None:
+    told = night(restarts=restarts).lit("22:00")
+    told.found.touched.clear()
+    told.lit("22:10")
+    assert told.found.touched == {}
+    told.unlit("22:20")
+    assert ("lamp", "lamp") in told.found.touched
