@@ -1,11 +1,10 @@
-"""Drives the four rule modules as one: observations in, findings out, and the next deadline named.
+"""Drives the rule modules as one: observations in, findings out, and the next deadline named.
 
 Pure: time is an argument, nothing is read or written outside, nothing is awaited.
 
-Order of one step. `apply` first advances to `received`, so every deadline strictly before it has fired; then
-devices (liveness, links, parents), then the module that the kind concerns, then causes. `advance(now)` fires all
-deadlines up to and including `now`, each at its own nominal time, so that one late call gives the same as many
-punctual ones.
+Order of one step. `apply` first advances to `received`, so every deadline up to it has fired; then devices (liveness,
+links, parents), then the modules that the observation concerns, then causes. `advance(now)` fires all deadlines up to
+and including `now`, each at its own nominal time, so that one late call gives the same as many punctual ones.
 
 A deadline is the first instant at which something changes: a visit that may be served until `closes` has the deadline
 `closes + 1` (microsecond), since intervals include both ends.
@@ -27,6 +26,8 @@ from gateway.rules.operations import DeviceOperation
 from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
 
+_NEVER: Instant = 1 << 62
+
 
 class Engine:
     """All rules of one site.
@@ -46,36 +47,54 @@ class Engine:
         self.cameras = Cameras(site, self.found, self.devices, started)
         self.causes = Causes(site, self.found, self.devices, self.lighting, self.cameras, started)
         self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes)
+        self._due: Instant = 0
+        """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
+        self._settle(started)
 
     def apply(self, observation: Observation, received: Instant) -> None:
         """Take one observation. `received` must not be before the last instant given."""
-        self.advance(received)
+        if received >= self._due:
+            self.advance(received)
+        elif received > self.now:
+            self.now = received
         at = instant(observation.at)
         devices = self.devices
         devices.apply(observation, at, received)
-        if observation.device in devices.reader_ids:
+        device = observation.device
+        if device in devices.reader_ids:
             self.rounds.apply(observation, at, received)
+            self._expect(self.rounds.deadline())
         if type(observation) in Lighting.KINDS:
             self.lighting.apply(observation, at, received)
-        if type(observation) in Cameras.KINDS:
+            self._expect(self.lighting.deadline())
+            if self.found.touched:
+                self._settle(received)
+        if device in self.cameras.concerned:
             self.cameras.apply(observation, at, received)
+            self._expect(self.cameras.deadline())
         if devices.changed:
             self._settle(received)
+        elif devices.woken:
+            devices.woken = False
+            self._expect(devices.deadline())
 
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`: fire every deadline up to and including it, in order."""
-        while (due := self.deadline()) is not None and due <= now:
+        while (due := self._refresh()) <= now:
             self.now = max(self.now, due)
             for module in self._modules:
-                module.advance(self.now)
+                if (own := module.deadline()) is not None and own <= self.now:
+                    module.advance(self.now)
             self._settle(self.now)
-        if now > self.now:
-            self.now = now
+        self.now = max(self.now, now)
 
     def deadline(self) -> Instant | None:
-        """The next instant at which something changes by time alone, or None."""
-        dues = [due for module in self._modules if (due := module.deadline()) is not None]
-        return min(dues, default=None)
+        """An instant before which nothing changes by time alone, or None; at it something may.
+
+        It is kept from message to message, so it may be one that has been put off since; `advance` finds the true one.
+        """
+        due = self._due or self._refresh()
+        return None if due == _NEVER else due
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard."""
@@ -88,17 +107,35 @@ class Engine:
         """An operator's word about a device."""
         self.advance(operation.at)
         self.devices.operate(operation)
+        self.lighting.operate(operation)
         self.cameras.operate(operation)
         self._settle(operation.at)
 
+    def _expect(self, due: Instant | None) -> None:
+        if due is not None and due < self._due:
+            self._due = due
+
+    def _refresh(self) -> Instant:
+        dues = [due for module in self._modules if (due := module.deadline()) is not None]
+        self._due = min(dues, default=_NEVER)
+        return self._due
+
     def _settle(self, now: Instant) -> None:
         """Hand what changed below to what depends on it, until nothing changes."""
-        while self.devices.changed:
-            changed = frozenset(self.devices.changed)
-            self.devices.changed.clear()
-            self.lighting.devices_changed(changed, now)
-            self.cameras.devices_changed(changed, now)
-            self.causes.devices_changed(changed, now)
+        devices = self.devices
+        while True:
+            changed = frozenset(devices.changed)
+            devices.changed.clear()
+            if changed:
+                self.rounds.devices_changed(changed, now)
+                self.lighting.devices_changed(changed, now)
+                self.cameras.devices_changed(changed, now)
+            circuits = frozenset(name for kind, name in self.found.touched if kind == "circuit")
+            self.causes.look(changed, circuits, now)
+            if not devices.changed:
+                break
+        devices.woken = False
+        self._due = 0
 
     def drain(self) -> Found:
         """What was found since the last call."""
@@ -116,3 +153,4 @@ class Engine:
         self.now = state["now"]
         for module in self._modules:
             module.restore(state[type(module).__name__])
+        self._due = 0

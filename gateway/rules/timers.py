@@ -51,3 +51,8 @@ class Timers(Generic[Key]):
             _, _, key = heappop(self._heap)
             del self._at[key]
             yield at, key
+
+
+def earliest(*dues: Instant | None) -> Instant | None:
+    """The earliest of several deadlines, or None."""
+    return min((due for due in dues if due is not None), default=None)

@@ -30,13 +30,23 @@ def device(name: str, **said: Any) -> Device:
 def estate(*devices: Device, **said: Any) -> Site:
     """A site with these devices; `parents` by name, `zones` by (id, cameras, need)."""
     parents = {name: Parent(id=name, **above) for name, above in said.pop("parents", {}).items()}
-    zones = {zone[0]: Zone(id=zone[0], place=zone[3] if len(zone) > 3 else "yard", cameras=tuple(zone[1]), need=zone[2])
-             for zone in said.pop("zones", ())}
+    zones = {
+        zone[0]: Zone(id=zone[0], place=zone[3] if len(zone) > 3 else "yard", cameras=tuple(zone[1]), need=zone[2])
+        for zone in said.pop("zones", ())
+    }
     circuits = {name: Circuit(id=name, panel=panel) for name, panel in said.pop("circuits", {}).items()}
     return Site(
-        id="site", name="Site", timezone="UTC", latitude=31.2, longitude=121.5,
+        id="site",
+        name="Site",
+        timezone="UTC",
+        latitude=31.2,
+        longitude=121.5,
         places={"yard": Place(id="yard", name="Yard"), "vault": Place(id="vault", name="Vault", key=True)},
-        devices={each.id: each for each in devices}, parents=parents, zones=zones, circuits=circuits, **said,
+        devices={each.id: each for each in devices},
+        parents=parents,
+        zones=zones,
+        circuits=circuits,
+        **said,
     )
 
 
@@ -165,7 +175,9 @@ def ping(name: str, *, ok: bool = True, level: Any = "network") -> seen.Reachabl
     return seen.Reachable(device=name, at=_THEN, ok=ok, level=level)
 
 
-def video(name: str, state: Any, *, active: bool = True, expires_s: float | None = None, channel: Any = None) -> seen.VideoState:
+def video(
+    name: str, state: Any, *, active: bool = True, expires_s: float | None = None, channel: Any = None
+) -> seen.VideoState:
     return seen.VideoState(device=name, at=_THEN, state=state, active=active, expires_s=expires_s, channel=channel)
 
 
