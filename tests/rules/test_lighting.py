@@ -10,7 +10,7 @@ from device_drivers import observations as seen
 from gateway.instants import MINUTE, moment
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Device, Parent
-from tests.rules.night import Night, clock, lamp, site_of
+from tests.rules.lit_night import Night, clock, lamp, site_of
 
 PIR = Device(id="pir", driver="native", kind="motion_sensor", place="corridor")
 MOTION = {"mode": "motion"}
