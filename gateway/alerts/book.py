@@ -32,7 +32,7 @@ SAME_WITHIN: Duration = 10 * MINUTE
 VERIFY_AFTER: Duration = 10 * MINUTE
 """An end seen by the sensor that lasts so long closes the alert (alerts.md, table)."""
 CAUSE_WITHIN: Duration = 10 * MINUTE
-"""A suppression whose named cause has no alert by then is lifted: better told twice than not at all. Ours."""
+"""A suppression whose cause has no alert by then, or one resolved by hand, is lifted: better told twice than not at all. Ours."""
 
 DEFAULT_POLICY = "default"
 CLOCK = "clock"
@@ -107,6 +107,9 @@ class AlertBook:
         if operation.action == "resolve":
             self._tell_end(case, at, "resolved")
             self._resolved(case, at)
+            for held in self._cases.held(case.alert.id):
+                held.lift_at = at + CAUSE_WITHIN
+                self._cases.keep(held)
         return case.alert
 
     def advance(self, now: Instant) -> None:
@@ -286,8 +289,8 @@ class AlertBook:
     def _lift_unless_caused(self, case: Case, at: Instant) -> None:
         case.lift_at = None
         cause = self._cases.find(case.alert.suppressed or "")
-        if cause is None or cause.alert.state in FINAL:
-            self._lift(case, at, "cause_not_found")
+        if not _stands(cause):
+            self._lift(case, at, "cause_not_found" if cause is None else "cause_ended")
 
     # Escalation
 
@@ -352,8 +355,7 @@ class AlertBook:
     def _silenced(self, case: Case, cause: str | None, at: Instant) -> dict[str, Any]:
         """The fields of an alert that `cause` keeps silent (None: nothing does); sets when its cause must exist."""
         found = self._cases.find(cause or "")
-        missing = cause is not None and (found is None or found.alert.state in FINAL)
-        case.lift_at = at + CAUSE_WITHIN if missing else None
+        case.lift_at = at + CAUSE_WITHIN if cause is not None and not _stands(found) else None
         return {"caused_by": cause, "suppressed": cause}
 
     def _lift(self, case: Case, at: Instant, why: str) -> None:
@@ -471,6 +473,13 @@ def _same_occurrence(case: Case, at: Instant) -> bool:
     if case.alert.state in ACTIVE or case.resolved_at is None:
         return True
     return at - case.resolved_at <= SAME_WITHIN or (case.verify_at is not None and at <= case.verify_at)
+
+
+def _stands(cause: Case | None) -> bool:
+    """Whether it may keep others silent: it is active, or its end is being verified by the sensor."""
+    if cause is None:
+        return False
+    return cause.alert.state in ACTIVE or (cause.alert.state == "resolved" and not cause.holds)
 
 
 def _trimmed(history: tuple[Transition, ...]) -> tuple[Transition, ...]:
