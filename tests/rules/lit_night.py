@@ -1,189 +1,174 @@
-"""A night told to the engine in clock times, with the alerts that its signals leave standing."""
+"""A night on a small site, told by clock times: what the lighting rules make of it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import msgspec
 
 from device_drivers import observations as seen
-from gateway.instants import MINUTE, SECOND, Instant, instant, moment
-from gateway.rules.engine import Engine
-from gateway.rules.findings import Signal
-from gateway.rules.operations import DeviceOperation
-from gateway.site.model import Circuit, Device, Parent, Place, Site, Zone
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, moment, parse_instant
+from gateway.rules.findings import Found, Lamp, Signal
+from gateway.rules.lighting import Lighting
+from gateway.site.model import Circuit, Device, Expected, Place, Site
+from gateway.site.model import Lamp as LampSpec
 
-EVENING = instant(datetime(2026, 11, 22, 22, 0, tzinfo=UTC))
-
-
-def camera(name: str, **said: Any) -> Device:
-    """A camera with a heartbeat each minute."""
-    return Device(**{"id": name, "driver": "native", "kind": "camera", "expect_every": MINUTE} | said)
+MIDNIGHT = parse_instant("2026-11-23T00:00:00+08:00")
+"""Sun at 31.2 N, 121.5 E around this night: dusk 16:53, below −6° from 17:19, above from 06:02, dawn 06:28."""
 
 
-def device(name: str, **said: Any) -> Device:
-    """Another device that speaks each minute."""
-    return Device(**{"id": name, "driver": "native", "kind": "sensor", "expect_every": MINUTE} | said)
+def clock(text: str) -> Instant:
+    """ "22:10" or "22:10:05": from noon on the evening before midnight, else after it; "+1 02:00" a day later."""
+    days, _, rest = text.rpartition(" ")
+    hour, minute, second = (int(part) for part in f"{rest}:00".split(":")[:3])
+    day = int(days or 0) - (1 if hour >= 12 else 0)
+    return MIDNIGHT + day * DAY + hour * HOUR + minute * MINUTE + second * SECOND
 
 
-def estate(*devices: Device, **said: Any) -> Site:
-    """A site with these devices; `parents` by name, `zones` by (id, cameras, need)."""
-    parents = {name: Parent(id=name, **above) for name, above in said.pop("parents", {}).items()}
-    zones = {zone[0]: Zone(id=zone[0], place=zone[3] if len(zone) > 3 else "yard", cameras=tuple(zone[1]), need=zone[2])
-             for zone in said.pop("zones", ())}
-    circuits = {name: Circuit(id=name, panel=panel) for name, panel in said.pop("circuits", {}).items()}
-    return Site(
-        id="site", name="Site", timezone="UTC", latitude=31.2, longitude=121.5,
-        places={"yard": Place(id="yard", name="Yard"), "vault": Place(id="vault", name="Vault", key=True)},
-        devices={each.id: each for each in devices}, parents=parents, zones=zones, circuits=circuits, **said,
+class Liveness:
+    """Which devices are down and through what, as told by the test."""
+
+    def __init__(self) -> None:
+        self.down: dict[str, str] = {}
+
+    def down_cause(self, device: str) -> str | None:
+        return self.down.get(device)
+
+    def quiet_until(self) -> Instant | None:
+        return None
+
+
+def lamp(name: str = "lamp", **more: Any) -> LampSpec:
+    """A lamp seen by `lux-NAME`, on from dusk to dawn, at an indoor place."""
+    expected = more.pop("expected", {"mode": "dusk_to_dawn"})
+    return LampSpec(
+        **({"id": name, "place": "corridor", "seen_by": (f"lux-{name}",)} | more), expected=Expected(**expected)
     )
 
 
-def clock(text: str | int) -> Instant:
-    """`"22:05"`, `"22:05:30"` (times before noon are the next day's), or an instant."""
-    if isinstance(text, int):
-        return text
-    parts = [float(part) for part in text.split(":")]
-    seconds = parts[0] * 3600 + parts[1] * 60 + (parts[2] if len(parts) > 2 else 0)
-    if parts[0] < 12:
-        seconds += 86_400
-    return EVENING + round((seconds - 22 * 3600) * SECOND)
-
-
-def shown(value: datetime | None) -> str | None:
-    return None if value is None else value.strftime("%H:%M:%S")
+def site_of(*lamps: LampSpec, devices: tuple[Device, ...] = (), **more: Any) -> Site:
+    named = {device for one in lamps for device in (*one.seen_by, *((one.fed_by[0],) if one.fed_by else ()))}
+    every = {name: Device(id=name, driver="native", kind="sensor", place="corridor") for name in sorted(named)}
+    circuits = {one.circuit: Circuit(id=one.circuit) for one in lamps if one.circuit}
+    return Site(
+        id="s",
+        name="s",
+        timezone="Asia/Shanghai",
+        latitude=31.2,
+        longitude=121.5,
+        places={
+            "corridor": Place(id="corridor", name="c"),
+            "gate": Place(id="gate", name="g", daylight="outdoor"),
+        },
+        devices=every | {device.id: device for device in devices},
+        lamps={one.id: one for one in lamps},
+        **({"circuits": circuits} | more),
+    )
 
 
 class Night:
-    """The engine from 22:00 on. `restart_always`: snapshot and restore after each step, which must change nothing."""
+    """Drives the rules as the engine does; `restarts`: through a snapshot after every step."""
 
-    def __init__(self, site: Site, *, start: str | int = "22:00", restart_always: bool = False) -> None:
+    def __init__(self, site: Site, start: str = "12:00", *, restarts: bool = False) -> None:
         self.site = site
-        self.engine = Engine(site, clock(start))
-        self.signals: list[Signal] = []
-        self.standing: dict[str, Signal] = {}
-        self.touched: set[tuple[str, str]] = set()
-        self._restart_always = restart_always
-        self._collect()
+        self.start = clock(start)
+        self.found = Found()
+        self.devices = Liveness()
+        self.restarts = restarts
+        self.rules = Lighting(site, self.found, self.devices, self.start)
 
-    def _collect(self) -> None:
-        found = self.engine.drain()
-        self.signals += found.signals
-        self.touched |= set(found.touched)
-        for signal in found.signals:
-            key = f"{signal.rule}:{signal.subject}"
-            if signal.action == "raise":
-                assert key not in self.standing, f"{key} was raised twice"
-                self.standing[key] = signal
-            elif signal.action == "update":
-                assert key in self.standing, f"{key} was updated but does not stand"
-            else:
-                assert key in self.standing, f"{key} was ended but does not stand"
-                del self.standing[key]
-        if self._restart_always:
-            state = msgspec.msgpack.decode(msgspec.msgpack.encode(self.engine.snapshot()))
-            self.engine = Engine(self.site, 0)
-            self.engine.drain()
-            self.engine.restore(state)
-            found = self.engine.drain()
-            assert not found.signals, "taking up a snapshot says nothing"
+    def again(self) -> None:
+        """Stop the process and start it from its snapshot."""
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self.rules.snapshot()))
+        self.rules = Lighting(self.site, self.found, self.devices, self.start)
+        self.rules.restore(state)
 
-    def hear(self, at: str | int, *observations: seen.Observation) -> None:
-        """Observations arrive; their device time is the same."""
+    def take(self, observation: seen.Observation, at: Instant, received: Instant) -> None:
+        self.pass_to(received)
+        self.rules.apply(observation, at, received)
+        if self.restarts:
+            self.again()
+
+    def pass_to(self, now: Instant) -> None:
+        while (due := self.rules.deadline()) is not None and due <= now:
+            self.rules.advance(due)
+            if self.restarts:
+                self.again()
+
+    def say(self, kind: type, device: str, at: str, *, received: str | None = None, **fields: Any) -> Night:
         when = clock(at)
-        for each in observations:
-            self.engine.apply(msgspec.structs.replace(each, at=moment(when, UTC)), when)
-            self._collect()
+        observation = kind(device=device, at=moment(when, UTC), **fields)
+        self.take(observation, when, clock(received) if received else when)
+        return self
 
-    def beat(self, since: str | int, until: str | int, *names: str, every: int = 60) -> None:
-        """Heartbeats of the named devices from `since` to `until`, both included."""
-        for at in range(clock(since), clock(until) + 1, every * SECOND):
-            self.hear(at, *(heartbeat(name) for name in names))
+    def lux(self, at: str, lux: float, name: str = "lamp", **more: Any) -> Night:
+        return self.say(seen.LightLevel, f"lux-{name}", at, lux=lux, **more)
 
-    def go(self, at: str | int) -> None:
-        """Time passes."""
-        self.engine.advance(clock(at))
-        self._collect()
+    def lit(self, *times: str, name: str = "lamp") -> Night:
+        for at in times:
+            self.lux(at, 80.0, name)
+        return self
 
-    def restart(self, at: str | int, since: str | int | None = None) -> None:
-        self.engine.restarted(self.engine.now if since is None else clock(since), clock(at))
-        self._collect()
+    def unlit(self, *times: str, name: str = "lamp") -> Night:
+        for at in times:
+            self.lux(at, 0.5, name)
+        return self
 
-    def operate(self, at: str | int, action: Any, name: str, impairment: str | None = None) -> None:
-        self.engine.operate(DeviceOperation(at=clock(at), by="op", action=action, device=name, impairment=impairment))
-        self._collect()
+    def watts(self, at: str, watts: float, device: str = "meter", **more: Any) -> Night:
+        return self.say(seen.Power, device, at, watts=watts, **more)
 
-    def camera(self, name: str) -> str:
-        """`state since [impairments] [cause]` in words."""
-        view = self.engine.cameras.camera(name)
-        assert view is not None
-        words = [view.state, shown(view.since), "+".join(view.impairments), view.cause, "flapping" * view.flapping]
-        return " ".join(word for word in words if word)
+    def word(self, at: str, device: str = "lamp", **more: Any) -> Night:
+        return self.say(seen.LampState, device, at, **more)
 
-    def zone(self, name: str) -> str:
-        view = self.engine.cameras.zone(name)
-        assert view is not None
-        return f"{view.state} {shown(view.since)} {view.ok}/{view.need}"
+    def motion(self, *times: str, device: str = "pir") -> Night:
+        for at in times:
+            self.say(seen.Motion, device, at)
+        return self
 
-    def device(self, name: str) -> str:
-        view = self.engine.devices.device(name)
-        assert view is not None
-        return " ".join(word for word in (view.state, shown(view.since), view.cause) if word)
+    def wait(self, until: str) -> Night:
+        self.pass_to(clock(until))
+        self.rules.advance(clock(until))
+        return self
 
-    def alerts(self) -> list[str]:
-        """What stands, as `rule:subject`."""
-        return sorted(self.standing)
+    def restart(self, down_from: str, until: str) -> Night:
+        self.rules.restarted(clock(down_from), clock(until))
+        return self
 
-    def raised(self, alert: str) -> str | None:
-        """When the condition of a standing alert began by the evidence."""
-        at = self.standing[alert].raised
-        return None if at is None else shown(moment(at, UTC))
+    def fail(self, device: str, cause: str, at: str) -> Night:
+        self.pass_to(clock(at))
+        self.devices.down[device] = cause
+        self.rules.devices_changed(frozenset({device}), clock(at))
+        return self
 
-    def ends(self, alert: str) -> list[str]:
-        """How an alert ended, each time: `action why [cause]`."""
+    def mend(self, device: str, at: str) -> Night:
+        self.pass_to(clock(at))
+        del self.devices.down[device]
+        self.rules.devices_changed(frozenset({device}), clock(at))
+        return self
+
+    def view(self, name: str = "lamp") -> Lamp:
+        found = self.rules.lamp(name)
+        assert found is not None
+        return found
+
+    def state(self, name: str = "lamp") -> tuple[str, str | None]:
+        """The state, and the fault or the cause."""
+        view = self.view(name)
+        return view.state, view.fault or view.cause
+
+    def circuit(self, name: str = "c") -> tuple[str, str | None]:
+        found = self.rules.circuit(name)
+        assert found is not None
+        return found.state, found.fault
+
+    def told(self, subject: str | None = None) -> list[tuple[str, str, str]]:
+        """Signals as (rule, action, local time)."""
         return [
-            " ".join(word for word in (each.action, each.why, each.caused_by) if word)
-            for each in self.signals
-            if f"{each.rule}:{each.subject}" == alert and each.action not in ("raise", "update")
+            (one.rule, one.action, moment(one.at, self.site.zone_info).strftime("%H:%M"))
+            for one in self.found.signals
+            if subject is None or one.subject == subject
         ]
 
-    def views(self) -> Any:
-        """Everything shown, to be compared."""
-        engine = self.engine
-        return engine.devices.devices(), engine.cameras.cameras(), engine.cameras.zones()
-
-
-_THEN = moment(EVENING, UTC)
-
-
-def heartbeat(name: str, status: Any = "ok", channel: Any = None) -> seen.CameraHeartbeat:
-    return seen.CameraHeartbeat(device=name, at=_THEN, status=status, channel=channel)
-
-
-def ping(name: str, *, ok: bool = True, level: Any = "network") -> seen.Reachable:
-    return seen.Reachable(device=name, at=_THEN, ok=ok, level=level)
-
-
-def video(name: str, state: Any, *, active: bool = True, expires_s: float | None = None, channel: Any = None) -> seen.VideoState:
-    return seen.VideoState(device=name, at=_THEN, state=state, active=active, expires_s=expires_s, channel=channel)
-
-
-def stats(name: str, fps: float) -> seen.CameraStats:
-    return seen.CameraStats(device=name, at=_THEN, fps=fps)
-
-
-def status(name: str, *, online: bool, channel: Any = None) -> seen.DeviceStatus:
-    return seen.DeviceStatus(device=name, at=_THEN, online=online, channel=channel)
-
-
-def recording(name: str, *, on: bool) -> seen.RecordingState:
-    return seen.RecordingState(device=name, at=_THEN, recording=on)
-
-
-def storage(name: str, what: Any = "disk_full", *, active: bool = True) -> seen.StorageFault:
-    return seen.StorageFault(device=name, at=_THEN, what=what, active=active)
-
-
-def link(name: str, *, up: bool) -> seen.LinkStatus:
-    return seen.LinkStatus(device=name, at=_THEN, up=up)
+    def signal(self, rule: str, action: str) -> Signal:
+        return next(one for one in self.found.signals if (one.rule, one.action) == (rule, action))
