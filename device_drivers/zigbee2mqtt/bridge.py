@@ -28,8 +28,7 @@ class BridgeDecoder:
             if not payload:
                 return []
             online = read_online(payload, topic)
-            reason = None if online else "last_will"
-            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason))]
+            return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="bridge_state"))]
         if topic == self._health:
             read_object(payload)
             if retained:  # the broker's copy of the last one proves no life now

@@ -95,7 +95,7 @@ class Zigbee2mqttDecoder:
         """Decode one message. `at` is `last_seen` where Zigbee2MQTT adds it, else `received`.
 
         An empty message means that the device was renamed or removed; it says nothing, nor does a null. Nor do
-        retained values without `last_seen`: of what age they are nobody knows.
+        retained values without `last_seen`, and a retained `online`: of what age they are nobody knows.
 
         Raises:
             DecodeError: not a topic of this device, not JSON of the expected shape, or retained motion or calls.
@@ -104,6 +104,8 @@ class Zigbee2mqttDecoder:
             if not payload:
                 return []
             online = read_online(payload, topic)
+            if online and retained:
+                return []
             return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="availability"))]
         if topic != self._base:
             raise DecodeError(f"topic {topic!r}: expected {self._base} or {self._availability}")

@@ -113,7 +113,7 @@ def test_a_file_of_bytes(decode, tmp_path: Path):
             "zigbee2mqtt",
             "zigbee2mqtt/bridge/state",
             '{"state":"offline"}',
-            [{"kind": "device_status", "device": "zigbee2mqtt/bridge", "online": False, "reason": "last_will"}],
+            [{"kind": "device_status", "device": "zigbee2mqtt/bridge", "online": False, "reason": "bridge_state"}],
         ),
         (
             "zigbee2mqtt",

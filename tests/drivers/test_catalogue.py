@@ -16,6 +16,7 @@ from device_drivers.catalogue import DRIVERS, FAMILIES, MODELS
 from device_drivers.driver import DeviceKind, DeviceSettings, Driver
 from device_drivers.observations import Measurement, Observation
 from device_drivers.zigbee2mqtt.properties import PROPERTIES
+from gateway.site.schema import DeviceEntry
 
 ROOT = Path(device_drivers.__file__).parent
 KINDS = {kind.__struct_config__.tag for kind in get_args(Observation)}
@@ -87,6 +88,7 @@ def test_every_property_of_a_group_names_a_field():
 def test_sample_entries_are_accepted_and_can_be_bound(folder: str, entry: dict[str, Any]):
     driver = DRIVERS[entry["driver"]]
     assert folder == next(f.__name__.split(".")[-2] for f in FAMILIES if driver in f.DRIVERS)
+    assert DeviceEntry.model_validate(entry).id == entry["id"]
     settings = DeviceSettings(**{key: entry[key] for key in DeviceSettings.__struct_fields__ if key in entry})
     driver.check(settings)
     if driver.topics is None:
