@@ -25,17 +25,17 @@ class Mistakes:
         self._document = document
         self._found: dict[tuple[Path, str], Problem] = {}
 
-    def error(self, path: Path, message: str) -> None:
-        """Something that refuses the file; the same twice is one."""
-        self._add(path, message, "error")
+    def error(self, path: Path, message: str, *, line: int | None = None) -> None:
+        """Something that refuses the file; the same twice is one. `line`: where it is, if not where `path` stands."""
+        self._add(path, message, "error", line)
 
     def warning(self, path: Path, message: str) -> None:
         """Something that is allowed and probably not meant."""
         self._add(path, message, "warning")
 
-    def _add(self, path: Path, message: str, level: Literal["error", "warning"]) -> None:
-        line = self._document.line(path)
-        self._found.setdefault((path, message), Problem(self._file, line, self._name(path), message, level))
+    def _add(self, path: Path, message: str, level: Literal["error", "warning"], line: int | None = None) -> None:
+        at = line or self._document.line(path)
+        self._found.setdefault((path, message), Problem(self._file, at, self._name(path), message, level))
 
     def _name(self, path: Path) -> str:
         """`("routes", 0, "visits", 2)` as `routes.night.visits[2]`: entries by their id where they have one."""
@@ -87,5 +87,5 @@ def shown(value: Any) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """` (did you mean …?)` if a known word is near, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean `{near[0]}`?)" if near else ""

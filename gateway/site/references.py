@@ -22,6 +22,8 @@ from gateway.site.tags import MIN_COMMON_BYTES
 ROLES = ("guard", "captain", "maintenance", "operator", "manager", "admin", "viewer", "cleaner", "resident")
 """Roles that rules or accounts know, or that a property commonly enrols."""
 
+KINDS: tuple[str, ...] = get_args(DeviceKind)
+
 NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge"})
 """Kinds that cannot prove anything about a lamp."""
 
@@ -138,12 +140,11 @@ class _References:
     # -- devices and what feeds them ---------------------------------------------------------------------------------
 
     def devices(self) -> None:
-        kinds = get_args(DeviceKind)
         for entry, path, damaged in self._draft.devices:
-            if entry.kind is not None and entry.kind not in kinds:
+            if entry.kind is not None and entry.kind not in KINDS:
                 self._mistakes.error(
                     (*path, "kind"),
-                    f"found {entry.kind!r}; expected one of {', '.join(kinds)}{nearest(entry.kind, kinds)}",
+                    f"found {entry.kind!r}; expected one of {', '.join(KINDS)}{nearest(entry.kind, KINDS)}",
                 )
             self._refer((*path, "place"), entry.place, "places", "a place")
             self._feeds(entry, path)
@@ -234,6 +235,8 @@ class _References:
             return
         self._once(at, "a checkpoint's reader", entry.reader)
         reader = self._devices[entry.reader].entry
+        if device_kind(reader) not in KINDS:
+            return
         if device_kind(reader) != "reader" or is_portable(reader):
             what = f"a portable {device_kind(reader)}" if is_portable(reader) else f"a {device_kind(reader)}"
             self._mistakes.error(at, f"found {entry.reader!r}, {what}; expected a fixed reader")
@@ -291,17 +294,17 @@ class _References:
                 device = self._devices[reader].entry
                 if not is_portable(device):
                     self._mistakes.error(at, f"found {reader!r}, which is not portable; expected a portable reader")
-        wall = [
-            visit.checkpoint
-            for visit in entry.visits
-            if visit.checkpoint in self._checkpoints and self._checkpoints[visit.checkpoint].entry.tags
-        ]
+        wall = [visit.checkpoint for visit in entry.visits if self._is_wall(visit.checkpoint)]
         if wall and entry.readers is None and "readers" not in damaged:
             self._mistakes.error(
                 path,
                 f"`readers` is missing; expected the portable readers that carry this route, since {wall[0]!r} has wall "
                 "tags (`readers: []` if only phones do)",
             )
+
+    def _is_wall(self, checkpoint: str) -> bool:
+        placed = self._checkpoints.get(checkpoint)
+        return placed is not None and bool(placed.entry.tags) and placed.entry.reader is None
 
     def rounds(self) -> None:
         for entry, path, damaged in self._draft.rounds:
@@ -381,7 +384,7 @@ class _References:
                 at = (*path, "cameras", index)
                 if self._refer(at, camera, "devices", "a camera") and camera in self._devices:
                     kind = device_kind(self._devices[camera].entry)
-                    if kind != "camera":
+                    if kind in KINDS and kind != "camera":
                         self._mistakes.error(at, f"found {camera!r}, a {kind}; expected a camera (`kind: camera`)")
             self._each_once((*path, "cameras"), entry.cameras, "camera")
             if "cameras" not in damaged and entry.need > len(entry.cameras):
@@ -396,7 +399,7 @@ class _References:
         entry, path, damaged = self._draft.alerts
         contacts = frozenset(entry.contacts)
         for name, contact in entry.contacts.items():
-            if not contact.console and contact.url is None and "contacts" not in damaged:
+            if not contact.console and contact.url is None and f"contacts.{name}.url" not in damaged:
                 self._mistakes.error(
                     (*path, "contacts", name), "reaches nobody; expected `console: true` or `url: env:NAME`"
                 )

@@ -13,6 +13,7 @@ from gateway.site.model import RoundRule, Site
 from gateway.site.plans import applies, applies_apart_from_holidays, dated_rounds
 from gateway.site.public_holidays import is_holiday
 
+
 def remarks(site: Site, day: date) -> Iterator[str]:
     """What is unusual about the business date `day`, an entry of `rounds` named by its line."""
     zone = site.zone_info
@@ -38,13 +39,18 @@ def clock_change(zone: ZoneInfo, since: Instant, until: Instant) -> Instant | No
         return moment(at, zone).utcoffset()
 
     before = offset(since)
-    stretch = next((at for at in [*range(since, until, HOUR), until] if offset(at) != before), None)
+    looked_at: list[Instant] = [*range(since, until, HOUR), until]
+    stretch = next((at for at in looked_at if offset(at) != before), None)
     if stretch is None:
         return None
-    low, high = stretch - HOUR, stretch
+    low: Instant = max(since, stretch - HOUR)
+    high: Instant = stretch
     while high - low > SECOND:
         middle = (low + high) // (2 * SECOND) * SECOND
-        low, high = (middle, high) if offset(middle) == before else (low, middle)
+        if offset(middle) == before:
+            low = middle
+        else:
+            high = middle
     return high
 
 

@@ -25,7 +25,7 @@ EntryType = TypeVar("EntryType", bound=schema.Entry)
 
 
 class Placed(NamedTuple, Generic[EntryType]):
-    """One entry and where it stands. `damaged`: its keys that were wrong and are therefore absent from it."""
+    """One entry and where it stands. `damaged`: its keys (dotted where deeper) that were wrong and are therefore not in it."""
 
     entry: EntryType
     path: Path
@@ -56,8 +56,8 @@ class Draft(NamedTuple):
 
 def read_sections(document: Document, mistakes: Mistakes) -> Draft:
     """Read all sections of a document; every mistake goes to `mistakes`."""
-    for path, _, message in document.problems:
-        mistakes.error(path, message)
+    for path, line, message in document.problems:
+        mistakes.error(path, message, line=line)
     if isinstance(document.value, Mapping):
         top = document.value
     else:
@@ -144,18 +144,24 @@ class _Sections:
             self._mistakes.error(path, f"found {shown(value)}; expected a mapping such as `{{id: …}}`")
             return None
         damaged: set[str] = set()
-        for attempt in range(_MAX_RETRIES):
+        taken_out: list[list[str | int]] = []
+        for _ in range(_MAX_RETRIES):
             try:
                 return Placed(model.model_validate(value), path, frozenset(damaged))
             except ValidationError as error:
                 details = error.errors(include_url=False)
             for detail in details:
-                if attempt == 0 or detail["type"] != "missing":
+                if not _follows(detail, taken_out):
                     self._tell(model, detail, path)
-            damaged |= {str(detail["loc"][0]) for detail in details if detail["loc"]}
-            value = _without(value, details)
-            if value is None:
-                return None
+            value = copy.deepcopy(dict(value))
+            for detail in details:
+                where = _culprit(detail)
+                if not where:
+                    return None
+                taken_out.append(where)
+                _take_out(value, where, stand_in=detail["type"] != "extra_forbidden")
+                if detail["type"] != "extra_forbidden":
+                    damaged.add(".".join(str(key) for key in where))
         return None
 
     def _tell(self, model: type[BaseModel], detail: ErrorDetails, path: Path) -> None:
@@ -241,25 +247,31 @@ _STAND_INS: Mapping[str, Any] = {
 """What stands for a required key that is wrong, so that the rest of its entry can be read."""
 
 
-def _without(value: Mapping[str, Any], details: list[ErrorDetails]) -> dict[str, Any] | None:
-    """A copy of an entry without the keys that hold the mistakes; None if it cannot do without one of them."""
-    rest = copy.deepcopy(dict(value))
-    for detail in details:
-        where = [key for key in detail["loc"] if key != "[key]"]
-        if detail["type"] == "missing" and where[-1] not in _STAND_INS:
-            where.pop()
-        while where and isinstance(where[-1], int):
-            where.pop()
-        if not where:
-            return None
-        holder: Any = rest
-        for key in where[:-1]:
-            holder = _step(holder, key)
-        if isinstance(holder, dict):
-            holder.pop(str(where[-1]), None)
-            if where[-1] in _STAND_INS and detail["type"] != "extra_forbidden":
-                holder[str(where[-1])] = copy.deepcopy(_STAND_INS[str(where[-1])])
-    return rest
+def _culprit(detail: ErrorDetails) -> list[str | int]:
+    """The key to take out so that an entry can be read without a mistake; empty if it cannot do without it."""
+    where = [key for key in detail["loc"] if key != "[key]"]
+    if detail["type"] == "missing" and where[-1] not in _STAND_INS:
+        where.pop()
+    while where and isinstance(where[-1], int):
+        where.pop()
+    return where
+
+
+def _follows(detail: ErrorDetails, taken_out: list[list[str | int]]) -> bool:
+    """Whether a mistake is only the consequence of what was taken out."""
+    where = list(detail["loc"])
+    return any(where == one[: len(where)] for one in taken_out)
+
+
+def _take_out(entry: dict[str, Any], where: list[str | int], *, stand_in: bool) -> None:
+    holder: Any = entry
+    for key in where[:-1]:
+        holder = _step(holder, key)
+    last = str(where[-1])
+    if isinstance(holder, dict):
+        holder.pop(last, None)
+        if stand_in and last in _STAND_INS:
+            holder[last] = copy.deepcopy(_STAND_INS[last])
 
 
 def _step(holder: Any, key: str | int) -> Any:
