@@ -430,7 +430,7 @@ class AlertBook:
 
     def _described(self, alert: Alert, signal: Signal) -> dict[str, Any]:
         """What a further signal changes of what people see."""
-        details = alert.details | signal.details
+        details = dict(signal.details) or alert.details
         raised = alert.raised if signal.raised is None else min(alert.raised, moment(signal.raised, self._zone))
         severity = alert.severity if signal.severity is None else self._severity(signal)
         return {

@@ -121,8 +121,8 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "circuit_fault", "major", "presence", "emergency",
-        "回路故障", "{name} 多灯同时熄灭[[（{count} 盏）]][[：{lamps}]]。疑似跳闸，请电工 30 分钟内到场。",
-        "Circuit fault", "{name}: lamps went dark together[[ ({count})]][[: {lamps}]]. Its breaker may have tripped; an electrician is due within 30 min.",
+        "回路故障", "{name} 多灯同时熄灭[[（{count}/{of} 盏）]][[：{lamps}]]。疑似跳闸，请电工 30 分钟内到场。",
+        "Circuit fault", "{name}: lamps went dark together[[ ({count} of {of})]][[: {lamps}]]. Its breaker may have tripped; an electrician is due within 30 min.",
     ),
     Rule(
         "schedule_fault", "minor", "presence", "ordinary",
@@ -131,13 +131,13 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "sensor_stuck", "warning", "presence", "ordinary",
-        "传感器卡死", "{name} 长时间读数不变[[（{value}）]]，而灯已多次亮灭；其读数暂不作依据。请检查传感器。",
-        "Sensor stuck", "{name} keeps one value[[ ({value})]] while its lamp changed; its word proves nothing for now. Please check the sensor.",
+        "传感器卡死", "{name} 长时间读数不变[[（{lux} lx）]]，而灯已多次亮灭；其读数暂不作依据。请检查传感器。",
+        "Sensor stuck", "{name} keeps one value[[ ({lux} lx)]] while its lamp changed; its word proves nothing for now. Please check the sensor.",
     ),
     Rule(
         "lamps_unknown", "warning", "absence", "ordinary",
-        "灯具状态未知", "{name} 的灯 24 小时以上状态未知[[：{lamps}]]。请检查传感器和网关链路。",
-        "Lamps unknown", "{name}: the state of its lamps has been unknown for 24 h[[: {lamps}]]. Please check sensors and links.",
+        "灯具状态未知", "{name} 的灯 24 小时以上状态未知[[：{lamps}]][[（{causes}）]]。请检查传感器和网关链路。",
+        "Lamps unknown", "{name}: the state of its lamps has been unknown for 24 h[[: {lamps}]][[ ({causes})]]. Please check sensors and links.",
     ),
     # Devices (cameras.md, Any device)
     Rule(
@@ -193,8 +193,8 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "zone_blind", "major", "presence", "ordinary",
-        "盲区", "{name} 无可用画面[[：{cameras}]]。请加强该处巡查并检修。",
-        "Zone blind", "No camera sees {name}[[: {cameras}]]. Please walk it more often and repair.",
+        "盲区", "{name} 无可用画面[[：{cameras}]][[（{reason}）]]。请加强该处巡查并检修。",
+        "Zone blind", "No camera sees {name}[[: {cameras}]][[ ({reason})]]. Please walk it more often and repair.",
     ),
     Rule(
         "zone_degraded", "minor", "presence", "ordinary",

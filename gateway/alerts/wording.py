@@ -57,6 +57,37 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
     },
 }
 
+CODES: dict[str, tuple[str, str]] = {
+    # causes of what cannot be judged (rounds.md, Verdicts; lighting.md, State)
+    "gateway_down": ("网关停机", "gateway down"),
+    "reader_clock": ("读卡器时钟不可信", "reader's clock not to be trusted"),
+    "reader_gap": ("读卡器记录有缺口", "gap in the reader's record"),
+    "reader_offline": ("读卡器离线", "reader offline"),
+    "no_reader": ("无可用读卡器", "no reader heard"),
+    "awaiting_reader": ("等待读卡器数据", "awaiting the reader"),
+    "never_heard": ("从未上线", "never heard"),
+    "stale": ("数据过时", "data too old"),
+    "sensor_stuck": ("传感器卡死", "sensor stuck"),
+    "no_proof": ("无有效证据", "nothing proves it"),
+    "rejudging": ("重新判定中", "being judged anew"),
+    # impairments of cameras and devices (cameras.md)
+    "service_dead": ("服务无响应", "service dead"),
+    "unreachable": ("网络不通", "unreachable"),
+    "loss": ("视频丢失", "video loss"),
+    "blind": ("遮挡", "covered"),
+    "frozen": ("画面冻结", "frozen"),
+    "moved": ("场景变更", "moved"),
+    "defocused": ("失焦", "out of focus"),
+    "not_recording": ("未录像", "not recording"),
+    "storage_fault": ("存储故障", "storage fault"),
+    "reported_fault": ("自报故障", "fault reported"),
+    "no_enabled_camera": ("无启用的摄像机", "no camera in service"),
+}
+"""Codes of the rules as people say them: Chinese, English."""
+
+DURATIONS = frozenset({"length", "at_most"})
+"""Details that are durations, in seconds."""
+
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
 _KEY = re.compile(r"\{(\w+)\}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -65,7 +96,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 def message(site: Site, rule: str, subject: str, details: Mapping[str, Detail], language: Language) -> str:
     """What the alert says, in one or two sentences."""
     row = rule_of(rule)
-    words = {key: _word(site, value, language) for key, value in details.items() if value not in ("", [])}
+    words = {key: _word(site, key, value, language) for key, value in details.items() if value not in ("", [])}
     words |= {"name": name(site, subject, language), "rule": rule}
     return _fill(row.text_zh if language == "zh_CN" else row.text_en, words)
 
@@ -148,12 +179,14 @@ def _place_of(site: Site, thing: str) -> str | None:
     return None
 
 
-def _word(site: Site, value: Detail, language: Language) -> str:
+def _word(site: Site, key: str, value: Detail, language: Language) -> str:
     match value:
         case list():
             return _list(site, value, language)
         case str():
-            return _time(site, value) if _TIME.match(value) else value
+            return _time(site, value) if _TIME.match(value) else _said(site, value, language)
+        case int() | float() if key in DURATIONS:
+            return _duration(value, language)
         case float():
             return f"{value:g}"
         case _:
@@ -161,11 +194,26 @@ def _word(site: Site, value: Detail, language: Language) -> str:
 
 
 def _list(site: Site, values: list[str], language: Language) -> str:
-    shown = [_placed(site, value, language) for value in values[:LISTED]]
+    shown = [_said(site, value, language) for value in values[:LISTED]]
     more = len(values) - len(shown)
     if language == "zh_CN":
         return "、".join(shown) + (f" 等 {len(values)} 个" if more else "")
     return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _said(site: Site, value: str, language: Language) -> str:
+    if value in CODES:
+        return CODES[value][language == "en"]
+    return _placed(site, value, language)
+
+
+def _duration(seconds: float, language: Language) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    units = ("小时", "分", "秒") if language == "zh_CN" else (" h", " min", " s")
+    gap = "" if language == "zh_CN" else " "
+    parts = [f"{count}{unit}" for count, unit in zip((hours, minutes, rest), units, strict=True) if count]
+    return gap.join(parts) or f"0{units[2]}"
 
 
 def _time(site: Site, text: str) -> str:

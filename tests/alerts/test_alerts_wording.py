@@ -1,0 +1,113 @@
+"""What people read at three in the morning, over the whole catalogue."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+import gateway.alerts
+from gateway.alerts.catalogue import CATALOGUE, ROWS, rule_of
+from gateway.alerts.wording import CODES, message, name
+from tests.alerts.watch import SITE, Watch
+
+ROUND = "night@2026-11-22T23:00+08:00"
+ENGLISH = replace(SITE, language="en")
+
+
+def test_each_rule_stands_once():
+    assert len(CATALOGUE) == len(ROWS)
+
+
+def test_the_readme_lists_the_catalogue():
+    page = (Path(gateway.alerts.__file__).parent / "README.md").read_text(encoding="utf-8")
+    for row in ROWS:
+        assert f"| `{row.id}` | {row.severity} | {row.basis} | {row.work_order or '–'} |" in page
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])
+def test_a_message_is_whole_with_no_details_and_with_all(row):
+    keys = set(re.findall(r"\{(\w+)\}", row.text_zh + row.text_en))
+    full = dict.fromkeys(keys - {"name", "rule"}, "X")
+    for language in ("zh_CN", "en"):
+        for details in ({}, full):
+            text = message(SITE, row.id, "lamp-1", details, language)
+            assert not re.search(r"[\[\]{}—]", text), text
+            assert "lamp-1" in text or "网关" in text or "gateway" in text
+            assert text.count("X") >= (len(full) if details and language == "zh_CN" else 0)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])
+def test_both_languages_say_the_same_details(row):
+    chinese, english = (set(re.findall(r"\{(\w+)\}", text)) for text in (row.text_zh, row.text_en))
+    assert chinese == english
+
+
+def test_what_could_not_be_verified_accuses_nobody():
+    row = rule_of("round_unverifiable")
+    assert not re.search(r"漏检|未到|missed|skipped|guard", row.text_zh + row.text_en)
+    assert "不计入考核" in row.text_zh
+
+
+def test_a_missed_round_names_route_time_points_and_their_place():
+    watch = Watch().signal(
+        "raise", rule="round_missed", subject=ROUND, details={"missed": ["lamp-1", "cp-9"], "route": "night"}
+    )
+    assert watch.alert(f"round_missed/{ROUND}/1").message == (
+        "线路 night 11-22 23:00 整轮无打点，读卡器记录完整。漏检点：lamp-1（1号楼 3层）、cp-9。"
+    )
+
+
+def test_times_are_on_the_sites_clock_and_durations_in_words():
+    details = {"from": "2026-11-22T16:00:00+00:00", "length": 5400, "at_most": 3600}
+    assert "11-23 00:00 起已 1小时30分" in message(SITE, "gap_exceeded", "cp", details, "zh_CN")
+    assert "1 h 30 min since 11-23 00:00 (allowed: 1 h)" in message(SITE, "gap_exceeded", "cp", details, "en")
+
+
+def test_codes_are_said_in_words():
+    text = message(SITE, "camera_impaired", "cam-1", {"impairments": ["loss", "blind"]}, "zh_CN")
+    assert "视频丢失、遮挡" in text
+    assert all(all(said) for said in CODES.values())
+
+
+def test_long_lists_are_cut_and_counted():
+    text = message(SITE, "parent_fault", "panel", {"children": [f"c{n}" for n in range(50)]}, "zh_CN")
+    assert "c5 等 50 个" in text
+    assert "c6" not in text
+
+
+def test_a_place_is_named_by_its_path_of_names():
+    assert name(SITE, "tower-1/f03", "zh_CN") == "1号楼 3层"
+    assert name(SITE, "riverside", "zh_CN") == "御溪花园"
+    assert name(SITE, "nobody-knows", "en") == "nobody-knows"
+
+
+def test_a_fault_the_catalogue_does_not_know_is_still_told():
+    text = message(SITE, "lens_cracked", "lamp-1", {}, "en")
+    assert "lens_cracked" in text
+    assert rule_of("lens_cracked").severity == "minor"
+
+
+@pytest.mark.parametrize(
+    ("site", "title", "withdrawn"),
+    [
+        (SITE, "重要报警：巡更漏检 · 御溪花园", "现予撤回"),
+        (ENGLISH, "Major: Round missed · 御溪花园", "it is withdrawn"),
+    ],
+)
+def test_notices_speak_the_sites_language(site, title, withdrawn):
+    watch = (
+        Watch(site)
+        .signal("raise", rule="round_missed", subject=ROUND)
+        .signal("retract", rule="round_missed", subject=ROUND)
+    )
+    assert watch.notices[0].title == title
+    assert withdrawn in watch.notices[-1].body
+
+
+def test_an_escalated_notice_says_that_nobody_answered():
+    watch = Watch().signal("raise").at(10)
+    assert "第 2 级" in watch.notices[-1].title
+    assert "至今无人确认" in watch.notices[-1].body
