@@ -17,6 +17,7 @@ import msgspec
 from device_drivers.driver import Reading, Reject, StreamDecoder
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Observation, TagRead
+from gateway.errors import JournalError
 from gateway.events import Event, EventHub
 from gateway.instants import Instant, instant
 from gateway.journal.writer import Batch, Writer
@@ -294,7 +295,15 @@ class Intake:
 
     def _hand_over(self) -> None:
         self._scheduled = False
-        events = self._derive()
+        try:
+            self.judgement.advance(self.not_before(instant(self.clock())))
+            events = self._derive()
+        except Exception as error:  # noqa: BLE001 what was judged cannot be told: stop, and start from the journal
+            _log.exception("what the judge found could not be put into rows")
+            self.failed(
+                JournalError(f"the judge's findings could not be written ({error!r}); start again from the journal")
+            )
+            return
         batch = self.batch
         pending = Pending(self._tokens, self._confirmed(), events, self._waiters)
         self.batch, self._tokens, self._waiters = Batch(), {}, []

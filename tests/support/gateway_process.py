@@ -1,0 +1,103 @@
+"""A real gateway as a process of its own: started, asked, killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import apsw
+import yaml
+
+LONGEST_WAIT_S = 20.0
+
+
+class GatewayProcess:
+    """`lamplighter run` on a site, on a free port, with its data in the test's folder.
+
+    Args:
+        folder: where the site file, the data and the log go.
+        site: the site file's content.
+    """
+
+    def __init__(self, folder: Path, site: dict[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.data = folder / "data"
+        self._site = folder / "site.yaml"
+        self._site.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        self._log = folder / "gateway.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    @property
+    def log(self) -> str:
+        """Everything it printed, over all starts."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def start(self, **environment: str) -> None:
+        """Start it, and return when its console answers.
+
+        Raises:
+            RuntimeError: it ended or did not answer in time; the message holds its log.
+        """
+        seen = len(self.log)
+        words = [sys.executable, "-m", "api", "run", "--site", str(self._site), "--data", str(self.data), "--port", "0"]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}
+            )
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            line = next((line for line in self.log[seen:].splitlines() if "http://" in line and line.count(" ") <= 3), "")
+            if line:
+                self.url = line[line.index("http://") :].split()[0]
+                if self._answers():
+                    return
+            time.sleep(0.05)
+        self.kill()
+        raise RuntimeError(f"the gateway did not start:\n{self.log[seen:]}")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Look into its journal, while it runs or not."""
+        connection = apsw.Connection(str(self.data / "journal.db"))
+        connection.set_busy_timeout(5000)
+        try:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def stop(self) -> int:
+        """SIGTERM; gives the exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(LONGEST_WAIT_S)
+        self.process = None
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
