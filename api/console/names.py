@@ -35,16 +35,3 @@ def person_name(site: Site, person_id: str | None, *, named: bool) -> str | None
         return None
     person = site.people.get(person_id)
     return person.name if named and person is not None else person_id
-
-
-def subject_name(site: Site, subject: str, place: str | None) -> str:
-    """What an alert is about, as people call it."""
-    if subject in site.checkpoints:
-        return checkpoint_name(site, subject)
-    if subject in site.zones:
-        return place_name(site, site.zones[subject].place)
-    if "@" in subject:
-        route, _, start = subject.partition("@")
-        return f"{route} {start[5:10]} {start[11:16]}".strip()
-    known = place_name(site, place)
-    return f"{known} {subject}".strip()

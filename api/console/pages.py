@@ -14,11 +14,13 @@ from api.access.roles import Right, allowed
 from api.answers import tagged
 from api.console import entrance, room
 from api.console.frame import Frame, static_file
-from api.console.names import checkpoint_name, person_name, place_name, subject_name
+from api.console.languages import Language, chosen
+from api.console.names import checkpoint_name, person_name, place_name
 from api.console.timeline import as_round, verdict_code
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
+from gateway.alerts import wording
 from gateway.instants import moment
 
 Section = Literal["summary", "alerts", "rounds", "zones", "lights", "links"]
@@ -40,12 +42,12 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     frame = Frame(site)
     entrance.add(app, gateway, accounts, invitations, frame)
 
-    async def section_values(section: Section) -> dict[str, Any]:
+    async def section_values(section: Section, language: Language) -> dict[str, Any]:
         match section:
             case "summary":
                 return {"summary": await room.summary(gateway)}
             case "alerts":
-                return {"alerts": room.alerts_section(gateway)}
+                return {"alerts": room.alerts_section(gateway, language)}
             case "rounds":
                 return {"rounds": await room.rounds_section(gateway)}
             case "zones":
@@ -70,7 +72,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         shown = [section for section, right in SECTIONS.items() if allowed(role, right)]
         values: dict[str, Any] = {}
         for section in shown:
-            values |= await section_values(section)
+            values |= await section_values(section, chosen(request, site.language))
         now = moment(gateway.now(), site.zone_info)
         return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, **values)
 
@@ -78,7 +80,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     async def read_section(request: Request, section: Section) -> Response:
         Needs(SECTIONS[section]).check(request)
         now = moment(gateway.now(), site.zone_info)
-        html = frame.render(request, f"section_{section}.html", now=now, **await section_values(section))
+        values = await section_values(section, chosen(request, site.language))
+        html = frame.render(request, f"section_{section}.html", now=now, **values)
         return tagged(request, html.encode(), "text/html; charset=utf-8")
 
     @app.get("/rounds/{round_id:path}", include_in_schema=False, dependencies=[needs("rounds")])
@@ -93,6 +96,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
                 "visit": visit,
                 "code": verdict_code(visit),
                 "name": checkpoint_name(site, visit.checkpoint),
+                "deviation": _deviation(visit.deviation_s),
                 "person": person_name(site, visit.person, named=named),
             }
             for visit in shown.visits
@@ -104,15 +108,29 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         found = gateway.judgement.alerts.alert(alert_id)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
+        language = chosen(request, site.language)
+        row = room.alert_row(site, found, language)
         return _panel(
             request,
             frame,
             "alert.html",
             alert=found,
-            subject=subject_name(site, found.subject, found.place),
+            title=row.title,
+            message=row.message,
+            offered=row.offered,
             place=place_name(site, found.place),
-            offered=room.OFFERED[found.state],
+            cause=wording.cause_name(site, found.caused_by, language),
+            round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,
         )
+
+
+def _deviation(seconds: float | None) -> str | None:
+    """A signed deviation as `+7:05`; `0:00` is exactly on time."""
+    if seconds is None:
+        return None
+    whole = round(abs(seconds))
+    sign = "+" if seconds > 0 and whole else "−" if whole else ""
+    return f"{sign}{whole // 60}:{whole % 60:02}"
 
 
 def _panel(request: Request, frame: Frame, template: str, **values: Any) -> Response:

@@ -8,21 +8,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from api.console.names import building_of, checkpoint_name, place_name, subject_name
+from api.console.languages import Language
+from api.console.names import building_of, checkpoint_name, place_name
 from api.console.timeline import Timeline, as_round, draw, night_of
 from api.ports import GatewayPort
 from api.resources.rounds import rounds_between
-from gateway.alerts import lifecycle
+from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Action, Alert, AlertState
+from gateway.alerts.catalogue import rule_of
 from gateway.instants import HOUR, instant, moment
 from gateway.links.link import LinkState
 from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, Round, Zone
-from gateway.site.model import Severity
+from gateway.site.model import Severity, Site
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "warning")
 _ENDED_SHOWN = 12
 _ENDED_FOR = timedelta(hours=12)
 _LAMPS_SHOWN = 48
+_CIRCUITS = ("faulty", "unknown", "ok")
 
 _BUTTONS: tuple[Action, ...] = ("ack", "start", "resolve", "close")
 OFFERED: dict[AlertState, tuple[Action, ...]] = {
@@ -35,11 +38,12 @@ OFFERED: dict[AlertState, tuple[Action, ...]] = {
 
 
 class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert as a row."""
+    """One alert as a row, in words."""
 
     alert: Alert
-    subject: str
-    place: str
+    title: str
+    message: str
+    name: str
     offered: tuple[Action, ...]
 
 
@@ -113,19 +117,22 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     links: int
 
 
-def alerts_section(gateway: GatewayPort) -> AlertsSection:
+def alert_row(site: Site, alert: Alert, language: Language) -> AlertRow:
+    """An alert in words of `language`."""
+    rule = rule_of(alert.rule)
+    return AlertRow(
+        alert=alert,
+        title=rule.title_zh if language == "zh_CN" else rule.title_en,
+        message=wording.message(site, alert.rule, alert.subject, alert.details, language),
+        name=wording.name(site, alert.subject, language),
+        offered=OFFERED[alert.state],
+    )
+
+
+def alerts_section(gateway: GatewayPort, language: Language) -> AlertsSection:
     """Active alerts, the worst first, then the newest; and what ended of late."""
     site = gateway.site
-    found = gateway.judgement.alerts.alerts()
-    rows = [
-        AlertRow(
-            alert=alert,
-            subject=subject_name(site, alert.subject, alert.place),
-            place=place_name(site, alert.place),
-            offered=OFFERED[alert.state],
-        )
-        for alert in found
-    ]
+    rows = [alert_row(site, alert, language) for alert in gateway.judgement.alerts.alerts()]
     active = sorted(
         (row for row in rows if row.alert.state in lifecycle.ACTIVE),
         key=lambda row: (SEVERITIES.index(row.alert.severity), -instant(row.alert.raised), row.alert.id),
@@ -197,7 +204,8 @@ def lights_section(gateway: GatewayPort) -> LightsSection:
         ]
         counts: Counter[str] = Counter(lamp.state for place in places for lamp in by_place[place])
         shown.append(Building(name=place_name(site, building), floors=floors, counts=dict(counts)))
-    circuits = [(circuit, fed[circuit.id]) for circuit in lighting.circuits()]
+    worst_first = sorted(lighting.circuits(), key=lambda circuit: (_CIRCUITS.index(circuit.state), circuit.id))
+    circuits = [(circuit, fed[circuit.id]) for circuit in worst_first]
     return LightsSection(buildings=shown, circuits=circuits)
 
 

@@ -6,14 +6,14 @@ Across, everything is in percent of the drawing; down, in rem: the drawing then 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from api.console.names import checkpoint_name
 from api.resources.rounds import AnyRound
-from gateway.instants import DAY, HOUR, Instant, instant, moment
+from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.rules.findings import Round, Visit
 from gateway.site.model import Site
 
@@ -21,6 +21,7 @@ LANE_REM = 1.9
 HEAD_REM = 2.1
 AXIS_REM = 1.5
 _MOST_TICKS = 14
+_GRAIN = 10 * MINUTE
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,21 +94,22 @@ def draw(site: Site, rounds: Sequence[Round], now: Instant) -> Timeline | None:
     if not rounds:
         return None
     zone = site.zone_info
-    begin = min(instant(item.start) for item in rounds) // HOUR * HOUR
-    last = max(max([instant(item.end), *(instant(visit.closes) for visit in item.visits)]) for item in rounds)
-    end = -(-last // HOUR) * HOUR
+    moments = [
+        *(at for item in rounds for at in (item.start, item.end)),
+        *(at for item in rounds for visit in item.visits for at in (visit.opens, visit.closes, visit.at) if at),
+    ]
+    begin = instant(min(moments)) // _GRAIN * _GRAIN
+    end = -(-instant(max(moments)) // _GRAIN) * _GRAIN
 
     def x(at: Instant) -> float:
         return round(100 * (at - begin) / (end - begin), 3)
 
     lanes, heads, rows = _lanes(site, rounds)
     bands = [_band(item, x, heads, rows) for item in sorted(rounds, key=lambda item: (item.start, item.id))]
-    hours = (end - begin) // HOUR
-    step = -(-hours // _MOST_TICKS)
-    ticks = [
-        Tick(x=x(begin + hour * HOUR), label=f"{moment(begin + hour * HOUR, zone):%H:%M}")
-        for hour in range(0, hours, step)
-    ]
+    step = -(-(end - begin) // (_MOST_TICKS * HOUR)) * HOUR
+    # From the first full hour on the site's clock, which need not be one of UTC.
+    first = begin + (-instant(moment(begin, zone).replace(tzinfo=UTC))) % HOUR
+    ticks = [Tick(x=x(at), label=f"{moment(at, zone):%H:%M}") for at in range(first, end + 1, step)]
     return Timeline(
         bands=bands,
         lanes=lanes,

@@ -8,7 +8,6 @@ from typing import Annotated
 import msgspec
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.responses import Response
-
 from starlette.types import Receive, Scope, Send
 
 from api.access.accounts import Accounts

@@ -1,0 +1,76 @@
+// The parts of the page, fetched again when something in them changed: at most once a second each.
+
+import { writeAges } from "/static/clock.js";
+import { morphChildren } from "/static/morph.js";
+
+const TOUCHED = {
+  round: ["rounds", "summary"],
+  gap: [],
+  lamp: ["lights", "summary"],
+  circuit: ["lights", "summary"],
+  camera: ["zones"],
+  zone: ["zones", "summary"],
+  device: ["links"],
+  link: ["links", "summary"],
+  alert: ["alerts", "summary"],
+};
+const PAUSE_MS = 1000;
+
+const waiting = new Map();
+let onAlert = () => {};
+
+/** Call `told(element)` for each alert row that appears. */
+export function whenAlertAppears(told) {
+  onAlert = told;
+}
+
+/** Something of `kind` changed. */
+export function touch(kind) {
+  for (const section of TOUCHED[kind] ?? []) refresh(section);
+}
+
+/** Fetch everything again. */
+export function refreshAll() {
+  for (const section of document.querySelectorAll("[data-section]")) refresh(section.dataset.section);
+}
+
+/** Fetch one part again, soon. */
+export function refresh(section) {
+  const state = waiting.get(section) ?? { timer: 0, next: 0 };
+  waiting.set(section, state);
+  if (state.timer) return;
+  state.timer = setTimeout(async () => {
+    try {
+      await load(section);
+    } finally {
+      state.next = Date.now() + PAUSE_MS;
+      state.timer = 0;
+      if (state.again) {
+        state.again = false;
+        refresh(section);
+      }
+    }
+  }, Math.max(60, state.next - Date.now()));
+}
+
+async function load(section) {
+  const root = document.querySelector(`[data-section="${section}"]`);
+  if (!root) return;
+  let answer;
+  try {
+    answer = await fetch(`/console/${section}`, { cache: "no-cache" });
+  } catch {
+    return; // the live feed notices and tells
+  }
+  if (!answer.ok) return;
+  const fresh = document.createElement("template");
+  fresh.innerHTML = await answer.text();
+  writeAges(fresh.content);
+  const appeared = [];
+  morphChildren(root, fresh.content, (element) => appeared.push(element));
+  if (section === "alerts") {
+    for (const element of appeared) {
+      if (element.matches(".alerts > .alert")) onAlert(element);
+    }
+  }
+}
