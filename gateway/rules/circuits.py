@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.instants import Instant
+from gateway.instants import Duration, Instant
 from gateway.rules.lamp_faults import GROUP_FAULTS, GROUP_LEAST, GROUP_OF, GROUP_PERCENT, GROUP_WINDOW, GroupFault
 from gateway.rules.lamps import LampJudge
 
@@ -14,13 +14,13 @@ from gateway.rules.lamps import LampJudge
 class Standing(msgspec.Struct, array_like=True):
     """A fault of the circuit.
 
-    `lamps`: those it was found by; `seen`: what each of them last proved since; `last_sign`: when one of them was last
-    seen well before; `told`: whether its alert is out.
+    `lamps`: those it rests on, each with its onset; `seen`: what each of them last proved since; `last_sign`: when one
+    of them was last seen well before; `told`: whether its alert is out.
     """
 
     onset: Instant
     found: Instant
-    lamps: list[str]
+    lamps: dict[str, Instant]
     last_sign: Instant
     seen: dict[str, bool] = {}
     told: bool = False
@@ -98,7 +98,24 @@ class CircuitJudge:
             return None
         onset = together[0][0]
         before = [at for _, _, lamp in together if (at := lamp.last_seen(not row.wrong)) is not None]
-        return Standing(onset, now, [name for _, name, _ in together], max(before, default=onset))
+        members = {name: onset for onset, name, _ in together}
+        return Standing(onset, now, members, max(before, default=onset))
+
+    def grow(self, row: GroupFault, standing: Standing) -> bool:
+        """Take in lamps that failed in the same window but were found later; whether there were any."""
+        known = standing.lamps
+        joined = False
+        for name in sorted(self.troubled):
+            lamp = self.troubled[name]
+            if name in known or row.of not in lamp.memory.faults or lamp.disabled:
+                continue
+            onset = lamp.memory.faults[row.of].onset
+            members = [one for one in self.lamps if one.id in known or one is lamp]
+            if max(onset, *known.values()) - min(onset, *known.values()) <= _window(members):
+                known[name] = onset
+                standing.onset = min(onset, standing.onset)
+                joined = True
+        return joined
 
     def over(self, row: GroupFault, standing: Standing, now: Instant) -> bool:
         """Whether fewer than 60 % of the lamps that showed it still do."""
@@ -147,9 +164,14 @@ def _largest_window(
     for start, (first, _, _) in enumerate(failing):
         if len(failing) - start <= len(best):
             break
-        every = 0
+        window = GROUP_WINDOW
         for end in range(start, len(failing)):
-            every = max([every, *(sight.source.every for sight in failing[end][2].sights)])
-            if failing[end][0] - first <= max(GROUP_WINDOW, 2 * every) and end + 1 - start > len(best):
+            window = max(window, _window([failing[end][2]]))
+            if failing[end][0] - first <= window and end + 1 - start > len(best):
                 best = failing[start : end + 1]
     return best
+
+
+def _window(lamps: list[LampJudge]) -> Duration:
+    """How near to each other the onsets of these lamps must be."""
+    return max([GROUP_WINDOW, *(2 * sight.source.every for lamp in lamps for sight in lamp.sights)])

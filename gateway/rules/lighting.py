@@ -11,7 +11,7 @@ from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import SECOND, Instant, moment
 from gateway.rules import lamp_faults as table
-from gateway.rules.circuits import CircuitJudge, CircuitMemory
+from gateway.rules.circuits import CircuitJudge, CircuitMemory, Standing
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Circuit, Found, Lamp, Signal
 from gateway.rules.lamps import LampJudge, LampMemory
@@ -464,6 +464,8 @@ class Lighting:
                 if (known := standing.get(row.name)) is None:
                     if (new := circuit.find(row, now)) is not None:
                         standing[row.name] = new
+                elif circuit.grow(row, known):
+                    self._update_group(circuit, row.name, known, now)
                 elif circuit.over(row, known, now):
                     self._end_group(circuit, row, now, now if proved is None else proved)
             self._tell_circuit(circuit, now)
@@ -502,14 +504,23 @@ class Lighting:
                 self._signal(name, circuit.id, "merge", now, why="merged", caused_by=by)
             elif by is None and not known.told:
                 known.told = True
-                details: dict[str, str | int | float | list[str]] = {
-                    "lamps": known.lamps,
-                    "count": len(known.lamps),
-                    "of": len(circuit.lamps),
-                }
-                if panel := self.site.circuits[circuit.id].panel:
-                    details["panel"] = panel
+                details = self._group_details(circuit, known)
                 self._signal(name, circuit.id, "raise", now, raised=known.onset, details=details, place=circuit.place())
+
+    def _update_group(self, circuit: CircuitJudge, name: str, known: Standing, now: Instant) -> None:
+        """More lamps turned out to belong to what has been told."""
+        if known.told:
+            details = self._group_details(circuit, known)
+            self._signal(name, circuit.id, "update", now, raised=known.onset, details=details, place=circuit.place())
+
+    def _group_details(self, circuit: CircuitJudge, known: Standing) -> dict[str, str | int | float | list[str]]:
+        panel = self.site.circuits[circuit.id].panel
+        details: dict[str, str | int | float | list[str]] = {
+            "lamps": sorted(known.lamps),
+            "count": len(known.lamps),
+            "of": len(circuit.lamps),
+        }
+        return details | {"panel": panel} if panel else details
 
     def _tell(self, lamp: LampJudge, circuit: CircuitJudge | None, now: Instant) -> None:
         """Bring the alerts of one lamp in step with the faults that stand on it."""

@@ -36,7 +36,8 @@ def dark(count: int = 5, failing: int = 5) -> Night:
 def test_a_tripped_breaker_is_one_alert() -> None:
     told = dark()
     assert told.circuit() == ("faulty", "circuit_fault")
-    assert told.told() == [("circuit_fault", "raise", "22:10")]
+    assert {one[:2] for one in told.told()} == {("circuit_fault", "raise"), ("circuit_fault", "update")}
+    assert told.found.signals[-1].details["lamps"] == list(NAMES)
     raised = told.signal("circuit_fault", "raise")
     assert raised.raised == clock("22:00")
     assert told.state("a") == ("faulty", "lamp_failure")
@@ -70,7 +71,6 @@ def test_a_lamp_dark_before_the_window_counts_on_neither_side() -> None:
 def test_onsets_further_apart_than_the_window_are_single_lamps() -> None:
     told = circuit_of(3)
     for name, first in zip(NAMES, ("20:00", "20:30", "21:00"), strict=False):
-        all_say(told, 80.0, first[:3] + "00" if first[3:] == "00" else first, names=())
         hour, minute = int(first[:2]), int(first[3:])
         for step in (0, 10):
             told.unlit(f"{hour}:{minute + step:02}", name=name)
@@ -118,7 +118,7 @@ def test_while_it_stands_lamps_raise_no_failure_of_their_own() -> None:
     told = dark(5, 3)
     all_say(told, 0.5, "22:20", "22:30", names=("d", "e"))
     assert told.state("d") == ("faulty", "lamp_failure")
-    assert [one[0] for one in told.told()] == ["circuit_fault"]
+    assert {one[0] for one in told.told()} == {"circuit_fault"}
 
 
 def test_a_single_failure_is_told_once_the_others_were_seen_lit() -> None:
@@ -139,15 +139,12 @@ def test_a_single_failure_waits_for_the_others() -> None:
     assert told.signal("lamp_failure", "raise").raised == clock("22:00")
 
 
-def test_the_wait_ends_after_confirm_and_two_reports() -> None:
+def test_a_lamp_whose_sensor_falls_silent_is_waited_for_no_longer() -> None:
     told = circuit_of(3)
     all_say(told, 80.0, "21:50", names=NAMES[:3])
     told.unlit("22:00", "22:10", name="a")
-    every = Device(id="x", driver="native", kind="x").expect_every
-    assert every is None
     told.lit("22:19", name="b")
     told.wait("22:29:59")
-    # c fell silent at 22:20 (stale) and is waited for no longer
     assert told.told() == [("lamp_failure", "raise", "22:20")]
 
 
@@ -171,7 +168,7 @@ def test_a_failure_that_ends_before_it_is_told_is_never_told() -> None:
 def test_a_failure_already_told_is_merged_into_the_circuit() -> None:
     told = dark(5, 1)
     all_say(told, 0.5, "22:12", "22:22", names=("b", "c", "d"))
-    assert told.told() == [
+    assert [one for one in told.told() if one[1] != "update"] == [
         ("lamp_failure", "raise", "22:10"),
         ("circuit_fault", "raise", "22:22"),
         ("lamp_failure", "merge", "22:22"),
@@ -218,7 +215,7 @@ def test_a_parent_speaks_for_its_circuits() -> None:
     assert told.rules.circuit_dark_since("c") is None
     assert told.state("a") == ("unknown", "rejudging")
     all_say(told, 0.5, "22:30", "22:40")
-    assert told.told()[-1] == ("circuit_fault", "raise", "22:40")
+    assert [one for one in told.told() if one[1] == "raise"][1:] == [("circuit_fault", "raise", "22:40")]
 
 
 def test_a_suppressed_circuit_raises_nothing() -> None:
