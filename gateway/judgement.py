@@ -47,7 +47,7 @@ class Judgement:
 
     def plan_from(self, since: Instant) -> None:
         """Plan rounds and windows from `since` on, though the first evidence came later."""
-        self.engine.rounds.plan_from(since)
+        self.engine.plan_from(since)
 
     def apply(self, observation: Observation, received: Instant) -> None:
         """Take one observation; deadlines up to `received` fire first."""
@@ -64,6 +64,7 @@ class Judgement:
             self._collect()
             self.alerts.advance(due)
         self.engine.advance(now)
+        self.engine.flush()
         self._collect()
 
     def deadline(self) -> Instant | None:
@@ -97,6 +98,8 @@ class Judgement:
 
     def drain(self) -> Outcome:
         """What changed since the last call, in order."""
+        self.engine.flush()
+        self._collect()
         changes = self.alerts.drain()
         outcome = Outcome(
             revisions=self._revisions,

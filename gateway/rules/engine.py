@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from device_drivers.observations import Observation
+from device_drivers.observations import Observation, TagRead
 from gateway.instants import Instant, instant
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
@@ -45,7 +45,7 @@ class Engine:
         self.rounds = Rounds(site, self.found, started)
         self.lighting = Lighting(site, self.found, self.devices, started)
         self.cameras = Cameras(site, self.found, self.devices, started)
-        self.causes = Causes(site, self.found, self.devices, self.lighting, self.cameras, started)
+        self.causes = Causes(site, self.found, self.devices, self.lighting, started)
         self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes)
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
@@ -61,7 +61,7 @@ class Engine:
         devices = self.devices
         devices.apply(observation, at, received)
         device = observation.device
-        if device in devices.reader_ids:
+        if device in devices.reader_ids or type(observation) is TagRead:
             self.rounds.apply(observation, at, received)
             self._expect(self.rounds.deadline())
         if type(observation) in Lighting.KINDS:
@@ -119,6 +119,16 @@ class Engine:
         dues = [due for module in self._modules if (due := module.deadline()) is not None]
         self._due = min(dues, default=_NEVER)
         return self._due
+
+    def plan_from(self, since: Instant) -> None:
+        """Plan rounds and windows from `since` on, though the first evidence came later."""
+        self.rounds.plan_from(since)
+        self._expect(self.rounds.deadline())
+
+    def flush(self) -> None:
+        """Judge what the evidence of the last instant touched, though more of that instant might follow."""
+        self.rounds.flush(self.now)
+        self._expect(self.rounds.deadline())
 
     def _settle(self, now: Instant) -> None:
         """Hand what changed below to what depends on it, until nothing changes."""

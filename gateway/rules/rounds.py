@@ -1,64 +1,622 @@
-"""Rounds: taps, completeness, verdicts, gaps (spec: rounds.md)."""
+"""Rounds: taps, completeness, verdicts, gaps (spec: rounds.md).
+
+Evidence is kept as sets. An observation marks what it can touch; once the instant of its arrival has passed, what is
+marked is judged again, as a pure function of the evidence and the time. So the final verdicts depend on neither the
+order nor the repetition of evidence, nor on restarts; and several records handed over at one instant are judged as one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import Instant
-from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched
-from gateway.site.model import Site
+from gateway.instants import DAY, HOUR, Duration, Instant, instant, moment
+from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
+from gateway.rules.gaps import GapState, pieces, stretches
+from gateway.rules.intervals import BEGINNING, END, Interval
+from gateway.rules.points import STRAY, Point
+from gateway.rules.records import Record
+from gateway.rules.round_alerts import RoundAlerts
+from gateway.rules.silence import Silence
+from gateway.rules.taps import Loose, Read, Tap, enrolled
+from gateway.rules.timers import Timers, earliest
+from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
+from gateway.rules.views import Views
+from gateway.rules.visits import RoundState, VisitState, plan
+from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
+from gateway.site.model import Device, Route, Site
+from gateway.site.plans import plan_rounds, plan_windows
+
+AHEAD: Duration = 2 * DAY
+"""How far ahead rounds are planned."""
+REPLAN: Duration = 6 * HOUR
+BEFORE_START: Duration = 2 * DAY
+"""How far before the gateway's first start rounds are planned if they were still open at it."""
+KEPT: Duration = 9 * DAY
+"""How long evidence and rounds stay in memory: evidence may be 7 days late, plus the longest round and its deadline."""
+UNKNOWN_KEPT = 10_000
+"""Reads by unknown devices that are kept at most."""
+
+Key = tuple[str, str, int]
+"""What has a deadline or rests on a record: (kind, id, position or start)."""
+
+_PLAN: Key = ("plan", "", 0)
 
 
 class Rounds:
-    """Rounds: taps, completeness, verdicts, gaps (spec: rounds.md)."""
+    """Rounds, gaps and taps of one site."""
 
     KINDS: ClassVar[frozenset[type]] = frozenset({})
 
     def __init__(self, site: Site, found: Found, started: Instant) -> None:
         self.site = site
         self.found = found
+        self.now = started
+        self._zone = site.zone_info
+        self._tags = enrolled(site)
+        self._fixed = {place.reader: place.id for place in site.checkpoints.values() if place.reader is not None}
+        self._records: dict[str, Record] = {}
+        self._downs: list[Interval] = []
+        self._points: dict[str, Point] = {}
+        self._rounds: dict[str, RoundState] = {}
+        self._gaps: dict[Key, GapState] = {}
+        self._unknown: dict[tuple[str, Read], Loose] = {}
+        self._timers: Timers[Key] = Timers()
+        self._alerts = RoundAlerts(site, found)
+        self._silence = Silence(self._alerts)
+        self._witnesses = Witnesses(site, self._record)
+        self._views = Views(site, self._points, self._of)
+        self._watched: dict[Key, tuple[str, ...]] = {}
+        self._dirty: dict[Key, None] = {}
+        self._stale: dict[str, None] = {}
+        self._changed_at: Instant | None = None
+        self._retired: dict[str, Round] = {}
+        self._retired_gaps: dict[Key, Gap] = {}
+        self._retired_unmatched: list[Unmatched] = []
+        self._keep_all = False
+        self._planned: Interval = (started - BEFORE_START, started - BEFORE_START)
+        self._started = started
+        self._plan_to(started + AHEAD)
+
+    # -- the plan ----------------------------------------------------------------------------------------------------
+
+    def plan_from(self, since: Instant) -> None:
+        """Plan rounds and windows from `since` on, though the first evidence came later; keep all of them to the end."""
+        self._keep_all = True
+        self._add_plans(min(since, self._planned[0]), self._planned[1], since)
+        self._planned = (min(since, self._planned[0]), self._planned[1])
+
+    def _plan_to(self, until: Instant) -> None:
+        self._add_plans(self._planned[1], until, self._started)
+        self._planned = (self._planned[0], until)
+        self._timers.set(_PLAN, until - AHEAD + REPLAN)
+
+    def _add_plans(self, since: Instant, until: Instant, from_start: Instant) -> None:
+        """Add what starts in [since, until): all that starts from `from_start` on, or was open at the first start."""
+        for dated in plan_rounds(self.site, since, until):
+            if dated.id not in self._rounds:
+                state = plan(self.site, dated)
+                if dated.start >= from_start or state.closes >= self._started:
+                    self._add_round(state)
+        for window in plan_windows(self.site, since, until):
+            gap = self.site.checkpoints[window.checkpoint].max_gap
+            if gap is not None and (window.start >= from_start or window.end >= self._started):
+                self._add_gap(GapState(window, gap.at_most))
+
+    def _add_round(self, state: RoundState) -> None:
+        self._rounds[state.id] = state
+        for visit in state.visits:
+            self._point(visit.checkpoint).add_visit(visit)
+        if state.instants[0] <= self.now:
+            self._touch(self.now)
+            self._dirty.update((visit.key, None) for visit in state.visits)
+        self._arm_round(state)
+
+    def _arm_round(self, state: RoundState) -> None:
+        index = bisect_right(state.instants, self.now)
+        self._timers.set(("round", state.id, 0), state.instants[index] if index < len(state.instants) else None)
+
+    def _add_gap(self, state: GapState) -> None:
+        if state.key not in self._gaps:
+            self._gaps[state.key] = state
+            self._timers.set(state.key, max(state.window.start + state.at_most, self.now) + 1)
+
+    def _drop_round(self, state: RoundState) -> None:
+        del self._rounds[state.id]
+        self._timers.set(("round", state.id, 0), None)
+        for visit in state.visits:
+            self._points[visit.checkpoint].remove_visit(visit)
+            self._unwatch(visit.key)
+            self._dirty.pop(visit.key, None)
+            self._witnesses.served(state.route, visit.key, None, "")
+        self._unwatch(("start", state.id, 0))
+
+    def _point(self, checkpoint: str) -> Point:
+        point = self._points.get(checkpoint)
+        if point is None:
+            point = self._points[checkpoint] = Point(self.site.people)
+        return point
+
+    def _record(self, device: str) -> Record:
+        record = self._records.get(device)
+        if record is None:
+            described = self.site.devices.get(device) or Device(id=device, driver="native", kind="reader")
+            record = self._records[device] = Record(described, self._fixed.get(device), self._downs)
+        return record
+
+    # -- evidence ----------------------------------------------------------------------------------------------------
 
     def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
-        """Take one observation; `at` is its device time."""
+        """Take one observation of a reader, or a read by an unknown device; `at` is its device time."""
+        self.now = max(self.now, received)
+        device = observation.device
+        record = self._records.get(device)
+        if record is None:
+            if device not in self.site.devices:
+                if type(observation) is seen.TagRead:
+                    self._stranger(observation, at, received)
+                return
+            record = self._record(device)
+        persons = len(record.persons)
+        touched = record.take(observation, at, received)
+        if touched is not None and touched[0] <= record.watched_to and record.watch:
+            self._mark(record, touched)
+        if record.stale is not None:
+            self._stale[device] = None
+            self._touch(received)
+        if len(record.persons) > persons and record.phone:
+            self._mark_unserved(BEGINNING, END)
+        if self._silence.awaited(record):
+            self._silence.heard(record, received)
+
+    def _stranger(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
+        read = Read(
+            at,
+            observation.boot or "",
+            -1 if observation.seq is None else observation.seq,
+            observation.tag,
+            received,
+            "",
+        )
+        person = observation.person if observation.person in self.site.people else None
+        if len(self._unknown) < UNKNOWN_KEPT:
+            self._unknown[observation.device, read] = Loose(read, at, person, "unknown_device")
+
+    def _touch(self, at: Instant) -> None:
+        if self._changed_at is None or at > self._changed_at:
+            self._changed_at = at
+
+    def _mark(self, record: Record, touched: Interval) -> None:
+        """What rests on a record's completeness in a span of time is to be judged again."""
+        low, high = touched
+        for key, (first, last) in record.watch.items():
+            if first <= high and last >= low:
+                if key[0] == "gap" and (gap := self._gaps.get(key)) and gap.quiet[0] <= low and high < gap.quiet[1]:
+                    continue
+                self._dirty[key] = None
+                self._touch(self.now)
+
+    def _mark_unserved(self, first: Instant, last: Instant, route: str | None = None) -> None:
+        """Unserved visits that closed in [first, last] are to be judged again; their witnesses may be others now."""
+        for state in self._rounds.values():
+            if route in {None, state.route.id}:
+                for visit in state.visits:
+                    if visit.service is None and first <= visit.closes <= last and visit.closes < self.now:
+                        self._dirty[visit.key] = None
+                        self._touch(self.now)
+
+    # -- time --------------------------------------------------------------------------------------------------------
 
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
+        if self._changed_at is not None and self._changed_at < now:
+            self.flush(self._changed_at)
+        self.now = max(self.now, now)
+        for _, key in self._timers.due(now):
+            self._touch(self.now)
+            if key == _PLAN:
+                self._plan_to(self.now + AHEAD)
+                self._forget(self.now - KEPT)
+            elif key[0] == "round":
+                self._time_of_round(self._rounds[key[1]])
+            else:
+                self._dirty[key] = None
+        self._silence.advance(self._records, self.now)
+        self.flush(self.now)
+
+    def _time_of_round(self, state: RoundState) -> None:
+        self._arm_round(state)
+        self._dirty["start", state.id, 0] = None
+        for visit in state.visits:
+            if visit.service is None and visit.closes < self.now:
+                self._dirty[visit.key] = None
+                if visit.deadline < self.now:
+                    self._owed(visit)
+
+    def _owed(self, visit: VisitState) -> None:
+        """At a visit's deadline: wands of its route that have not handed in their record (rounds.md, Alerts)."""
+        place = self.site.checkpoints.get(visit.checkpoint)
+        if place is None or not place.tags:
+            return
+        for reader in visit.round.route.readers:
+            if reader in self.site.devices and not settled([self._record(reader)], visit.opens, visit.closes):
+                self._silence.owes(self._record(reader), visit.closes, visit.deadline, self.now)
 
     def deadline(self) -> Instant | None:
-        """The next own deadline."""
-        return None
+        """The next own deadline: of the plan, or just after the last evidence, so that one instant is judged as one."""
+        if self._changed_at is not None:
+            return self._changed_at + 1
+        return earliest(self._timers.next(), self._silence.deadline())
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
+        if self._changed_at is not None:
+            self.flush(self._changed_at)
+        self.now = max(self.now, now)
+        self._downs.append((down_from, now))
+        self._downs.sort()
+        for record in self._records.values():
+            record.gateway_was_down(down_from)
+        self._silence.restarted(self._records, down_from, now)
+        self._mark_unserved(BEGINNING, END)
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
-        """The named devices (or parents) went down or came back."""
+        """The named devices (or parents) went down or came back: no verdict rests on that."""
+
+    # -- judging -----------------------------------------------------------------------------------------------------
+
+    def flush(self, now: Instant) -> None:
+        """Judge what was marked; the caller says what time it is."""
+        self.now = max(self.now, now)
+        if self._changed_at is None:
+            return
+        now = self._changed_at
+        self._changed_at = None
+        for device in self._stale:
+            self._derive(self._records[device])
+        self._stale.clear()
+        for point in self._points.values():
+            if point.touched:
+                for visit in point.assign():
+                    self._served(visit)
+        rounds: dict[str, None] = {}
+        gaps: list[GapState] = []
+        while self._dirty:
+            dirty, self._dirty = self._dirty, {}
+            for key in dirty:
+                if key[0] == "gap":
+                    if key in self._gaps:
+                        gaps.append(self._gaps[key])
+                elif (state := self._rounds.get(key[1])) is not None:
+                    if key[0] == "visit":
+                        self._judge(state.visits[key[2] - 1], now)
+                    rounds[state.id] = None
+        for round_id in rounds:
+            self._tell_round(self._rounds[round_id], now)
+        for gap in gaps:
+            self._tell_gap(gap, now)
+        self._changed_at = None
+
+    def _derive(self, record: Record) -> None:
+        """Make the taps anew that changed reads or clocks touch."""
+        if record.stale is None:
+            return
+        since, until = record.stale
+        record.stale = None
+        gone, come = record.reads.derive(since, until, self._tags, self.site.people, record.correction)
+        for tap in gone:
+            self._point(tap.checkpoint).remove_tap(tap)
+            self._mark_near(tap)
+        for tap in come:
+            self._point(tap.checkpoint).add_tap(tap)
+            self._mark_near(tap)
+
+    def _mark_near(self, tap: Tap) -> None:
+        """What a tap may touch besides the visit it serves."""
+        point = self._points[tap.checkpoint]
+        for visit in point.visits_between(tap.first - STRAY, tap.last + STRAY):
+            self._dirty[visit.key] = None
+        for key, gap in self._gaps.items():
+            if key[1] == tap.checkpoint and gap.window.start <= tap.last and tap.first <= gap.window.end:
+                self._dirty[key] = None
+
+    def _served(self, visit: VisitState) -> None:
+        """What serves a visit changed."""
+        self._dirty[visit.key] = None
+        route = visit.round.route
+        service = visit.service
+        time, device = (service.fit.time, service.taps[-1].device) if service is not None else (None, "")
+        if self._witnesses.served(route, visit.key, time, device):
+            self._mark_unserved(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
+
+    def _of(self, visit: VisitState) -> list[Record]:
+        """The witnesses of a visit."""
+        return self._witnesses.of(visit.checkpoint, (visit.round.route,), visit.closes)
+
+    def _judge(self, visit: VisitState, now: Instant) -> None:
+        witnesses = self._of(visit)
+        judged = judge(visit, self._points[visit.checkpoint], witnesses, self._downs, now)
+        if visit.service is None and now > visit.closes:
+            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
+        else:
+            self._unwatch(visit.key)
+        visit.cause = judged.cause
+        if judged.verdict == visit.verdict:
+            return
+        before, visit.verdict = visit.verdict, judged.verdict
+        visit.revision += 1
+        self.found.revisions.append(
+            VisitRevision(
+                round=visit.round.id,
+                position=visit.position,
+                checkpoint=visit.checkpoint,
+                revision=visit.revision,
+                at=moment(now, self._zone),
+                before=before,
+                verdict=visit.verdict,
+                reason=judged.reason,
+                evidence=_evidence(visit),
+                visit=self._views.visit(visit, now),
+            )
+        )
+
+    def _watch(self, key: Key, witnesses: Iterable[Record], span: Interval) -> None:
+        ids = tuple(record.id for record in witnesses)
+        if self._watched.get(key) != ids:
+            self._unwatch(key)
+            self._watched[key] = ids
+        for record in ids:
+            self._records[record].watch_for(key, span)
+
+    def _unwatch(self, key: Key) -> None:
+        for device in self._watched.pop(key, ()):
+            self._records[device].watch_for(key, None)
+
+    def _tell_round(self, state: RoundState, now: Instant) -> None:
+        self._alerts.round(state, now, unstarted=self._unstarted(state, now))
+        verdict = verdict_of(state, now)
+        if verdict != state.verdict:
+            if verdict in ENDED_VERDICTS:
+                state.revision += 1
+            state.verdict = verdict
+        self.found.touched["round", state.id] = None
+
+    def _unstarted(self, state: RoundState, now: Instant) -> bool:
+        """Whether a round was due to start, nothing served it, and that is known (or no witness was ever heard)."""
+        key: Key = ("start", state.id, 0)
+        served = any(visit.service is not None for visit in state.visits)
+        if (
+            served
+            or now <= state.not_started
+            or verdict_of(state, now) in ENDED_VERDICTS
+            or "round_not_started" in state.tells
+        ):
+            self._unwatch(key)
+            return False
+        records: dict[str, Record] = {}
+        for visit in state.visits:
+            records |= {record.id: record for record in self._of(visit)}
+        span = (state.opens, state.not_started)
+        self._watch(key, records.values(), span)
+        if all(record.first_heard is None for record in records.values()):
+            return True
+        return settled(records.values(), *span)
+
+    # -- gaps --------------------------------------------------------------------------------------------------------
+
+    def _routes_with(self, checkpoint: str) -> list[Route]:
+        return [
+            route
+            for route in self.site.routes.values()
+            if any(visit.checkpoint == checkpoint for visit in route.visits)
+        ]
+
+    def _complete_in(self, gap: GapState) -> tuple[list[Record], list[Interval]]:
+        """Witnesses of a window over all routes that hold its checkpoint, and what they know together."""
+        window = gap.window
+        routes = self._routes_with(window.checkpoint)
+        witnesses = self._witnesses.of(window.checkpoint, routes, window.end) if routes else []
+        return witnesses, known(witnesses, window.start, window.end)
+
+    def _counts(self, checkpoint: str, tap: Tap) -> bool:
+        """Whether a tap is by anyone who may serve a route that holds the checkpoint."""
+        person = self.site.people.get(tap.person) if tap.person is not None else None
+        if person is None:
+            return True
+        for route in self._routes_with(checkpoint):
+            if person.id in route.guards or ("guard" in person.roles and route.accept_others):
+                return True
+        return False
+
+    def _tell_gap(self, gap: GapState, now: Instant) -> None:
+        window = gap.window
+        point = self._points.get(window.checkpoint)
+        spans = stretches(gap, point, lambda tap: self._counts(window.checkpoint, tap), now)
+        witnesses, complete = self._complete_in(gap)
+        found = pieces(gap, spans, complete, now)
+        self._alerts.gap(gap, [piece for piece in found if piece.length > gap.at_most], now)
+        self._watch(gap.key, witnesses, (window.start, window.end))
+        reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
+        last = spans[-1][0] if spans else window.start
+        wake = last + gap.at_most + 1
+        if any(piece.open and piece.length > gap.at_most for piece in found):
+            wake = END
+        gap.quiet = (min(reached, now), wake)
+        due = wake if wake > now else None
+        if now < window.end and (due is None or due > window.end):
+            due = window.end + 1
+        self._timers.set(gap.key, due if due is not None and due <= window.end + 1 else None)
+        self.found.touched["gap", self._views.gap_id(gap)] = None
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
 
     def rounds(self, since: Instant | None = None, until: Instant | None = None) -> list[Round]:
         """Rounds in memory that have opened by now or are planned next (24 h ahead), by start; optionally with start in [since, until)."""
-        return []
+        self.flush(self.now)
+        shown = [
+            (state.start, state.id)
+            for state in self._rounds.values()
+            if state.opens <= self.now + DAY
+            and (since is None or state.start >= since)
+            and (until is None or state.start < until)
+        ]
+        views = [self._views.round(self._rounds[round_id], self.now) for _, round_id in sorted(shown)]
+        past = [
+            view
+            for view in self._retired.values()
+            if (since is None or instant(view.start) >= since) and (until is None or instant(view.start) < until)
+        ]
+        return past + views
 
     def round(self, round_id: str) -> Round | None:
         """One round as judged now."""
-        return None
+        state = self._rounds.get(round_id)
+        if state is None:
+            return self._retired.get(round_id)
+        return self._views.round(state, self.now)
 
     def gaps(self) -> list[Gap]:
         """Every `max_gap` window in memory that has opened, by checkpoint and start."""
-        return []
+        self.flush(self.now)
+        views = {key: self._gap_view(state) for key, state in self._gaps.items() if state.window.start <= self.now}
+        views |= self._retired_gaps
+        return [views[key] for key in sorted(views)]
+
+    def gap(self, gap_id: str) -> Gap | None:
+        """One window by `checkpoint@start`, start as local time with offset."""
+        for state in self._gaps.values():
+            if self._views.gap_id(state) == gap_id:
+                return self._gap_view(state)
+        return None
+
+    def _gap_view(self, state: GapState) -> Gap:
+        point = self._points.get(state.window.checkpoint)
+        spans = stretches(state, point, lambda tap: self._counts(state.window.checkpoint, tap), self.now)
+        return self._views.gap(state, pieces(state, spans, self._complete_in(state)[1], self.now))
 
     def unmatched(self) -> list[Unmatched]:
         """Taps that served nothing, by time."""
-        return []
+        self.flush(self.now)
+        found = list(self._retired_unmatched)
+        for (device, _), loose in self._unknown.items():
+            found.append(self._views.loose(device, loose))
+        for record in self._records.values():
+            found += [self._views.loose(record.id, loose) for loose in record.reads.loose.values()]
+        for point in self._points.values():
+            used = _used(point)
+            for tap in point.taps:
+                if (reason := point.reason(tap, used)) is not None:
+                    found.append(self._views.tap(tap, reason))
+        return sorted(found, key=lambda each: (each.at, each.device, each.tag, each.reason))
 
     def conflicts(self) -> list[Conflict]:
-        """Keys with more than one content, by time."""
+        """Keys with more than one content: those are told apart before they reach the rules."""
         return []
 
+    # -- bounded, and kept across restarts ---------------------------------------------------------------------------
+
+    def _forget(self, before: Instant) -> None:
+        """Drop rounds, windows and evidence too old to matter."""
+        for state in [each for each in self._rounds.values() if max(visit.deadline for visit in each.visits) < before]:
+            if self._keep_all:
+                self._retired[state.id] = self._views.round(state, self.now)
+            self._drop_round(state)
+        for key in [key for key, gap in self._gaps.items() if gap.window.end < before]:
+            if self._keep_all:
+                self._retired_gaps[key] = self._gap_view(self._gaps[key])
+            del self._gaps[key]
+            self._timers.set(key, None)
+            self._unwatch(key)
+        for record in self._records.values():
+            for tap in record.reads.forget(before):
+                point = self._points[tap.checkpoint]
+                if self._keep_all and (reason := point.reason(tap, _used(point))) is not None:
+                    self._retired_unmatched.append(self._views.tap(tap, reason))
+                point.remove_tap(tap)
+            record.forget(before)
+        self._downs[:] = [down for down in self._downs if down[1] >= before]
+
     def snapshot(self) -> Any:
-        return {}
+        """Everything, as builtins."""
+        self.flush(self.now)
+        return {
+            "now": self.now,
+            "started": self._started,
+            "planned": list(self._planned),
+            "downs": [list(down) for down in self._downs],
+            "records": {device: record.snapshot() for device, record in self._records.items()},
+            "rounds": [state.snapshot() for state in self._rounds.values()],
+            "gaps": [state.snapshot() for state in self._gaps.values()],
+            "silence": self._silence.snapshot(),
+            "unknown": [[device, list(read), loose.person] for (device, read), loose in self._unknown.items()],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot."""
+        """Take up a snapshot. Rounds whose first visit has opened stay as they were planned; later ones are planned anew."""
+        for planned in list(self._rounds.values()):
+            self._drop_round(planned)
+        for key in list(self._gaps):
+            del self._gaps[key]
+            self._timers.set(key, None)
+        self.now, self._started = state["now"], state["started"]
+        self._downs[:] = [(down[0], down[1]) for down in state["downs"]]
+        for device, saved in state["records"].items():
+            if device in self.site.devices:
+                self._record(device).restore(saved)
+                self._stale[device] = None
+            else:
+                self._estranged(device, saved)
+        for saved in state["rounds"]:
+            made = RoundState.restored(saved)
+            if made.opens <= self.now:
+                self._add_round(made)
+        for saved in state["gaps"]:
+            gap = GapState.restored(saved)
+            if gap.window.start <= self.now:
+                self._add_gap(gap)
+                self._dirty[gap.key] = None
+        for device, read, person in state["unknown"]:
+            self._reread(device, Read(*read), person)
+        self._planned = (state["planned"][0], state["planned"][1])
+        self._plan_ahead_anew()
+        self._silence.restore(state["silence"], self._records)
+        self._touch(self.now)
+        self.flush(self.now)
+
+    def _plan_ahead_anew(self) -> None:
+        """Plan what has not opened yet by the site as it is now."""
+        for dated in plan_rounds(self.site, self.now - DAY, self._planned[1]):
+            if dated.id not in self._rounds and (made := plan(self.site, dated)).opens > self.now:
+                self._add_round(made)
+        for window in plan_windows(self.site, self.now, self._planned[1]):
+            gap = self.site.checkpoints[window.checkpoint].max_gap
+            if gap is not None and window.start > self.now:
+                self._add_gap(GapState(window, gap.at_most))
+        self._timers.set(_PLAN, self._planned[1] - AHEAD + REPLAN)
+
+    def _estranged(self, device: str, saved: Mapping[str, Any]) -> None:
+        """A reader is no longer in the site: its reads are now those of an unknown device."""
+        for read in saved["reads"]:
+            self._reread(device, Read(*read), None)
+
+    def _reread(self, device: str, read: Read, person: str | None) -> None:
+        """A read by a device that was unknown; the site may have it by now, and then it counts."""
+        if device in self.site.devices:
+            record = self._record(device)
+            record.reread(read)
+            self._stale[device] = None
+        else:
+            self._unknown[device, read] = Loose(read, read.at, person, "unknown_device")
+
+
+def _used(point: Point) -> set[Tap]:
+    return {tap for visit in point.visits if visit.service is not None for tap in visit.service.taps}
+
+
+def _evidence(visit: VisitState) -> tuple[str, ...]:
+    """The keys of the observations that a served visit rests on."""
+    taps: Sequence[Tap] = visit.service.taps if visit.service is not None else ()
+    return tuple(dict.fromkeys(each.read.key(tap.device) for tap in taps for each in tap.moments))

@@ -1,0 +1,268 @@
+"""Device clocks: what their own word about the time was worth when it arrived (spec: rounds.md, Clocks)."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gateway.instants import DAY, SECOND, Duration, Instant
+from gateway.rules.intervals import BEGINNING, END, Interval
+
+AGREEMENT: Duration = 5 * SECOND
+"""Two measures agree within this; an offset of at most this is taken as 0 (rounds.md, Clocks)."""
+DOUBT: Duration = 60 * SECOND
+"""An offset above this is marked; a lone measure above it proves nothing; so is an `at` this far after `received`."""
+HAND_OVER: Duration = 2 * SECOND
+"""A measure received this near a later-dated one measures the delay of a hand-over, not a clock."""
+SLACK: Duration = 2 * SECOND
+"""A corrected time this near a boundary gets the better class."""
+LOST: Duration = 7 * DAY
+"""A report dated longer than this before its `received` has lost its clock."""
+
+UNPLACED = -1
+"""The place of a measure or report without a sequence number."""
+
+
+class Correction(NamedTuple):
+    """What is to be added to a device time: one offset, or two when it is not `certain` which (the lesser first)."""
+
+    offsets: tuple[Duration, ...]
+    certain: bool
+    measured: bool
+
+
+UNMEASURED = Correction((0,), certain=True, measured=False)
+EXACT = Correction((0,), certain=True, measured=True)
+
+
+def rounded(offset: Duration) -> Duration:
+    """The offset that is applied: up to 5 s is none."""
+    return 0 if -AGREEMENT <= offset <= AGREEMENT else offset
+
+
+def judge(before: Duration | None, after: Duration | None) -> Correction:
+    """The correction of a time from the offsets measured next before and next after it."""
+    if before is None and after is None:
+        return UNMEASURED
+    if before is not None and after is not None:
+        if abs(before - after) <= AGREEMENT:
+            offset = rounded(min(before, after))
+            return EXACT if not offset else Correction((offset,), certain=True, measured=True)
+        return Correction((rounded(min(before, after)), rounded(max(before, after))), certain=False, measured=True)
+    lone = before if before is not None else after
+    assert lone is not None
+    return _alone(lone)
+
+
+def _alone(offset: Duration) -> Correction:
+    """The correction by one measure only."""
+    if abs(offset) > DOUBT:
+        return Correction((offset, 0), certain=False, measured=True)
+    offset = rounded(offset)
+    return EXACT if not offset else Correction((offset,), certain=True, measured=True)
+
+
+class Line:
+    """Measures of one boot in order of (sequence number, device time)."""
+
+    __slots__ = ("offsets", "places", "times")
+
+    def __init__(self) -> None:
+        self.places = array("q")
+        self.times = array("q")
+        self.offsets = array("q")
+
+    def _range(self, place: int, time: Instant) -> tuple[int, int]:
+        """Indices [first, last) of the entries exactly at (place, time)."""
+        low = bisect_left(self.places, place)
+        high = bisect_right(self.places, place, low)
+        return bisect_left(self.times, time, low, high), bisect_right(self.times, time, low, high)
+
+    def add(self, place: int, time: Instant, offset: Duration) -> None:
+        if not self.times or (place, time) > (self.places[-1], self.times[-1]):
+            self.places.append(place)
+            self.times.append(time)
+            self.offsets.append(offset)
+            return
+        first, last = self._range(place, time)
+        index = bisect_left(self.offsets, offset, first, last)
+        self.places.insert(index, place)
+        self.times.insert(index, time)
+        self.offsets.insert(index, offset)
+
+    def remove(self, place: int, time: Instant, offset: Duration) -> None:
+        first, last = self._range(place, time)
+        for index in range(first, last):
+            if self.offsets[index] == offset:
+                del self.places[index], self.times[index], self.offsets[index]
+                return
+
+    def neighbours(self, place: int, time: Instant) -> tuple[int, int]:
+        """Indices of the entries next before and next after (place, time); its own entry is both. -1, len: none."""
+        first, last = self._range(place, time)
+        return last - 1, min(first, last)
+
+    def neighbours_by_time(self, time: Instant) -> tuple[int, int]:
+        first, last = bisect_left(self.times, time), bisect_right(self.times, time)
+        return last - 1, min(first, last)
+
+
+class Clock:
+    """One boot's clock: the measures that count, and what they say of any of its times.
+
+    Args:
+        window: how far a measure reaches: 24 h, portable readers 7 days.
+    """
+
+    __slots__ = ("least", "loose", "most", "placed", "window")
+
+    def __init__(self, window: Duration) -> None:
+        self.window = window
+        self.placed = Line()
+        self.loose = Line()
+        self.least: Duration = 0
+        """The least offset ever measured, at most 0: how far before its raw time a corrected time may lie."""
+        self.most: Duration = 0
+        """Likewise the greatest, at least 0."""
+
+    def add(self, place: int, time: Instant, offset: Duration) -> Instant:
+        """Take a measure; the raw time from which corrections may have changed."""
+        line = self.placed if place >= 0 else self.loose
+        if offset < self.least:
+            self.least = offset
+        elif offset > self.most:
+            self.most = offset
+        newest = len(line.times)
+        line.add(place, time, offset)
+        return line.times[newest - 1] if newest and line.times[newest] == time else BEGINNING
+
+    def remove(self, place: int, time: Instant, offset: Duration) -> None:
+        """A measure turned out to count for nothing."""
+        (self.placed if place >= 0 else self.loose).remove(place, time, offset)
+
+    def settled_to(self) -> Instant:
+        """Raw time up to which corrections change only through late measures (the newest measure; without one: all)."""
+        times = self.placed.times or self.loose.times
+        return times[-1] if times else END
+
+    def correction(self, place: int, time: Instant) -> Correction:
+        """What a device time is worth; `place` is its sequence number, UNPLACED without one."""
+        placed, loose = self.placed, self.loose
+        before_time, before = BEGINNING, None
+        after_time, after = END, None
+        if placed.times:
+            low, high = placed.neighbours(place, time) if place >= 0 else placed.neighbours_by_time(time)
+            if low >= 0 and abs(time - placed.times[low]) <= self.window:
+                before_time, before = placed.times[low], placed.offsets[low]
+            if high < len(placed.times) and abs(placed.times[high] - time) <= self.window:
+                after_time, after = placed.times[high], placed.offsets[high]
+        if loose.times:
+            low, high = loose.neighbours_by_time(time)
+            if low >= 0 and time - loose.times[low] <= self.window and loose.times[low] >= before_time:
+                before = loose.offsets[low]
+            if high < len(loose.times) and loose.times[high] - time <= self.window and loose.times[high] <= after_time:
+                after = loose.offsets[high]
+        return judge(before, after)
+
+    def doubts(self) -> list[Interval]:
+        """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one."""
+        found: list[Interval] = []
+        for line in (self.placed, self.loose):
+            times, offsets, last = line.times, line.offsets, len(line.times) - 1
+            for index, offset in enumerate(offsets):
+                here = times[index] + offset
+                bad = abs(offset) > DOUBT
+                if bad and (index == 0 or times[index] - times[index - 1] > self.window):
+                    found.append((here - self.window, here))
+                if index == last or times[index + 1] - times[index] > self.window:
+                    if bad:
+                        found.append((here, here + self.window))
+                elif abs(offset - offsets[index + 1]) > AGREEMENT:
+                    there = times[index + 1] + offsets[index + 1]
+                    found.append((min(here, there), max(here, there)))
+        return found
+
+    def forget(self, before: Instant) -> None:
+        """Drop measures dated before an instant."""
+        for line in (self.placed, self.loose):
+            index = 0
+            while index < len(line.times) and line.times[index] < before:
+                index += 1
+            if index:
+                del line.places[:index], line.times[:index], line.offsets[:index]
+
+    def snapshot(self) -> Any:
+        return [
+            self.least,
+            self.most,
+            *(
+                [line.places.tobytes(), line.times.tobytes(), line.offsets.tobytes()]
+                for line in (self.placed, self.loose)
+            ),
+        ]
+
+    def restore(self, state: Any) -> None:
+        self.least, self.most = state[0], state[1]
+        for line, saved in zip((self.placed, self.loose), state[2:], strict=True):
+            for name, data in zip(("places", "times", "offsets"), saved, strict=True):
+                getattr(line, name).frombytes(data)
+
+
+class Measures:
+    """All measures of one device in order of `received`, to tell which count (rounds.md, Clocks: hand-over)."""
+
+    __slots__ = ("boots", "places", "receiveds", "times")
+
+    def __init__(self) -> None:
+        self.receiveds = array("q")
+        self.times = array("q")
+        self.places = array("q")
+        self.boots = array("l")
+
+    def add(self, clocks: Sequence[Clock], boot: int, place: int, time: Instant, received: Instant) -> Instant:
+        """Take a measure of the clock numbered `boot`; the raw time from which corrections may have changed."""
+        receiveds, times = self.receiveds, self.times
+        count = len(receiveds)
+        if not count or received - receiveds[-1] > HAND_OVER:
+            receiveds.append(received)
+            times.append(time)
+            self.places.append(place)
+            self.boots.append(boot)
+            return clocks[boot].add(place, time, received - time)
+        low = bisect_left(receiveds, received - HAND_OVER)
+        high = bisect_right(receiveds, received + HAND_OVER)
+        counts, removed, elsewhere = True, False, False
+        for index in range(low, high):
+            other = times[index]
+            if other > time:
+                counts = False
+            elif other < time:
+                clocks[self.boots[index]].remove(self.places[index], other, receiveds[index] - other)
+                removed = True
+                elsewhere |= self.boots[index] != boot
+        at = bisect_right(receiveds, received)
+        receiveds.insert(at, received)
+        times.insert(at, time)
+        self.places.insert(at, place)
+        self.boots.insert(at, boot)
+        if not counts:
+            return BEGINNING if removed else END
+        changed = clocks[boot].add(place, time, received - time)
+        return BEGINNING if elsewhere else changed
+
+    def forget(self, before: Instant) -> None:
+        """Drop what was received before an instant."""
+        index = bisect_left(self.receiveds, before)
+        if index:
+            del self.receiveds[:index], self.times[:index], self.places[:index], self.boots[:index]
+
+    def snapshot(self) -> Any:
+        return [self.receiveds.tobytes(), self.times.tobytes(), self.places.tobytes(), self.boots.tolist()]
+
+    def restore(self, state: Any) -> None:
+        self.receiveds.frombytes(state[0])
+        self.times.frombytes(state[1])
+        self.places.frombytes(state[2])
+        self.boots.extend(state[3])

@@ -1,0 +1,83 @@
+"""The largest gap of a checkpoint, apart from rounds (spec: rounds.md, Largest gap)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gateway.instants import Duration, Instant
+from gateway.rules.intervals import Interval, clipped
+from gateway.rules.points import Point
+from gateway.rules.taps import Tap
+from gateway.site.model import DatedWindow
+
+
+class Piece(NamedTuple):
+    """A stretch without a tap that is known to be complete. `open`: no tap ended it, and the window goes on."""
+
+    start: Instant
+    end: Instant
+    open: bool
+
+    @property
+    def length(self) -> Duration:
+        return self.end - self.start
+
+
+class GapState:
+    """One dated window. `tells`: the pieces that stand as alerts, by subject."""
+
+    __slots__ = ("at_most", "quiet", "tells", "window")
+
+    def __init__(self, window: DatedWindow, at_most: Duration) -> None:
+        self.window = window
+        self.at_most = at_most
+        self.tells: dict[str, Piece] = {}
+        self.quiet: Interval = (window.start, window.start)
+        """Evidence that completes only times in it cannot make a piece too long."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Its name among what rests on a record."""
+        return "gap", self.window.checkpoint, self.window.start
+
+    def snapshot(self) -> Any:
+        return [
+            msgspec.to_builtins(self.window),
+            self.at_most,
+            [[name, list(piece)] for name, piece in self.tells.items()],
+        ]
+
+    @classmethod
+    def restored(cls, state: Any) -> GapState:
+        made = cls(msgspec.convert(state[0], DatedWindow), state[1])
+        made.tells = {name: Piece(*piece) for name, piece in state[2]}
+        return made
+
+
+def stretches(
+    state: GapState, point: Point | None, counts: Callable[[Tap], bool], now: Instant
+) -> list[tuple[Instant, Instant]]:
+    """Stretches of the window without a tap, up to its end or `now`."""
+    start, end = state.window.start, min(state.window.end, now)
+    times = {start, end}
+    if point is not None and end > start:
+        for tap in point.taps_between(start, end):
+            if counts(tap):
+                times |= {moment.time for moment in tap.moments if start <= moment.time <= end}
+    ordered = sorted(times)
+    return list(pairwise(ordered))
+
+
+def pieces(
+    state: GapState, spans: Sequence[tuple[Instant, Instant]], complete: Sequence[Interval], now: Instant
+) -> list[Piece]:
+    """The complete pieces of the stretches; `complete` is what is known for every witness."""
+    found = []
+    for index, (first, last) in enumerate(spans):
+        unended = index == len(spans) - 1 and now < state.window.end
+        found += [Piece(low, high, unended) for low, high in clipped(complete, first, last) if high > low]
+    return found

@@ -1,0 +1,146 @@
+"""Marks of a visit and of a round: they warn and change no verdict (spec: rounds.md, Marks)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from gateway.instants import SECOND, Duration, Instant
+from gateway.rules.points import Point
+from gateway.rules.taps import Tap
+from gateway.rules.visits import RoundState, Service, VisitState
+from gateway.site.model import Checkpoint, Site
+
+BURST: Duration = 20 * SECOND
+BURST_PLACES = 3
+SAME_MOMENT: Duration = 5 * SECOND
+"""How far apart two readers must have read one person's tag where no `min_leg` says more."""
+
+VISIT_MARKS = (
+    "unassigned_guard",
+    "other_reader",
+    "second_person_missing",
+    "clock_corrected",
+    "clock_uncertain",
+    "clock_ahead",
+    "late_upload",
+    "person_unknown",
+)
+"""In the order in which they are shown."""
+
+
+def visit_marks(visit: VisitState, point: Point, site: Site) -> tuple[str, ...]:
+    """All marks of one visit."""
+    if visit.service is None:
+        return ("second_person_missing",) if point.lone(visit) else ()
+    found = set(visit.service.fit.marks)
+    route = visit.round.route
+    for tap in visit.service.taps:
+        found |= tap.marks
+        if tap.person is None:
+            found.add("person_unknown")
+        elif route.guards and tap.person not in route.guards:
+            found.add("unassigned_guard")
+        if is_wand(site, tap.device) and tap.device not in route.readers:
+            found.add("other_reader")
+        if tap.received > visit.deadline:
+            found.add("late_upload")
+    return tuple(mark for mark in VISIT_MARKS if mark in found)
+
+
+def is_wand(site: Site, device: str) -> bool:
+    """A portable reader that a route should name; phones aside."""
+    known = site.devices.get(device)
+    return known is not None and known.portable and known.driver != "phone" and known.kind != "phone"
+
+
+class Served:
+    """One served visit as the marks of a round look at it."""
+
+    __slots__ = ("checkpoint", "position", "time", "visit", "who")
+
+    def __init__(self, visit: VisitState, service: Service, site: Site) -> None:
+        self.visit = visit
+        self.checkpoint = visit.checkpoint
+        self.position = visit.position
+        self.time: Instant = service.fit.time
+        self.who = {("person", tap.person) for tap in service.taps if tap.person is not None}
+        self.who |= {("wand", tap.device) for tap in service.taps if is_wand(site, tap.device)}
+
+
+def round_marks(state: RoundState, site: Site, points: Mapping[str, Point]) -> tuple[str, ...]:
+    """All marks of one round."""
+    served = [Served(visit, visit.service, site) for visit in state.visits if visit.service is not None]
+    found = []
+    if state.route.order == "listed" and any(later.time < earlier.time for earlier, later in pairwise(served)):
+        found.append("out_of_order")
+    walks = _walks(served)
+    if any(_too_fast(walk, site) for walk in walks):
+        found.append("too_fast")
+    if any(_burst(walk) for walk in walks):
+        found.append("burst")
+    if any(each.time > state.end for each in served):
+        found.append("over_long")
+    if any(_elsewhere(each.visit, site, points) for each in served):
+        found.append("same_moment_elsewhere")
+    return tuple(found)
+
+
+def _walks(served: Iterable[Served]) -> list[list[Served]]:
+    """What each person and each wand served, by time."""
+    by_who: dict[tuple[str, str | None], list[Served]] = {}
+    for each in served:
+        for who in each.who:
+            by_who.setdefault(who, []).append(each)
+    return [sorted(walk, key=lambda each: (each.time, each.position)) for walk in by_who.values()]
+
+
+def _too_fast(walk: Sequence[Served], site: Site) -> bool:
+    for earlier, later in pairwise(walk):
+        leg = min_leg(site, earlier.checkpoint, later.checkpoint)
+        if leg is not None and later.time - earlier.time < leg:
+            return True
+    return False
+
+
+def min_leg(site: Site, one: str, other: str) -> Duration | None:
+    """The least honest walking time between two checkpoints, either way; None: not given."""
+    for here, there in ((one, other), (other, one)):
+        checkpoint = site.checkpoints.get(here)
+        if checkpoint is not None and there in checkpoint.min_leg:
+            return checkpoint.min_leg[there]
+    return None
+
+
+def _burst(walk: Sequence[Served]) -> bool:
+    for index, first in enumerate(walk):
+        places = {each.checkpoint for each in walk[index:] if each.time - first.time <= BURST}
+        if len(places) >= BURST_PLACES:
+            return True
+    return False
+
+
+def _elsewhere(visit: VisitState, site: Site, points: Mapping[str, Point]) -> bool:
+    """Whether the tag of a person who served a visit was read at another place too soon before or after."""
+    here = site.checkpoints.get(visit.checkpoint)
+    if here is None or visit.service is None:
+        return False
+    for tap in visit.service.taps:
+        if tap.device != here.reader:
+            continue
+        for there in site.checkpoints.values():
+            if there.reader in {None, tap.device} or there.place == here.place or there.id not in points:
+                continue
+            if _same_moment(tap, points[there.id], min_leg(site, here.id, there.id), there):
+                return True
+    return False
+
+
+def _same_moment(tap: Tap, point: Point, leg: Duration | None, there: Checkpoint) -> bool:
+    within = SAME_MOMENT if leg is None else leg
+    for moment in tap.moments:
+        for other in point.taps_between(moment.time - within, moment.time + within):
+            same_tag = other.person == tap.person and other.device == there.reader
+            if same_tag and any(abs(each.time - moment.time) < within for each in other.moments):
+                return True
+    return False

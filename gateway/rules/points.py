@@ -1,0 +1,217 @@
+"""One checkpoint over all rounds: its visits, its taps, and which tap serves which visit."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+
+from gateway.instants import MINUTE, Duration, Instant
+from gateway.rules.assignment import Edge, assign
+from gateway.rules.clocks import SLACK
+from gateway.rules.intervals import Interval
+from gateway.rules.taps import Tap
+from gateway.rules.visits import Fit, Service, VisitState
+from gateway.site.model import Person
+
+STRAY: Duration = 60 * MINUTE
+"""A tap this near a visit's interval, by a clock never measured, forbids to call the visit missed (rounds.md, verdict 3)."""
+
+
+def _order(tap: Tap) -> tuple[Instant, str, str, str]:
+    return tap.first, tap.device, tap.tag, tap.person or ""
+
+
+class Point:
+    """A checkpoint's visits and taps.
+
+    Args:
+        people: all people of the site by id.
+    """
+
+    def __init__(self, people: Mapping[str, Person]) -> None:
+        self.people = people
+        self.visits: list[VisitState] = []
+        self.taps: list[Tap] = []
+        self.touched: list[Interval] = []
+        """Times at which taps or visits came or went: what touches them is to be assigned anew."""
+        self._longest: Duration = 0
+        self._widest: Duration = 0
+
+    def add_visit(self, visit: VisitState) -> None:
+        insort(self.visits, visit, key=lambda each: each.order)
+        self._longest = max(self._longest, visit.closes - visit.opens)
+        self.touched.append((visit.opens, visit.closes))
+
+    def remove_visit(self, visit: VisitState) -> None:
+        self.visits.remove(visit)
+        self.touched.append((visit.opens, visit.closes))
+
+    def add_tap(self, tap: Tap) -> None:
+        insort(self.taps, tap, key=_order)
+        self._widest = max(self._widest, tap.last - tap.first)
+        self.touched += [(moment.time, moment.time) for moment in tap.moments]
+
+    def remove_tap(self, tap: Tap) -> None:
+        index = bisect_left(self.taps, _order(tap), key=_order)
+        while self.taps[index] != tap:
+            index += 1
+        del self.taps[index]
+        self.touched += [(moment.time, moment.time) for moment in tap.moments]
+
+    def taps_between(self, first: Instant, last: Instant) -> Iterator[Tap]:
+        """Taps that may have happened in [first, last]."""
+        index = bisect_left(self.taps, first - self._widest, key=lambda tap: tap.first)
+        while index < len(self.taps) and self.taps[index].first <= last:
+            tap = self.taps[index]
+            if any(first <= moment.time <= last for moment in tap.moments):
+                yield tap
+            index += 1
+
+    def visits_between(self, first: Instant, last: Instant) -> Iterator[VisitState]:
+        """Visits whose intervals touch [first, last], in order."""
+        index = bisect_left(self.visits, first - self._longest, key=lambda visit: visit.opens)
+        end = bisect_right(self.visits, last, key=lambda visit: visit.opens)
+        return (visit for visit in self.visits[index:end] if visit.closes >= first)
+
+    def fits(self, tap: Tap) -> list[tuple[VisitState, Fit]]:
+        """Every visit in whose interval a tap lies, in order."""
+        found = []
+        for visit in self.visits_between(tap.first - SLACK, tap.last + SLACK):
+            if (fit := visit.fit(tap)) is not None:
+                found.append((visit, fit))
+        return found
+
+    def assign(self) -> list[VisitState]:
+        """Assign anew what was touched; the visits whose service changed."""
+        if not self.touched:
+            return []
+        touched, self.touched = self.touched, []
+        changed: list[VisitState] = []
+        done: set[int] = set()
+        for first, last in touched:
+            for visit in list(self.visits_between(first - SLACK, last + SLACK)):
+                if id(visit) not in done:
+                    changed += self._assign_around(visit, done)
+        return changed
+
+    def _assign_around(self, seed: VisitState, done: set[int]) -> list[VisitState]:
+        """Assign all visits and taps that hang together with one visit."""
+        visits: list[VisitState] = []
+        taps: dict[Tap, list[tuple[VisitState, Fit]]] = {}
+        waiting = [seed]
+        done.add(id(seed))
+        while waiting:
+            visit = waiting.pop()
+            visits.append(visit)
+            for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
+                if tap in taps:
+                    continue
+                person = self.people.get(tap.person) if tap.person else None
+                taps[tap] = [(each, fit) for each, fit in self.fits(tap) if each.refusal(person) is None]
+                for other, _ in taps[tap]:
+                    if id(other) not in done:
+                        done.add(id(other))
+                        waiting.append(other)
+        visits.sort(key=lambda each: each.order)
+        services = self._best(visits, taps)
+        changed = []
+        for visit in visits:
+            service = services.get(visit.key)
+            if service != visit.service:
+                visit.service = service
+                changed.append(visit)
+        return changed
+
+    def _best(
+        self, visits: list[VisitState], taps: Mapping[Tap, list[tuple[VisitState, Fit]]]
+    ) -> dict[tuple[str, str, int], Service]:
+        ranks = {visit.key: rank for rank, visit in enumerate(visits)}
+        edges: list[Edge] = []
+        paired: dict[tuple[str, str, int], list[tuple[Tap, Fit]]] = {}
+        for tap, fits in taps.items():
+            for visit, fit in fits:
+                if visit.key not in ranks:
+                    continue
+                if visit.two_person:
+                    paired.setdefault(visit.key, []).append((tap, fit))
+                else:
+                    edges.append(self._edge(ranks[visit.key], visit, ((tap, fit),)))
+        for visit in visits:
+            for pair in _pairs(visit, paired.get(visit.key, ())):
+                edges.append(self._edge(ranks[visit.key], visit, pair))
+        if not edges:
+            return {}
+        chosen = assign(len(visits), edges)
+        found: dict[tuple[str, str, int], Service] = {}
+        for rank, edge in chosen.items():
+            assert isinstance(edge.value, Service)
+            found[visits[rank].key] = edge.value
+        return found
+
+    def _edge(self, rank: int, visit: VisitState, used: tuple[tuple[Tap, Fit], ...]) -> Edge:
+        taps = tuple(tap for tap, _ in used)
+        fit = used[-1][1]
+        for other, another in used:
+            fit = fit._replace(marks=fit.marks | another.marks | other.marks)
+        return Edge(
+            visit=rank,
+            taps=taps,
+            on_time=fit.rank == 2,
+            by_guard=all(visit.by_guard(self.people.get(tap.person or "")) for tap in taps),
+            deviation=abs(fit.deviation),
+            keys=tuple((each.time, tap.device, tap.tag) for tap, each in used),
+            value=Service(taps, fit),
+        )
+
+    def reason(self, tap: Tap, used: set[Tap]) -> str | None:
+        """Why a tap served nothing, the first reason that fits; None: it served."""
+        if tap in used:
+            return None
+        fits = [visit for visit, _ in self.fits(tap)]
+        if not fits:
+            return "no_round"
+        person = self.people.get(tap.person) if tap.person else None
+        refusals = [visit.refusal(person) for visit in fits]
+        if all(refusals):
+            return "not_a_guard" if "not_a_guard" in refusals else "wrong_guard"
+        if any(visit.two_person and visit.service is None and not no for visit, no in zip(fits, refusals, strict=True)):
+            return "second_person_missing"
+        return "already_served"
+
+    def lone(self, visit: VisitState) -> bool:
+        """Whether someone tapped for a visit that needs two persons and was not served."""
+        if not visit.two_person or visit.service is not None:
+            return False
+        used = {
+            tap
+            for other in self.visits_between(visit.opens, visit.closes)
+            if other.service
+            for tap in other.service.taps
+        }
+        for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
+            person = self.people.get(tap.person) if tap.person else None
+            if tap not in used and visit.fit(tap) is not None and visit.refusal(person) is None:
+                return True
+        return False
+
+    def strayed(self, visit: VisitState) -> bool:
+        """Whether a tap that fits no round, by a clock never measured, lies so near that it may have been for a visit."""
+        for tap in self.taps_between(visit.opens - STRAY, visit.closes + STRAY):
+            person = self.people.get(tap.person) if tap.person else None
+            if not tap.measured and visit.refusal(person) is None and not self.fits(tap):
+                return True
+        return False
+
+
+def _pairs(visit: VisitState, taps: Iterable[tuple[Tap, Fit]]) -> Iterator[tuple[tuple[Tap, Fit], tuple[Tap, Fit]]]:
+    """Pairs of taps by different known persons, near enough in time; the later last."""
+    ordered = sorted(
+        ((tap, fit) for tap, fit in taps if tap.person is not None),
+        key=lambda used: (used[1].time, used[0].device, used[0].tag),
+    )
+    for index, early in enumerate(ordered):
+        for late in ordered[index + 1 :]:
+            if late[1].time - early[1].time > visit.two_person_within:
+                break
+            if late[0].person != early[0].person:
+                yield early, late

@@ -1,0 +1,433 @@
+"""All evidence of one reader: reports, clock measures, hand-overs, signs of life and reads, as sets.
+
+Nothing here depends on the order in which evidence came. What it proves to be complete is spec: rounds.md, What is known
+to be complete.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from device_drivers import observations as seen
+from device_drivers.observations import Observation
+from gateway.instants import DAY, Duration, Instant, instant
+from gateway.rules.clocks import AGREEMENT, DOUBT, EXACT, HAND_OVER, LOST, UNPLACED, Clock, Correction, Measures
+from gateway.rules.intervals import BEGINNING, END, Interval, clipped, merged, without
+from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
+from gateway.rules.trails import Signs, Trail
+from gateway.site.model import Device
+
+PORTABLE_WINDOW: Duration = 7 * DAY
+FIXED_WINDOW: Duration = DAY
+"""How far a clock measure reaches (rounds.md, Clocks)."""
+FIXED_EXPECT: Duration = 60_000_000
+"""`expect_every` of a fixed reader that names none."""
+
+Touched = tuple[Instant, Instant] | None
+"""True times whose completeness may have changed; None: none."""
+
+
+class Record:
+    """The evidence of one reader.
+
+    Args:
+        device: as the site describes it.
+        checkpoint: whose fixed reader it is, None: portable or nowhere.
+        downs: when the gateway was down; shared, sorted.
+    """
+
+    def __init__(self, device: Device, checkpoint: str | None, downs: Sequence[Interval]) -> None:
+        self.id = device.id
+        self.portable = device.portable
+        self.phone = device.driver == "phone" or device.kind == "phone"
+        self.expect_every = device.expect_every if device.expect_every or device.portable else FIXED_EXPECT
+        self.own_clock = device.own_clock
+        self.transmits_only = device.transmits_only
+        self.shared_downs = downs
+        self._boots: dict[str | None, int] = {}
+        self._clocks: list[Clock] = []
+        self._trails: list[Trail | None] = []
+        self._measures = Measures()
+        self.numbered = False
+        """It sends sequence numbers: then they decide what is complete, not signs of life."""
+        alive = not self.portable and not (device.transmits_only and not device.assume_alive)
+        self._cuts: list[Instant] = []
+        self._signs: Signs | None = None
+        if alive:
+            limit = 3 * (self.expect_every or FIXED_EXPECT)
+            self._signs = Signs(limit, self._clocks, self._cuts, () if device.external_broker else downs)
+        self._sync_to = array("q")
+        self._sync_rest: list[tuple[Instant, Instant, int, int]] = []
+        """Of each sync end, by `complete_to`: (at, received, boot, number or UNPLACED)."""
+        self._lost_at: list[Instant] = []
+        """`received` of reads without a usable date."""
+        self.reads = Reads(
+            device.id,
+            checkpoint,
+            portable=device.portable,
+            login=device.portable and not self.phone,
+            own_clock=device.own_clock,
+        )
+        self.stale: Interval | None = None
+        """Device times of reads whose taps must be made anew."""
+        self.first_heard: Instant | None = None
+        self.last_heard: Instant = BEGINNING
+        self.persons: set[str] = set()
+        """Who ever logged in to it (phones)."""
+        if person := device.settings.get("person"):
+            self.persons.add(str(person))
+        self.link_down = False
+        self._complete: list[Interval] | None = None
+        self._doubts: list[Interval] | None = None
+        self.watch: dict[tuple[str, str, int], Interval] = {}
+        """What rests on this record's completeness, and over which time."""
+        self.watched_to: Instant = BEGINNING
+
+    # -- taking evidence ---------------------------------------------------------------------------------------------
+
+    def take(self, observation: Observation, at: Instant, received: Instant) -> Touched:
+        """Take one observation; what it may have changed."""
+        kind = type(observation)
+        if kind is seen.LinkStatus:
+            return self._link(observation.up, at, received)  # type: ignore[union-attr]
+        if kind is seen.DeviceStatus and not observation.online:  # type: ignore[union-attr]
+            return self._cut(at)
+        if self.first_heard is None or received < self.first_heard:
+            self.first_heard = received
+        self.last_heard = max(self.last_heard, received)
+        boot, seq = observation.boot, observation.seq
+        index = self._boots.get(boot)
+        if index is None:
+            index = self._new_boot(boot)
+        place, stamp, now = seq, at, None
+        if kind is seen.ReaderHeartbeat:
+            if observation.device_now is not None:  # type: ignore[union-attr]
+                now = stamp = instant(observation.device_now)  # type: ignore[union-attr]
+            if observation.last_seq is not None:  # type: ignore[union-attr]
+                place = observation.last_seq  # type: ignore[union-attr]
+        touched: Touched = None
+        if seq is not None:
+            trail = self._trails[index] or self._number(index)
+            if not trail.numbers.add(seq):
+                return None
+            if trail.places and seq <= trail.places[-1]:
+                touched = self._true(index, trail.filled(seq))
+        if place is not None:
+            trail = self._trails[index] or self._number(index)
+            touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
+        elif not self.numbered and self._signs is not None:
+            touched = self._true(index, self._signs.add(index, stamp, received))
+        if kind is seen.TagRead:
+            self._read(observation, at, received)  # type: ignore[arg-type]
+        elif kind is seen.SyncEnd:
+            now, since = self._sync(observation, at, received, index)  # type: ignore[arg-type]
+            touched = wider(touched, (since, self._sync_to[-1] + self._clocks[index].most))
+        if now is not None and self.own_clock:
+            touched = wider(touched, self._measure(index, UNPLACED if place is None else place, now, received))
+        self._complete = None
+        return touched
+
+    def _new_boot(self, boot: str | None) -> int:
+        index = len(self._clocks)
+        self._boots[boot] = index
+        self._clocks.append(Clock(PORTABLE_WINDOW if self.portable else FIXED_WINDOW))
+        self._trails.append(None)
+        return index
+
+    def _number(self, index: int) -> Trail:
+        """The first sequence number of a boot: from now on, numbers decide."""
+        self.numbered = True
+        trail = self._trails[index] = Trail(self._clocks[index])
+        return trail
+
+    def _true(self, index: int, raw: Interval) -> Interval:
+        clock = self._clocks[index]
+        return raw[0] + clock.least, raw[1] + clock.most
+
+    def _measure(self, index: int, place: int, now: Instant, received: Instant) -> Touched:
+        clock = self._clocks[index]
+        before = clock.correction(place, now)
+        since = self._measures.add(self._clocks, index, place, now, received)
+        if since == END:
+            return None
+        offset = received - now
+        small = -AGREEMENT <= offset <= AGREEMENT
+        if not (small and before == EXACT and since > BEGINNING):
+            self._stale(since, END)
+            self._doubts = None
+        if (trail := self._trails[index]) is not None:
+            trail.changed_since(since)
+        elif self._signs is not None and not self.numbered:
+            self._signs.changed_since(since)
+        return self._true(index, (since, now if since > BEGINNING else END))
+
+    def _stale(self, since: Instant, until: Instant) -> None:
+        self.stale = (since, until) if self.stale is None else (min(self.stale[0], since), max(self.stale[1], until))
+
+    def _read(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
+        read = Read(
+            at, observation.boot or "", UNPLACED if observation.seq is None else observation.seq, observation.tag, received,
+            observation.person or "",
+        )  # fmt: skip
+        if not self.reads.add(read):
+            return
+        if observation.person is not None:
+            self.persons.add(observation.person)
+        self._stale(at, at + (LOGIN_HOLDS if self.reads.login else 0))
+        if read.lost:
+            insort(self._lost_at, received)
+
+    def _sync(
+        self, observation: seen.SyncEnd, at: Instant, received: Instant, index: int
+    ) -> tuple[Instant | None, Instant]:
+        """Take a hand-over; its clock reading, and since when it may complete more."""
+        to = instant(observation.complete_to)
+        place = UNPLACED if observation.seq is None else observation.seq
+        entry = (at, received, index, place)
+        where = bisect_left(self._sync_to, to)
+        same = where < len(self._sync_to) and self._sync_to[where] == to
+        if same and entry[0] == self._sync_rest[where][0]:
+            if received < self._sync_rest[where][1]:
+                self._sync_rest[where] = entry
+        else:
+            self._sync_to.insert(where, to)
+            self._sync_rest.insert(where, entry)
+        since = self._sync_to[where - 1] if where else BEGINNING
+        now = None if observation.device_now is None else instant(observation.device_now)
+        return now, since + min(clock.least for clock in self._clocks) if since > BEGINNING else since
+
+    def _link(self, up: bool, at: Instant, received: Instant) -> Touched:
+        """The gateway's word about the reader's port; a sign of life of one that only transmits."""
+        self.link_down = not up
+        if not up:
+            return self._cut(at)
+        if not self.transmits_only or self._signs is None or self.numbered:
+            return None
+        self.last_heard = max(self.last_heard, received)
+        if self.first_heard is None or received < self.first_heard:
+            self.first_heard = received
+        index = self._boots.get(None)
+        if index is None:
+            index = self._new_boot(None)
+        self._complete = None
+        return self._signs.add(index, at, received)
+
+    def _cut(self, at: Instant) -> Touched:
+        if at not in self._cuts[-1:]:
+            insort(self._cuts, at)
+        if self._signs is None or self.numbered:
+            return None
+        before = bisect_left(self._signs.times, at)
+        since = self._signs.times[before - 1] if before else BEGINNING
+        self._signs.changed_since(since)
+        self._complete = None
+        return since, END
+
+    def gateway_was_down(self, since: Instant) -> None:
+        """The shared list of down times grew by one that began at `since`."""
+        self._complete = None
+        if self._signs is not None:
+            before = bisect_right(self._signs.times, since)
+            self._signs.changed_since(self._signs.times[before - 1] if before else BEGINNING)
+
+    # -- what it proves ----------------------------------------------------------------------------------------------
+
+    def correction(self, read: Read) -> Correction:
+        """What a read's time is worth."""
+        index = self._boots.get(read.boot or None)
+        return self._clocks[index if index is not None else 0].correction(read.seq, read.at)
+
+    def complete(self) -> list[Interval]:
+        """Every stretch of true time in which nothing was recorded that is not here."""
+        if self._complete is None:
+            parts: list[Interval] = []
+            if self.numbered:
+                for trail in self._trails:
+                    if trail is not None:
+                        parts += trail.complete()
+            elif self._signs is not None:
+                parts += self._signs.complete()
+            if (handed_over := self._handed_over()) is not None:
+                known = without([(BEGINNING, handed_over)], self.doubts())
+                if self.numbered:
+                    known = without(known, self.holes())
+                parts += known
+            parts = merged(parts)
+            for received in self._lost_at:
+                parts = without(parts, [(self._last_report_before(received), received)])
+            self._complete = parts
+        return self._complete
+
+    def _handed_over(self) -> Instant | None:
+        """The latest time to which everything was handed over."""
+        for position in range(len(self._sync_to) - 1, -1, -1):
+            to = self._sync_to[position]
+            at, received, index, place = self._sync_rest[position]
+            if to < received - LOST or at < received - LOST:
+                continue
+            correction = self._clocks[index].correction(place, to)
+            if correction.certain and to + correction.offsets[0] <= received + DOUBT:
+                return to + correction.offsets[0]
+        return None
+
+    def _last_report_before(self, received: Instant) -> Instant:
+        """When the last report before a hand-over was received; reports within 2 s of each other are one hand-over."""
+        heard = sorted({each for each in self._receiveds() if each <= received})
+        while len(heard) > 1 and heard[-1] - heard[-2] <= HAND_OVER:
+            heard.pop()
+        return heard[-2] if len(heard) > 1 else BEGINNING
+
+    def _receiveds(self) -> set[Instant]:
+        """When each report kept here was received."""
+        found = {read.received for read in self.reads.reads}
+        found.update(received for _, received, _, _ in self._sync_rest)
+        for trail in self._trails:
+            if trail is not None:
+                found.update(trail.receiveds)
+        if self._signs is not None:
+            found.update(self._signs.receiveds)
+        return found
+
+    def doubts(self) -> list[Interval]:
+        """True times about which the clock allows no completeness."""
+        if self._doubts is None:
+            self._doubts = [doubt for clock in self._clocks for doubt in clock.doubts()]
+        return self._doubts
+
+    def holes(self) -> list[Interval]:
+        """Stretches in which a record is known to be missing."""
+        return [hole for trail in self._trails if trail is not None for hole in trail.holes()]
+
+    def restarts(self) -> list[Interval]:
+        """Stretches between the last report of one boot and the first of the next."""
+        spans = sorted(
+            (trail.times[0] + trail.clock.least, trail.times[-1] + trail.clock.most)
+            for trail in self._trails
+            if trail is not None and trail.times
+        )
+        return [(min(left[1], right[0]), max(left[1], right[0])) for left, right in pairwise(spans)]
+
+    def broken(self, first: Instant, last: Instant) -> bool:
+        """Whether a number is missing in, or a restart falls into, [first, last]."""
+        return bool(clipped([*self.holes(), *self.restarts()], first, last))
+
+    def only_impossible(self, since: Instant) -> bool:
+        """Whether it reported since an instant, and nothing but times that cannot be."""
+        heard = False
+        for reports in (*self._trails, self._signs):
+            if reports is None or (reports is self._signs and self.numbered):
+                continue
+            for index in range(len(reports.times) - 1, -1, -1):
+                if reports.receiveds[index] >= since:
+                    if reports.possible(index):
+                        return False
+                    heard = True
+        for position, to in enumerate(self._sync_to):
+            at, received, index, place = self._sync_rest[position]
+            if received >= since:
+                offset = min(self._clocks[index].correction(place, at).offsets)
+                if at >= received - LOST and at + offset <= received + DOUBT and to + offset <= received + DOUBT:
+                    return False
+                heard = True
+        if self.portable and not self.numbered:
+            for read in self.reads.reads:
+                if read.received >= since:
+                    if not read.lost and read.at + min(self.correction(read).offsets) <= read.received + DOUBT:
+                        return False
+                    heard = True
+        return heard
+
+    def heard_between(self, first: Instant, last: Instant) -> bool:
+        """Whether anything was received from it in [first, last]."""
+        if self.first_heard is None or self.first_heard > last or self.last_heard < first:
+            return False
+        if self.first_heard >= first or self.last_heard <= last:
+            return True
+        return any(first <= received <= last for received in self._receiveds())
+
+    # -- what rests on it --------------------------------------------------------------------------------------------
+
+    def watch_for(self, key: tuple[str, str, int], span: Interval | None) -> None:
+        """Something rests on this record over a span of time (None: no longer)."""
+        if span is None:
+            self.watch.pop(key, None)
+        else:
+            self.watch[key] = span
+            self.watched_to = max(self.watched_to, span[1])
+
+    def reread(self, read: Read) -> None:
+        """A read that came before its device was enrolled."""
+        if self.reads.add(read):
+            self._stale(BEGINNING, END)
+
+    # -- bounded, and kept across restarts ---------------------------------------------------------------------------
+
+    def forget(self, before: Instant) -> None:
+        """Drop reports, measures and cuts received before an instant; the newest of each stay."""
+        for reports in (*self._trails, self._signs):
+            if reports is not None:
+                reports.forget(before)
+        for clock in self._clocks:
+            clock.forget(before)
+        self._measures.forget(before)
+        self._cuts[:] = [cut for cut in self._cuts if cut >= before]
+        self._lost_at = [received for received in self._lost_at if received >= before]
+        keep = bisect_left([rest[1] for rest in self._sync_rest], before) if self._sync_rest else 0
+        keep = min(keep, len(self._sync_to) - 1)
+        if keep > 0:
+            del self._sync_to[:keep], self._sync_rest[:keep]
+        self._complete = self._doubts = None
+
+    def snapshot(self) -> Any:
+        """Everything as builtins."""
+        return {
+            "boots": [[boot, index] for boot, index in self._boots.items()],
+            "clocks": [clock.snapshot() for clock in self._clocks],
+            "trails": [trail and [trail.snapshot(), trail.numbers.lows, trail.numbers.highs] for trail in self._trails],
+            "measures": self._measures.snapshot(),
+            "numbered": self.numbered,
+            "signs": self._signs and self._signs.snapshot(),
+            "cuts": self._cuts,
+            "syncs": [self._sync_to.tolist(), [list(rest) for rest in self._sync_rest]],
+            "lost": self._lost_at,
+            "reads": [list(read) for read in self.reads.reads],
+            "heard": [self.first_heard, self.last_heard],
+            "persons": sorted(self.persons),
+            "link_down": self.link_down,
+        }
+
+    def restore(self, state: Any) -> None:
+        """Take up a snapshot; all taps are to be made anew."""
+        for boot, _ in state["boots"]:
+            self._new_boot(boot)
+        for clock, saved in zip(self._clocks, state["clocks"], strict=True):
+            clock.restore(saved)
+        for index, saved in enumerate(state["trails"]):
+            if saved is not None:
+                trail = self._trails[index] = Trail(self._clocks[index])
+                trail.restore(saved[0])
+                trail.numbers.lows, trail.numbers.highs = list(saved[1]), list(saved[2])
+        self._measures.restore(state["measures"])
+        self.numbered = state["numbered"]
+        if self._signs is not None and state["signs"] is not None:
+            self._signs.restore(state["signs"])
+        self._cuts.extend(state["cuts"])
+        self._sync_to.extend(state["syncs"][0])
+        self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
+        self._lost_at = list(state["lost"])
+        self.reads.reads = [Read(*read) for read in state["reads"]]
+        self.first_heard, self.last_heard = state["heard"]
+        self.persons |= set(state["persons"])
+        self.link_down = state["link_down"]
+        self._stale(BEGINNING, END)
+
+
+def wider(left: Touched, right: Touched) -> Touched:
+    """The span over both."""
+    if left is None or right is None:
+        return left or right
+    return min(left[0], right[0]), max(left[1], right[1])

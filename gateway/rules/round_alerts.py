@@ -1,0 +1,179 @@
+"""Signals about rounds, gaps and readers (spec: rounds.md, Alerts)."""
+
+from __future__ import annotations
+
+from gateway.instants import Instant, moment, seconds
+from gateway.rules.findings import Found, Signal
+from gateway.rules.gaps import GapState, Piece
+from gateway.rules.verdicts import verdict_of
+from gateway.rules.visits import RoundState
+from gateway.site.model import Site
+
+ENDED = {"missed": "round_missed", "incomplete": "round_incomplete", "unverifiable": "round_unverifiable"}
+"""The alert of each verdict that a round may end with, apart from `completed`."""
+NAMES = {"round_missed": "missed", "round_incomplete": "missed", "round_unverifiable": "unverifiable"}
+"""The verdict of the visits that an alert names."""
+
+
+class RoundAlerts:
+    """Tells what begins, changes, ends or never was, once each."""
+
+    def __init__(self, site: Site, found: Found) -> None:
+        self._found = found
+        self._zone = site.zone_info
+        self._site = site
+
+    def _time(self, at: Instant) -> str:
+        return moment(at, self._zone).isoformat()
+
+    def round(self, state: RoundState, now: Instant, *, unstarted: bool) -> None:
+        """Tell of a round as it is judged now.
+
+        Args:
+            unstarted: it was due to start, nothing served it, and that is known from complete records.
+        """
+        verdict = verdict_of(state, now)
+        standing = ENDED.get(verdict)
+        for rule, wanted in NAMES.items():
+            named = tuple(visit.checkpoint for visit in state.required if visit.verdict == wanted)
+            if rule == standing:
+                if state.tells.get(rule) != named:
+                    self._ended(state, rule, named, "update" if rule in state.tells else "raise", now)
+                    state.tells[rule] = named
+            elif rule in state.tells:
+                del state.tells[rule]
+                self._signal(rule, state.id, "retract", now, "rejudged")
+        self._not_started(state, standing, now, unstarted=unstarted)
+
+    def _ended(self, state: RoundState, rule: str, named: tuple[str, ...], action: str, now: Instant) -> None:
+        visits = [visit for visit in state.required if visit.verdict == NAMES[rule]]
+        causes = sorted({visit.cause for visit in visits if visit.cause is not None})
+        details: dict[str, str | int | float | list[str]] = {
+            "route": state.route.id,
+            "start": self._time(state.start),
+            NAMES[rule]: list(named),
+        }
+        if causes:
+            details["cause"] = causes
+        self._found.signals.append(
+            Signal(
+                rule=rule,
+                subject=state.id,
+                action="update" if action == "update" else "raise",
+                at=now,
+                raised=max(visit.closes for visit in visits),
+                why=rule,
+                details=details,
+                place=self._place(named),
+            )
+        )
+
+    def _place(self, named: tuple[str, ...]) -> str | None:
+        checkpoint = self._site.checkpoints.get(named[0]) if len(named) == 1 else None
+        return checkpoint.place if checkpoint is not None else None
+
+    def _not_started(self, state: RoundState, standing: str | None, now: Instant, *, unstarted: bool) -> None:
+        rule = "round_not_started"
+        told = state.tells.get(rule)
+        times = [visit.service.fit.time for visit in state.visits if visit.service is not None]
+        if told is None:
+            if unstarted and standing is None:
+                state.tells[rule] = ("open",)
+                details: dict[str, str | int | float | list[str]] = {
+                    "route": state.route.id,
+                    "start": self._time(state.start),
+                    "due": self._time(state.not_started - state.route.tolerance),
+                }
+                self._found.signals.append(
+                    Signal(
+                        rule=rule,
+                        subject=state.id,
+                        action="raise",
+                        at=now,
+                        raised=state.not_started,
+                        why=rule,
+                        details=details,
+                    )
+                )
+            return
+        if told == ("retracted",):
+            return
+        if times and min(times) <= state.not_started:
+            state.tells[rule] = ("retracted",)
+            self._signal(rule, state.id, "retract", now, "rejudged")
+        elif told == ("open",) and times:
+            state.tells[rule] = ("resolved",)
+            self._signal(rule, state.id, "resolve", now, "started")
+        elif told == ("open",) and standing is not None:
+            state.tells[rule] = ("merged",)
+            self._signal(rule, state.id, "merge", now, "merged", caused_by=f"{standing}:{state.id}")
+
+    def gap(self, state: GapState, exceeded: list[Piece], now: Instant) -> None:
+        """Tell of the pieces of one window that are too long; a piece that overlaps one told of is the same."""
+        checkpoint = state.window.checkpoint
+        tells: dict[str, Piece] = {}
+        for piece in exceeded:
+            subject = next(
+                (
+                    name
+                    for name, old in state.tells.items()
+                    if old.start < piece.end and piece.start < old.end and name not in tells
+                ),
+                None,
+            )
+            if subject is None:
+                subject = f"{checkpoint}@{self._time(piece.start)}"
+                self._raise_gap(state, subject, piece, now)
+                if not piece.open:
+                    self._signal("gap_exceeded", subject, "resolve", now, "ended")
+            elif state.tells[subject].open and not piece.open:
+                self._signal("gap_exceeded", subject, "resolve", now, "ended")
+            tells[subject] = piece
+        for subject in state.tells:
+            if subject not in tells:
+                self._signal("gap_exceeded", subject, "retract", now, "rejudged")
+        state.tells = tells
+
+    def _raise_gap(self, state: GapState, subject: str, piece: Piece, now: Instant) -> None:
+        checkpoint = self._site.checkpoints.get(state.window.checkpoint)
+        self._found.signals.append(
+            Signal(
+                rule="gap_exceeded",
+                subject=subject,
+                action="raise",
+                at=now,
+                raised=piece.start + state.at_most,
+                why="gap_exceeded",
+                details={
+                    "checkpoint": state.window.checkpoint,
+                    "from": self._time(piece.start),
+                    "length": seconds(piece.length),
+                    "at_most": seconds(state.at_most),
+                },
+                place=checkpoint.place if checkpoint is not None else None,
+            )
+        )
+
+    def reader_offline(self, device: str, last_heard: Instant | None, raised: Instant, now: Instant) -> None:
+        """A reader fell silent, or a wand was not handed in."""
+        details: dict[str, str | int | float | list[str]] = {}
+        if last_heard is not None:
+            details["last_heard"] = self._time(last_heard)
+        known = self._site.devices.get(device)
+        self._found.signals.append(
+            Signal(
+                rule="reader_offline", subject=device, action="raise", at=now, raised=raised, why="silent", details=details,
+                place=known.place if known is not None else None,
+            )
+        )  # fmt: skip
+
+    def reader_back(self, device: str, now: Instant) -> None:
+        self._signal("reader_offline", device, "resolve", now, "heard")
+
+    def _signal(
+        self, rule: str, subject: str, action: str, now: Instant, why: str, *, caused_by: str | None = None
+    ) -> None:
+        assert action in {"resolve", "retract", "merge"}
+        self._found.signals.append(
+            Signal(rule=rule, subject=subject, action=action, at=now, why=why, caused_by=caused_by)  # type: ignore[arg-type]
+        )

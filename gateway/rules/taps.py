@@ -1,0 +1,297 @@
+"""From reads to taps: who tapped where, and when (spec: rounds.md, Who tapped where, and when)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from gateway.instants import HOUR, SECOND, Duration, Instant
+from gateway.rules.clocks import DOUBT, LOST, Correction
+from gateway.site.model import Site
+from gateway.site.tags import TagIndex
+
+REPEAT_WITHIN: Duration = 10 * SECOND
+"""A read this near the one before it is its repeat (rounds.md, Repeats)."""
+REPEATS_SPAN: Duration = 60 * SECOND
+"""Repeats of one tap span at most this."""
+LOGIN_HOLDS: Duration = 12 * HOUR
+"""A person's tag read by a wand names its bearer for this long."""
+
+
+class Owner(NamedTuple):
+    """What an enrolled tag belongs to: exactly one of the two is given."""
+
+    person: str | None = None
+    checkpoint: str | None = None
+
+
+def enrolled(site: Site) -> TagIndex[Owner]:
+    """All tags of a site: people's cards and the checkpoints' wall tags."""
+    people = ((tag, Owner(person=person.id)) for person in site.people.values() for tag in person.tags)
+    walls = ((tag, Owner(checkpoint=place.id)) for place in site.checkpoints.values() for tag in place.tags)
+    return TagIndex((*people, *walls))
+
+
+class Read(NamedTuple):
+    """One read of a tag as it was reported. Sorts by device time, then boot and number."""
+
+    at: Instant
+    boot: str
+    seq: int
+    tag: str
+    received: Instant
+    person: str
+    """Who the reader said it was; empty: it did not say."""
+
+    @property
+    def lost(self) -> bool:
+        """Dated so long before its hand-over that its clock was lost."""
+        return self.at < self.received - LOST
+
+    def key(self, device: str) -> str:
+        """The key of repetition, as evidence is named."""
+        return f"{device}/{self.boot}/{self.seq}" if self.seq >= 0 else f"{device}/tag_read/{self.at}"
+
+
+class Moment(NamedTuple):
+    """One time at which a tap may have happened.
+
+    `corrected`: an offset was applied, so a boundary within 2 s is not sharp.
+    """
+
+    time: Instant
+    read: Read
+    corrected: bool
+    marks: frozenset[str]
+
+
+class Tap(NamedTuple):
+    """Reads of one tag by one reader and person, near enough to be one act.
+
+    Args:
+        moments: every time it may have happened; the first is the one shown where no visit decides.
+        measured: its reader's clock was measured, or the times are the gateway's own.
+        marks: of any of its reads, whichever time is used.
+    """
+
+    device: str
+    checkpoint: str
+    tag: str
+    person: str | None
+    moments: tuple[Moment, ...]
+    measured: bool
+    marks: frozenset[str]
+
+    @property
+    def at(self) -> Instant:
+        return self.moments[0].time
+
+    @property
+    def first(self) -> Instant:
+        return min(moment.time for moment in self.moments)
+
+    @property
+    def last(self) -> Instant:
+        return max(moment.time for moment in self.moments)
+
+    @property
+    def received(self) -> Instant:
+        return max(moment.read.received for moment in self.moments)
+
+
+class Loose(NamedTuple):
+    """A read that is no tap and yet must not vanish: its time, person and the reason."""
+
+    read: Read
+    at: Instant
+    person: str | None
+    reason: str
+
+
+_NONE: frozenset[str] = frozenset()
+_AHEAD = frozenset({"clock_ahead"})
+
+
+def moments(read: Read, correction: Correction, *, own_clock: bool) -> list[Moment]:
+    """The times a read may have happened at, by what its device's clock is worth (rounds.md, Clocks)."""
+    if not own_clock:
+        return [Moment(read.at, read, False, _NONE)]
+    if not correction.measured:
+        if read.at > read.received + DOUBT:
+            return [Moment(read.received, read, False, _AHEAD)]
+        return [Moment(read.at, read, False, _NONE)]
+    result = []
+    for offset in correction.offsets:
+        marks = set() if correction.certain else {"clock_uncertain"}
+        if abs(offset) > DOUBT:
+            marks.add("clock_corrected")
+        result.append(Moment(read.at + offset, read, offset != 0, frozenset(marks)))
+    return result
+
+
+class Reads:
+    """All reads of one device, and the taps they make.
+
+    Args:
+        checkpoint: the checkpoint whose fixed reader the device is; None: portable, or fixed nowhere.
+        portable: a wand or phone: reads wall tags, and people's tags as log-in.
+        login: a person's tag read by it names its bearer (wands; a phone's reads name the person themselves).
+    """
+
+    __slots__ = ("_taps", "checkpoint", "device", "login", "loose", "own_clock", "portable", "reads")
+
+    def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
+        self.device = device
+        self.checkpoint = checkpoint
+        self.portable = portable
+        self.login = login
+        self.own_clock = own_clock
+        self.reads: list[Read] = []
+        self._taps: dict[Read, Tap] = {}
+        """By each of its reads."""
+        self.loose: dict[Read, Loose] = {}
+
+    def add(self, read: Read) -> bool:
+        """Take a read; False if it was here already (of repeats the one received first counts)."""
+        reads = self.reads
+        if not reads or read > reads[-1]:
+            reads.append(read)
+            return True
+        index = bisect_left(reads, read[:4])
+        if index < len(reads) and reads[index][:4] == read[:4] and reads[index].person == read.person:
+            if reads[index].received <= read.received:
+                return False
+            del reads[index]
+        insort(reads, read)
+        return True
+
+    def remove(self, read: Read) -> None:
+        """A read turned out to be another's conflicting content."""
+        self.reads.remove(read)
+
+    def find(self, boot: str, seq: int) -> Read | None:
+        """The read under a key."""
+        return next((read for read in self.reads if read.seq == seq and read.boot == boot), None)
+
+    def is_login(self, read: Read, tags: TagIndex[Owner]) -> bool:
+        owner = tags.find(read.tag)
+        return self.login and owner is not None and owner.person is not None
+
+    def taps(self) -> set[Tap]:
+        return set(self._taps.values())
+
+    def derive(
+        self,
+        since: Instant,
+        until: Instant,
+        tags: TagIndex[Owner],
+        people: Iterable[str],
+        correction: Callable[[Read], Correction],
+    ) -> tuple[set[Tap], set[Tap]]:
+        """Make the taps of reads with device times in [since, until] anew; those that went and those that came."""
+        reads = self.reads
+        low = bisect_left(reads, (since,))
+        while low > 0 and low < len(reads) and reads[low].at - reads[low - 1].at <= REPEAT_WITHIN:
+            low -= 1
+        high = bisect_right(reads, (until + 1,))
+        while 0 < high < len(reads) and reads[high].at - reads[high - 1].at <= REPEAT_WITHIN:
+            high += 1
+        span = reads[low:high]
+        before = {tap for read in span if (tap := self._taps.pop(read, None)) is not None}
+        for read in span:
+            self.loose.pop(read, None)
+        bearer = self._bearer(low, tags)
+        known = frozenset(people)
+        groups: dict[tuple[str, str, str | None, str], list[Read]] = {}
+        after: set[Tap] = set()
+        for read in span:
+            owner = tags.find(read.tag)
+            person = read.person if read.person in known else None
+            if self.portable and owner is not None and owner.person is not None:
+                if self.login and not read.lost:
+                    bearer = (read.at, owner.person)
+                continue
+            reason = self._no_tap(read, owner)
+            if owner is not None and owner.person is not None:
+                person = owner.person
+            elif person is None and bearer is not None and 0 <= read.at - bearer[0] <= LOGIN_HOLDS:
+                person = bearer[1]
+            if reason is not None:
+                at = moments(read, correction(read), own_clock=self.own_clock)[0].time
+                self.loose[read] = Loose(read, read.at if reason == "clock_lost" else at, person, reason)
+                continue
+            assert owner is not None
+            checkpoint = self.checkpoint if owner.person is not None else owner.checkpoint
+            assert checkpoint is not None
+            group = groups.get(key := (checkpoint, read.tag, person, read.boot))
+            if group and (read.at - group[-1].at > REPEAT_WITHIN or read.at - group[0].at > REPEATS_SPAN):
+                after.add(self._tap(group, checkpoint, person, correction))
+                group = None
+            if group is None:
+                groups[key] = group = []
+            group.append(read)
+        for (checkpoint, _, person, _), group in groups.items():
+            after.add(self._tap(group, checkpoint, person, correction))
+        return before - after, after - before
+
+    def _no_tap(self, read: Read, owner: Owner | None) -> str | None:
+        """Why a read can be no tap, None if it may be one."""
+        if owner is None:
+            return "unknown_tag"
+        if read.lost:
+            return "clock_lost"
+        if not self.portable and (owner.person is None or self.checkpoint is None):
+            return "no_round"
+        return None
+
+    def _bearer(self, index: int, tags: TagIndex[Owner]) -> tuple[Instant, str] | None:
+        """Whose tag the wand last read before the read at `index`."""
+        if not self.login or index >= len(self.reads):
+            return None
+        start = self.reads[index].at
+        while index > 0 and start - self.reads[index - 1].at <= LOGIN_HOLDS:
+            index -= 1
+            read = self.reads[index]
+            if not read.lost and (owner := tags.find(read.tag)) is not None and owner.person is not None:
+                return read.at, owner.person
+        return None
+
+    def _tap(
+        self, group: Sequence[Read], checkpoint: str, person: str | None, correction: Callable[[Read], Correction]
+    ) -> Tap:
+        found = [(read, correction(read)) for read in group]
+        times = [each for read, worth in found for each in moments(read, worth, own_clock=self.own_clock)]
+        marks = set() if all(worth.certain for _, worth in found) else {"clock_uncertain"}
+        for read, worth in found:
+            if worth.certain:
+                marks |= moments(read, worth, own_clock=self.own_clock)[0].marks
+        tap = Tap(
+            device=self.device,
+            checkpoint=checkpoint,
+            tag=group[0].tag,
+            person=person,
+            moments=tuple(times),
+            measured=not self.own_clock or any(worth.measured for _, worth in found),
+            marks=frozenset(marks),
+        )
+        for read in group:
+            self._taps[read] = tap
+        return tap
+
+    def forget(self, before: Instant) -> set[Tap]:
+        """Drop reads received before an instant; the taps that went."""
+        gone = [read for read in self.reads if read.received < before and self._old(read, before)]
+        taps = set()
+        for read in gone:
+            if (tap := self._taps.pop(read, None)) is not None:
+                taps.add(tap)
+            self.loose.pop(read, None)
+        if gone:
+            dropped = set(gone)
+            self.reads = [read for read in self.reads if read not in dropped]
+        return taps
+
+    def _old(self, read: Read, before: Instant) -> bool:
+        tap = self._taps.get(read)
+        return tap is None or all(moment.read.received < before for moment in tap.moments)

@@ -1,0 +1,316 @@
+"""What a reader's reports prove to be complete (spec: rounds.md, What is known to be complete).
+
+A trail is the reports of one reader in order, and lazily the stretches between them that are proved complete. Stretches
+are computed once and only extended, so that asking costs what is new; a report that arrives out of order takes back
+only the stretches it can touch.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+from gateway.instants import Duration, Instant
+from gateway.rules.clocks import DOUBT, LOST, UNPLACED, Clock, Correction
+from gateway.rules.intervals import BEGINNING, END, Interval
+
+PIECE = 256
+"""Reports in one stored stretch: how much a late report may force to be computed again."""
+
+
+class Numbers:
+    """The sequence numbers that are here, as closed runs."""
+
+    __slots__ = ("highs", "lows")
+
+    def __init__(self) -> None:
+        self.lows: list[int] = []
+        self.highs: list[int] = []
+
+    def add(self, number: int) -> bool:
+        """Take a number; False if it was here already."""
+        highs = self.highs
+        if highs and number == highs[-1] + 1:
+            highs[-1] = number
+            return True
+        index = bisect_left(highs, number)
+        if index < len(highs) and self.lows[index] <= number:
+            return False
+        if index > 0 and highs[index - 1] == number - 1:
+            highs[index - 1] = number
+            if index < len(highs) and self.lows[index] == number + 1:
+                highs[index - 1] = highs[index]
+                del self.lows[index], highs[index]
+        elif index < len(highs) and self.lows[index] == number + 1:
+            self.lows[index] = number
+        else:
+            self.lows.insert(index, number)
+            highs.insert(index, number)
+        return True
+
+    def has_all(self, above: int, up_to: int) -> bool:
+        """Whether every number in (above, up_to] is here."""
+        if up_to <= above:
+            return True
+        index = bisect_left(self.highs, up_to)
+        return index < len(self.highs) and self.lows[index] <= above + 1
+
+
+Stretch = tuple[Instant, Instant, int]
+"""First and last instant, and the index of the report at which it begins."""
+Joint = Literal["joined", "hole", "cut"]
+
+
+class Reports:
+    """Reports of one reader in order, and what is complete between them."""
+
+    __slots__ = ("_done", "_holes", "_pieces", "places", "receiveds", "times")
+    _SAVED: ClassVar[tuple[str, ...]] = ("places", "times", "receiveds")
+
+    def __init__(self) -> None:
+        self.places = array("q")
+        self.times = array("q")
+        self.receiveds = array("q")
+        self._done = 0
+        self._pieces: list[Stretch] = []
+        self._holes: list[Stretch] = []
+
+    def correction(self, index: int) -> Correction:
+        """What the time of a report is worth."""
+        raise NotImplementedError
+
+    def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
+        """What lies between two successive certain reports with true times `before` and `after`."""
+        raise NotImplementedError
+
+    def settled_to(self) -> Instant:
+        """Raw time up to which only late evidence can change what was computed."""
+        raise NotImplementedError
+
+    def insert(self, index: int, place: int, time: Instant, received: Instant) -> Interval:
+        """Put a report where it belongs; the raw times whose completeness it can change."""
+        times = self.times
+        self.places.insert(index, place)
+        times.insert(index, time)
+        self.receiveds.insert(index, received)
+        self.take_back(index - 1)
+        before = min(times[max(0, index - 1)], time)
+        return before, max(times[index + 1], time) if index + 1 < len(times) else END
+
+    def remove(self, place: int, time: Instant, received: Instant) -> None:
+        """A report turned out to be another's repeat, or conflicting."""
+        for index in range(len(self.times)):
+            if (self.places[index], self.times[index], self.receiveds[index]) == (place, time, received):
+                del self.places[index], self.times[index], self.receiveds[index]
+                self.take_back(0)
+                return
+
+    def take_back(self, index: int) -> None:
+        """Stretches that rest on the report at `index` or later ones will be computed again."""
+        pieces, holes = self._pieces, self._holes
+        while self._done > max(index, 0):
+            self._done = pieces.pop()[2] if pieces else 0
+        while holes and holes[-1][2] >= self._done:
+            holes.pop()
+
+    def changed_since(self, since: Instant) -> None:
+        """Raw times from `since` on may be corrected differently, or be cut, from now on."""
+        index = bisect_left(self.times, since) if since > BEGINNING else 0
+        while index > 0 and self.times[index - 1] >= since:
+            index -= 1
+        self.take_back(index - 1)
+
+    def true_time(self, index: int) -> Instant | None:
+        """The corrected time of a report; None if it proves nothing: clock in doubt, ahead, or lost."""
+        time, received = self.times[index], self.receiveds[index]
+        correction = self.correction(index)
+        if not correction.certain or time < received - LOST:
+            return None
+        time += correction.offsets[0]
+        return time if time <= received + DOUBT else None
+
+    def possible(self, index: int) -> bool:
+        """Whether a report's time can be true at all: neither ahead of its `received` nor lost."""
+        time, received = self.times[index], self.receiveds[index]
+        if time < received - LOST:
+            return False
+        return min(time + offset for offset in self.correction(index).offsets) <= received + DOUBT
+
+    def _stretches(self, start: int, stop: int) -> tuple[list[Stretch], list[Stretch], int]:
+        """Complete stretches and holes between reports [start, stop), and the last report that proved something."""
+        pieces: list[Stretch] = []
+        holes: list[Stretch] = []
+        last = -1
+        at = first = begun = 0
+        for index in range(start, stop):
+            time = self.true_time(index)
+            if time is None:
+                continue
+            joint = self.joint(last, index, at, time) if last >= 0 else "cut"
+            if joint == "joined" and index - begun < PIECE:
+                at = time
+            else:
+                if at > first:
+                    pieces.append((first, at, begun))
+                if joint == "hole":
+                    holes.append((min(at, time), max(at, time), last))
+                if joint == "joined":
+                    pieces.append((at, time, last))
+                at = first = time
+                begun = index
+            last = index
+        if at > first:
+            pieces.append((first, at, begun))
+        return pieces, holes, last
+
+    def _settle(self) -> None:
+        """Store the stretches that only late evidence can change; the rest is computed each time it is asked."""
+        limit = self.settled_to()
+        stop = len(self.times)
+        while stop > self._done and self.times[stop - 1] > limit:
+            stop -= 1
+        if stop - self._done > PIECE // 8:
+            pieces, holes, last = self._stretches(self._done, stop)
+            if last >= 0:
+                self._pieces += pieces
+                self._holes += holes
+                self._done = last
+
+    def complete(self) -> list[Interval]:
+        """Every stretch proved complete, not yet merged."""
+        self._settle()
+        tail, _, _ = self._stretches(self._done, len(self.times))
+        return [(low, high) for low, high, _ in self._pieces] + [(low, high) for low, high, _ in tail]
+
+    def holes(self) -> list[Interval]:
+        """Stretches in which a record is known to be missing."""
+        self._settle()
+        _, tail, _ = self._stretches(self._done, len(self.times))
+        return [(low, high) for low, high, _ in self._holes] + [(low, high) for low, high, _ in tail]
+
+    def forget(self, before: Instant) -> None:
+        """Drop reports received before an instant, but the last."""
+        index = 0
+        while index < len(self.receiveds) - 1 and self.receiveds[index] < before:
+            index += 1
+        if index:
+            del self.places[:index], self.times[:index], self.receiveds[:index]
+            self._done = 0
+            self._pieces.clear()
+            self._holes.clear()
+
+    def snapshot(self) -> Any:
+        return [getattr(self, name).tobytes() for name in self._SAVED]
+
+    def restore(self, state: Any) -> None:
+        for name, data in zip(self._SAVED, state, strict=False):
+            getattr(self, name).frombytes(data)
+
+
+class Trail(Reports):
+    """Reports of one boot of a reader with sequence numbers; a report's place is its number, or its `last_seq`."""
+
+    __slots__ = ("clock", "numbers")
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.numbers = Numbers()
+
+    def add(self, place: int, time: Instant, received: Instant) -> Interval:
+        """Take a report: all numbers up to `place` existed at device time `time`. The raw times it can touch."""
+        places, times = self.places, self.times
+        if not times or place > places[-1] or (place == places[-1] and time >= times[-1]):
+            places.append(place)
+            times.append(time)
+            self.receiveds.append(received)
+            return (times[-2] if len(times) > 1 else time), time
+        low = bisect_left(places, place)
+        high = bisect_right(places, place, low)
+        return self.insert(bisect_right(times, time, low, high), place, time, received)
+
+    def filled(self, number: int) -> Interval:
+        """A number below the newest is here now. The raw times between which it was missing."""
+        index = bisect_left(self.places, number)
+        self.take_back(index - 1)
+        low = self.times[index - 1] if index > 0 else BEGINNING
+        high = self.times[index] if index < len(self.times) else END
+        return min(low, high), max(low, high)
+
+    def correction(self, index: int) -> Correction:
+        return self.clock.correction(self.places[index], self.times[index])
+
+    def settled_to(self) -> Instant:
+        return self.clock.settled_to()
+
+    def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
+        """Complete if every number above the left one's up to the right one's is here, and the clock is certain."""
+        low, high = self.places[left], self.places[right]
+        if not self.numbers.has_all(low, high):
+            return "hole"
+        if after < before:
+            return "cut"
+        first, last = self.times[left], self.times[right]
+        if last - first > 1:
+            middle = (first + last) // 2
+            if not self.clock.correction(low if low == high else UNPLACED, middle).certain:
+                return "cut"
+        return "joined"
+
+
+class Signs(Reports):
+    """Signs of life of a fixed reader without sequence numbers; a sign's place is the number of its boot.
+
+    Args:
+        limit: how far apart two signs may be: 3 × `expect_every`.
+        clocks: the clock of each boot.
+        cuts: true times of `link up:false` and `device_status online:false`, sorted.
+        downs: when the gateway was down, sorted; empty for a reader on an external broker.
+    """
+
+    __slots__ = ("clocks", "cuts", "downs", "limit")
+
+    def __init__(
+        self, limit: Duration, clocks: Sequence[Clock], cuts: Sequence[Instant], downs: Sequence[Interval]
+    ) -> None:
+        super().__init__()
+        self.limit = limit
+        self.clocks = clocks
+        self.cuts = cuts
+        self.downs = downs
+
+    def add(self, boot: int, time: Instant, received: Instant) -> Interval:
+        """Take a sign of life. The raw times it can touch."""
+        times = self.times
+        if not times or time >= times[-1]:
+            times.append(time)
+            self.places.append(boot)
+            self.receiveds.append(received)
+            return (times[-2] if len(times) > 1 else time), time
+        return self.insert(bisect_right(times, time), boot, time, received)
+
+    def correction(self, index: int) -> Correction:
+        return self.clocks[self.places[index]].correction(UNPLACED, self.times[index])
+
+    def settled_to(self) -> Instant:
+        return min((clock.settled_to() for clock in self.clocks), default=END)
+
+    def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
+        """Complete if the signs are near enough and nothing that silences the reader lies between."""
+        if not 0 <= after - before <= self.limit:
+            return "cut"
+        index = bisect_left(self.cuts, before)
+        if index < len(self.cuts) and self.cuts[index] <= after:
+            return "cut"
+        for low, high in self.downs:
+            if low < after and before < high:
+                return "cut"
+        first, last = self.times[left], self.times[right]
+        boot = self.places[left]
+        if boot == self.places[right] and last - first > 1:
+            middle = (first + last) // 2
+            if not self.clocks[boot].correction(UNPLACED, middle).certain:
+                return "cut"
+        return "joined"

@@ -1,0 +1,91 @@
+"""Who would have recorded a tap: the readers whose complete records settle a visit (spec: rounds.md, Witnesses)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from gateway.instants import DAY, Duration, Instant
+from gateway.rules.intervals import Interval, common, covers, reach
+from gateway.rules.records import Record
+from gateway.site.model import Route, Site
+
+RECENTLY: Duration = 7 * DAY
+"""A portable reader that served a route, or a phone heard, this long before a visit closes is a witness of it."""
+
+
+class Witnesses:
+    """Finds witnesses, and what they know together.
+
+    Args:
+        record: gives the evidence of a reader of the site, by id.
+        phones: all phones of the site.
+    """
+
+    def __init__(self, site: Site, record: Callable[[str], Record]) -> None:
+        self._site = site
+        self._record = record
+        self._phones = [
+            device.id for device in site.devices.values() if device.driver == "phone" or device.kind == "phone"
+        ]
+        self._guards = frozenset(person.id for person in site.people.values() if "guard" in person.roles)
+        self._served: dict[str, dict[tuple[str, str, int], tuple[Instant, str]]] = {}
+
+    def served(self, route: Route, visit: tuple[str, str, int], time: Instant | None, device: str) -> bool:
+        """A reader served a visit of a route at `time` (None: nothing serves it now). Whether that made another witness."""
+        services = self._served.setdefault(route.id, {})
+        before = services.pop(visit, None)
+        known = self._site.devices.get(device)
+        if time is None or known is None or not known.portable or device in route.readers:
+            return before is not None
+        services[visit] = (time, device)
+        return before != (time, device)
+
+    def of(self, checkpoint: str, routes: Iterable[Route], closes: Instant) -> list[Record]:
+        """The witnesses of a checkpoint for routes, at a visit that closes (or a window that ends) at `closes`."""
+        place = self._site.checkpoints.get(checkpoint)
+        if place is None:
+            return []
+        ids: dict[str, None] = {}
+        if place.reader is not None:
+            ids[place.reader] = None
+        if place.tags:
+            for route in routes:
+                ids |= dict.fromkeys(reader for reader in route.readers if reader in self._site.devices)
+                ids |= dict.fromkeys(self._others(route, closes))
+                ids |= dict.fromkeys(self._phones_of(route, closes))
+        return [self._record(each) for each in ids]
+
+    def _others(self, route: Route, closes: Instant) -> Iterator[str]:
+        for time, device in self._served.get(route.id, {}).values():
+            if closes - RECENTLY <= time <= closes and device in self._site.devices:
+                yield device
+
+    def _phones_of(self, route: Route, closes: Instant) -> Iterator[str]:
+        """Phones of the guards on duty: without a duty calendar the route's guards, none named: all guards."""
+        guards = frozenset(route.guards) or self._guards
+        for phone in self._phones:
+            record = self._record(phone)
+            if not record.persons.isdisjoint(guards) and record.heard_between(closes - RECENTLY, closes):
+                yield phone
+
+
+def settled(witnesses: Iterable[Record], first: Instant, last: Instant) -> bool:
+    """Whether [first, last] is complete for every witness; with none, never."""
+    found = list(witnesses)
+    return bool(found) and all(covers(record.complete(), first, last) for record in found)
+
+
+def watermark(witnesses: Iterable[Record], opens: Instant, now: Instant) -> Instant | None:
+    """The latest w in [opens, now] with [opens, w] complete for every witness, else None."""
+    ends = [reach(record.complete(), opens) for record in witnesses]
+    if not ends or opens > now or None in ends:
+        return None
+    return min(now, *(end for end in ends if end is not None))
+
+
+def known(witnesses: Iterable[Record], first: Instant, last: Instant) -> list[Interval]:
+    """What of [first, last] is complete for every witness; with none, nothing."""
+    parts: list[Interval] | None = None
+    for record in witnesses:
+        parts = common([(first, last)] if parts is None else parts, record.complete())
+    return parts or []
