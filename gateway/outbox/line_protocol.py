@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gateway.outbox.measurements import Point, Value
 
 _NAME = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ ", "\r": r"\ ", "\t": r"\ "})
@@ -11,9 +13,16 @@ _TEXT = str.maketrans({'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": ""})
 
 def line(point: Point) -> bytes:
     """The line of a point, without the line end."""
-    tags = "".join(f",{name.translate(_NAME)}={_tag(value)}" for name, value in point.tags)
     fields = ",".join(f"{name.translate(_NAME)}={_field(value)}" for name, value in point.fields)
-    return f"{point.measurement.translate(_MEASUREMENT)}{tags} {fields} {point.time_ns}".encode()
+    return f"{_series(point.measurement, point.tags)} {fields} {point.time_ns}".encode()
+
+
+@lru_cache(16_384)
+def _series(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
+    """Measurement and tags; a site has few of them, and says each many times."""
+    return measurement.translate(_MEASUREMENT) + "".join(
+        f",{name.translate(_NAME)}={_tag(value)}" for name, value in tags
+    )
 
 
 def _tag(value: str) -> str:
