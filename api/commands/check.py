@@ -12,8 +12,21 @@ from gateway.errors import ConfigError, Problem
 from gateway.site.load import load_site
 from gateway.site.model import Site
 
-COUNTED = ("places", "people", "devices", "checkpoints", "routes", "rounds", "circuits", "lamps", "zones")
-"""Sections named in the summary."""
+COUNTED = {
+    "places": "place",
+    "people": "person",
+    "devices": "device",
+    "checkpoints": "checkpoint",
+    "routes": "route",
+    "rounds": "rounds entry",
+    "circuits": "circuit",
+    "lamps": "lamp",
+    "zones": "zone",
+}
+"""Sections named in the summary, and one of each."""
+
+PLURALS = {"person": "people", "rounds entry": "rounds entries"}
+"""Those that do not end in s."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +76,9 @@ def _summary(file: Path, site: Site | None, problems: list[Problem]) -> str:
     if site is None:
         found = f"{_count(len(problems) - warnings, 'error')} and {_count(warnings, 'warning')}"
         return f"{file}: not valid: {found}; nothing starts on it"
-    counts = ", ".join(f"{len(getattr(site, section))} {section}" for section in COUNTED if getattr(site, section))
+    counts = ", ".join(_count(len(items), one) for section, one in COUNTED.items() if (items := getattr(site, section)))
     return f"{file}: valid, {_count(warnings, 'warning')}: {site.name} ({site.id}) with {counts or 'nothing in it'}"
 
 
 def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number or 'no'} {word}s"
+    return f"{number} {word}" if number == 1 else f"{number or 'no'} {PLURALS.get(word, word + 's')}"

@@ -150,16 +150,17 @@ def _device(entry: schema.DeviceEntry, path: Path, mqtt: schema.MqttEntry, secre
     )
 
 
-def _resolved(values: Mapping[str, Any], path: Path, secret: Secrets) -> dict[str, Any]:
+def _resolved(value: Any, path: Path, secret: Secrets) -> Any:
     """A driver's values with their secrets read."""
-    return {
-        key: _resolved(value, (*path, key), secret)
-        if isinstance(value, Mapping)
-        else secret(value, (*path, key))
-        if isinstance(value, str)
-        else value
-        for key, value in values.items()
-    }
+    match value:
+        case Mapping():
+            return {key: _resolved(inner, (*path, key), secret) for key, inner in value.items()}
+        case list():
+            return [_resolved(inner, (*path, index), secret) for index, inner in enumerate(value)]
+        case str():
+            return secret(value, path)
+        case _:
+            return value
 
 
 def _expect_every(entry: schema.DeviceEntry, known: Driver | Announced | None) -> Duration | None:

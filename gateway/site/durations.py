@@ -45,6 +45,15 @@ def parse_clock(text: str) -> time:
     return time(int(found[1]), int(found[2]))
 
 
+def parse_end(text: str) -> time:
+    """The time of day at which something ends; `24:00` is the midnight at the end of the day.
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    return time(0) if text == "24:00" else parse_clock(text)
+
+
 def parse_span(text: str) -> tuple[time, time]:
     """Both clock times of `22:00-06:00`.
 
@@ -53,7 +62,7 @@ def parse_span(text: str) -> tuple[time, time]:
     """
     since, _, until = text.partition("-")
     try:
-        return parse_clock(since.strip()), parse_clock(until.strip())
+        return parse_clock(since.strip()), parse_end(until.strip())
     except ValueError as error:
         raise ValueError('expected two clock times such as "22:00-06:00"') from error
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from gateway.errors import Problem
 from gateway.site.positions import WHOLE_FILE, Document, Path
 
 _LONGEST_SHOWN = 60
+
+_MAX_COMPARISONS = 100_000
+"""About a second of looking for near words."""
 
 
 class Mistakes:
@@ -23,6 +26,7 @@ class Mistakes:
     def __init__(self, file: str, document: Document) -> None:
         self._file = file
         self._document = document
+        self._comparisons = 0
         self._found: dict[tuple[Path, str], Problem] = {}
 
     def error(self, path: Path, message: str, *, line: int | None = None) -> None:
@@ -49,6 +53,14 @@ class Mistakes:
             else:
                 text += f".{key}" if text else key
         return text or WHOLE_FILE
+
+    def nearest(self, word: str, known: Collection[str]) -> str:
+        """` (did you mean …?)` if a known word is near, else nothing; also nothing after very many comparisons."""
+        self._comparisons += len(known)
+        if self._comparisons > _MAX_COMPARISONS:
+            return ""
+        near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+        return f" (did you mean `{near[0]}`?)" if near else ""
 
     def place(self, path: Path) -> str:
         """Where a node stands, for a message about another one."""
@@ -83,9 +95,3 @@ def shown(value: Any) -> str:
         case _:
             text = repr(value)
             return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean …?)` if a known word is near, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{near[0]}`?)" if near else ""

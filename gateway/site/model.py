@@ -90,7 +90,7 @@ class MaxGap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A place a guard must prove. Either a fixed `reader` reads people's tags, or wall `tags` are read by portables."""
+    """A place a guard must prove. A fixed `reader` reads people's tags, wall `tags` are read by portables; one or both."""
 
     id: str
     place: str

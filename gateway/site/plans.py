@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from gateway.instants import Instant, moment
+from gateway.instants import Instant, instant, moment
 from gateway.site.clocks import wall_time
 from gateway.site.model import DatedRound, DatedWindow, RoundRule, Route, Site, Visit
 from gateway.site.public_holidays import is_holiday
@@ -15,6 +15,9 @@ _ONE_DAY = timedelta(days=1)
 
 _MARGIN_DAYS = 2
 """A start lies at most this many days from the local date of its shift: one past midnight, one a zone that skipped a day."""
+
+_EARLIEST, _LATEST = (instant(datetime(year, 1, 1, tzinfo=UTC)) for year in (1000, 9000))
+"""Nothing is planned outside of these years, so that no date overflows, whatever a broken clock says."""
 
 
 def plan_rounds(site: Site, since: Instant, until: Instant) -> list[DatedRound]:
@@ -140,5 +143,5 @@ def _listed_starts(rule: RoundRule, route: Route, zone: ZoneInfo, day: date) -> 
 
 def _days(zone: ZoneInfo, since: Instant, until: Instant, reach: int) -> Iterator[date]:
     """The business dates that may have a start in [since, until); `reach`: days that a shift may go on for."""
-    first = moment(since, zone).date() - timedelta(days=_MARGIN_DAYS + reach)
-    return days_between(first, moment(until, zone).date() + _ONE_DAY)
+    first = moment(max(since, _EARLIEST), zone).date() - timedelta(days=_MARGIN_DAYS + reach)
+    return days_between(first, moment(min(until, _LATEST), zone).date() + _ONE_DAY)

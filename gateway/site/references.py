@@ -14,7 +14,7 @@ from gateway.alerts.catalogue import CATALOGUE
 from gateway.site import schema
 from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable
 from gateway.site.durations import written
-from gateway.site.mistakes import Mistakes, nearest, shown
+from gateway.site.mistakes import Mistakes, shown
 from gateway.site.positions import Path
 from gateway.site.sections import Draft, Placed
 from gateway.site.tags import MIN_COMMON_BYTES
@@ -72,7 +72,7 @@ class _References:
         names = self._feeders if section == "feeders" else self._draft.names[section]
         if name is None or name in names:
             return name is not None
-        self._mistakes.error(path, f"found {name!r}; expected the id of {what}{nearest(name, names)}")
+        self._mistakes.error(path, f"found {name!r}; expected the id of {what}{self._mistakes.nearest(name, names)}")
         return False
 
     def _once(self, path: Path, what: str, value: object) -> None:
@@ -84,9 +84,11 @@ class _References:
             )
 
     def _each_once(self, path: Path, names: Sequence[str], what: str) -> None:
+        seen: set[str] = set()
         for index, name in enumerate(names):
-            if name in names[:index]:
+            if name in seen:
                 self._mistakes.error((*path, index), f"found {name!r} a second time; expected each {what} once")
+            seen.add(name)
 
     def ids(self) -> None:
         for section in schema.LISTS:
@@ -113,7 +115,8 @@ class _References:
             for index, role in enumerate(entry.roles):
                 if role not in ROLES:
                     self._mistakes.warning(
-                        (*path, "roles", index), f"found {role!r}, a role that nothing asks for{nearest(role, ROLES)}"
+                        (*path, "roles", index),
+                        f"found {role!r}, a role that nothing asks for{self._mistakes.nearest(role, ROLES)}",
                     )
 
     def tags(self) -> None:
@@ -142,9 +145,10 @@ class _References:
     def devices(self) -> None:
         for entry, path, damaged in self._draft.devices:
             if entry.kind is not None and entry.kind not in KINDS:
-                self._mistakes.error(
+                self._mistakes.warning(
                     (*path, "kind"),
-                    f"found {entry.kind!r}; expected one of {', '.join(KINDS)}{nearest(entry.kind, KINDS)}",
+                    f"found {entry.kind!r}, a kind that nothing knows{self._mistakes.nearest(entry.kind, KINDS)}; the known "
+                    f"ones are {', '.join(KINDS)}",
                 )
             self._refer((*path, "place"), entry.place, "places", "a place")
             self._feeds(entry, path)
@@ -167,7 +171,7 @@ class _References:
             known = sorted({*DRIVERS, *ANNOUNCED})
             self._mistakes.error(
                 (*path, "driver"),
-                f"found {entry.driver!r}{nearest(entry.driver, known)}; expected one of {', '.join(known)}",
+                f"found {entry.driver!r}{self._mistakes.nearest(entry.driver, known)}; expected one of {', '.join(known)}",
             )
             return
         if entry.driver not in DRIVERS or damaged & {"link", "settings", "channel", "kind"}:
@@ -228,15 +232,11 @@ class _References:
             if not entry.tags:
                 self._mistakes.error(path, "has neither `reader` nor `tags`; expected a fixed reader or wall tags")
             return
-        if entry.tags:
-            self._mistakes.error(path, "has both `reader` and `tags`; expected one, make it two checkpoints")
         at = (*path, "reader")
         if not self._refer(at, entry.reader, "devices", "a fixed reader") or entry.reader not in self._devices:
             return
         self._once(at, "a checkpoint's reader", entry.reader)
         reader = self._devices[entry.reader].entry
-        if device_kind(reader) not in KINDS:
-            return
         if device_kind(reader) != "reader" or is_portable(reader):
             what = f"a portable {device_kind(reader)}" if is_portable(reader) else f"a {device_kind(reader)}"
             self._mistakes.error(at, f"found {entry.reader!r}, {what}; expected a fixed reader")
@@ -304,7 +304,7 @@ class _References:
 
     def _is_wall(self, checkpoint: str) -> bool:
         placed = self._checkpoints.get(checkpoint)
-        return placed is not None and bool(placed.entry.tags) and placed.entry.reader is None
+        return placed is not None and bool(placed.entry.tags)
 
     def rounds(self) -> None:
         for entry, path, damaged in self._draft.rounds:
@@ -384,7 +384,7 @@ class _References:
                 at = (*path, "cameras", index)
                 if self._refer(at, camera, "devices", "a camera") and camera in self._devices:
                     kind = device_kind(self._devices[camera].entry)
-                    if kind in KINDS and kind != "camera":
+                    if kind != "camera":
                         self._mistakes.error(at, f"found {camera!r}, a {kind}; expected a camera (`kind: camera`)")
             self._each_once((*path, "cameras"), entry.cameras, "camera")
             if "cameras" not in damaged and entry.need > len(entry.cameras):
@@ -414,16 +414,17 @@ class _References:
                     if contact_name not in contacts and "contacts" not in damaged:
                         self._mistakes.error(
                             (*at, "notify", place),
-                            f"found {contact_name!r}; expected the id of a contact{nearest(contact_name, contacts)}",
+                            f"found {contact_name!r}; expected the id of a contact{self._mistakes.nearest(contact_name, contacts)}",
                         )
                 self._each_once((*at, "notify"), step.notify, "contact")
         for name, rule in entry.rules.items():
             at = (*path, "rules", name)
             if name not in CATALOGUE:
-                self._mistakes.warning(at, f"no rule of this name is known{nearest(name, CATALOGUE)}")
+                self._mistakes.warning(at, f"no rule of this name is known{self._mistakes.nearest(name, CATALOGUE)}")
             if rule.policy is not None and rule.policy not in entry.policies and "policies" not in damaged:
                 self._mistakes.error(
-                    (*at, "policy"), f"found {rule.policy!r}; expected a policy{nearest(rule.policy, entry.policies)}"
+                    (*at, "policy"),
+                    f"found {rule.policy!r}; expected a policy{self._mistakes.nearest(rule.policy, entry.policies)}",
                 )
         if entry.policies and "default" not in entry.policies and "policies" not in damaged:
             self._mistakes.warning(

@@ -6,7 +6,7 @@ Unknown keys are errors. Only the shape is checked here; what entries say of eac
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
-from gateway.site.durations import parse_clock, parse_days, parse_duration, parse_span
+from gateway.site.durations import parse_clock, parse_days, parse_duration, parse_end, parse_span
 from gateway.site.model import Daylight, Severity
 from gateway.site.public_holidays import is_calendar
 from gateway.site.secrets import is_reference
@@ -24,7 +24,7 @@ from gateway.site.tags import parse_tag
 _ID = re.compile(r"[\w.\-]{1,64}")
 _PLACE_ID = re.compile(r"[\w.\-]{1,64}(/[\w.\-]{1,64}){0,15}")
 _LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
-_SECRET_KEY = re.compile(r"(^|_)(password|passwd|secret|token|pin|psk|api_key|scbk|master_key)$", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|psk|scbk)$|_keys?$|^keys$", re.IGNORECASE)
 
 SECRET = "secret"  # noqa: S105  the name of a kind of mistake
 """Kind of a mistake whose value must not be shown."""
@@ -77,6 +77,7 @@ Span = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(0, "0s")]
 LongSpan = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(SECOND, "1s")]
 Step60 = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(MINUTE, "1m")]
 Clock = Annotated[time, _text(parse_clock, _A_CLOCK)]
+End = Annotated[time, _text(parse_end, _A_CLOCK)]
 Tag = Annotated[str, _text(parse_tag, "a tag in quotes")]
 
 
@@ -148,21 +149,35 @@ def _scalar_text(value: Any) -> str:
 def _no_literal_secret(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Refuses secrets in what goes to a driver, by the name of their key or by their place in a URL, at any depth."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            _no_literal_secret(value)
-        elif is_secret_key(key) and not (isinstance(value, str) and is_reference(value)):
-            raise PydanticCustomError(
-                SECRET,
-                "`{key}`: expected `env:NAME` or `file:PATH`; a secret never stands in the site file",
-                {"key": key},
-            )
-        elif isinstance(value, str) and _LOGIN_IN_URL.search(value):
-            raise PydanticCustomError(
-                SECRET,
-                "`{key}`: found a password inside a URL; expected `env:NAME` or `file:PATH` holding the whole URL",
-                {"key": key},
-            )
+        for text, secret in _leaves(value, secret=is_secret_key(key)):
+            if secret and not is_reference(text):
+                raise PydanticCustomError(
+                    SECRET,
+                    "`{key}`: expected `env:NAME` or `file:PATH`; a secret never stands in the site file",
+                    {"key": key},
+                )
+            if _LOGIN_IN_URL.search(text):
+                raise PydanticCustomError(
+                    SECRET,
+                    "`{key}`: found a password inside a URL; expected `env:NAME` or `file:PATH` holding the whole URL",
+                    {"key": key},
+                )
     return values
+
+
+def _leaves(value: Any, *, secret: bool) -> Iterator[tuple[str, bool]]:
+    """All texts and numbers inside a value, and whether a key above them names a secret."""
+    match value:
+        case Mapping():
+            for key, inner in value.items():
+                yield from _leaves(inner, secret=secret or is_secret_key(key))
+        case list():
+            for inner in value:
+                yield from _leaves(inner, secret=secret)
+        case None | bool():
+            return
+        case _:
+            yield str(value), secret
 
 
 Secret = Annotated[str, BeforeValidator(_reference)]
@@ -271,7 +286,7 @@ class RoundEntry(Entry):
     route: Id
     days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
     from_: Clock | None = Field(None, alias="from")
-    to: Clock | None = None
+    to: End | None = None
     every: Step60 | None = None
     starts: Annotated[list[Clock], Field(min_length=1, max_length=96)] | None = None
     lasts: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_lasting)]
@@ -288,7 +303,7 @@ class ExpectedEntry(Entry):
     mode: Literal["dusk_to_dawn", "times", "always", "motion", "commanded"]
     offset: Signed | None = None
     on: Clock | None = None
-    off: Clock | None = None
+    off: End | None = None
     hold: LongSpan | None = None
 
 

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from gateway.instants import MINUTE, Duration
 from gateway.site import schema
 from gateway.site.durations import parse_duration
-from gateway.site.mistakes import Mistakes, nearest, shown
+from gateway.site.mistakes import Mistakes, shown
 from gateway.site.positions import Document, Path
 
 _MAX_RETRIES = 16
@@ -66,7 +66,9 @@ def read_sections(document: Document, mistakes: Mistakes) -> Draft:
     for name in top:
         if name not in schema.SECTIONS:
             known = ", ".join(schema.SECTIONS)
-            mistakes.error((name,), f"unknown section{nearest(name, schema.SECTIONS)}; expected one of {known}")
+            mistakes.error(
+                (name,), f"unknown section{mistakes.nearest(name, schema.SECTIONS)}; expected one of {known}"
+            )
     reader = _Sections(top, document, mistakes)
     lists = {name: reader.list(name) for name in schema.LISTS}
     singles = {name: reader.single(name) for name in schema.SINGLES}
@@ -173,7 +175,7 @@ class _Sections:
         elif kind == "extra_forbidden":
             known = sorted(_keys(_model_at(model, where[:-1])))
             self._mistakes.error(
-                (*path, *where), f"unknown key{nearest(key, known)}; expected one of {', '.join(known)}"
+                (*path, *where), f"unknown key{self._mistakes.nearest(key, known)}; expected one of {', '.join(known)}"
             )
         elif kind == schema.SECRET:
             self._mistakes.error((*path, *where), detail["msg"])

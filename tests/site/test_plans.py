@@ -238,6 +238,17 @@ def test_a_start_of_odd_seconds_says_them_in_its_id():
     ]
 
 
+def test_a_broken_clock_overflows_no_date():
+    far = parse_instant("9999-12-31T23:00+00:00")
+    assert plan_rounds(site_of(starts("10:00")), far - DAY, far) == []
+    assert (
+        plan_rounds(
+            site_of(starts("10:00")), parse_instant("0001-01-01T00:00+00:00"), parse_instant("0001-01-02T00:00+00:00")
+        )
+        == []
+    )
+
+
 def gap(since: str, until: str) -> MaxGap:
     return MaxGap(since=clock(since), until=clock(until), at_most=HOUR)
 
