@@ -9,7 +9,7 @@ import msgspec
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import SECOND, Instant, moment
+from gateway.instants import SECOND, Instant, instant, moment
 from gateway.rules import findings
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
@@ -404,6 +404,9 @@ class Cameras:
             camera.life = self.devices.life(name) or camera.life
             if (known := state["cameras"].get(name)) is not None:
                 camera.restore(known)
+            else:
+                camera.state, camera.cause, camera.since = camera.life.state, camera.life.cause, at
+                camera.told_since = at
         self._zones.restore(state["zones"], at)
         for camera in self._cameras.values():
             self._arm(camera, at)
@@ -435,7 +438,7 @@ def _picture(camera: _Camera, video: seen.VideoState, received: Instant) -> None
 
 
 def _frames(camera: _Camera, stats: seen.CameraStats, received: Instant) -> None:
-    camera.impairments.frames(stats.fps, received)
+    camera.impairments.frames(stats.fps, instant(stats.at), received)
 
 
 def _recording(camera: _Camera, recording: seen.RecordingState, received: Instant) -> None:

@@ -5,7 +5,8 @@ A panel or a switch cannot speak. When most of what hangs below it falls silent 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -105,10 +106,7 @@ class _Fault(msgspec.Struct, kw_only=True):
 class Causes:
     """All parents of a site, and the faults found on them."""
 
-    def __init__(
-        self, site: Site, found: Found, devices: Devices, lighting: Circuits, cameras: object, started: Instant
-    ) -> None:
-        del cameras
+    def __init__(self, site: Site, found: Found, devices: Devices, lighting: Circuits, started: Instant) -> None:
         self.site = site
         self._devices = devices
         self._lighting = lighting
@@ -340,7 +338,7 @@ class Causes:
         if not told:
             self._devices.announce(parent, key_of("parent_fault", parent), now)
 
-    def _speak_for_circuits(self, changed: Set[str], now: Instant) -> None:
+    def _speak_for_circuits(self, changed: AbstractSet[str], now: Instant) -> None:
         """Circuits below something that is down and told are told of in its alert."""
         if self._lineage.circuits.keys().isdisjoint(changed):
             return

@@ -87,6 +87,7 @@ class Devices:
 
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
+        self.judged_at = now
         if self._starts.advance(now):
             self._alerts.restarting(now)
             self._judge_all(now)
@@ -102,7 +103,7 @@ class Devices:
                 silent.append(life)
         self._judge(silent, now)
         for name in self._alerts.due(now):
-            self._alerts.tell(self._lives[name], now)
+            self._tell(self._lives[name], now)
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""

@@ -156,6 +156,7 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state as builtins (what msgspec encodes)."""
+        self.devices.judged_at = self.now
         return {"now": self.now} | {type(module).__name__: module.snapshot() for module in self._modules}
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -59,6 +59,7 @@ class Impairments:
         self.ended_by = "cleared"
         self._zeros = 0
         self._zero_since: Instant | None = None
+        self._taken: Instant | None = None
         self._storage: set[str] = set()
 
     def names(self) -> tuple[str, ...]:
@@ -81,8 +82,14 @@ class Impairments:
         if self.standing.pop(name, None) is not None:
             self.ended_by = by
 
-    def frames(self, fps: float, at: Instant) -> None:
-        """Frames that arrive show that there is a picture, and nothing of what is on it."""
+    def frames(self, fps: float, taken: Instant, at: Instant) -> None:
+        """Frames that arrive show that there is a picture, and nothing of what is on it.
+
+        `taken`, the camera's own time of the count, tells a repeat from a second count without a frame.
+        """
+        if taken == self._taken:
+            return
+        self._taken = taken
         if fps > 0:
             self._zeros, self._zero_since = 0, None
             self.end("loss")
@@ -130,10 +137,10 @@ class Impairments:
 
     def snapshot(self) -> list[Any]:
         standing = {name: [each.begun, each.expires, each.lasts] for name, each in self.standing.items()}
-        return [standing, self.ended_by, self._zeros, self._zero_since, sorted(self._storage)]
+        return [standing, self.ended_by, self._zeros, self._zero_since, self._taken, sorted(self._storage)]
 
     def restore(self, state: list[Any]) -> None:
-        standing, self.ended_by, self._zeros, self._zero_since, storage = state
+        standing, self.ended_by, self._zeros, self._zero_since, self._taken, storage = state
         self._storage = set(storage)
         self.standing = {
             name: Impairment(begun=begun, expires=expires, lasts=lasts)

@@ -88,6 +88,7 @@ class Night:
                 self.standing[key] = signal
             elif signal.action == "update":
                 assert key in self.standing, f"{key} was updated but does not stand"
+                self.standing[key] = msgspec.structs.replace(self.standing[key], details=signal.details)
             else:
                 assert key in self.standing, f"{key} was ended but does not stand"
                 del self.standing[key]
