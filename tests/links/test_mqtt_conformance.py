@@ -165,6 +165,7 @@ async def test_a_killed_broker_that_comes_back_has_lost_nothing(session: str, mo
         await told.until_up()
         await publish(mosquitto, [b"one"])
         await told.until_messages(1)
+        mosquitto.save()
         mosquitto.kill()
         await told.until_down()
         mosquitto.start()
