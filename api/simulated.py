@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, time
 
 from device_drivers.simulation.estate import (
     Checkpoint,
@@ -10,6 +11,7 @@ from device_drivers.simulation.estate import (
     Guard,
     Lamp,
     LightSensor,
+    Plug,
     Reader,
     Recorder,
     Stop,
@@ -31,15 +33,27 @@ def estate_of(site: Site) -> Estate:
         if each.driver in ("native", "rdm6300", "id12la") and each.kind == "reader" and not each.portable
     ]
     lamps = {
-        each.id: Lamp(id=each.id, circuit=each.circuit, mode=each.expected.mode)
+        each.id: Lamp(
+            id=each.id,
+            circuit=each.circuit,
+            mode=each.expected.mode,
+            on_s=_utc_second(site, each.expected.on),
+            off_s=_utc_second(site, each.expected.off),
+        )
         for each in site.lamps.values()
-        if each.expected.mode in ("always", "dusk_to_dawn")
+        if each.expected.mode in ("always", "dusk_to_dawn", "times")
     }
     sensors = [
         LightSensor(id=sensor.id, topic=sensor.link["mqtt"], lamp=lamp, every_s=_report_every(sensor.expect_every))
         for lamp in lamps
         for name in site.lamps[lamp].seen_by[:1]
         if (sensor := site.devices[name]).driver == "zigbee2mqtt" and "mqtt" in sensor.link
+    ]
+    plugs = [
+        Plug(id=meter.id, topic=meter.link["mqtt"], lamp=lamp, every_s=_report_every(meter.expect_every))
+        for lamp in lamps
+        if (feed := site.lamps[lamp].fed_by) is not None
+        if (meter := site.devices[feed[0]]).driver == "zigbee2mqtt" and "mqtt" in meter.link
     ]
     recorders = [
         Recorder(
@@ -66,6 +80,7 @@ def estate_of(site: Site) -> Estate:
         ),
         lamps=tuple(lamps.values()),
         light_sensors=tuple(sensors),
+        plugs=tuple(plugs),
         recorders=tuple(recorders),
     )
 
@@ -88,6 +103,15 @@ def walks_of(site: Site, rounds: Sequence[DatedRound]) -> list[Walk]:
         wand = next(iter(route.readers), None)
         walks.append(Walk(id=each.id, start=each.start / SECOND, stops=tuple(stops), wand=wand))
     return walks
+
+
+def _utc_second(site: Site, clock: time | None) -> int:
+    """The second of the UTC day at which a local clock time falls today."""
+    if clock is None:
+        return 0
+    local = datetime.now(site.zone_info).replace(hour=clock.hour, minute=clock.minute, second=clock.second)
+    utc = local.astimezone(UTC)
+    return utc.hour * 3600 + utc.minute * 60 + utc.second
 
 
 def _report_every(expect_every: int | None) -> float:

@@ -7,17 +7,17 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
+import msgspec
 
 from api.access.invitations import Invitations
 from api.app import create_app
@@ -39,6 +39,12 @@ SITE = Path(__file__).parents[2] / "config" / "demo.yaml"
 NIGHTS = 7
 _REPORT_EVERY_S = 5.0
 """Live, everything reports this often: the story is to be seen within ten minutes."""
+_PACE = 2.4
+"""In history everything reports more rarely, just often enough not to be missed: a week is judged in seconds."""
+
+_PORT_SIGN = timedelta(seconds=120)
+"""How often an open serial port is noted in history (live: each 30 s)."""
+
 _FED_AT_ONCE = 500
 _LIVE_STOPS = 4
 
@@ -70,7 +76,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
         stack.callback(line.close)
     clock = Clock(history_start(site, utc_now()))
     async with Gateway(site, data, clock=clock.now) as gateway:
-        world = World(estate_of(site), clock.now(), parsed.seed)
+        world = World(estate_of(site), clock.now(), parsed.seed, _PACE)
         await past(gateway, world, clock)
         async with open_service(site, data, gateway) as service:
             invitations = Invitations()
@@ -140,24 +146,27 @@ async def past(gateway: Gateway, world: World, clock: Clock) -> None:
     now = utc_now()
     tell_history(world, walks_of(site, plan_rounds(site, instant(clock.now()), instant(now))))
     link = Past()
-    for said in _pieces(world.run(now)):
-        await link.reading.wait()
-        clock.go(said[-1].at)
+    fed = 0
+    while (at := clock.now()) < now:
+        _sign_ports(gateway, at)
+        until = min(at + _PORT_SIGN, now)
+        said = list(world.run(until))
         _feed(gateway, link, said)
-        await asyncio.sleep(0)
+        clock.go(until)
+        fed += len(said)
+        if fed >= _FED_AT_ONCE:
+            fed = 0
+            await asyncio.sleep(0)
+            await link.reading.wait()
     await gateway.intake.drained()
     clock.release()
 
 
-def _pieces(said: Iterator[Said]) -> Iterator[list[Said]]:
-    piece: list[Said] = []
-    for each in said:
-        piece.append(each)
-        if len(piece) >= _FED_AT_ONCE:
-            yield piece
-            piece = []
-    if piece:
-        yield piece
+def _sign_ports(gateway: Gateway, at: datetime) -> None:
+    """The serial lines of the past were open."""
+    for device in gateway.intake.router.streams:
+        body = {"kind": "link", "device": device, "at": at, "up": True}
+        gateway.intake.observe(msgspec.json.encode(body), instant(at))
 
 
 def _feed(gateway: Gateway, link: Past, said: Sequence[Said]) -> None:
@@ -201,37 +210,31 @@ def demo_site(data: Path, now: datetime, lines: dict[str, SerialLine]) -> Site:
         now: the short rounds start with the next full minute.
         lines: gets the serial line that was opened for each serial reader.
     """
-    text: dict[str, Any] = yaml.safe_load(SITE.read_text(encoding="utf-8"))
-    for device in text["devices"]:
-        if "serial" in device.get("link", {}):
-            lines[device["id"]] = SerialLine()
-            device["link"]["serial"] = lines[device["id"]].path
-    text["hold"] = "30s"
-    text["mqtt"] = {"broker": "embedded", "port": 0}
-    for lamp in text["lamps"]:
-        lamp["confirm"] = "1m"
-    _add_live_round(text, now)
+    text = SITE.read_text(encoding="utf-8")
+    for device in re.findall(r"- {id: (\S+), driver: \w+, link: {serial:", text):
+        lines[device] = SerialLine()
+        text = re.sub(rf"(id: {re.escape(device)}, .*?serial: )[^}}]+", rf"\g<1>{lines[device].path}", text)
+    text = re.sub(r"^hold: .*$", "hold: 30s", text, flags=re.MULTILINE)
+    text = text.replace("broker: embedded", "broker: embedded, port: 0")
+    text = re.sub(r"(- {id: lamp-.*?), expected:", r"\1, confirm: 1m, expected:", text)
+    live_route, live_round = _live(text, now)
+    text = text.replace("\nroutes:\n", f"\nroutes:\n{live_route}").replace("\nrounds:\n", f"\nrounds:\n{live_round}")
     path = data / "site.yaml"
     data.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(text, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return load_site(path)[0]
 
 
-def _add_live_round(text: dict[str, Any], now: datetime) -> None:
-    """A route of four fixed readers, walked every three minutes from the next full minute on, for a day."""
-    local = now.astimezone(ZoneInfo(text["site"]["timezone"])) + timedelta(minutes=1)
-    fixed = [each["id"] for each in text["checkpoints"] if "reader" in each][:_LIVE_STOPS]
-    visits = [{"checkpoint": each, "after": f"{20 + 25 * position}s"} for position, each in enumerate(fixed)]
-    text["routes"].append({"id": "live", "order": "listed", "visits": visits, "tolerance": "20s", "band": "15s"})
-    clock, day = f"{local:%H:%M}", local.date()
-    text["rounds"].append(
-        {
-            "route": "live",
-            "days": "mon-sun",
-            "from": clock,
-            "to": clock,
-            "every": "3m",
-            "lasts": "2m",
-            "valid": {"since": day, "until": day},
-        }
+def _live(text: str, now: datetime) -> tuple[str, str]:
+    """A route of the fixed readers, walked every three minutes from the next full minute on, for a day."""
+    zone = re.search(r"timezone: ([\w/]+)", text)
+    assert zone is not None
+    start = now.astimezone(ZoneInfo(zone[1])) + timedelta(minutes=1)
+    fixed = re.findall(r"- {id: (\S+), place: \S+, reader:", text)[:_LIVE_STOPS]
+    visits = "".join(f"      - {{checkpoint: {each}, after: {20 + 25 * turn}s}}\n" for turn, each in enumerate(fixed))
+    clock, day = f"{start:%H:%M}", start.date()
+    return (
+        f"  - id: live\n    order: listed\n    visits:\n{visits}    tolerance: 20s\n    band: 15s\n",
+        (f'  - {{route: live, days: mon-sun, from: "{clock}", to: "{clock}", every: 3m, lasts: 2m, '
+        f"valid: {{since: {day}, until: {day}}}}}\n"),
     )

@@ -35,16 +35,28 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lamp(msgspec.Struct, frozen=True, kw_only=True):
-    """`mode` tells when it is switched on: always, or from dusk to dawn."""
+    """`mode` tells when it is switched on: always, from dusk to dawn, or between two times of the UTC day (in seconds)."""
 
     id: str
     circuit: str | None = None
-    mode: Literal["always", "dusk_to_dawn"] = "always"
+    mode: Literal["always", "dusk_to_dawn", "times"] = "always"
+    on_s: int = 0
+    off_s: int = 0
     lux: int = 62
+    watts: float = 18.0
 
 
 class LightSensor(msgspec.Struct, frozen=True, kw_only=True):
     """A Zigbee2MQTT light sensor under a lamp; `topic` is its topic on the bus."""
+
+    id: str
+    topic: str
+    lamp: str
+    every_s: float = 600.0
+
+
+class Plug(msgspec.Struct, frozen=True, kw_only=True):
+    """A Zigbee2MQTT metering plug that feeds one lamp."""
 
     id: str
     topic: str
@@ -89,4 +101,5 @@ class Estate(msgspec.Struct, frozen=True, kw_only=True):
     guards: tuple[Guard, ...] = ()
     lamps: tuple[Lamp, ...] = ()
     light_sensors: tuple[LightSensor, ...] = ()
+    plugs: tuple[Plug, ...] = ()
     recorders: tuple[Recorder, ...] = ()

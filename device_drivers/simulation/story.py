@@ -26,12 +26,14 @@ def nights(walks: Sequence[Walk]) -> list[list[Walk]]:
 def tell_history(world: World, walks: Sequence[Walk]) -> None:
     """The nights before: each has one thing wrong, in this order, as far as the estate has what it takes.
 
-    A round slept through, a guard nine minutes late, a lamp dead for a night, a circuit tripped, a camera without
-    picture, a wand handed in a day late; the last night is in order.
+    A round slept through, a guard nine minutes late, a wand handed in a day late, a lamp dead for a night, a circuit
+    tripped, a camera without picture; the last night is in order.
     """
     estate, truth = world.estate, world.truth
     world.walk(walks)
     by_night = nights(walks)
+    for wand in estate.wands:
+        world.dock(world.now + timedelta(hours=1), wand.id)
     for night in by_night:
         start = datetime.fromtimestamp(night[0].start, UTC)
         for wand in estate.wands:
@@ -44,19 +46,19 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
                 truth.conduct[night[len(night) // 2].id] = Conduct(sleeps=True)
             case 1:
                 truth.conduct[night[1 % len(night)].id] = Conduct(late_s=9 * 60)
-            case 2 if estate.lamps:
+            case 3 if estate.lamps:
                 lamp = estate.lamps[0].id
                 world.change(start - 2 * hour, lambda now, lamp=lamp: now.dead_lamps.add(lamp))  # type: ignore[misc]
                 world.change(start + 17 * hour, lambda now, lamp=lamp: now.dead_lamps.discard(lamp))  # type: ignore[misc]
-            case 3 if circuits := sorted({lamp.circuit for lamp in estate.lamps if lamp.circuit}):
+            case 4 if circuits := sorted({lamp.circuit for lamp in estate.lamps if lamp.circuit}):
                 circuit = circuits[-1]
                 world.change(start + hour / 2, lambda now, name=circuit: now.dead_circuits.add(name))  # type: ignore[misc]
                 world.change(start + 3 * hour, lambda now, name=circuit: now.dead_circuits.discard(name))  # type: ignore[misc]
-            case 4 if estate.recorders:
+            case 5 if estate.recorders:
                 camera = estate.recorders[0].cameras[-1]
                 world.change(start + 3 * hour, lambda now, name=camera: now.dead_cameras.add(name))  # type: ignore[misc]
                 world.change(start + 4 * hour, lambda now, name=camera: now.dead_cameras.discard(name))  # type: ignore[misc]
-            case 5 if estate.wands:
+            case 2 if estate.wands:
                 left_out = estate.wands[0].id
                 world.change(start + DOCKING - hour, lambda now, name=left_out: now.docked.update({name: False}))  # type: ignore[misc]
                 world.change(start + 24 * hour, lambda now, name=left_out: now.docked.update({name: True}))  # type: ignore[misc]

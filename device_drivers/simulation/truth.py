@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
 
 import astral
 import astral.sun
 import msgspec
 
 from device_drivers.simulation.estate import Estate, Lamp
-
-Behaviour = Literal["walks", "sleeps", "late"]
 
 
 class Conduct(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +49,11 @@ class Truth:
         """Whether it is told to burn."""
         if lamp.mode == "always":
             return True
+        if lamp.mode == "times":
+            second = now.hour * 3600 + now.minute * 60 + now.second
+            if lamp.on_s <= lamp.off_s:
+                return lamp.on_s <= second < lamp.off_s
+            return second >= lamp.on_s or second < lamp.off_s
         day = now.date()
         return any(dusk <= now < dawn for dusk, dawn in (self._night(day - timedelta(1)), self._night(day)))
 
