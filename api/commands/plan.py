@@ -73,7 +73,9 @@ def _print_table(site: Site, planned: list[DatedRound]) -> None:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     dates = len({dated.date for dated in planned})
-    print(f"{len(planned)} round{'s'[: len(planned) != 1]} on {dates} date{'s'[: dates != 1]}, times in {site.timezone}")
+    print(
+        f"{len(planned)} round{'s'[: len(planned) != 1]} on {dates} date{'s'[: dates != 1]}, times in {site.timezone}"
+    )
 
 
 def _row(site: Site, dated: DatedRound) -> tuple[str, ...]:
