@@ -47,7 +47,7 @@ class CircuitJudge:
         started: since when nothing is known of it.
     """
 
-    __slots__ = ("busy", "id", "lamps", "memory", "shown", "troubled")
+    __slots__ = ("busy", "id", "lamps", "memory", "shown", "stirred", "troubled", "waits")
 
     def __init__(self, circuit_id: str, started: Instant) -> None:
         self.id = circuit_id
@@ -57,6 +57,10 @@ class CircuitJudge:
         """Its lamps with a fault, or with an alert out."""
         self.busy = False
         """Whether every sample of its lamps matters now: a fault of it stands, or an alert waits to be told."""
+        self.waits = False
+        """Whether an alert of one lamp waits for what the others show."""
+        self.stirred = True
+        """Whether a lamp changed since the circuit was last judged."""
         self.shown: tuple[object, ...] = ()
 
     def note(self, lamp: LampJudge) -> None:
@@ -68,18 +72,28 @@ class CircuitJudge:
             self.troubled.pop(lamp.id, None)
 
     def waiting(self) -> bool:
-        """Whether a lamp's fault that might be the circuit's has not been told."""
+        """Whether a lamp's fault has not been told because it might be the circuit's."""
         return any(
-            name in GROUP_OF and name not in lamp.memory.told
+            name in GROUP_OF and name not in lamp.memory.told and self.spoken_for(name) is None
             for lamp in self.troubled.values()
             for name in lamp.memory.faults
         )
 
+    def spoken_for(self, fault: str) -> str | None:
+        """`rule:subject` of the alert that tells of a lamp's fault in place of its own; None: its own does."""
+        row = GROUP_OF.get(fault)
+        if row is None:
+            return None
+        if row.name == "circuit_fault" and self.memory.suppressed is not None:
+            return self.memory.suppressed
+        return f"{row.name}:{self.id}" if row.name in self.memory.standing else None
+
     def seen(self, lamp: LampJudge, lit: bool) -> None:
         """A lamp was proved lit or unlit."""
         for standing in self.memory.standing.values():
-            if lamp.id in standing.lamps:
+            if lamp.id in standing.lamps and standing.seen.get(lamp.id) is not lit:
                 standing.seen[lamp.id] = lit
+                self.stirred = True
 
     def find(self, row: GroupFault, now: Instant) -> Standing | None:
         """The fault of the whole circuit that its lamps add up to now, if they do."""

@@ -428,10 +428,11 @@ class LampJudge:
         if not self.usable():
             return "unknown", self._cause()
         best = self.best()
-        if best is None or self._unproved(best.memory.at, now):
+        proved = memory.last if best is None else best.memory.at
+        if proved is None or self._unproved(proved, now):
             return "unknown", "no_proof"
         expected = self.expected_now(now)
-        if expected is not None and best.memory.lit is expected:
+        if best is not None and expected is not None and best.memory.lit is expected:
             return ("ok" if expected else "off_duty"), None
         if memory.state in ("ok", "off_duty"):
             return memory.state, None

@@ -289,6 +289,9 @@ class Lighting:
     def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, lux: float | None = None) -> None:
         """Take one sample that says lit or unlit."""
         lamp = sight.lamp
+        if sight.calm_from <= at < sight.calm_until and lit is sight.memory.lit:
+            sight.memory.at = lamp.memory.last = at
+            return
         if lamp.disabled or not sight.source.live:
             return
         if lamp.prove(sight, lit, at, lux) and lamp.spec.circuit:
@@ -450,14 +453,20 @@ class Lighting:
         if lamp.settle(now):
             self._count(lamp, before, lamp.memory.state, now)
         shown = self._lamp_shown(lamp)
-        if shown != lamp.shown:
-            lamp.shown = shown
-            self.found.touched["lamp", lamp.id] = None
+        if shown == lamp.shown:
+            return
+        lamp.shown = shown
+        self.found.touched["lamp", lamp.id] = None
         if lamp.spec.circuit:
-            self._circuits[lamp.spec.circuit].note(lamp)
+            circuit = self._circuits[lamp.spec.circuit]
+            circuit.stirred = True
+            circuit.note(lamp)
 
     def _judge(self, circuit: CircuitJudge, now: Instant, proved: Instant | None) -> None:
         """Look whether the circuit as a whole failed or recovered, then tell what is to be told."""
+        if proved is not None and not circuit.stirred and not circuit.waits:
+            return
+        circuit.stirred = False
         standing = circuit.memory.standing
         if standing or circuit.troubled:
             for row in table.GROUP_FAULTS:
@@ -473,7 +482,8 @@ class Lighting:
                 lamp = circuit.troubled[name]
                 self._tell(lamp, circuit, now)
                 circuit.note(lamp)
-        busy = bool(standing) or circuit.waiting()
+        circuit.waits = circuit.waiting()
+        busy = bool(standing) or circuit.waits
         if busy and not circuit.busy:
             for lamp in circuit.lamps:
                 self._uncalm(lamp)
@@ -531,7 +541,7 @@ class Lighting:
         wait: Instant | None = None
         standing = lamp.faults()
         for name in standing:
-            if (by := self._spoken_for(circuit, name)) is not None:
+            if circuit is not None and (by := circuit.spoken_for(name)) is not None:
                 if name in memory.told:
                     memory.told.remove(name)
                     self._signal(name, lamp.id, "merge", now, why="merged", caused_by=by)
@@ -549,15 +559,6 @@ class Lighting:
             memory.told.remove(name)
             self._signal(name, lamp.id, "resolve", now, why=lamp.ended.get(name, "cleared"))
         lamp.ended.clear()
-
-    def _spoken_for(self, circuit: CircuitJudge | None, fault: str) -> str | None:
-        """`rule:subject` of the alert that tells of this fault in place of the lamp's own."""
-        if circuit is None or fault not in table.GROUP_OF:
-            return None
-        row = table.GROUP_OF[fault]
-        if row.name == "circuit_fault" and circuit.memory.suppressed is not None:
-            return circuit.memory.suppressed
-        return f"{row.name}:{circuit.id}" if row.name in circuit.memory.standing else None
 
     def _onset(self, lamp: LampJudge, name: str) -> Instant:
         fault, report = lamp.memory.faults.get(name), lamp.memory.reports.get(name)
@@ -752,6 +753,7 @@ class Lighting:
             memory.state,
             memory.cause,
             lamp.faults(),
+            len(memory.faults),
             lamp.unverified(),
             lamp.expected_now(self._now),
             lamp.lit(self._now),
@@ -864,7 +866,8 @@ class Lighting:
         for circuit in self._circuits.values():
             for lamp in circuit.lamps:
                 circuit.note(lamp)
-            circuit.busy = bool(circuit.memory.standing) or circuit.waiting()
+            circuit.waits = circuit.waiting()
+            circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
 
     def _sight_again(self, lamp_id: str, device: str, rank: Rank, key: str) -> Sight | None:
