@@ -57,7 +57,9 @@ class FakeEvents:
 class FakeHealth(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool = True
     problems: tuple[str, ...] = ()
-    counters: Mapping[str, float] = msgspec.field(default_factory=lambda: {"intake_received": 4711.0, "journal_seq": 12.0})
+    counters: Mapping[str, float] = msgspec.field(
+        default_factory=lambda: {"intake_received": 4711.0, "journal_seq": 12.0}
+    )
 
 
 class FakeGateway:
