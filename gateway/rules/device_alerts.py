@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.instants import DAY, Duration, Instant, moment
 from gateway.rules.findings import Found
-from gateway.rules.life import Life
+from gateway.rules.life import LINK, Life
 from gateway.rules.lineage import Lineage
 from gateway.rules.standing import Details, Standing, key_of, listed
 from gateway.rules.starts import Starts
@@ -83,7 +83,7 @@ class DeviceAlerts:
             if link and into is None and ("link_down", name) in self._standing:
                 into = key_of("link_down", name)
             self._absence(dues, "device_offline", life, holds=offline, since=life.since, wait=hold, into=into, now=now)
-        never = life.enabled and life.last is None and life.will is None
+        never = device.kind != LINK and life.enabled and life.last is None and life.will is None
         since = max(life.enrolled, life.enabled_at)
         self._absence(
             dues, "device_never_heard", life, holds=never, since=since, wait=NEVER_HEARD_AFTER, into=into, now=now

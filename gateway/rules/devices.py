@@ -15,12 +15,12 @@ from gateway.instants import Instant, moment
 from gateway.rules.device_alerts import DeviceAlerts
 from gateway.rules.falls import Fall, Falls
 from gateway.rules.findings import DeviceState, Found
-from gateway.rules.life import Life, Standing, State, life_of
-from gateway.rules.lineage import Lineage
+from gateway.rules.life import LINK, Life, Standing, State, life_of
+from gateway.rules.lineage import BROKER, Lineage
 from gateway.rules.operations import DeviceOperation
 from gateway.rules.starts import Starts
 from gateway.rules.timers import Timers, earliest
-from gateway.site.model import Site
+from gateway.site.model import Device, Site
 
 SPOKEN = ("reader", "wand", "phone")
 """Kinds of readers; their silence is told by `reader_offline` (rounds.md, Alerts)."""
@@ -52,6 +52,8 @@ class Devices:
         self._falls = Falls(self.lineage)
         self._silence: Timers[str] = Timers()
         self._lives = {device.id: life_of(device, started) for device in site.devices.values()}
+        if self.lineage.broker:
+            self._lives[BROKER] = life_of(Device(id=BROKER, driver="", kind=LINK), started)
         for device in site.devices.values():
             if device.behind in self._lives and device.channel is not None:
                 above = self._lives[device.behind]
@@ -199,11 +201,11 @@ class Devices:
 
     def devices(self) -> list[DeviceState]:
         """All devices, by id."""
-        return [self._view(self._lives[name]) for name in sorted(self._lives)]
+        return [self._view(self._lives[name]) for name in sorted(self.site.devices)]
 
     def device(self, device_id: str) -> DeviceState | None:
         life = self._lives.get(device_id)
-        return None if life is None else self._view(life)
+        return None if life is None or device_id not in self.site.devices else self._view(life)
 
     def snapshot(self) -> Any:
         return {
@@ -347,7 +349,9 @@ class Devices:
 
     def _judge_one(self, life: Life, now: Instant) -> None:
         device = life.device
-        suppressor = self._falls.above(device.parents, device.id, life.last) if life.enabled else None
+        suppressor = (
+            self._falls.above(self.lineage.parents.get(device.id, ()), device.id, life.last) if life.enabled else None
+        )
         if suppressor is None and life.suppressor is not None:
             life.will = None
             self._forgive(life, now, "rejudging")
@@ -369,7 +373,8 @@ class Devices:
         if moved or turned or cause != life.cause:
             life.cause = cause
             self.changed.add(device.id)
-            self.found.touched["device", device.id] = None
+            if device.kind != LINK:
+                self.found.touched["device", device.id] = None
         life.calm = own == "ok" and suppressor is None and life.grace is None and life.link_down is None
         self._arm(life)
         self._tell(life, now)

@@ -14,6 +14,9 @@ State = Literal["ok", "offline", "unknown", "disabled"]
 Standing = Literal["alive", "down", "neither"]
 """On which side of a share a device counts, by its own evidence."""
 
+LINK = "link"
+"""The kind of what is no device but a link of the gateway, heard through its ups and downs alone."""
+
 TIMEOUT_INTERVALS = 3
 """Timeout = 3 × `expect_every`; exactly the timeout is still alive."""
 

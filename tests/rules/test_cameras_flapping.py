@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ def expected(values: list[bool]) -> list[bool]:
     active, result = False, []
     for end in range(1, len(values) + 1):
         last = values[max(0, end - 21) : end]
-        changes = [before != after for before, after in zip(last, last[1:], strict=False)]
+        changes = [before != after for before, after in pairwise(last)]
         changes = [False] * (20 - len(changes)) + changes
         share = (
             sum(

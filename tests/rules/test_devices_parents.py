@@ -134,3 +134,23 @@ def test_a_disabled_parent_takes_nobody_along(night):
     channels(night, "22:01", "22:02")
     night.operate("22:02:30", "disable", "nvr")
     assert night.camera("cam-1") == "ok 22:01:00"
+
+
+def test_the_broker_that_is_lost_is_one_alert_and_nobody_is_accused(night):
+    channels(night, "22:01", "22:05")
+    night.hear("22:05:30", link("mqtt", up=False))
+    assert night.camera("gate") == "unknown 22:05:30 mqtt"
+    assert night.device("nvr") == "unknown 22:05:30 mqtt"
+    night.go("22:59")
+    assert night.alerts() == ["link_down:mqtt"]
+    assert night.standing["link_down:mqtt"].details["count"] == 4
+    night.hear("23:00", link("mqtt", up=True))
+    night.hear("23:01", heartbeat("gate"), heartbeat("nvr", channel=1), heartbeat("nvr", channel=2))
+    assert night.camera("gate") == "ok 23:01:00"
+    assert [signal.action for signal in night.signals] == ["raise", "resolve"]
+
+
+def test_the_broker_is_no_device_of_the_site(night):
+    night.hear("22:01", link("mqtt", up=False))
+    assert night.engine.devices.device("mqtt") is None
+    assert ("device", "mqtt") not in night.touched
