@@ -404,13 +404,15 @@ class Lighting:
             self._settle(lamp, now)
 
     def operate(self, operation: DeviceOperation) -> None:
-        """An operator ends a reported fault by name, or takes a lamp or a source out of service."""
+        """An operator ends a fault that a lamp, or another device of it, reported, or takes either out of service."""
         self._now = operation.at
         name, lamp = operation.device, self._lamps.get(operation.device)
         if operation.action == "clear":
-            if lamp is not None and operation.impairment is not None:
-                lamp.report(operation.impairment, False, operation.at, None, name)
-                self._settle(lamp, operation.at)
+            for each in [lamp] if lamp is not None else list(self._lamps.values()):
+                report = each.memory.reports.get(operation.impairment or "")
+                if report is not None and (each is lamp or report.source == name):
+                    each.report(operation.impairment or "", False, operation.at, None, name)
+                    self._settle(each, operation.at)
             return
         self._operated[name] = operation.action == "enable"
         for source in self._by_device.get(name, ()):

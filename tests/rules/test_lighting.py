@@ -429,6 +429,20 @@ def test_an_operator_clears_a_report() -> None:
     assert told.view().fault is None
 
 
+def test_an_operator_clears_what_a_hub_reported_of_its_lamps() -> None:
+    hub = Device(id="hub", driver="native", kind="hub")
+    told = night(devices=(hub,)).say(seen.LampFault, "hub", "22:00", fault="relay_failure", lamp="lamp")
+    operation = {"by": "op", "action": "clear", "device": "hub", "impairment": "relay_failure"}
+    told.rules.operate(DeviceOperation(at=clock("22:05"), **operation))
+    assert told.told() == [("relay_failure", "raise", "22:00"), ("relay_failure", "resolve", "22:05")]
+
+
+def test_while_the_best_source_fails_the_state_holds_until_another_spoke() -> None:
+    told = night(fed_by=("meter", None)).watts("22:00", 18.0).lux("22:20", 80.0).wait("22:31")
+    assert told.state() == ("ok", None)
+    assert told.lit("22:32").view().lit is True
+
+
 def test_a_sensor_that_never_changes_while_its_lamp_does_is_stuck() -> None:
     told = night(fed_by=("meter", None), devices=(METER,))
     for hour in range(12, 24):
