@@ -11,7 +11,15 @@ import pytest
 from tests.support.mosquitto import Mosquitto
 
 SHIPPED = Path(__file__).parents[2] / "docker" / "mosquitto" / "mosquitto.conf"
-OWN = ("listener", "allow_anonymous", "password_file", "persistence", "persistence_location", "autosave", "max_inflight")
+OWN = (
+    "listener",
+    "allow_anonymous",
+    "password_file",
+    "persistence",
+    "persistence_location",
+    "autosave",
+    "max_inflight",
+)
 
 
 def shipped_options() -> list[str]:
