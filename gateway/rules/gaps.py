@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -58,26 +58,26 @@ class GapState:
         return made
 
 
-def stretches(
-    state: GapState, point: Point | None, counts: Callable[[Tap], bool], now: Instant
-) -> list[tuple[Instant, Instant]]:
+def stretches(state: GapState, point: Point | None, counts: Callable[[Tap], bool], now: Instant) -> list[Piece]:
     """Stretches of the window without a tap, up to its end or `now`."""
     start, end = state.window.start, min(state.window.end, now)
-    times = {start, end}
+    times: set[Instant] = set()
     if point is not None and end > start:
         for tap in point.taps_between(start, end):
             if counts(tap):
                 times |= {moment.time for moment in tap.moments if start <= moment.time <= end}
-    ordered = sorted(times)
-    return list(pairwise(ordered))
+    ordered = sorted(times | {start, end})
+    return [
+        Piece(low, high, high == now and high not in times and now < state.window.end)
+        for low, high in pairwise(ordered)
+    ]
 
 
-def pieces(
-    state: GapState, spans: Sequence[tuple[Instant, Instant]], complete: Sequence[Interval], now: Instant
-) -> list[Piece]:
+def pieces(spans: Iterable[Piece], complete: Sequence[Interval]) -> list[Piece]:
     """The complete pieces of the stretches; `complete` is what is known for every witness."""
-    found = []
-    for index, (first, last) in enumerate(spans):
-        unended = index == len(spans) - 1 and now < state.window.end
-        found += [Piece(low, high, unended) for low, high in clipped(complete, first, last) if high > low]
-    return found
+    return [
+        Piece(low, high, span.open)
+        for span in spans
+        for low, high in clipped(complete, span.start, span.end)
+        if high > low
+    ]

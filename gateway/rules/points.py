@@ -126,6 +126,7 @@ class Point:
         self, visits: list[VisitState], taps: Mapping[Tap, list[tuple[VisitState, Fit]]]
     ) -> dict[tuple[str, str, int], Service]:
         ranks = {visit.key: rank for rank, visit in enumerate(visits)}
+        numbers = {tap: number for number, tap in enumerate(sorted(taps, key=_order))}
         edges: list[Edge] = []
         paired: dict[tuple[str, str, int], list[tuple[Tap, Fit]]] = {}
         for tap, fits in taps.items():
@@ -135,10 +136,10 @@ class Point:
                 if visit.two_person:
                     paired.setdefault(visit.key, []).append((tap, fit))
                 else:
-                    edges.append(self._edge(ranks[visit.key], visit, ((tap, fit),)))
+                    edges.append(self._edge(ranks[visit.key], visit, ((tap, fit),), numbers))
         for visit in visits:
             for pair in _pairs(visit, paired.get(visit.key, ())):
-                edges.append(self._edge(ranks[visit.key], visit, pair))
+                edges.append(self._edge(ranks[visit.key], visit, pair, numbers))
         if not edges:
             return {}
         chosen = assign(len(visits), edges)
@@ -148,14 +149,16 @@ class Point:
             found[visits[rank].key] = edge.value
         return found
 
-    def _edge(self, rank: int, visit: VisitState, used: tuple[tuple[Tap, Fit], ...]) -> Edge:
+    def _edge(
+        self, rank: int, visit: VisitState, used: tuple[tuple[Tap, Fit], ...], numbers: Mapping[Tap, int]
+    ) -> Edge:
         taps = tuple(tap for tap, _ in used)
         fit = used[-1][1]
         for other, another in used:
             fit = fit._replace(marks=fit.marks | another.marks | other.marks)
         return Edge(
             visit=rank,
-            taps=taps,
+            taps=tuple(numbers[tap] for tap in taps),
             on_time=fit.rank == 2,
             by_guard=all(visit.by_guard(self.people.get(tap.person or "")) for tap in taps),
             deviation=abs(fit.deviation),

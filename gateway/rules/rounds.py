@@ -436,11 +436,11 @@ class Rounds:
         point = self._points.get(window.checkpoint)
         spans = stretches(gap, point, lambda tap: self._counts(window.checkpoint, tap), now)
         witnesses, complete = self._complete_in(gap)
-        found = pieces(gap, spans, complete, now)
+        found = pieces(spans, complete)
         self._alerts.gap(gap, [piece for piece in found if piece.length > gap.at_most], now)
         self._watch(gap.key, witnesses, (window.start, window.end))
         reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
-        last = spans[-1][0] if spans else window.start
+        last = spans[-1].start if spans else window.start
         wake = last + gap.at_most + 1
         if any(piece.open and piece.length > gap.at_most for piece in found):
             wake = END
@@ -495,7 +495,7 @@ class Rounds:
     def _gap_view(self, state: GapState) -> Gap:
         point = self._points.get(state.window.checkpoint)
         spans = stretches(state, point, lambda tap: self._counts(state.window.checkpoint, tap), self.now)
-        return self._views.gap(state, pieces(state, spans, self._complete_in(state)[1], self.now))
+        return self._views.gap(state, pieces(spans, self._complete_in(state)[1]))
 
     def unmatched(self) -> list[Unmatched]:
         """Taps that served nothing, by time."""

@@ -13,7 +13,7 @@ from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, moment, parse_instant
 from gateway.rules.findings import Found, Gap, Round, Signal, Unmatched, Visit, VisitRevision
 from gateway.rules.rounds import Rounds
-from gateway.site.model import Checkpoint, Device, MaxGap, Person, Place, Route, RoundRule, Site
+from gateway.site.model import Checkpoint, Device, MaxGap, Person, Place, RoundRule, Route, Site
 from gateway.site.model import Visit as Stop
 
 MIDNIGHT = parse_instant("2026-11-23T00:00:00+08:00")
@@ -74,7 +74,9 @@ def estate(
         longitude=121.5,
         places={name: Place(id=name, name=name) for name in (*places, "hut")},
         people={name: Person(id=name, name=name, tags=(CARDS[name],), **said) for name, said in staff.items()},
-        devices={name: Device(**{"id": name, "driver": "native", "kind": "reader"} | said) for name, said in known.items()},
+        devices={
+            name: Device(**{"id": name, "driver": "native", "kind": "reader"} | said) for name, said in known.items()
+        },
         checkpoints={name: Checkpoint(id=name, place=name, **said) for name, said in places.items()},
         routes={each.id: each for each in (night, *routes)},
         rounds=tuple(rounds) if rounds is not None else (daily("night", "22:00"),),
@@ -88,7 +90,12 @@ def daily(route: str, *starts: str, lasts: int = 40 * MINUTE) -> RoundRule:
 
 def hourly(route: str, since: str, until: str, lasts: int = 40 * MINUTE) -> RoundRule:
     return RoundRule(
-        route=route, days=ALWAYS, lasts=lasts, since=time.fromisoformat(since), until=time.fromisoformat(until), every=HOUR
+        route=route,
+        days=ALWAYS,
+        lasts=lasts,
+        since=time.fromisoformat(since),
+        until=time.fromisoformat(until),
+        every=HOUR,
     )
 
 
@@ -118,7 +125,10 @@ class Walk:
 
     def say(self, kind: type, device: str, at: str, received: str | None = None, **said: Any) -> None:
         """Any observation; times by name of the clock."""
-        values = {key: moment(clock(value), UTC) if key in {"device_now", "complete_to"} else value for key, value in said.items()}
+        values = {
+            key: moment(clock(value), UTC) if key in {"device_now", "complete_to"} else value
+            for key, value in said.items()
+        }
         stamp = clock(at)
         observation = kind(device=device, at=moment(stamp, UTC), **values)
         self.feed(observation, stamp, clock(received or at))

@@ -1,0 +1,93 @@
+"""rounds.md, Marks of a round: they warn and change no verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.instants import MINUTE, SECOND
+from gateway.site.model import Visit as Stop
+from tests.rules.walk import GARAGE, GATE, ROOF, YARD, Walk
+
+ALL = {"visits": (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE), Stop(checkpoint=ROOF))}
+
+
+def gate_and_garage(**said: object) -> Walk:
+    return Walk(route={"visits": (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE))} | said)
+
+
+@pytest.mark.parametrize(("order", "marks"), [("listed", ("out_of_order",)), ("any", ())])
+def test_out_of_order_is_marked_where_the_order_is_listed(order: str, marks: tuple[str, ...]) -> None:
+    walk = gate_and_garage(order=order)
+    walk.tap("wang", "22:06", device="rdr-garage")
+    walk.tap("wang", "22:16")
+    assert (walk.round().marks, walk.round().verdict) == (marks, "completed")
+
+
+@pytest.mark.parametrize(("at", "marks"), [("22:07:59", ("too_fast",)), ("22:08", ())])
+def test_faster_than_an_honest_walk_is_marked_either_way(at: str, marks: tuple[str, ...]) -> None:
+    walk = Walk(
+        route={"visits": (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE))},
+        checkpoints={GARAGE: {"min_leg": {GATE: 2 * MINUTE}}},
+    )
+    walk.tap("wang", "22:06", device="rdr-garage")
+    walk.tap("wang", at)
+    assert tuple(mark for mark in walk.round().marks if mark == "too_fast") == marks
+
+
+def test_two_persons_are_not_too_fast() -> None:
+    walk = Walk(
+        route={"visits": (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE))},
+        checkpoints={GARAGE: {"min_leg": {GATE: 2 * MINUTE}}},
+    )
+    walk.tap("wang", "22:06", device="rdr-garage")
+    walk.tap("li", "22:06:10")
+    assert walk.round().marks == ()
+
+
+def test_three_checkpoints_within_twenty_seconds_by_one_wand_are_a_burst() -> None:
+    third = {"attic": {"tags": ("04A1B2C3D4E5F8",)}}
+    stops = (Stop(checkpoint=ROOF), Stop(checkpoint=YARD), Stop(checkpoint="attic"))
+    walk = Walk(route={"visits": stops}, checkpoints=third)
+    walk.read(ROOF, "22:06:00")
+    walk.read(YARD, "22:06:10")
+    walk.read("04A1B2C3D4E5F8", "22:06:20")
+    assert walk.round().marks == ("burst",)
+    walk = Walk(route={"visits": stops}, checkpoints=third)
+    walk.read(ROOF, "22:06:00")
+    walk.read(YARD, "22:06:10")
+    walk.read("04A1B2C3D4E5F8", "22:06:21")
+    assert walk.round().marks == ()
+
+
+def test_a_visit_served_after_the_end_makes_the_round_over_long() -> None:
+    walk = Walk()
+    walk.tap("wang", "22:40:01")
+    assert (walk.verdict(), walk.round().marks) == ("late", ("over_long",))
+
+
+@pytest.mark.parametrize(
+    ("at", "leg", "marked"), [("22:06:04", None, True), ("22:06:05", None, False), ("22:06:29", 30, True)]
+)
+def test_one_card_at_two_places_at_one_moment_is_marked(at: str, leg: int | None, marked: bool) -> None:
+    legs = {GARAGE: {"min_leg": {GATE: leg * SECOND}}} if leg else {}
+    walk = Walk(checkpoints=legs)
+    walk.tap("wang", "22:06")
+    walk.tap("wang", at, device="rdr-garage")
+    assert ("same_moment_elsewhere" in walk.round().marks) is marked
+
+
+def test_an_honest_round_has_no_marks() -> None:
+    walk = Walk(route=ALL)
+    walk.tap("wang", "22:01")
+    walk.tap("wang", "22:06", device="rdr-garage")
+    walk.tap("wang", "22:07", device="wand-1")
+    walk.read(ROOF, "22:12")
+    assert (walk.round().verdict, walk.round().marks) == ("completed", ())
+    assert [visit.marks for visit in walk.round().visits] == [(), (), ()]
+
+
+def test_a_mark_of_either_of_a_pair_counts() -> None:
+    walk = Walk(route={"guards": ("li",)}, checkpoints={GATE: {"two_person": True}})
+    walk.tap("wang", "22:06")
+    walk.tap("li", "22:07")
+    assert (walk.visit().person, walk.visit().marks) == ("li", ("unassigned_guard",))
