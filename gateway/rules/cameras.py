@@ -155,9 +155,7 @@ class Cameras:
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`. Zones first: a blind zone speaks for its cameras."""
         self._zones.advance(now)
-        for name in sorted(key for _, key in self._timers.due(now)):
-            self._judge(self._cameras[name], now)
-        self._retell(now)
+        self._judge_together(sorted(key for _, key in self._timers.due(now)), now)
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
@@ -167,8 +165,7 @@ class Cameras:
         """The gateway was down: repeats that fell due meanwhile are waited for once more."""
         for camera in self._cameras.values():
             camera.impairments.resume(now)
-            self._judge(camera, now)
-        self._retell(now)
+        self._judge_together(sorted(self._cameras), now)
 
     def operate(self, operation: DeviceOperation) -> None:
         """An operator ends an impairment; the taking out of service itself comes through the devices."""
@@ -183,16 +180,19 @@ class Cameras:
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) changed, or what is told of them."""
-        changed = sorted(name for name in devices if name in self._cameras)
-        for name in changed:
-            self._judge(self._cameras[name], now, tell=False)
-        for name in changed:
-            self._zones.look(name, now)
-        for name in changed:
-            self._tell(self._cameras[name], now)
-        self._retell(now)
+        self._judge_together(sorted(name for name in devices if name in self._cameras), now)
 
     # Judging
+
+    def _judge_together(self, names: list[str], now: Instant) -> None:
+        """Judge them all before anything is told: of what happens at once the zones know first."""
+        for name in names:
+            self._judge(self._cameras[name], now, tell=False)
+        for name in names:
+            self._zones.look(name, now)
+        for name in names:
+            self._tell(self._cameras[name], now)
+        self._retell(now)
 
     def _judge(self, camera: _Camera, now: Instant, *, tell: bool = True) -> None:
         life, wrong = camera.life, camera.impairments
@@ -316,7 +316,7 @@ class Cameras:
                 if all(KINDS[each].absence for each in camera.names):
                     standing.merge("camera_impaired", name, now, into)
             return
-        raises = deserved is not None and ((deserved, name) in standing or camera.told_since + self.site.hold <= now)
+        raises = deserved is not None and ((deserved, name) in standing or self._due(camera) <= now)
         for rule in RULES:
             if rule == deserved or (rule != "camera_offline" and deserved == "camera_offline" and not raises):
                 continue
@@ -328,6 +328,13 @@ class Cameras:
             details, raised = self._details(camera, deserved)
             place = camera.life.device.place
             standing.start(deserved, name, at=now, raised=raised, details=details, place=place)
+
+    def _due(self, camera: _Camera) -> Instant:
+        """When its condition has lasted long enough; absence is not told while the gateway keeps restarting."""
+        due = camera.told_since + self.site.hold
+        if camera.told_for == "camera_offline":
+            return max(due, self.devices.quiet_until() or 0)
+        return due
 
     def _details(self, camera: _Camera, rule: str) -> tuple[Details, Instant]:
         """What an alert says, and when its condition began by the evidence."""
@@ -355,7 +362,7 @@ class Cameras:
         if (check := camera.flapping.deadline(now)) is not None:
             dues.append(check)
         if camera.told_for is not None:
-            dues.append(camera.told_since + self.site.hold)
+            dues.append(self._due(camera))
         if camera.flapping.active and camera.state == "offline":
             dues.append(camera.since + OFFLINE_ENDS)
         self._timers.set(camera.id, min((due for due in dues if due > now), default=None))
