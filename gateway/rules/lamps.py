@@ -179,6 +179,12 @@ class LampJudge:
         self.finish_walk()
         memory.walk = Walk(at, at, max(at, now) + hold)
 
+    def unwatch(self) -> None:
+        """Its motion sensor failed: until motion is reported again nobody knows whether somebody comes."""
+        self.memory.watched = False
+        if self.mode == "motion":
+            self.memory.run = None
+
     def _excuse(self, at: Instant) -> None:
         """A command or motion explains changes: counting starts anew after it."""
         memory = self.memory

@@ -9,7 +9,7 @@ import msgspec
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import SECOND, Instant, moment
+from gateway.instants import DAY, MINUTE, SECOND, Duration, Instant, moment
 from gateway.rules import lamp_faults as table
 from gateway.rules.circuits import CircuitJudge, CircuitMemory, Standing
 from gateway.rules.devices import Devices
@@ -23,6 +23,15 @@ from gateway.rules.sun import DARK, HORIZON, Sun
 from gateway.rules.timers import Timers
 from gateway.site.model import Lamp as LampSpec
 from gateway.site.model import Site
+
+WATCHER = "motion_sensor"
+"""The kind of device whose failure means that nobody can say whether somebody came."""
+
+CLOCK_AHEAD: Duration = MINUTE
+CLOCK_LOST: Duration = 7 * DAY
+"""As rounds.md has it: dated later than that after `received` it is judged at `received`; earlier before, not at all."""
+
+STATUS = (seen.DeviceStatus, seen.LinkStatus)
 
 TimerKey = tuple[str, str]
 """What is due (`source`, `plan`, `hold`, `walk`, `tell`, `report`, `unknown`) and of whom."""
@@ -78,6 +87,11 @@ class Lighting:
         """Devices that an operator has taken into (True) or out of service."""
         for spec in site.lamps.values():
             self._enrol(spec, started)
+        self._watchers = {
+            device.id for device in site.devices.values() if device.kind == WATCHER and device.place in self._by_place
+        }
+        for device in self._watchers:
+            self._adopt(device)
         for circuit in self._circuits.values():
             circuit.shown = self._circuit_shown(circuit)
 
@@ -182,6 +196,11 @@ class Lighting:
     def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
         """Take one observation; `at` is its device time."""
         self._now = received
+        if not received - CLOCK_LOST <= at <= received + CLOCK_AHEAD:
+            if at < received and type(observation) not in STATUS:
+                self._live(observation, received)
+                return
+            at = received
         if type(observation) is seen.LightLevel:
             source = self._lux.get(observation.device)
             if source is not None:
@@ -203,6 +222,13 @@ class Lighting:
                 self._recheck(observation.device, received)
             case _:
                 pass
+
+    def _live(self, observation: Observation, now: Instant) -> None:
+        """What it says is too old to say anything of a lamp; that it spoke shows that its device lives."""
+        for source in self._by_device.get(observation.device, ()):
+            spoke = (source.rank == Rank.LUX) == isinstance(observation, seen.LightLevel)
+            if spoke and source.enabled:
+                self._hear(source, now)
 
     def _light(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
         """One lux value: the busiest path, so a sample that changes nothing is done in a few comparisons."""
@@ -370,6 +396,9 @@ class Lighting:
 
     def _recheck(self, device: str, now: Instant) -> None:
         """Ask again whether a device is down, and hand it to its lamps."""
+        if device in self._watchers and self._devices.down_cause(device) is not None:
+            for lamp in self._by_place[self.site.devices[device].place or ""]:
+                lamp.unwatch()
         cause = self._down(device)
         for source in self._by_device.get(device, ()):
             if source.down == cause:
@@ -699,7 +728,7 @@ class Lighting:
         due = plan.span(now).known_until
         if (change := plan.span(now - table.NO_PROOF_AFTER_EDGE).until) is not None:
             due = min(due, change + table.NO_PROOF_AFTER_EDGE)
-        self._timers.set(("plan", key), due)
+        self._timers.set(("plan", key), max(due, now + 1))
 
     def _arm_walk(self, lamp: LampJudge) -> None:
         walk = lamp.memory.walk

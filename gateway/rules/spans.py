@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 import msgspec
 
-from gateway.instants import DAY, Duration, Instant, moment
+from gateway.instants import DAY, Duration, Instant, instant, moment
 from gateway.rules.sun import Sun
 from gateway.site.clocks import wall_time
 
@@ -16,6 +16,8 @@ Intervals = Callable[[Instant, Instant], list[tuple[Instant, Instant]]]
 
 _REACH = 2 * DAY
 _KEPT = 6
+_FIRST = instant(datetime(2, 1, 1, tzinfo=UTC))
+_LAST = instant(datetime(9998, 12, 31, tzinfo=UTC))
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -45,11 +47,11 @@ class Plan:
         self._kept: list[Span] = []
 
     def span(self, at: Instant) -> Span:
-        """The stretch that holds `at`."""
+        """The stretch that holds `at` (of the years 2 to 9998; further off the nearest is taken)."""
         for kept in self._kept:
             if kept.known_from <= at < kept.known_until:
                 return kept
-        found = self._find(at)
+        found = self._find(min(max(at, _FIRST), _LAST))
         self._kept.insert(0, found)
         del self._kept[_KEPT:]
         return found

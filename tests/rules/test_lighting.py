@@ -103,6 +103,13 @@ def test_a_last_will_names_the_source() -> None:
     assert told.lit("22:10").state() == ("ok", None)
 
 
+def test_a_last_will_counts_whatever_its_clock_says() -> None:
+    told = night().lit("22:00")
+    told.devices.down["lux-lamp"] = "lux-lamp"
+    told.say(seen.DeviceStatus, "lux-lamp", "-20000 22:05", received="22:05", online=False)
+    assert told.state() == ("unknown", "lux-lamp")
+
+
 def test_after_a_restart_nothing_is_known_until_heard() -> None:
     told = night().lit("22:00").restart("22:01", "22:02")
     assert told.state() == ("unknown", "gateway_down")
@@ -249,6 +256,19 @@ def test_a_sample_handed_in_late_is_judged_by_its_own_time() -> None:
     assert told.told() == []
 
 
+def test_a_clock_ahead_is_judged_when_it_was_received() -> None:
+    told = night().lux("+1 02:00", 0.5, received="22:00").lux("+1 02:10", 0.5, received="22:09")
+    assert told.told() == []
+    assert told.lux("+1 02:20", 0.5, received="22:10").signal("lamp_failure", "raise").raised == clock("22:00")
+
+
+@pytest.mark.parametrize("lost", ["-8 22:00", "-20000 22:00", "-730000 22:00"])
+def test_a_lost_clock_shows_life_and_nothing_else(lost: str) -> None:
+    told = night().lit("22:00").lux(lost, 0.5, received="22:20")
+    assert told.view().lit is True
+    assert told.wait("22:50").state() == ("ok", None)
+
+
 def test_the_same_observation_again_is_no_second_sample() -> None:
     told = night(confirm=0).unlit("22:00", "22:00", "22:00")
     assert told.state() == ("unknown", "no_proof")
@@ -332,6 +352,13 @@ def test_motion_between_starts_the_run_anew() -> None:
 
 def test_burning_without_a_word_from_the_motion_sensor_accuses_nobody() -> None:
     assert night(expected=MOTION, devices=(PIR,)).lit("22:00", "22:10", "22:20").told() == []
+
+
+def test_burning_while_the_motion_sensor_is_down_accuses_nobody() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:00").fail("pir", "switch-b1", "22:05")
+    told.lit("22:10", "22:20", "22:30").mend("pir", "22:31").lit("22:40", "22:50")
+    assert told.told() == []
+    assert told.motion("22:55").lit("23:00", "23:10").state() == ("faulty", "day_burner")
 
 
 def test_three_motions_without_light_are_no_trigger() -> None:
