@@ -15,7 +15,7 @@ from gateway.instants import MINUTE, SECOND, Instant
 from gateway.rules.devices import Devices
 from gateway.rules.falls import Fall
 from gateway.rules.findings import Found
-from gateway.rules.life import Standing as Side
+from gateway.rules.life import Side
 from gateway.rules.standing import Details, Standing, key_of, listed
 from gateway.rules.timers import Timers
 from gateway.site.model import Site
@@ -179,7 +179,7 @@ class Causes:
     def _side(self, item: str) -> Side:
         """On which side of a share a device or circuit counts."""
         if not item.startswith(_CIRCUIT):
-            return self._devices.standing(item)
+            return self._devices.side(item)
         name = item.removeprefix(_CIRCUIT)
         if self._lighting.circuit_dark_since(name) is not None:
             return "down"

@@ -15,15 +15,15 @@ from gateway.instants import Instant, moment
 from gateway.rules.device_alerts import DeviceAlerts
 from gateway.rules.falls import Fall, Falls
 from gateway.rules.findings import DeviceState, Found
-from gateway.rules.life import LINK, Life, Standing, State, life_of
+from gateway.rules.life import LINK, Life, Side, State, life_of
 from gateway.rules.lineage import BROKER, Lineage
 from gateway.rules.operations import DeviceOperation
 from gateway.rules.starts import Starts
 from gateway.rules.timers import Timers, earliest
 from gateway.site.model import Device, Site
 
-SPOKEN = ("reader", "wand", "phone")
-"""Kinds of readers; their silence is told by `reader_offline` (rounds.md, Alerts)."""
+READER_KINDS = ("reader", "wand", "phone")
+"""Their silence is told by `reader_offline` (rounds.md, Alerts)."""
 
 
 class Devices:
@@ -44,7 +44,7 @@ class Devices:
         self.woken = False
         self.lineage = Lineage(site)
         self.reader_ids: frozenset[str] = frozenset(
-            device.id for device in site.devices.values() if device.portable or device.kind in SPOKEN
+            device.id for device in site.devices.values() if device.portable or device.kind in READER_KINDS
         )
         self._zone = site.zone_info
         self.judged_at = started
@@ -446,7 +446,7 @@ class Devices:
             last_heard=None if life.last is None else moment(life.last, self._zone),
         )
 
-    def standing(self, device: str) -> Standing:
+    def side(self, device: str) -> Side:
         """On which side of a parent's share a device counts."""
         life = self._lives.get(device)
-        return "neither" if life is None else life.standing
+        return "neither" if life is None else life.side

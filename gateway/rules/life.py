@@ -11,7 +11,7 @@ from gateway.rules.falls import Fall
 from gateway.site.model import Device
 
 State = Literal["ok", "offline", "unknown", "disabled"]
-Standing = Literal["alive", "down", "neither"]
+Side = Literal["alive", "down", "neither"]
 """On which side of a share a device counts, by its own evidence."""
 
 LINK = "link"
@@ -65,7 +65,7 @@ class Life(msgspec.Struct, kw_only=True):
     fall: Fall | None = None
 
     @property
-    def standing(self) -> Standing:
+    def side(self) -> Side:
         """On which side of a share it counts (cameras.md, Parent fault)."""
         if self.timeout is None:
             return "neither"
