@@ -91,7 +91,7 @@ _OBSERVATION = {
 
 def one(shape: str) -> dict[int | str, dict[str, Any]]:
     """What a route that gives one `shape` answers."""
-    return {200: _content({"$ref": f"#/components/schemas/{shape}"}, EXAMPLES.get(shape))} | _ERRORS
+    return {200: _content({"$ref": f"#/components/schemas/{shape}"}, EXAMPLES.get(shape))} | ERRORS
 
 
 def many(shape: str) -> dict[int | str, dict[str, Any]]:
@@ -105,7 +105,7 @@ def many(shape: str) -> dict[int | str, dict[str, Any]]:
         },
     }
     example = {"items": [EXAMPLES[shape]], "next": None} if shape in EXAMPLES else None
-    return {200: _content(schema, example), 304: {"description": "Not modified since the ETag given"}} | _ERRORS
+    return {200: _content(schema, example), 304: {"description": "Not modified since the ETag given"}} | ERRORS
 
 
 def takes(shape: str, example: dict[str, Any]) -> dict[str, Any]:
@@ -152,13 +152,13 @@ def _problem(description: str) -> dict[str, Any]:
     }
 
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     401: _problem("Not logged in"),
     403: _problem("The role may not"),
     422: _problem("A parameter that cannot be used"),
 }
 
-REFUSED: dict[int | str, dict[str, Any]] = {
+REFUSED: dict[int | str, dict[str, Any]] = ERRORS | {
     404: _problem("There is none of that id"),
     409: _problem("Not from this state; nothing changed"),
 }

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from device_drivers.errors import LamplighterError
 
 _BACKLOG = 128
+_HIGHEST_PORT = 65535
 _MOST_CONNECTIONS = 1024
 _GRACE_S = 5
 
@@ -72,6 +73,8 @@ def listen(host: str, port: int) -> Listener:
     Raises:
         PortError: it cannot be had.
     """
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise PortError(host, port, "no such port", f"ports go from 0 (any free one) to {_HIGHEST_PORT}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.access.accounts import Accounts
 from api.access.door import cookie_token, needs, session_of
 from api.access.roles import Right, Role, allowed
+from api.openapi import ERRORS
 from api.ports import Event, GatewayPort
 from api.problems import Denied
 from gateway.instants import moment
@@ -113,7 +114,8 @@ def add(app: FastAPI, feed: Feed) -> None:
         tags=["events"],
         dependencies=[needs("rounds")],
         response_class=Response,
-        responses={200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"example": _EXAMPLE}}}},
+        responses=ERRORS
+        | {200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"example": _EXAMPLE}}}},
     )
     async def read_events(
         request: Request,

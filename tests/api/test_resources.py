@@ -52,7 +52,19 @@ async def test_a_visit_has_the_fields_of_the_specification(operator: httpx.Async
 
 async def test_an_alert_has_the_fields_of_the_specification(operator: httpx.AsyncClient) -> None:
     found = (await operator.get("/api/v1/alerts")).json()["items"]
-    wanted = "id rule subject severity state raised detected updated caused_by message history".split()
+    wanted = [
+        "id",
+        "rule",
+        "subject",
+        "severity",
+        "state",
+        "raised",
+        "detected",
+        "updated",
+        "caused_by",
+        "message",
+        "history",
+    ]
     assert set(wanted) <= set(found[0])
     assert set(found[0]["history"][0]) == {"at", "from", "to", "by", "why"}
 
