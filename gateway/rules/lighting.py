@@ -11,9 +11,11 @@ from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, MINUTE, SECOND, Duration, Instant, moment
 from gateway.rules import lamp_faults as table
-from gateway.rules.circuits import CircuitJudge, CircuitMemory, Standing
+from gateway.rules.circuits import CircuitJudge, CircuitMemory
+from gateway.rules.companies import Companies
 from gateway.rules.devices import Devices
-from gateway.rules.findings import Circuit, Found, Lamp, Signal
+from gateway.rules.findings import Circuit, Found, Lamp
+from gateway.rules.lamp_alerts import LampAlerts
 from gateway.rules.lamps import LampJudge, LampMemory
 from gateway.rules.lineage import Lineage
 from gateway.rules.operations import DeviceOperation
@@ -35,15 +37,6 @@ STATUS = (seen.DeviceStatus, seen.LinkStatus)
 
 TimerKey = tuple[str, str]
 """What is due (`source`, `plan`, `hold`, `walk`, `tell`, `report`, `unknown`) and of whom."""
-
-
-class Company(msgspec.Struct, array_like=True):
-    """The lamps of one circuit (or, without circuits, place), counted for `lamps_unknown` and the circuit's state."""
-
-    unknown: int = 0
-    counted: int = 0
-    since: Instant | None = None
-    told: bool = False
 
 
 class Lighting:
@@ -72,7 +65,8 @@ class Lighting:
         self._plans: dict[str, tuple[Plan, list[LampJudge]]] = {}
         self._lamps: dict[str, LampJudge] = {}
         self._circuits = {name: CircuitJudge(name, started) for name in site.circuits}
-        self._companies: dict[str, Company] = {}
+        self._alerts = LampAlerts(site, found, self._timers)
+        self._companies = Companies(site, devices, self._alerts, self._timers)
         self._sources: dict[str, Source] = {}
         self._lux: dict[str, Source] = {}
         self._power: dict[tuple[str, str | None], Source] = {}
@@ -111,12 +105,8 @@ class Lighting:
         self._by_place.setdefault(spec.place, []).append(lamp)
         if spec.circuit:
             self._circuits[spec.circuit].lamps.append(lamp)
-        company = self._companies.setdefault(self._company_of(lamp), Company(since=started))
-        if not lamp.disabled:
-            company.unknown += 1
-            company.counted += 1
-            self._timers.set(("unknown", self._company_of(lamp)), started + table.UNKNOWN_TOLD)
-        else:
+        self._companies.enrol(lamp, started)
+        if lamp.disabled:
             lamp.memory.state, lamp.memory.cause = "disabled", None
         if spec.fed_by is not None:
             device, channel = spec.fed_by
@@ -348,7 +338,7 @@ class Lighting:
             memory.value, memory.count, memory.first, memory.last = lux, 1, at, at
             if memory.stuck is not None:
                 memory.stuck = None
-                self._signal("sensor_stuck", source.device, "resolve", now, why="another value")
+                self._alerts.signal("sensor_stuck", source.device, "resolve", now, why="another value")
                 source.settle()
             return
         if at == memory.last:
@@ -363,7 +353,7 @@ class Lighting:
             and at - memory.first >= table.STUCK_SPAN
         ):
             memory.stuck = at
-            self._signal(
+            self._alerts.signal(
                 "sensor_stuck",
                 source.device,
                 "raise",
@@ -472,7 +462,7 @@ class Lighting:
             self._timers.set(("report", lamp.id), min(ends, default=None))
         circuit = self._circuits.get(lamp.spec.circuit) if lamp.spec.circuit else None
         if circuit is None:
-            self._tell(lamp, None, now)
+            self._alerts.tell(lamp, None, now)
         else:
             self._judge(circuit, now, proved)
         if not (memory.faults or memory.reports):
@@ -482,7 +472,7 @@ class Lighting:
         """Judge a lamp's state; count it, and mark its view if that changed."""
         before = lamp.memory.state
         if lamp.settle(now):
-            self._count(lamp, before, lamp.memory.state, now)
+            self._companies.count(lamp, before, now)
         shown = self._lamp_shown(lamp)
         if shown == lamp.shown:
             return
@@ -505,13 +495,13 @@ class Lighting:
                     if (new := circuit.find(row, now)) is not None:
                         standing[row.name] = new
                 elif circuit.grow(row, known):
-                    self._update_group(circuit, row.name, known, now)
+                    self._alerts.update(circuit, row.name, known, now)
                 elif circuit.over(row, known, now):
                     self._end_group(circuit, row, now, now if proved is None else proved)
-            self._tell_circuit(circuit, now)
+            self._alerts.tell_circuit(circuit, now)
             for name in sorted(circuit.troubled):
                 lamp = circuit.troubled[name]
-                self._tell(lamp, circuit, now)
+                self._alerts.tell(lamp, circuit, now)
                 circuit.note(lamp)
         circuit.waits = circuit.waiting()
         busy = bool(standing) or circuit.waits
@@ -531,73 +521,10 @@ class Lighting:
         """The circuit is well again: its lamps are judged as if new, by samples since `since`."""
         known = circuit.memory.standing.pop(row.name)
         if known.told:
-            self._signal(row.name, circuit.id, "resolve", now, why="recovered")
+            self._alerts.signal(row.name, circuit.id, "resolve", now, why="recovered")
         for lamp in circuit.lamps:
             lamp.start_anew(row.of, since)
             self._restate(lamp, now)
-
-    def _tell_circuit(self, circuit: CircuitJudge, now: Instant) -> None:
-        """Raise what stands on the circuit, or merge it where a parent speaks for it."""
-        for name, known in circuit.memory.standing.items():
-            by = circuit.memory.suppressed if name == "circuit_fault" else None
-            if by is not None and known.told:
-                known.told = False
-                self._signal(name, circuit.id, "merge", now, why="merged", caused_by=by)
-            elif by is None and not known.told:
-                known.told = True
-                details = self._group_details(circuit, known)
-                self._signal(name, circuit.id, "raise", now, raised=known.onset, details=details, place=circuit.place())
-
-    def _update_group(self, circuit: CircuitJudge, name: str, known: Standing, now: Instant) -> None:
-        """More lamps turned out to belong to what has been told."""
-        if known.told:
-            details = self._group_details(circuit, known)
-            self._signal(name, circuit.id, "update", now, raised=known.onset, details=details, place=circuit.place())
-
-    def _group_details(self, circuit: CircuitJudge, known: Standing) -> dict[str, str | int | float | list[str]]:
-        panel = self.site.circuits[circuit.id].panel
-        details: dict[str, str | int | float | list[str]] = {
-            "lamps": sorted(known.lamps),
-            "count": len(known.lamps),
-            "of": len(circuit.lamps),
-        }
-        return details | {"panel": panel} if panel else details
-
-    def _tell(self, lamp: LampJudge, circuit: CircuitJudge | None, now: Instant) -> None:
-        """Bring the alerts of one lamp in step with the faults that stand on it."""
-        memory = lamp.memory
-        if not (memory.faults or memory.reports or memory.told):
-            lamp.ended.clear()
-            return
-        wait: Instant | None = None
-        standing = lamp.faults()
-        for name in standing:
-            if circuit is not None and (by := circuit.spoken_for(name)) is not None:
-                if name in memory.told:
-                    memory.told.remove(name)
-                    self._signal(name, lamp.id, "merge", now, why="merged", caused_by=by)
-            elif name not in memory.told:
-                due = None
-                if circuit is not None and name in table.GROUP_OF and name in memory.faults:
-                    due = circuit.may_tell(lamp, name, now)
-                if due is not None:
-                    wait = due if wait is None else min(wait, due)
-                else:
-                    memory.told.append(name)
-                    self._signal(name, lamp.id, "raise", now, raised=self._onset(lamp, name), **self._about(lamp))
-        self._timers.set(("tell", lamp.id), wait)
-        for name in [name for name in memory.told if name not in standing]:
-            memory.told.remove(name)
-            self._signal(name, lamp.id, "resolve", now, why=lamp.ended.get(name, "cleared"))
-        lamp.ended.clear()
-
-    def _onset(self, lamp: LampJudge, name: str) -> Instant:
-        fault, report = lamp.memory.faults.get(name), lamp.memory.reports.get(name)
-        return min(one.onset for one in (fault, report) if one is not None)
-
-    def _about(self, lamp: LampJudge) -> dict[str, Any]:
-        details = {"circuit": lamp.spec.circuit} if lamp.spec.circuit else {}
-        return {"details": details, "place": lamp.spec.place}
 
     def _calm(self, lamp: LampJudge, circuit: CircuitJudge | None) -> None:
         """Say until when samples like the last change nothing, so that they cost nothing."""
@@ -621,65 +548,6 @@ class Lighting:
     def _uncalm(lamp: LampJudge) -> None:
         for sight in lamp.sights:
             sight.calm_until = 0
-
-    def _signal(self, rule: str, subject: str, action: Any, now: Instant, **more: Any) -> None:
-        self.found.signals.append(Signal(rule=rule, subject=subject, action=action, at=now, **more))
-
-    # -- companies: circuits' states, and lamps of which nothing is known ------------------------------------------
-
-    def _company_of(self, lamp: LampJudge) -> str:
-        """`circuit|id`, or `place|id` where it has none."""
-        return f"circuit|{lamp.spec.circuit}" if lamp.spec.circuit else f"place|{lamp.spec.place}"
-
-    def _count(self, lamp: LampJudge, before: str, after: str, now: Instant) -> None:
-        """A lamp changed its state: keep the counts of its circuit or place."""
-        name = self._company_of(lamp)
-        company = self._companies[name]
-        company.unknown += (after == "unknown") - (before == "unknown")
-        company.counted += (after != "disabled") - (before != "disabled")
-        if company.counted and company.unknown == company.counted:
-            if company.since is None:
-                company.since = now
-                self._timers.set(("unknown", name), now + table.UNKNOWN_TOLD)
-        elif company.since is not None:
-            company.since = None
-            self._timers.set(("unknown", name), None)
-            if company.told:
-                company.told = False
-                self._signal("lamps_unknown", name.partition("|")[2], "resolve", now, why="heard again")
-
-    def _tell_unknown(self, name: str, now: Instant) -> None:
-        """Nothing has been known of a circuit's (or place's) lamps for 24 h; unless a parent's alert says why."""
-        company = self._companies[name]
-        if company.since is None or company.told:
-            return
-        lamps = [lamp for lamp in self._lamps.values() if self._company_of(lamp) == name and not lamp.disabled]
-        quiet = self._devices.quiet_until()
-        if quiet is not None or all(self._excused_by_parent(lamp) for lamp in lamps):
-            self._timers.set(("unknown", name), max(quiet or 0, now + table.UNKNOWN_ASKED_AGAIN))
-            return
-        places = {lamp.spec.place for lamp in lamps}
-        company.told = True
-        self._signal(
-            "lamps_unknown",
-            name.partition("|")[2],
-            "raise",
-            now,
-            raised=company.since,
-            details={
-                "lamps": [lamp.id for lamp in lamps],
-                "causes": sorted({lamp.memory.cause for lamp in lamps if lamp.memory.cause}),
-            },
-            place=places.pop() if len(places) == 1 else None,
-        )
-
-    def _excused_by_parent(self, lamp: LampJudge) -> bool:
-        """Whether something above its sources has fallen, which has an alert of its own."""
-        cause = lamp.memory.cause
-        if lamp.spec.circuit and self._circuits[lamp.spec.circuit].memory.suppressed is not None:
-            return True
-        above = cause is not None and (cause in self.site.parents or cause in self.site.devices)
-        return above and all(sight.source.device != cause for sight in lamp.sights)
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -706,7 +574,7 @@ class Lighting:
                 for lamp in lamps:
                     self._settle(lamp, now)
             case "unknown":
-                self._tell_unknown(name, now)
+                self._companies.tell(name, self._circuits.get(name.removeprefix("circuit|")), now)
             case "walk":
                 self._lamps[name].finish_walk()
                 self._settle(self._lamps[name], now)
@@ -816,8 +684,7 @@ class Lighting:
     def _circuit_state(self, circuit: CircuitJudge) -> Any:
         if circuit.memory.standing:
             return "faulty"
-        company = self._companies.get(f"circuit|{circuit.id}")
-        return "unknown" if company is None or company.unknown == company.counted else "ok"
+        return "ok" if self._companies.known(circuit.id) else "unknown"
 
     def _circuit_shown(self, circuit: CircuitJudge) -> tuple[object, ...]:
         return (self._circuit_state(circuit), circuit.fault())
@@ -843,7 +710,7 @@ class Lighting:
     def _timer_keys(self) -> Iterable[TimerKey]:
         yield from (("source", name) for name in self._sources)
         yield from (("plan", name) for name in self._plans)
-        yield from (("unknown", name) for name in self._companies)
+        yield from (("unknown", name) for name in self._companies.names())
         for kind in ("hold", "walk", "tell", "report"):
             yield from ((kind, name) for name in self._lamps)
 
@@ -864,7 +731,7 @@ class Lighting:
                 ],
                 "lamps": {name: lamp.memory for name, lamp in self._lamps.items()},
                 "circuits": {name: circuit.memory for name, circuit in self._circuits.items()},
-                "companies": self._companies,
+                "companies": self._companies.snapshot(),
             }
         )
 
@@ -890,7 +757,7 @@ class Lighting:
         for source in self._sources.values():
             source.enabled = self._enabled(source.device)
             source.settle()
-        self._restore_companies(state["companies"])
+        self._companies.restore(state["companies"], self._now)
         self._restore_timers(state)
         for lamp in self._lamps.values():
             lamp.shown = self._lamp_shown(lamp)
@@ -911,20 +778,6 @@ class Lighting:
                 return sight
         learned = rank == Rank.WORD or (rank == Rank.POWER and device == lamp_id)
         return self._look(lamp, self._source(device, rank)) if learned and device in self.site.devices else None
-
-    def _restore_companies(self, state: Mapping[str, Any]) -> None:
-        """Since when nothing is known comes from the snapshot; the counts from the lamps there are now."""
-        for company in self._companies.values():
-            company.unknown = company.counted = 0
-        for lamp in self._lamps.values():
-            company = self._companies[self._company_of(lamp)]
-            company.unknown += lamp.memory.state == "unknown"
-            company.counted += lamp.memory.state != "disabled"
-        for name, company in self._companies.items():
-            known = msgspec.convert(state[name], Company) if name in state else Company(since=self._now)
-            company.told = known.told
-            blank = bool(company.counted) and company.unknown == company.counted
-            company.since = (known.since if known.since is not None else self._now) if blank else None
 
     def _restore_timers(self, state: Mapping[str, Any]) -> None:
         """What was armed is armed again; what the snapshot does not know keeps what it started with."""
