@@ -299,7 +299,11 @@ class _Connection(asyncio.Protocol):
                 at = end
         except ValueError as error:
             self._end(
-                LinkError(self._session.name, f"the broker breaks the protocol: {error}", "is it an MQTT broker?")
+                LinkError(
+                    self._session.name,
+                    f"the broker breaks the protocol: {error}",
+                    "is it an MQTT broker, and does it want mqtt.tls?",
+                )
             )
             at = size
         if batch:

@@ -17,14 +17,19 @@ class ScriptedBroker:
         version: 5 for MQTT 5, 4 for MQTT 3.1.1.
         connack: what stands for "session present" and the reason.
         answers_ping: False for a broker that has fallen silent.
+        greeting: what it says before it is spoken to.
     """
 
     host = "127.0.0.1"
 
-    def __init__(self, version: int, *, connack: bytes = b"\0\0", answers_ping: bool = True) -> None:
+    def __init__(
+        self, version: int, *, connack: bytes = b"\0\0", answers_ping: bool = True, greeting: bytes = b""
+    ) -> None:
         self.version = version
         self.connack = connack
         self.answers_ping = answers_ping
+        self.greeting = greeting
+        self._tasks: set[asyncio.Task[None] | None] = set()
         self.port = 0
         self.connections = 0
         self.packets: list[tuple[int, bytes]] = []
@@ -66,10 +71,13 @@ class ScriptedBroker:
             server.close()
             if self._writer:
                 self._writer.close()
+            await asyncio.gather(*(task for task in self._tasks if task), return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self.connections += 1
+        self._tasks.add(asyncio.current_task())
+        writer.write(self.greeting)
         try:
             while True:
                 await self._packet(reader, writer)
