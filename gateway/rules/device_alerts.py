@@ -28,6 +28,9 @@ BELOW: Mapping[str, tuple[str, Severity]] = {
 }
 """What the loss of a thing would be told as, and its severity unless the site says otherwise; others: `device_offline`."""
 
+ENDS: Mapping[str, str] = {"link_down": "up", "device_offline": "heard", "device_never_heard": "heard"}
+"""Why an alert of absence is over."""
+
 
 class DeviceAlerts:
     """`device_offline`, `link_down`, `device_impaired`, `device_never_heard`, `gateway_restarting`.
@@ -78,10 +81,10 @@ class DeviceAlerts:
         dues: list[Instant] = []
         link = life.enabled and life.link_down is not None
         self._absence(dues, "link_down", life, holds=link, since=life.link_down or now, wait=hold, into=into, now=now)
+        if link and into is None and ("link_down", name) in self._standing:
+            into = key_of("link_down", name)
         if device.kind != "camera" and name not in self._readers and life.timeout is not None:
             offline = None if life.state == "unknown" else life.state == "offline"
-            if link and into is None and ("link_down", name) in self._standing:
-                into = key_of("link_down", name)
             self._absence(dues, "device_offline", life, holds=offline, since=life.since, wait=hold, into=into, now=now)
         never = device.kind != LINK and life.enabled and life.last is None and life.will is None
         since = max(life.enrolled, life.enabled_at)
@@ -112,11 +115,11 @@ class DeviceAlerts:
         """One alert of absence. `holds` None: not known now, so what is told stays."""
         name = life.device.id
         if holds is False:
-            self._standing.end(rule, name, now, "disabled" if not life.enabled else "heard")
+            self._standing.end(rule, name, now, "disabled" if not life.enabled else ENDS[rule])
         elif (rule, name) in self._standing:
             if into is not None:
                 self._standing.merge(rule, name, now, into)
-        elif holds and life.suppressor is None and self._starts.since is None:
+        elif holds and not self._explained(rule, life):
             if since + wait > now:
                 dues.append(since + wait)
                 return
@@ -125,6 +128,11 @@ class DeviceAlerts:
             self._standing.start(
                 rule, name, at=now, raised=raised, details=details, severity=severity, place=life.device.place
             )
+
+    def _explained(self, rule: str, life: Life) -> bool:
+        """Whether something else explains an absence: a fallen parent, its own link, a gateway that keeps restarting."""
+        link = life.link_down is not None and rule != "link_down"
+        return life.suppressor is not None or link or self._starts.since is not None
 
     def _impaired(self, dues: list[Instant], life: Life, now: Instant) -> None:
         name = life.device.id

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.instants import MINUTE
 from gateway.site.model import Alerting, AlertRule
-from tests.rules.night import Night, camera, device, estate, heartbeat, link, ping, status, storage
+from tests.rules.night import Night, camera, clock, device, estate, heartbeat, link, ping, status, storage
 
 
 @pytest.fixture(params=[False, True], ids=["straight", "restored"])
@@ -219,3 +219,23 @@ def test_a_probe_that_is_answered_is_a_sign_of_life_of_any_device(restored):
     for minute in range(1, 10):
         night.hear(f"22:{minute:02}", ping("dev"))
     assert night.device("dev") == "ok 22:01:00"
+
+
+def test_a_device_never_heard_behind_a_dead_link_is_not_told_beside_it(restored):
+    night = Night(estate(device("dev")), restart_always=restored)
+    night.hear("22:01", link("dev", up=False))
+    night.go(clock("22:01") + 25 * 60 * MINUTE)
+    assert night.alerts() == ["link_down:dev"]
+    night.hear(clock("22:01") + 26 * 60 * MINUTE, link("dev", up=True))
+    assert night.alerts() == ["device_never_heard:dev"]
+
+
+def test_a_timeout_that_ended_while_the_gateway_was_down_counts_from_its_start(restored):
+    night = Night(estate(device("dev")), restart_always=restored)
+    night.hear("22:01", heartbeat("dev"))
+    night.restart("23:30", since="22:02")
+    night.restart("23:50", since="23:31")
+    assert night.device("dev") == "offline 23:50:00"
+    assert night.alerts() == []
+    night.go("23:53")
+    assert night.alerts() == ["device_offline:dev"]
