@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -53,16 +54,15 @@ def tagged(request: Request, body: bytes, media_type: str, status: int = 200) ->
 
 
 def page(items: Iterable[Item], key: Callable[[Item], Mark], cursor: str | None, limit: int) -> Page[Item]:
-    """The part of `items` (sorted by `key` here) that follows `cursor`."""
+    """The part of `items`, in the order of `key`, that follows `cursor`."""
     after = read_cursor(cursor)
-    rest = sorted(((key(item), item) for item in items), key=lambda pair: pair[0])
     try:
-        wanted = [pair for pair in rest if after is None or pair[0] > after][: limit + 1]
+        rest = items if after is None else [item for item in items if key(item) > after]
     except TypeError as error:
         raise _no_cursor() from error
-    more = len(wanted) > limit
-    wanted = wanted[:limit]
-    return Page(items=[item for _, item in wanted], next=write_cursor(wanted[-1][0]) if more else None)
+    wanted = nsmallest(limit + 1, rest, key=key)
+    shown = wanted[:limit]
+    return Page(items=shown, next=write_cursor(key(shown[-1])) if len(wanted) > limit else None)
 
 
 def write_cursor(mark: Mark) -> str:

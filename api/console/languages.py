@@ -17,6 +17,9 @@ COOKIE = "lamplighter_language"
 HTML_TAGS: dict[Language, str] = {"zh_CN": "zh-CN", "en": "en"}
 """BCP 47 tags."""
 
+_WANTED: dict[Language, str] = {"zh_CN": "zh", "en": "en"}
+"""How a browser's wish for the language begins."""
+
 
 @cache
 def table(language: Language) -> Mapping[str, str]:
@@ -47,6 +50,4 @@ def chosen(request: Request, default: Language) -> Language:
         if wish in LANGUAGES:
             return wish
     wanted = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    if wanted.startswith("zh"):
-        return "zh_CN"
-    return "en" if wanted.startswith("en") and default != "zh_CN" else default
+    return next((language for language, tag in _WANTED.items() if wanted.startswith(tag)), default)

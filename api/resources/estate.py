@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from api.access.door import needs, session_of
 from api.access.roles import allowed
-from api.answers import DEFAULT_LIMIT, Cursor, Limit, answer, page
+from api.answers import DEFAULT_LIMIT, Cursor, Limit, Page, answer, page
 from api.openapi import REFUSED, many, one
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -70,9 +70,14 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     ) -> Response:
         """All devices and when they were last heard."""
         states = {found.id: found for found in gateway.judgement.engine.devices.devices()}
-        shapes = [device_shape(device, states.get(device.id)) for device in site.devices.values()]
-        wanted = [item for item in shapes if state in {None, item.state}]
-        return answer(request, page(wanted, lambda item: (item.id,), cursor, limit))
+        wanted = [
+            device
+            for device in site.devices.values()
+            if state is None or state == (states[device.id].state if device.id in states else "unknown")
+        ]
+        part = page(wanted, lambda device: (device.id,), cursor, limit)
+        shapes = [device_shape(device, states.get(device.id)) for device in part.items]
+        return answer(request, Page(items=shapes, next=part.next))
 
     @app.get(
         "/api/v1/devices/{device_id:path}",

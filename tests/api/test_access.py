@@ -97,7 +97,9 @@ async def test_an_application_with_a_route_that_asks_nothing_does_not_start(monk
 
     def careless(app: Any, gateway: Any) -> None:
         add(app, gateway)
-        app.get("/api/v1/secrets")(dict)
+
+        @app.get("/api/v1/secrets")
+        async def secrets() -> None: ...
 
     monkeypatch.setattr(estate, "add", careless)
     with pytest.raises(RuntimeError, match="/api/v1/secrets"):

@@ -26,6 +26,7 @@ export function listen({ changed, back, ended }) {
   };
 
   const open = () => {
+    source?.close();
     source = new EventSource(`/api/v1/events?after=${last}`);
     source.addEventListener("heartbeat", (event) => {
       setClock(JSON.parse(event.data).at);
