@@ -34,6 +34,7 @@ class _Camera(msgspec.Struct, kw_only=True):
     Attributes:
         served: the last sign of service (before the first one: of life); `pardon`: the grace given since.
         told_for: the alert that its condition deserves (None: none, or not known now), and since when.
+        spoken_for: a blind zone tells of it; `released`: when the last one ceased to.
     """
 
     life: Life
@@ -48,6 +49,8 @@ class _Camera(msgspec.Struct, kw_only=True):
     sight: Sight = "unknown"
     told_for: str | None = None
     told_since: Instant
+    spoken_for: bool = False
+    released: Instant = 0
 
     @property
     def id(self) -> str:
@@ -66,7 +69,19 @@ class _Camera(msgspec.Struct, kw_only=True):
         self.flapping.restore(flapping)
 
 
-KEPT = ("served", "pardon", "state", "cause", "since", "names", "sight", "told_for", "told_since")
+KEPT = (
+    "served",
+    "pardon",
+    "state",
+    "cause",
+    "since",
+    "names",
+    "sight",
+    "told_for",
+    "told_since",
+    "spoken_for",
+    "released",
+)
 
 
 class Cameras:
@@ -288,10 +303,14 @@ class Cameras:
         """Raise what has lasted long enough and nothing else tells of, end what is over, note when to look again."""
         name, standing, flapping = camera.id, self._standing, camera.flapping
         offline = ("camera_offline", name) in standing
+        into = self._zones.blind_alert(name)
+        if camera.spoken_for and into is None:
+            camera.released = now
+        camera.spoken_for = into is not None
         if camera.state == "disabled":
             for rule in (*RULES, "flapping"):
                 standing.end(rule, name, now, "disabled")
-        elif (into := self._zones.blind_alert(name)) is not None:
+        elif into is not None:
             for rule in (*RULES, "flapping"):
                 standing.merge(rule, name, now, into)
         elif flapping.active:
@@ -330,8 +349,12 @@ class Cameras:
             standing.start(deserved, name, at=now, raised=raised, details=details, place=place)
 
     def _due(self, camera: _Camera) -> Instant:
-        """When its condition has lasted long enough; absence is not told while the gateway keeps restarting."""
-        due = camera.told_since + self.site.hold
+        """When its condition has lasted long enough; absence is not told while the gateway keeps restarting.
+
+        Cameras that come back together are heard one after the other: those of a zone that sees again have a hold of
+        their own from then.
+        """
+        due = max(camera.told_since, camera.released) + self.site.hold
         if camera.told_for == "camera_offline":
             return max(due, self.devices.quiet_until() or 0)
         return due

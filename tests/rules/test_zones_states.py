@@ -87,7 +87,10 @@ def test_when_the_zone_sees_again_the_cameras_that_do_not_are_told():
     assert night.alerts() == ["zone_blind:one"]
     assert night.ends("camera_impaired:a") == ["merge merged zone_blind:one"], "told ten seconds before the zone"
     night.hear("22:11", video("a", "ok"))
+    assert night.alerts() == [], "they may come back together"
+    night.beat("22:11", "22:14", "a", "b")
     assert night.alerts() == ["camera_impaired:b"]
+    assert night.raised("camera_impaired:b") == "22:02:20"
 
 
 def test_a_blip_of_a_zone_is_not_told(night):
