@@ -17,9 +17,9 @@ from gateway.rules.devices import Devices
 from gateway.rules.findings import Circuit, Found, Lamp
 from gateway.rules.lamp_alerts import LampAlerts
 from gateway.rules.lamps import LampJudge, LampMemory
-from gateway.rules.lineage import Lineage
 from gateway.rules.operations import DeviceOperation
-from gateway.rules.proofs import DEFAULT_EVERY, Rank, Sight, SightMemory, Source, SourceMemory
+from gateway.rules.proofs import Rank, Sight, Source
+from gateway.rules.sources import Sources
 from gateway.rules.spans import Plan, always, dusk_to_dawn, sun_below, times
 from gateway.rules.sun import DARK, HORIZON, Sun
 from gateway.rules.timers import Timers
@@ -66,26 +66,18 @@ class Lighting:
         self._lamps: dict[str, LampJudge] = {}
         self._circuits = {name: CircuitJudge(name, started) for name in site.circuits}
         self._alerts = LampAlerts(site, found, self._timers)
+        self._sources = Sources(site, devices, self._alerts, self._timers, self._settle)
+        self._lux = self._sources.lux
         self._companies = Companies(site, devices, self._alerts, self._timers)
-        self._sources: dict[str, Source] = {}
-        self._lux: dict[str, Source] = {}
-        self._power: dict[tuple[str, str | None], Source] = {}
-        self._by_device: dict[str, list[Source]] = {}
         self._by_place: dict[str, list[LampJudge]] = {}
         self._fed: dict[str, list[LampJudge]] = {}
-        self._channelled: set[str] = set()
-        self._lineage = Lineage(site)
-        self._under: dict[str, set[str]] = {}
-        self._said_down: set[str] = set()
-        self._operated: dict[str, bool] = {}
-        """Devices that an operator has taken into (True) or out of service."""
         for spec in site.lamps.values():
             self._enrol(spec, started)
         self._watchers = {
             device.id for device in site.devices.values() if device.kind == WATCHER and device.place in self._by_place
         }
         for device in self._watchers:
-            self._adopt(device)
+            self._sources.adopt(device)
         for circuit in self._circuits.values():
             circuit.shown = self._circuit_shown(circuit)
 
@@ -97,7 +89,7 @@ class Lighting:
         dark = None if indoor else self._dark
         key, plan = self._plan_of(spec)
         lamp = LampJudge(spec, plan, dark, started)
-        lamp.disabled = not self._enabled(spec.id)
+        lamp.disabled = not self._sources.enabled(spec.id)
         self._lamps[spec.id] = lamp
         if plan is not None:
             self._plans[key][1].append(lamp)
@@ -111,11 +103,13 @@ class Lighting:
         if spec.fed_by is not None:
             device, channel = spec.fed_by
             self._fed.setdefault(device, []).append(lamp)
-            self._look(lamp, self._source(device, Rank.POWER, None if channel is None else str(channel)))
+            self._sources.look(
+                lamp, self._sources.source(device, Rank.POWER, None if channel is None else str(channel))
+            )
         for device in spec.seen_by:
-            self._look(lamp, self._source(device, Rank.LUX))
+            self._sources.look(lamp, self._sources.source(device, Rank.LUX))
         if spec.id in self.site.devices:
-            self._look(lamp, self._source(spec.id, Rank.WORD))
+            self._sources.look(lamp, self._sources.source(spec.id, Rank.WORD))
         lamp.settle(started)
         lamp.shown = self._lamp_shown(lamp)
 
@@ -134,52 +128,6 @@ class Lighting:
                 plan = dusk_to_dawn(self._sun, HORIZON, expected.offset)
             self._plans[key] = (plan, [])
         return key, self._plans[key][0]
-
-    def _source(self, device: str, rank: Rank, channel: str | None = None) -> Source:
-        """The source of that name, made when first named."""
-        key = f"{device}|{rank.name}" + (f"|{channel}" if channel is not None else "")
-        if (known := self._sources.get(key)) is not None:
-            return known
-        spec = self.site.devices.get(device)
-        source = Source(key, device, rank, (spec.expect_every if spec else None) or DEFAULT_EVERY)
-        source.enabled = self._enabled(device)
-        self._sources[key] = source
-        self._by_device.setdefault(device, []).append(source)
-        self._adopt(device)
-        if rank == Rank.LUX:
-            self._lux[device] = source
-        elif rank == Rank.POWER:
-            self._power[device, channel] = source
-            if channel is not None:
-                self._channelled.add(device)
-        return source
-
-    def _look(self, lamp: LampJudge, source: Source) -> Sight:
-        """That lamp's sight of that source, made when first used."""
-        for sight in lamp.sights:
-            if sight.source is source:
-                return sight
-        sight = Sight(lamp, source, lamp.spec.lit_lux, source.rank == Rank.LUX and lamp.dark is not None)
-        lamp.sights.append(sight)
-        lamp.sights.sort(key=lambda one: (one.source.rank, one.source.key))
-        source.sights.append(sight)
-        others = any(one.source.rank != Rank.LUX for one in lamp.sights)
-        for one in lamp.sights:
-            one.calm_until = 0
-            one.source.watched = one.source.watched or (others and one.source.rank == Rank.LUX)
-        return sight
-
-    def _adopt(self, device: str) -> None:
-        """Note what the device hangs below, so that a change there reaches it."""
-        for name in (device, *self._lineage.above(self._lineage.parents.get(device, ()))):
-            self._under.setdefault(name, set()).add(device)
-
-    def _enabled(self, device: str) -> bool:
-        """Whether it is in service: an operator's word, else the site file's."""
-        if (said := self._operated.get(device)) is not None:
-            return said
-        spec = self.site.devices.get(device)
-        return spec is None or spec.enabled
 
     # -- what is heard ---------------------------------------------------------------------------------------------
 
@@ -208,26 +156,27 @@ class Lighting:
             case seen.LampFault():
                 self._report(observation, at, received)
             case seen.DeviceStatus(online=ok, channel=None) | seen.LinkStatus(up=ok):
-                (self._said_down.discard if ok else self._said_down.add)(observation.device)
+                said_down = self._sources.said_down
+                (said_down.discard if ok else said_down.add)(observation.device)
                 self._recheck(observation.device, received)
             case _:
                 pass
 
     def _live(self, observation: Observation, now: Instant) -> None:
         """What it says is too old to say anything of a lamp; that it spoke shows that its device lives."""
-        for source in self._by_device.get(observation.device, ()):
+        for source in self._sources.of(observation.device):
             spoke = (source.rank == Rank.LUX) == isinstance(observation, seen.LightLevel)
             if spoke and source.enabled:
-                self._hear(source, now)
+                self._sources.hear(source, now)
 
     def _light(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
         """One lux value: the busiest path, so a sample that changes nothing is done in a few comparisons."""
         if lux != lux or not source.enabled:  # noqa: PLR0124 - not a number is no observation
             return
         if source.watched:
-            self._watch(source, lux, at, now)
+            self._sources.watch(source, lux, at, now)
         if not source.live:
-            self._hear(source, now)
+            self._sources.hear(source, now)
         source.memory.heard = now
         for sight in source.sights:
             if sight.calm_from <= at < sight.calm_until and (lux >= sight.lit_lux) is sight.memory.lit:
@@ -239,15 +188,13 @@ class Lighting:
 
     def _feed(self, device: str, watts: float, channel: int | str | None, at: Instant, now: Instant) -> None:
         """Power on one channel; without one, or where the site names none of that device, all of it."""
-        source = self._power.get((device, None if channel is None else str(channel)))
-        if source is None and channel is not None and device not in self._channelled:
-            source = self._power.get((device, None))
+        source = self._sources.power(device, channel)
         if source is None and device in self._lamps:
-            source = self._source(device, Rank.POWER)
-            self._look(self._lamps[device], source)
+            source = self._sources.source(device, Rank.POWER)
+            self._sources.look(self._lamps[device], source)
         if source is None or not source.enabled:
             return
-        self._hear(source, now)
+        self._sources.hear(source, now)
         for sight in source.sights:
             self._prove(sight, watts >= sight.lamp.spec.lit_watts, at, now)
 
@@ -265,16 +212,16 @@ class Lighting:
     def _own_sight(self, device: str, name: str | None, now: Instant) -> Sight | None:
         """The sight of a lamp through what is said of it; its source has just been heard."""
         lamp = self._lamps.get(name or device)
-        if lamp is None or lamp.disabled or not self._enabled(device):
+        if lamp is None or lamp.disabled or not self._sources.enabled(device):
             return None
-        sight = self._look(lamp, self._source(device, Rank.WORD))
-        self._hear(sight.source, now)
+        sight = self._sources.look(lamp, self._sources.source(device, Rank.WORD))
+        self._sources.hear(sight.source, now)
         return sight
 
     def _motion(self, observation: seen.Motion, at: Instant, now: Instant) -> None:
         """Motion counts for the lamps of its sensor's place."""
         place = self.site.devices[observation.device].place
-        if not self._enabled(observation.device) or place is None:
+        if not self._sources.enabled(observation.device) or place is None:
             return
         for lamp in self._by_place.get(place, ()):
             lamp.memory.watched = True
@@ -314,105 +261,25 @@ class Lighting:
             self._circuits[lamp.spec.circuit].seen(lamp, lit)
         self._settle(lamp, now, at)
 
-    def _hear(self, source: Source, now: Instant) -> None:
-        """The source lives: what it says counts from here on."""
-        memory = source.memory
-        fresh = memory.heard is None
-        memory.heard = now
-        if source.live:
-            return
-        if source.down:
-            source.down = self._down(source.device)
-        if not source.down:
-            memory.lost, memory.grace = None, None
-        source.settle()
-        self._timers.set(("source", source.key), source.due())
-        if fresh or source.live:
-            for sight in source.sights:
-                self._settle(sight.lamp, now)
-
-    def _watch(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
-        """`sensor_stuck`: one value while other proof saw its lamp change."""
-        memory = source.memory
-        if lux != memory.value:
-            memory.value, memory.count, memory.first, memory.last = lux, 1, at, at
-            if memory.stuck is not None:
-                memory.stuck = None
-                self._alerts.signal("sensor_stuck", source.device, "resolve", now, why="another value")
-                source.settle()
-            return
-        if at == memory.last:
-            return
-        memory.count += 1
-        memory.last = at
-        changed = memory.rivals_changed is not None and memory.rivals_changed >= memory.first
-        if (
-            memory.stuck is None
-            and changed
-            and memory.count >= table.STUCK_SAMPLES
-            and at - memory.first >= table.STUCK_SPAN
-        ):
-            memory.stuck = at
-            self._alerts.signal(
-                "sensor_stuck",
-                source.device,
-                "raise",
-                now,
-                raised=memory.first,
-                details={"lux": lux, "lamps": [sight.lamp.id for sight in source.sights]},
-                place=self.site.devices[source.device].place,
-            )
-            source.settle()
-            for sight in source.sights:
-                self._settle(sight.lamp, now)
-
     # -- sources that fail ------------------------------------------------------------------------------------------
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) went down or came back."""
         self._now = now
-        below: set[str] = set()
-        for name in devices:
-            below |= self._under.get(name, set())
-        for device in sorted(below):
+        for device in self._sources.below(devices):
             self._recheck(device, now)
 
-    def _down(self, device: str) -> str | None:
-        """What is down and takes the device with it. Its mere silence is judged by `Stale`, not here."""
-        cause = self._devices.down_cause(device)
-        if cause is None:
-            self._said_down.discard(device)
-        return None if cause == device and device not in self._said_down else cause
-
     def _recheck(self, device: str, now: Instant) -> None:
-        """Ask again whether a device is down, and hand it to its lamps."""
+        """Ask again whether a device is down, as a source and as one that sees who comes."""
         if device in self._watchers and self._devices.down_cause(device) is not None:
             for lamp in self._by_place[self.site.devices[device].place or ""]:
                 lamp.unwatch()
-        cause = self._down(device)
-        for source in self._by_device.get(device, ()):
-            if source.down == cause:
-                continue
-            memory = source.memory
-            source.down = cause
-            if memory.heard is not None and cause is not None and memory.lost != "stale":
-                memory.lost, memory.grace = cause, None
-            elif memory.lost is not None and memory.lost != "stale" and memory.grace is None:
-                memory.grace = now + source.limit
-            source.settle()
-            self._timers.set(("source", source.key), source.due())
-            for sight in source.sights:
-                self._settle(sight.lamp, now)
+        self._sources.recheck(device, now)
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002 - what was known then is in the state
         """The gateway was down from `down_from` until `now`: what was not heard since proves nothing yet."""
         self._now = now
-        for source in self._sources.values():
-            memory = source.memory
-            if memory.heard is not None and memory.lost is None:
-                memory.grace = now + source.limit
-                source.lose("gateway_down")
-                self._timers.set(("source", source.key), source.due())
+        self._sources.restarted(now)
         for circuit in self._circuits.values():
             circuit.memory.restarted = now
         for lamp in self._lamps.values():
@@ -433,14 +300,10 @@ class Lighting:
                     each.report(operation.impairment or "", False, operation.at, None, name)
                     self._settle(each, operation.at)
             return
-        self._operated[name] = operation.action == "enable"
-        for source in self._by_device.get(name, ()):
-            source.enabled = self._operated[name]
-            source.settle()
-            for sight in source.sights:
-                self._settle(sight.lamp, operation.at)
+        enable = operation.action == "enable"
+        self._sources.operate(name, enable=enable, now=operation.at)
         if lamp is not None:
-            self._disable(lamp, not self._operated[name], operation.at)
+            self._disable(lamp, not enable, operation.at)
 
     def _disable(self, lamp: LampJudge, disabled: bool, now: Instant) -> None:
         lamp.disabled = disabled
@@ -567,7 +430,7 @@ class Lighting:
         what, name = key
         match what:
             case "source":
-                self._fire_source(self._sources[name], now)
+                self._sources.fire(name, now)
             case "plan":
                 plan, lamps = self._plans[name]
                 self._arm_plan(name, plan, now)
@@ -580,16 +443,6 @@ class Lighting:
                 self._settle(self._lamps[name], now)
             case _:
                 self._settle(self._lamps[name], now)
-
-    def _fire_source(self, source: Source, now: Instant) -> None:
-        due = source.due()
-        if due is not None and due <= now:
-            source.memory.grace = None
-            source.lose("stale")
-            for sight in source.sights:
-                self._settle(sight.lamp, now)
-        else:
-            self._timers.set(("source", source.key), due)
 
     def _arm_plan(self, key: str, plan: Plan, now: Instant) -> None:
         """A plan matters at its changes and 1 h after each (lighting.md, State)."""
@@ -708,7 +561,7 @@ class Lighting:
     # -- restarts of the process -----------------------------------------------------------------------------------
 
     def _timer_keys(self) -> Iterable[TimerKey]:
-        yield from (("source", name) for name in self._sources)
+        yield from (("source", name) for name in self._sources.keys())  # noqa: SIM118 - not a mapping
         yield from (("plan", name) for name in self._plans)
         yield from (("unknown", name) for name in self._companies.names())
         for kind in ("hold", "walk", "tell", "report"):
@@ -721,42 +574,24 @@ class Lighting:
             {
                 "now": self._now,
                 "timers": timers,
-                "said_down": sorted(self._said_down),
-                "operated": self._operated,
-                "sources": {name: [source.down, source.memory] for name, source in self._sources.items()},
-                "sights": [
-                    [lamp.id, sight.source.device, int(sight.source.rank), sight.source.key, sight.memory]
-                    for lamp in self._lamps.values()
-                    for sight in lamp.sights
-                ],
                 "lamps": {name: lamp.memory for name, lamp in self._lamps.items()},
                 "circuits": {name: circuit.memory for name, circuit in self._circuits.items()},
                 "companies": self._companies.snapshot(),
             }
+            | self._sources.snapshot()
         )
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot. Lamps, sources and circuits no longer in the site are dropped; new ones start as new."""
         self._now = state["now"]
-        self._said_down = {name for name in state["said_down"] if name in self.site.devices}
-        self._operated = {name: on for name, on in state["operated"].items() if name in self.site.devices}
+        self._sources.restore(state, self._lamps)
         for name, memory in state["lamps"].items():
             if (lamp := self._lamps.get(name)) is not None:
                 lamp.memory = msgspec.convert(memory, LampMemory)
-                lamp.disabled = not self._enabled(name)
+                lamp.disabled = not self._sources.enabled(name)
         for name, memory in state["circuits"].items():
             if name in self._circuits:
                 self._circuits[name].memory = msgspec.convert(memory, CircuitMemory)
-        for lamp_id, device, rank, key, memory in state["sights"]:
-            if (sight := self._sight_again(lamp_id, device, Rank(rank), key)) is not None:
-                sight.memory = msgspec.convert(memory, SightMemory)
-        for name, (down, memory) in state["sources"].items():
-            if (source := self._sources.get(name)) is not None:
-                source.memory = msgspec.convert(memory, SourceMemory)
-                source.down = down
-        for source in self._sources.values():
-            source.enabled = self._enabled(source.device)
-            source.settle()
         self._companies.restore(state["companies"], self._now)
         self._restore_timers(state)
         for lamp in self._lamps.values():
@@ -767,17 +602,6 @@ class Lighting:
             circuit.waits = circuit.waiting()
             circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
-
-    def _sight_again(self, lamp_id: str, device: str, rank: Rank, key: str) -> Sight | None:
-        """The sight of a snapshot in this site: as the site names it, or learned from what was heard."""
-        lamp = self._lamps.get(lamp_id)
-        if lamp is None:
-            return None
-        for sight in lamp.sights:
-            if sight.source.key == key:
-                return sight
-        learned = rank == Rank.WORD or (rank == Rank.POWER and device == lamp_id)
-        return self._look(lamp, self._source(device, rank)) if learned and device in self.site.devices else None
 
     def _restore_timers(self, state: Mapping[str, Any]) -> None:
         """What was armed is armed again; what the snapshot does not know keeps what it started with."""
