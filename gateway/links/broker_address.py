@@ -71,10 +71,12 @@ def refusal(link: str, name: str, said: str = "") -> LinkError:
     return LinkError(link, f"{reason}: {said}" if said else reason, hint)
 
 
-def unreachable(settings: Mqtt, error: OSError) -> LinkError:
-    """The error for a connection that could not be made or broke."""
+def unreachable(settings: Mqtt, error: OSError | UnicodeError) -> LinkError:
+    """The error for a connection that could not be made or broke; a UnicodeError is a host that cannot be a name."""
     link = address(settings)
     match error:
+        case UnicodeError():
+            return LinkError(link, f"{settings.host!r} cannot be a host's name", "check mqtt.host")
         case TimeoutError():
             return LinkError(link, "no answer in time", "check mqtt.host, the network and the firewall")
         case socket.gaierror():

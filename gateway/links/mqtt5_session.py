@@ -143,7 +143,7 @@ class Mqtt5Session:
                 )
                 await connection.connect()
             await connection.serve()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise broker_address.unreachable(self.settings, error) from error
         finally:
             self._connection = None
@@ -292,11 +292,13 @@ class _Connection(asyncio.Protocol):
                     at = self._incomplete(view, at, end, received, batch)
                     break
                 frame = view[at:end]
-                if view[at] & 0xF0 == _PUBLISH:
-                    batch.append(self._message(frame, start - at, received))
-                else:
-                    self._control(mqtt5.read(frame)[0])
                 at = end
+                if frame[0] & 0xF0 == _PUBLISH:
+                    batch.append(self._message(frame, len(frame) - length, received))
+                    continue
+                self._control(mqtt5.read(frame)[0])
+                if self._session.paused and self._accepted.done():
+                    break  # what came together with CONNACK waits for `resume`
         except ValueError as error:
             self._end(
                 LinkError(

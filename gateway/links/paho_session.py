@@ -132,7 +132,7 @@ class PahoSession:
             async with asyncio.timeout(broker_address.CONNECT_TIMEOUT_S):
                 await connection.connect()
             await connection.serve()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise broker_address.unreachable(self.settings, error) from error
         finally:
             self._connection = None
@@ -264,6 +264,8 @@ class _Connection:
     def _on_readable(self) -> None:
         """Read until the socket is empty, enough was read, or the receiver has had enough; deliver at once."""
         for _ in range(PACKETS_A_READ):
+            if self._session.paused and self._accepted.done():
+                break
             before = self._packets
             if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._packets == before:
                 break

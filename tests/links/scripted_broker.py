@@ -29,6 +29,7 @@ class ScriptedBroker:
         self.connack = connack
         self.answers_ping = answers_ping
         self.greeting = greeting
+        self.after_connack = b""  # sent together with the answer to CONNECT
         self._tasks: set[asyncio.Task[None] | None] = set()
         self.port = 0
         self.connections = 0
@@ -96,7 +97,7 @@ class ScriptedBroker:
         body = await reader.readexactly(length)
         none = b"\0" if self.version == 5 else b""
         if kind == CONNECT:
-            writer.write(frame(0x20, self.connack + none))
+            writer.write(frame(0x20, self.connack + none) + self.after_connack)
         elif kind == SUBSCRIBE:
             writer.write(frame(0x90, body[:2] + none + b"\x01" * ONE_FILTER))
         elif kind == PINGREQ and self.answers_ping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -150,3 +151,21 @@ async def test_a_gateway_with_the_same_client_id_is_named() -> None:
         broker.send(frame(0xE0, b"\x8e\0"))
         await told.until_down()
         assert "client id" in told.states[-1].hint
+
+
+async def test_a_pause_bounds_what_is_held_and_covers_what_came_with_the_answer_to_connect() -> None:
+    told = Recorder(acknowledging=True)
+    broker = ScriptedBroker(5, connack=b"\x01\0")
+    async with broker.listening():
+        link = a_link(broker, told)
+        link.pause()
+        messages = [broker.publish(TOPIC, b"x" * 1000, packet_id) for packet_id in range(1, 5001)]
+        broker.after_connack = b"".join(messages)
+        async with running(link):
+            await told.until_up()
+            await asyncio.sleep(0.2)
+            assert told.payloads == []
+            assert link._connection is not None
+            assert len(link._connection._held) <= 2 * 256 * 1024
+            link.resume()
+            await told.until_messages(5000)
