@@ -84,6 +84,9 @@ class Recorder:
     async def until_down(self) -> None:
         await self.until(lambda: bool(self.states) and not self.states[-1].up)
 
+    async def until_bytes(self, count: int) -> None:
+        await self.until(lambda: len(self.stream) >= count)
+
     async def until_messages(self, count: int) -> None:
         await self.until(lambda: len(self.payloads) >= count)
 

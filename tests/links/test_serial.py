@@ -72,7 +72,7 @@ async def test_bytes_arrive_byte_by_byte_in_order(line: Line) -> None:
         await told.until_up()
         for count, byte in enumerate(FRAME, 1):
             line.write(bytes([byte]))
-            await told.until(lambda count=count: len(told.stream) == count)
+            await told.until_bytes(count)
     assert told.stream == FRAME
     assert told.devices == [("rdr-garage",)]
 
@@ -82,10 +82,9 @@ async def test_an_adapter_may_be_pulled_and_plugged_in_again(line: Line) -> None
     told = Recorder()
     async with running(a_link(line.path, told)):
         await told.until_up()
-        for _ in range(3):
+        for pull in range(1, 4):
             line.write(FRAME)
-            line_bytes = len(told.stream) + len(FRAME)
-            await told.until(lambda expected=line_bytes: len(told.stream) == expected)
+            await told.until_bytes(len(FRAME) * pull)
             line.pull()
             await told.until_down()
             assert told.states[-1].hint
