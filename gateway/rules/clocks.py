@@ -93,6 +93,9 @@ class Line:
         self.offsets.insert(index, offset)
 
     def remove(self, place: int, time: Instant, offset: Duration) -> None:
+        if self.times and (self.places[-1], self.times[-1], self.offsets[-1]) == (place, time, offset):
+            del self.places[-1], self.times[-1], self.offsets[-1]
+            return
         first, last = self._range(place, time)
         for index in range(first, last):
             if self.offsets[index] == offset:
@@ -146,6 +149,15 @@ class Clock:
         """Raw time up to which corrections change only through late measures (the newest measure; without one: all)."""
         times = self.placed.times or self.loose.times
         return times[-1] if times else END
+
+    def newest_exact(self, before: Instant) -> bool:
+        """Whether the newest measure, near enough before an instant, found no offset to speak of."""
+        line = self.placed if self.placed.times else self.loose
+        return (
+            bool(line.times)
+            and 0 <= before - line.times[-1] <= self.window
+            and -AGREEMENT <= line.offsets[-1] <= AGREEMENT
+        )
 
     def correction(self, place: int, time: Instant) -> Correction:
         """What a device time is worth; `place` is its sequence number, UNPLACED without one."""
@@ -213,9 +225,11 @@ class Clock:
 class Measures:
     """All measures of one device in order of `received`, to tell which count (rounds.md, Clocks: hand-over)."""
 
-    __slots__ = ("boots", "places", "receiveds", "times")
+    __slots__ = ("_rising", "boots", "places", "receiveds", "times")
 
     def __init__(self) -> None:
+        self._rising = False
+        """The last entry counts, so it is dated after all others received within 2 s before it."""
         self.receiveds = array("q")
         self.times = array("q")
         self.places = array("q")
@@ -225,12 +239,17 @@ class Measures:
         """Take a measure of the clock numbered `boot`; the raw time from which corrections may have changed."""
         receiveds, times = self.receiveds, self.times
         count = len(receiveds)
-        if not count or received - receiveds[-1] > HAND_OVER:
+        apart = not count or received - receiveds[-1] > HAND_OVER
+        if apart or (self._rising and received >= receiveds[-1] and time > times[-1] and boot == self.boots[-1]):
+            if not apart:
+                clocks[boot].remove(self.places[-1], times[-1], receiveds[-1] - times[-1])
             receiveds.append(received)
             times.append(time)
             self.places.append(place)
             self.boots.append(boot)
+            self._rising = True
             return clocks[boot].add(place, time, received - time)
+        self._rising = False
         low = bisect_left(receiveds, received - HAND_OVER)
         high = bisect_right(receiveds, received + HAND_OVER)
         counts, removed, elsewhere = True, False, False

@@ -24,6 +24,8 @@ from gateway.site.model import Device
 PORTABLE_WINDOW: Duration = 7 * DAY
 FIXED_WINDOW: Duration = DAY
 """How far a clock measure reaches (rounds.md, Clocks)."""
+INBOX = 4 * 4096
+"""Numbers kept of heartbeats that nothing waits for: 4096 heartbeats."""
 FIXED_EXPECT: Duration = 60_000_000
 """`expect_every` of a fixed reader that names none."""
 
@@ -47,19 +49,17 @@ class Record:
         self.expect_every = device.expect_every if device.expect_every or device.portable else FIXED_EXPECT
         self.own_clock = device.own_clock
         self.transmits_only = device.transmits_only
-        self.shared_downs = downs
         self._boots: dict[str | None, int] = {}
         self._clocks: list[Clock] = []
         self._trails: list[Trail | None] = []
         self._measures = Measures()
         self.numbered = False
         """It sends sequence numbers: then they decide what is complete, not signs of life."""
-        alive = not self.portable and not (device.transmits_only and not device.assume_alive)
+        self._alive = not self.portable and not (device.transmits_only and not device.assume_alive)
+        """Its signs of life prove that what it recorded is here, unless it sends numbers."""
         self._cuts: list[Instant] = []
         self._signs: Signs | None = None
-        if alive:
-            limit = 3 * (self.expect_every or FIXED_EXPECT)
-            self._signs = Signs(limit, self._clocks, self._cuts, () if device.external_broker else downs)
+        self._downs = () if device.external_broker else downs
         self._sync_to = array("q")
         self._sync_rest: list[tuple[Instant, Instant, int, int]] = []
         """Of each sync end, by `complete_to`: (at, received, boot, number or UNPLACED)."""
@@ -86,11 +86,88 @@ class Record:
         self.watch: dict[tuple[str, str, int], Interval] = {}
         """What rests on this record's completeness, and over which time."""
         self.watched_to: Instant = BEGINNING
+        self.calm: Interval = (END, BEGINNING)
+        """Heartbeats dated inside change nothing that anything rests on: they are only kept, to be worked in when asked."""
+        self._inbox = array("q")
+        """Of each kept heartbeat: `at` (which is its `device_now`), received, its number, `last_seq`; -1: none."""
+        self._inbox_boot: str | None = None
+        self._inbox_measures = False
+        self._newest: Instant = BEGINNING
+        """Device time of the newest heartbeat worked in."""
+        self._unmeasured = True
+        """Reads or hand-overs came since the newest measure: the next one may correct them."""
 
     # -- taking evidence ---------------------------------------------------------------------------------------------
 
+    def keep(self, heartbeat: seen.ReaderHeartbeat, at: Instant, received: Instant) -> bool:
+        """Keep a heartbeat dated inside `calm`; False: it is not like the one before, and must be taken."""
+        now, seq, last = heartbeat.device_now, heartbeat.seq, heartbeat.last_seq
+        if heartbeat.boot != self._inbox_boot or (now is not None) is not self._inbox_measures:
+            return False
+        if now is not None and now is not heartbeat.at and now != heartbeat.at:
+            return False
+        self._inbox.extend((at, received, UNPLACED if seq is None else seq, UNPLACED if last is None else last))
+        self.calm = (at, self.calm[1])
+        if received > self.last_heard:  # noqa: PLR1730 - this runs for every message
+            self.last_heard = received
+        if len(self._inbox) > INBOX:
+            self._work_in()
+        return True
+
+    def _work_in(self) -> None:
+        """Work in what was kept: each in order, dated after all before it."""
+        if not self._inbox:
+            return
+        inbox, self._inbox = self._inbox, array("q")
+        index = self._boots[self._inbox_boot]
+        trail, clock = self._trails[index], self._clocks[index]
+        measures = self._inbox_measures and self.own_clock
+        for position in range(0, len(inbox), 4):
+            at, received, seq, last = inbox[position : position + 4]
+            place = seq if last < 0 else last
+            if seq >= 0 or place >= 0:
+                trail = trail or self._number(index)
+                if seq >= 0 and not trail.numbers.add(seq):
+                    continue
+                if seq >= 0 and trail.places and seq <= trail.places[-1]:
+                    trail.filled(seq)
+                trail.add(place, at, received)
+            else:
+                self._sign(index, at, received)
+            if measures:
+                offset = received - at
+                if not (-AGREEMENT <= offset <= AGREEMENT and clock.newest_exact(at)):
+                    self._doubts = None
+                since = self._measures.add(self._clocks, index, place, at, received)
+                if since < at and trail is not None:
+                    trail.changed_since(since)
+                elif since < at and self._signs is not None:
+                    self._signs.changed_since(since)
+            self._newest = at
+        self._complete = None
+
+    def settle_calm(self, quiet: Sequence[Interval]) -> None:
+        """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
+        self.calm = (END, BEGINNING)
+        if self._newest == BEGINNING:
+            return
+        if self._inbox_measures and self.own_clock:
+            clock = self._clocks[self._boots[self._inbox_boot]]
+            if self._unmeasured or not clock.newest_exact(self._newest):
+                return
+        least = min(clock.least for clock in self._clocks)
+        most = max(clock.most for clock in self._clocks)
+        until = END
+        for key, (_, last) in self.watch.items():
+            if key[0] != "gap" and last >= self._newest + least:
+                until = BEGINNING
+        for low, high in quiet:
+            until = min(until, high - most if low <= self._newest + least else BEGINNING)
+        self.calm = (self._newest, until)
+
     def take(self, observation: Observation, at: Instant, received: Instant) -> Touched:
         """Take one observation; what it may have changed."""
+        self._work_in()
         kind = type(observation)
         if kind is seen.LinkStatus:
             return self._link(observation.up, at, received)  # type: ignore[union-attr]
@@ -119,8 +196,14 @@ class Record:
         if place is not None:
             trail = self._trails[index] or self._number(index)
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
-        elif not self.numbered and self._signs is not None:
-            touched = self._true(index, self._signs.add(index, stamp, received))
+        else:
+            touched = self._sign(index, stamp, received)
+        if kind is seen.ReaderHeartbeat:
+            self._inbox_boot, self._inbox_measures = boot, now is not None
+            self._newest = max(self._newest, stamp)
+            self._unmeasured = False
+        elif kind is not seen.DeviceStatus:
+            self._unmeasured = True
         if kind is seen.TagRead:
             self._read(observation, at, received)  # type: ignore[arg-type]
         elif kind is seen.SyncEnd:
@@ -141,8 +224,17 @@ class Record:
     def _number(self, index: int) -> Trail:
         """The first sequence number of a boot: from now on, numbers decide."""
         self.numbered = True
+        self._signs = None
         trail = self._trails[index] = Trail(self._clocks[index])
         return trail
+
+    def _sign(self, index: int, time: Instant, received: Instant) -> Touched:
+        """A sign of life, if signs of life prove anything of this reader."""
+        if self.numbered or not self._alive:
+            return None
+        if self._signs is None:
+            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts, self._downs)
+        return self._true(index, self._signs.add(index, time, received))
 
     def _true(self, index: int, raw: Interval) -> Interval:
         clock = self._clocks[index]
@@ -205,7 +297,7 @@ class Record:
         self.link_down = not up
         if not up:
             return self._cut(at)
-        if not self.transmits_only or self._signs is None or self.numbered:
+        if not self.transmits_only or not self._alive or self.numbered:
             return None
         self.last_heard = max(self.last_heard, received)
         if self.first_heard is None or received < self.first_heard:
@@ -214,7 +306,7 @@ class Record:
         if index is None:
             index = self._new_boot(None)
         self._complete = None
-        return self._signs.add(index, at, received)
+        return self._sign(index, at, received)
 
     def _cut(self, at: Instant) -> Touched:
         if at not in self._cuts[-1:]:
@@ -229,6 +321,7 @@ class Record:
 
     def gateway_was_down(self, since: Instant) -> None:
         """The shared list of down times grew by one that began at `since`."""
+        self._work_in()
         self._complete = None
         if self._signs is not None:
             before = bisect_right(self._signs.times, since)
@@ -243,6 +336,7 @@ class Record:
 
     def complete(self) -> list[Interval]:
         """Every stretch of true time in which nothing was recorded that is not here."""
+        self._work_in()
         if self._complete is None:
             parts: list[Interval] = []
             if self.numbered:
@@ -283,6 +377,7 @@ class Record:
 
     def _receiveds(self) -> set[Instant]:
         """When each report kept here was received."""
+        self._work_in()
         found = {read.received for read in self.reads.reads}
         found.update(received for _, received, _, _ in self._sync_rest)
         for trail in self._trails:
@@ -357,6 +452,7 @@ class Record:
             self.watch.pop(key, None)
         else:
             self.watch[key] = span
+            self.calm = (END, BEGINNING)
             self.watched_to = max(self.watched_to, span[1])
 
     def reread(self, read: Read) -> None:
@@ -368,6 +464,7 @@ class Record:
 
     def forget(self, before: Instant) -> None:
         """Drop reports, measures and cuts received before an instant; the newest of each stay."""
+        self._work_in()
         for reports in (*self._trails, self._signs):
             if reports is not None:
                 reports.forget(before)
@@ -384,6 +481,7 @@ class Record:
 
     def snapshot(self) -> Any:
         """Everything as builtins."""
+        self._work_in()
         return {
             "boots": [[boot, index] for boot, index in self._boots.items()],
             "clocks": [clock.snapshot() for clock in self._clocks],
@@ -413,7 +511,8 @@ class Record:
                 trail.numbers.lows, trail.numbers.highs = list(saved[1]), list(saved[2])
         self._measures.restore(state["measures"])
         self.numbered = state["numbered"]
-        if self._signs is not None and state["signs"] is not None:
+        if self._alive and state["signs"] is not None:
+            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts, self._downs)
             self._signs.restore(state["signs"])
         self._cuts.extend(state["cuts"])
         self._sync_to.extend(state["syncs"][0])

@@ -22,7 +22,7 @@ from gateway.rules.records import Record
 from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
-from gateway.rules.timers import Timers, earliest
+from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
 from gateway.rules.views import Views
 from gateway.rules.visits import RoundState, VisitState, plan
@@ -154,6 +154,10 @@ class Rounds:
         self.now = max(self.now, received)
         device = observation.device
         record = self._records.get(device)
+        if type(observation) is seen.ReaderHeartbeat and record is not None:
+            calm = record.calm
+            if calm[0] < at < calm[1] and record.keep(observation, at, received):
+                return
         if record is None:
             if device not in self.site.devices:
                 if type(observation) is seen.TagRead:
@@ -171,6 +175,8 @@ class Rounds:
             self._mark_unserved(BEGINNING, END)
         if self._silence.awaited(record):
             self._silence.heard(record, received)
+        if device not in self._silence.told:
+            record.settle_calm([gap.quiet for key in record.watch if (gap := self._gaps.get(key)) is not None])
 
     def _stranger(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
         read = Read(
@@ -224,7 +230,8 @@ class Rounds:
                 self._time_of_round(self._rounds[key[1]])
             else:
                 self._dirty[key] = None
-        self._silence.advance(self._records, self.now)
+        for device in self._silence.advance(self._records, self.now):
+            self._records[device].calm = (END, BEGINNING)
         self.flush(self.now)
 
     def _time_of_round(self, state: RoundState) -> None:
@@ -243,13 +250,17 @@ class Rounds:
             return
         for reader in visit.round.route.readers:
             if reader in self.site.devices and not settled([self._record(reader)], visit.opens, visit.closes):
+                self._record(reader).calm = (END, BEGINNING)
                 self._silence.owes(self._record(reader), visit.closes, visit.deadline, self.now)
 
     def deadline(self) -> Instant | None:
         """The next own deadline: of the plan, or just after the last evidence, so that one instant is judged as one."""
         if self._changed_at is not None:
             return self._changed_at + 1
-        return earliest(self._timers.next(), self._silence.deadline())
+        own, silence = self._timers.next(), self._silence.deadline()
+        if own is None or (silence is not None and silence < own):
+            return silence
+        return own
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
@@ -260,6 +271,7 @@ class Rounds:
         self._downs.sort()
         for record in self._records.values():
             record.gateway_was_down(down_from)
+            record.calm = (END, BEGINNING)
         self._silence.restarted(self._records, down_from, now)
         self._mark_unserved(BEGINNING, END)
 

@@ -44,8 +44,9 @@ class Silence:
         """Whether hearing from a reader must be told here: it is told of, or nothing is armed for it."""
         return record.id in self.told or (not record.portable and self._timers.get(record.id) is None)
 
-    def advance(self, records: dict[str, Record], now: Instant) -> None:
-        """Tell of those whose time is over."""
+    def advance(self, records: dict[str, Record], now: Instant) -> list[str]:
+        """Tell of those whose time is over; who they are."""
+        told = []
         for _, device in self._timers.due(now):
             record = records.get(device)
             if record is None or record.first_heard is None or device in self.told:
@@ -54,7 +55,9 @@ class Silence:
                 self._timers.set(device, due)
                 continue
             self.told[device] = None
+            told.append(device)
             self._alerts.reader_offline(device, record.last_heard, record.last_heard, now)
+        return told
 
     def owes(self, record: Record, closes: Instant, deadline: Instant, now: Instant) -> None:
         """A wand's record up to `closes` is not here at its deadline."""
