@@ -26,10 +26,11 @@ class Fault(msgspec.Struct, array_like=True):
 
 
 class Report(msgspec.Struct, array_like=True):
-    """A fault the lamp reports of itself; `until`: when it ends unless repeated."""
+    """A fault the lamp reports of itself; `until`: when it ends unless repeated, `lasts` after the last report."""
 
     onset: Instant
     until: Instant | None
+    lasts: Duration | None
     source: str
 
 
@@ -191,16 +192,27 @@ class LampJudge:
         memory.excused = at if memory.excused is None else max(memory.excused, at)
         memory.changes = [change for change in memory.changes if change > at]
 
-    def report(self, fault: str, active: bool, at: Instant, until: Instant | None, source: str) -> None:
-        """It says of itself that a fault is or is over."""
-        reports = self.memory.reports
-        if not active:
-            if reports.pop(fault, None) is not None:
-                self.ended[fault] = "cleared"
-        elif (standing := reports.get(fault)) is None:
-            reports[fault] = Report(at, until, source)
-        else:
-            standing.until = until if until is None or standing.until is None else max(until, standing.until)
+    def report(self, fault: str, at: Instant, now: Instant, lasts: Duration | None, source: str) -> None:
+        """It says of itself that a fault is; without being repeated that holds for `lasts`, if given."""
+        until = None if lasts is None else now + lasts
+        standing = self.memory.reports.get(fault)
+        onset = at if standing is None else standing.onset
+        self.memory.reports[fault] = Report(onset, until, lasts, source)
+
+    def withdraw(self, fault: str, why: str) -> None:
+        """A report is over."""
+        if self.memory.reports.pop(fault, None) is not None:
+            self.ended[fault] = why
+
+    def resume(self, now: Instant) -> None:
+        """The gateway was down until `now`: what may have happened meanwhile was not heard."""
+        memory = self.memory
+        memory.walk = None
+        if self.mode == "motion":
+            memory.run = None
+        for report in memory.reports.values():
+            if report.until is not None and report.lasts is not None and report.until <= now:
+                report.until = now + report.lasts
 
     def prove(self, sight: Sight, lit: bool, at: Instant, lux: float | None = None) -> bool:
         """Take one sample that says lit or unlit.
@@ -374,8 +386,7 @@ class LampJudge:
             self.end("day_burner", "expected on again")
         for name, report in list(memory.reports.items()):
             if report.until is not None and report.until <= now:
-                del memory.reports[name]
-                self.ended[name] = "timeout"
+                self.withdraw(name, "timeout")
 
     def start_anew(self, fault: str, at: Instant) -> None:
         """The fault of its circuit is over: only samples from `at` on count (lighting.md, State)."""

@@ -243,10 +243,12 @@ class Lighting:
         sight = self._own_sight(observation.device, name, now)
         if sight is None:
             return
-        expires = observation.expires_s
-        until = None if expires is None else at + round(expires * SECOND)
-        if not (observation.active and until is not None and until <= now):
-            sight.lamp.report(observation.fault, observation.active, at, until, observation.device)
+        if observation.active:
+            expires = observation.expires_s
+            lasts = None if expires is None else round(expires * SECOND)
+            sight.lamp.report(observation.fault, at, now, lasts, observation.device)
+        else:
+            sight.lamp.withdraw(observation.fault, "cleared")
         self._settle(sight.lamp, now)
 
     def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, lux: float | None = None) -> None:
@@ -283,9 +285,7 @@ class Lighting:
         for circuit in self._circuits.values():
             circuit.memory.restarted = now
         for lamp in self._lamps.values():
-            lamp.memory.walk = None
-            if lamp.mode == "motion":
-                lamp.memory.run = None
+            lamp.resume(now)
         for lamp in self._lamps.values():
             self._settle(lamp, now)
 
@@ -297,7 +297,7 @@ class Lighting:
             for each in [lamp] if lamp is not None else list(self._lamps.values()):
                 report = each.memory.reports.get(operation.impairment or "")
                 if report is not None and (each is lamp or report.source == name):
-                    each.report(operation.impairment or "", False, operation.at, None, name)
+                    each.withdraw(operation.impairment or "", "operator")
                     self._settle(each, operation.at)
             return
         enable = operation.action == "enable"

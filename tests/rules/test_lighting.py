@@ -448,6 +448,14 @@ def test_a_report_without_end_expires_after_its_last_repeat() -> None:
     assert told.signal("thermal_shutdown", "resolve").why == "timeout"
 
 
+def test_a_report_that_fell_due_while_the_gateway_was_down_is_waited_for_once_more() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(devices=(own,)).say(seen.LampFault, "lamp", "22:00", fault="thermal_shutdown", expires_s=60)
+    told.restart("22:00:30", "22:10")
+    assert told.wait("22:10:59").view().fault == "thermal_shutdown"
+    assert told.wait("22:11").view().fault is None
+
+
 def test_an_operator_clears_a_report() -> None:
     own = Device(id="lamp", driver="native", kind="lamp")
     told = night(devices=(own,)).say(seen.LampFault, "lamp", "22:00", fault="emergency_battery")
