@@ -116,6 +116,7 @@ class Causes:
         self._sides: dict[str, Side] = {}
         self._counts: dict[str, dict[str, int]] = {}
         self._spoken_for: dict[str, str] = {}
+        self._grown: set[str] = set()
         self._now = started
         self._told: Timers[str] = Timers()
         self._above: dict[str, tuple[str, ...]] = {
@@ -163,15 +164,16 @@ class Causes:
             if after == "down":
                 fell.append(item)
         self._take_in(fell, now)
-        for parent in sorted(set(self._faults) & (suspected | devices)):
+        for parent in sorted(self._faults.keys() & (suspected | devices)):
             if self._faults[parent].over():
                 self._end(parent, now, "heard")
-        for parent in sorted(set(self._faults) & devices):
+        for parent in sorted(self._faults.keys() & devices):
             if self._fell_itself(parent):
                 self._end(parent, now, "merged", key_of("device_offline", parent))
         self._find(suspected, now)
-        for parent in sorted(set(self._faults) & (suspected | devices)):
+        for parent in sorted(self._faults.keys() & (self._grown | devices)):
             self._tell(parent, now)
+        self._grown.clear()
         self._speak_for_circuits(devices | suspected, now)
 
     # Evidence
@@ -220,6 +222,7 @@ class Causes:
             members = dict(each.fallen)
             since, rests = min(members.values()), max(members.values())
             self._faults[each.parent] = _Fault(since=since, rests=rests, found=now, members=members)
+            self._grown.add(each.parent)
             self._take_in([item for item, side in self._sides.items() if side == "down"], now, only=each.parent)
             self._devices.fault(each.parent, self._faults[each.parent].fall, now)
 
@@ -285,6 +288,7 @@ class Causes:
                 if sign is not None and fault.members.get(item) != sign:
                     fault.members[item] = sign
                     fault.up.discard(item)
+                    self._grown.add(parent)
                     if only is None:
                         self._devices.taken_in(item, now)
 

@@ -23,6 +23,7 @@ from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
 from gateway.rules.lighting import Lighting
 from gateway.rules.operations import DeviceOperation
+from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
 
@@ -46,7 +47,8 @@ class Engine:
         self.lighting = Lighting(site, self.found, self.devices, started)
         self.cameras = Cameras(site, self.found, self.devices, started)
         self.causes = Causes(site, self.found, self.devices, self.lighting, started)
-        self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes)
+        self.reader_alerts = ReaderAlerts(site, self.found, self.devices)
+        self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes, self.reader_alerts)
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
         self._settle(started)
@@ -64,6 +66,8 @@ class Engine:
         if device in devices.reader_ids or type(observation) is TagRead:
             self.rounds.apply(observation, at, received)
             self._expect(self.rounds.deadline())
+            if self.found.signals:
+                self._settle(received)
         if type(observation) in Lighting.KINDS:
             self.lighting.apply(observation, at, received)
             self._expect(self.lighting.deadline())
@@ -142,6 +146,7 @@ class Engine:
                 self.cameras.devices_changed(changed, now)
             circuits = frozenset(name for kind, name in self.found.touched if kind == "circuit")
             self.causes.look(changed, circuits, now)
+            self.reader_alerts.look(changed | devices.changed, now)
             if not devices.changed:
                 break
         devices.woken = False
@@ -163,5 +168,6 @@ class Engine:
         """Take up a snapshot. The site may have changed since: what is no longer in it is dropped."""
         self.now = state["now"]
         for module in self._modules:
-            module.restore(state[type(module).__name__])
+            if (part := state.get(type(module).__name__)) is not None:
+                module.restore(part)
         self._due = 0
