@@ -25,6 +25,15 @@ DISK_FAILED = 3
 """Exit status when the journal could no longer be trusted; a supervisor should start the gateway again."""
 
 
+_LIBRARIES = {
+    "amqtt": logging.CRITICAL,  # it prints tracebacks of what the embedded broker's link reports in a sentence
+    "transitions": logging.ERROR,
+    "apprise": logging.ERROR,
+    "uvicorn": logging.ERROR,
+}
+"""What of the libraries' own talk is worth a person's while."""
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", required=True, type=Path, metavar="SITE", help="the site file")
     parser.add_argument(
@@ -63,8 +72,8 @@ async def _run(site: Site, data: Path, listener: Listener) -> int:
 def log_to_terminal(level: int) -> None:
     """Log lines to standard error; of the libraries only what went wrong."""
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for name in ("amqtt", "transitions", "apprise", "uvicorn", "asyncio", "mqtt"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.levelno >= _LIBRARIES.get(record.name.partition(".")[0], 0))
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> int:

@@ -68,16 +68,18 @@ def test_kill_9_in_mid_load_loses_nothing_repeats_nothing_and_accuses_nobody(tmp
         last.wait_for_publish(20)
         deadline = time.monotonic() + 30
         while gateway.query("SELECT count(*) FROM log WHERE kind = 'reader_heartbeat'") != [(len(sent),)]:
-            assert time.monotonic() < deadline, gateway.query("SELECT device, count(*), max(n) FROM log GROUP BY device")
+            assert time.monotonic() < deadline, gateway.query(
+                "SELECT device, count(*), max(n) FROM log GROUP BY device"
+            )
             time.sleep(0.1)
         client.disconnect()
         client.loop_stop()
-        assert gateway.query("SELECT count(*), count(DISTINCT device || n) FROM log WHERE kind = 'reader_heartbeat'") == [
-            (len(sent), len(sent))
-        ]
+        assert gateway.query(
+            "SELECT count(*), count(DISTINCT device || ' ' || n) FROM log WHERE kind = 'reader_heartbeat'"
+        ) == [(len(sent), len(sent))]
         assert gateway.stop() == 0
         assert gateway.query("PRAGMA integrity_check") == [("ok",)]
         assert gateway.query("SELECT alert FROM alert_transition WHERE alert LIKE '%missed%'") == []
         assert gateway.query("SELECT key FROM notice GROUP BY key HAVING count(*) > 1") == []
-        rows = gateway.query("SELECT alert, count(*) FROM alert_transition WHERE state = 'open' GROUP BY alert")
-        assert all(count == 1 for _, count in rows), rows
+        raised = {row[0].split("/")[0] for row in gateway.query("SELECT alert FROM alert_transition")}
+        assert raised <= {"gateway_restarting"}, "only that the gateway keeps restarting may be told"

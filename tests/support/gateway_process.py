@@ -53,7 +53,9 @@ class GatewayProcess:
             )
         deadline = time.monotonic() + LONGEST_WAIT_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            line = next((line for line in self.log[seen:].splitlines() if "http://" in line and line.count(" ") <= 3), "")
+            line = next(
+                (line for line in self.log[seen:].splitlines() if "http://" in line and line.count(" ") <= 3), ""
+            )
             if line:
                 self.url = line[line.index("http://") :].split()[0]
                 if self._answers():

@@ -1,0 +1,71 @@
+"""Seven simulated nights through the real decoders, journal and judge, held against what was true."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from api.commands.demo import Clock, demo_site, history_start, past
+from api.simulated import estate_of
+from device_drivers.simulation.live import SerialLine
+from device_drivers.simulation.world import World
+from gateway.runtime import Gateway, utc_now
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+async def test_a_week_is_judged_as_it_was(folder: Path) -> None:
+    lines: dict[str, SerialLine] = {}
+    now = utc_now()
+    site = demo_site(folder, now, lines)
+    clock = Clock(history_start(site, now))
+    try:
+        async with Gateway(site, folder, clock=clock.now) as gateway:
+            world = World(estate_of(site), clock.now(), 1, 2.4)
+            await past(gateway, world, clock)
+            engine = gateway.judgement.engine
+            ended = [
+                each for each in engine.rounds.rounds() if each.end < now - timedelta(hours=1) and each.route != "live"
+            ]
+            slept = {walk for walk, conduct in world.truth.conduct.items() if conduct.sleeps}
+            late = {walk for walk, conduct in world.truth.conduct.items() if conduct.late_s}
+            assert len(slept) == len(late) == 1
+
+            # nobody is accused who walked, and who slept is found
+            assert {each.id for each in ended if each.verdict == "missed"} == slept
+            assert {each.id for each in ended if any(visit.verdict == "missed" for visit in each.visits)} == slept
+            assert {each.id for each in ended if any(visit.verdict == "late" for visit in each.visits)} == late
+
+            alerts = {alert.rule: alert for alert in gateway.judgement.alerts.alerts() if alert.state != "retracted"}
+            assert alerts["round_missed"].subject in slept
+            assert alerts["lamp_failure"].state == alerts["circuit_fault"].state == "closed"
+            assert alerts["zone_blind"].state == "closed"
+            # the wand that came a day late: first nobody could know, then everything was on time
+            retracted = [alert for alert in gateway.judgement.alerts.alerts() if alert.state == "retracted"]
+            assert {alert.rule for alert in retracted} == {"round_unverifiable"}
+            for alert in retracted:
+                handed_in = engine.rounds.round(alert.subject)
+                assert handed_in is not None
+                assert handed_in.verdict == "completed"
+                assert all(visit.revision == 2 for visit in handed_in.visits)
+            assert {lamp.state for lamp in engine.lighting.lamps()} <= {"ok", "off_duty", "unknown"}
+            assert {zone.state for zone in engine.cameras.zones()} == {"covered"}
+            assert await gateway.quarantine(limit=5) == []
+            assert gateway.intake.counters.judge_failures == 0
+            before = [(each.id, each.verdict, each.revision) for each in engine.rounds.rounds()]
+            told = await gateway.query("SELECT count(*) FROM notice")
+        # a restart is silent: the same verdicts, no alert and no notice anew
+        async with Gateway(site, folder) as gateway:
+            after = [(each.id, each.verdict, each.revision) for each in gateway.judgement.engine.rounds.rounds()]
+            assert [each for each in after if each in before] == before
+            assert await gateway.query("SELECT count(*) FROM notice") == told
+    finally:
+        for line in lines.values():
+            line.close()
