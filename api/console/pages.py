@@ -14,9 +14,9 @@ from api.access.roles import Right, allowed
 from api.answers import tagged
 from api.console import entrance, room
 from api.console.frame import Frame, static_file
-from api.console.languages import Language, chosen
+from api.console.languages import chosen
 from api.console.names import checkpoint_name, person_name, place_name
-from api.console.timeline import as_round, verdict_code
+from api.console.timeline import SPANS, Span, as_round, verdict_code
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
@@ -42,14 +42,15 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     frame = Frame(site)
     entrance.add(app, gateway, accounts, invitations, frame)
 
-    async def section_values(section: Section, language: Language) -> dict[str, Any]:
+    async def section_values(section: Section, request: Request) -> dict[str, Any]:
+        language = chosen(request, site.language)
         match section:
             case "summary":
                 return {"summary": await room.summary(gateway)}
             case "alerts":
                 return {"alerts": room.alerts_section(gateway, language)}
             case "rounds":
-                return {"rounds": await room.rounds_section(gateway)}
+                return {"rounds": await room.rounds_section(gateway, _span(request))}
             case "zones":
                 return {"zones": room.zones_section(gateway)}
             case "lights":
@@ -72,7 +73,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         shown = [section for section, right in SECTIONS.items() if allowed(role, right)]
         values: dict[str, Any] = {}
         for section in shown:
-            values |= await section_values(section, chosen(request, site.language))
+            values |= await section_values(section, request)
         now = moment(gateway.now(), site.zone_info)
         return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, **values)
 
@@ -80,7 +81,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     async def read_section(request: Request, section: Section) -> Response:
         Needs(SECTIONS[section]).check(request)
         now = moment(gateway.now(), site.zone_info)
-        values = await section_values(section, chosen(request, site.language))
+        values = await section_values(section, request)
         html = frame.render(request, f"section_{section}.html", now=now, **values)
         return tagged(request, html.encode(), "text/html; charset=utf-8")
 
@@ -122,6 +123,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             cause=wording.cause_name(site, found.caused_by, language),
             round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,
         )
+
+
+def _span(request: Request) -> Span | None:
+    """How much of the night is asked for; None: what fits."""
+    return next((span for span in SPANS if span == request.query_params.get("span")), None)
 
 
 def _deviation(seconds: float | None) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from api.console.languages import Language
 from api.console.names import building_of, checkpoint_name, place_name
-from api.console.timeline import Timeline, as_round, draw, night_of
+from api.console.timeline import Span, Timeline, as_round, draw, night_of
 from api.ports import GatewayPort
 from api.resources.rounds import rounds_between
 from gateway.alerts import lifecycle, wording
@@ -150,12 +150,12 @@ def alerts_section(gateway: GatewayPort, language: Language) -> AlertsSection:
     )
 
 
-async def rounds_section(gateway: GatewayPort) -> RoundsSection:
-    """Tonight's rounds."""
+async def rounds_section(gateway: GatewayPort, span: Span | None) -> RoundsSection:
+    """Tonight's rounds; of the drawing as much as `span` says."""
     site, now = gateway.site, gateway.now()
     tonight = [as_round(item) for item in await rounds_between(gateway, *night_of(now, site))]
     names = {checkpoint: checkpoint_name(site, checkpoint) for checkpoint in site.checkpoints}
-    return RoundsSection(timeline=draw(site, tonight, now), coming=_coming(gateway, tonight), names=names)
+    return RoundsSection(timeline=draw(site, tonight, now, span), coming=_coming(gateway, tonight), names=names)
 
 
 def zones_section(gateway: GatewayPort) -> list[ZoneRow]:
@@ -195,8 +195,7 @@ def lights_section(gateway: GatewayPort) -> LightsSection:
     for building, places in buildings.items():
         floors = [
             Floor(
-                name=place_name(site, place).removeprefix(place_name(site, building)).strip()
-                or place_name(site, place),
+                name=place_name(site, place).removeprefix(place_name(site, building)).strip() or "–",
                 lamps=sorted(by_place[place], key=lambda lamp: lamp.id)[:_LAMPS_SHOWN],
                 more=max(0, len(by_place[place]) - _LAMPS_SHOWN),
             )

@@ -6,14 +6,14 @@ Across, everything is in percent of the drawing; down, in rem: the drawing then 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, timedelta
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from api.console.names import checkpoint_name
 from api.resources.rounds import AnyRound
-from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
+from gateway.instants import DAY, HOUR, MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Round, Visit
 from gateway.site.model import Site
 
@@ -21,7 +21,19 @@ LANE_REM = 1.9
 HEAD_REM = 2.1
 AXIS_REM = 1.5
 _MOST_TICKS = 14
+_WHOLE = 100
 _GRAIN = 10 * MINUTE
+_STEPS = (5 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, DAY)
+"""Between two ticks."""
+
+
+Span = Literal["night", "hours", "minutes"]
+SPANS: tuple[Span, ...] = get_args(Span)
+LENGTHS: dict[Span, Duration] = {"hours": 4 * HOUR, "minutes": 40 * MINUTE}
+"""How much is drawn: the whole night, or so much around now (two thirds of it past)."""
+_PAST = (2, 3)
+_MOST_ROUNDS = 16
+"""Rounds of one route beside each other that can still be told apart."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +84,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     ticks: Sequence[Tick]
     height: float
     now: float | None
-    since: datetime
-    until: datetime
+    span: Span
 
 
 def night_of(now: Instant, site: Site) -> tuple[Instant, Instant]:
@@ -89,26 +100,38 @@ def as_round(item: AnyRound) -> Round:
     return item if isinstance(item, Round) else msgspec.convert(_plain(item), Round)
 
 
-def draw(site: Site, rounds: Sequence[Round], now: Instant) -> Timeline | None:
-    """The drawing of these rounds; None if there are none."""
+def draw(site: Site, rounds: Sequence[Round], now: Instant, asked: Span | None = None) -> Timeline | None:
+    """The drawing of these rounds; None if there are none.
+
+    Args:
+        site: for the order of routes and the names of checkpoints.
+        rounds: tonight's.
+        now: where the line stands.
+        asked: how much to draw; None: as much as keeps the rounds of each route apart.
+    """
     if not rounds:
         return None
     zone = site.zone_info
+    span = asked or _fitting(rounds)
+    window = _window(span, now)
+    if window is not None:
+        rounds = [item for item in rounds if instant(item.end) >= window[0] and instant(item.start) <= window[1]]
+        if not rounds:
+            return Timeline(bands=[], lanes=[], ticks=[], height=AXIS_REM, now=None, span=span)
     moments = [
         *(at for item in rounds for at in (item.start, item.end)),
         *(at for item in rounds for visit in item.visits for at in (visit.opens, visit.closes, visit.at) if at),
     ]
-    begin = instant(min(moments)) // _GRAIN * _GRAIN
-    end = -(-instant(max(moments)) // _GRAIN) * _GRAIN
+    begin, end = window or (instant(min(moments)) // _GRAIN * _GRAIN, -(-instant(max(moments)) // _GRAIN) * _GRAIN)
 
     def x(at: Instant) -> float:
         return round(100 * (at - begin) / (end - begin), 3)
 
     lanes, heads, rows = _lanes(site, rounds)
     bands = [_band(item, x, heads, rows) for item in sorted(rounds, key=lambda item: (item.start, item.id))]
-    step = -(-(end - begin) // (_MOST_TICKS * HOUR)) * HOUR
-    # From the first full hour on the site's clock, which need not be one of UTC.
-    first = begin + (-instant(moment(begin, zone).replace(tzinfo=UTC))) % HOUR
+    step = next(step for step in _STEPS if end - begin <= _MOST_TICKS * step)
+    # From the first full step on the site's clock, which need not be one of UTC.
+    first = begin + (-instant(moment(begin, zone).replace(tzinfo=UTC))) % step
     ticks = [Tick(x=x(at), label=f"{moment(at, zone):%H:%M}") for at in range(first, end + 1, step)]
     return Timeline(
         bands=bands,
@@ -116,9 +139,40 @@ def draw(site: Site, rounds: Sequence[Round], now: Instant) -> Timeline | None:
         ticks=ticks,
         height=lanes[-1].y + LANE_REM,
         now=x(now) if begin <= now <= end else None,
-        since=moment(begin, zone),
-        until=moment(end, zone),
+        span=span,
     )
+
+
+def _fitting(rounds: Sequence[Round]) -> Span:
+    """The longest span in which the rounds of each route keep apart."""
+    starts: dict[str, list[Instant]] = {}
+    for item in rounds:
+        starts.setdefault(item.route, []).append(instant(item.start))
+    for span in SPANS:
+        length = LENGTHS.get(span)
+        if all(_most_within(sorted(found), length) <= _MOST_ROUNDS for found in starts.values()):
+            return span
+    return SPANS[-1]
+
+
+def _most_within(starts: list[Instant], length: Duration | None) -> int:
+    """How many starts lie in the fullest stretch of `length`."""
+    if length is None:
+        return len(starts)
+    most = left = 0
+    for right, start in enumerate(starts):
+        while start - starts[left] > length:
+            left += 1
+        most = max(most, right - left + 1)
+    return most
+
+
+def _window(span: Span, now: Instant) -> tuple[Instant, Instant] | None:
+    if span == "night":
+        return None
+    length = LENGTHS[span]
+    begin = now - length * _PAST[0] // _PAST[1]
+    return begin, begin + length
 
 
 def _lanes(site: Site, rounds: Sequence[Round]) -> tuple[list[Lane], dict[str, float], dict[tuple[str, str], float]]:
@@ -140,19 +194,22 @@ def _lanes(site: Site, rounds: Sequence[Round]) -> tuple[list[Lane], dict[str, f
 
 
 def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, str], float]) -> Band:
-    left, right = x(instant(item.start)), x(instant(item.end))
+    left, right = max(x(instant(item.start)), 0), min(x(instant(item.end)), _WHOLE)
     top = heads[item.route]
     bottom = max([rows[item.route, visit.checkpoint] + LANE_REM for visit in item.visits], default=top + HEAD_REM)
     marks = []
     for visit in item.visits:
         opens, closes = x(instant(visit.opens)), x(instant(visit.closes))
         where = visit.at or visit.due
+        across = x(instant(where)) if where is not None else round((opens + closes) / 2, 3)
+        if not 0 <= across <= _WHOLE:
+            continue
         marks.append(
             Mark(
-                x=x(instant(where)) if where is not None else round((opens + closes) / 2, 3),
+                x=across,
                 y=rows[item.route, visit.checkpoint] + LANE_REM / 2,
                 opens_x=max(opens, 0),
-                opens_width=round(closes - max(opens, 0), 3),
+                opens_width=round(max(min(closes, _WHOLE) - max(opens, 0), 0), 3),
                 code=verdict_code(visit),
                 visit=visit,
             )

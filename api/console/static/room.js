@@ -4,7 +4,7 @@ import { act } from "/static/actions.js";
 import { startClock } from "/static/clock.js";
 import { listen } from "/static/live.js";
 import { closePanel, openPanel, refreshPanel } from "/static/panel.js";
-import { refresh, refreshAll, touch, whenAlertAppears } from "/static/sections.js";
+import { refresh, refreshAll, setSpan, touch, whenAlertAppears } from "/static/sections.js";
 import { ring, startSound, toggleSound } from "/static/sound.js";
 
 const help = document.getElementById("help");
@@ -42,6 +42,11 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
   if (button) {
     act(button.dataset.action, button.dataset.alert, titleOf(button), button);
+    return;
+  }
+  const span = event.target.closest("[data-span]");
+  if (span) {
+    setSpan(span.dataset.span);
     return;
   }
   const link = event.target.closest("a[data-panel]");

@@ -17,6 +17,7 @@ const TOUCHED = {
 const PAUSE_MS = 1000;
 
 const waiting = new Map();
+let span = "";
 let onAlert = () => {};
 
 /** Call `told(element)` for each alert row that appears. */
@@ -29,6 +30,13 @@ export function touch(kind) {
   for (const section of TOUCHED[kind] ?? []) refresh(section);
 }
 
+/** Draw so much of the night from now on. */
+export function setSpan(wanted) {
+  span = wanted;
+  if (waiting.has("rounds")) waiting.get("rounds").next = 0;
+  refresh("rounds");
+}
+
 /** Fetch everything again. */
 export function refreshAll() {
   for (const section of document.querySelectorAll("[data-section]")) refresh(section.dataset.section);
@@ -38,11 +46,16 @@ export function refreshAll() {
 export function refresh(section) {
   const state = waiting.get(section) ?? { timer: 0, next: 0 };
   waiting.set(section, state);
-  if (state.timer) return;
+  if (state.timer) {
+    state.again = state.loading;
+    return;
+  }
   state.timer = setTimeout(async () => {
+    state.loading = true;
     try {
       await load(section);
     } finally {
+      state.loading = false;
       state.next = Date.now() + PAUSE_MS;
       state.timer = 0;
       if (state.again) {
@@ -58,7 +71,8 @@ async function load(section) {
   if (!root) return;
   let answer;
   try {
-    answer = await fetch(`/console/${section}`, { cache: "no-cache" });
+    const more = section === "rounds" && span ? `?span=${span}` : "";
+    answer = await fetch(`/console/${section}${more}`, { cache: "no-cache" });
   } catch {
     return; // the live feed notices and tells
   }
