@@ -114,7 +114,7 @@ class Cameras:
                 )
         behind = {camera.life.device.behind for camera in self._cameras.values()}
         self.concerned: frozenset[str] = frozenset(self._cameras) | frozenset(each for each in behind if each)
-        self._zones = Zones(site, found, started, self._watch, devices.quiet_until)
+        self._zones = Zones(site, found, started, self._watch, devices)
         self._zones.begin(started)
         self._takers: dict[type, Callable[[_Camera, Any, Instant], None]] = {
             seen.CameraHeartbeat: _heartbeat,
@@ -354,7 +354,7 @@ class Cameras:
         Cameras that come back together are heard one after the other: those of a zone that sees again have a hold of
         their own from then.
         """
-        due = max(camera.told_since, camera.released) + self.site.hold
+        due = self.devices.held_since(max(camera.told_since, camera.released)) + self.site.hold
         if camera.told_for == "camera_offline":
             return max(due, self.devices.quiet_until() or 0)
         return due

@@ -136,8 +136,11 @@ class Causes:
         """The next own deadline."""
         return self._told.next()
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """A start proves nothing of a parent; what hangs below is given its grace by the devices."""
+    def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
+        """A start proves nothing of a parent: what is not told yet is held anew."""
+        for parent in self._faults:
+            if self._told.get(parent) is not None:
+                self._told.set(parent, now + self.site.hold)
 
     def look(self, devices: frozenset[str], circuits: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) and circuits changed: find parent faults, and end those that are over."""
@@ -333,8 +336,9 @@ class Causes:
                 self._standing.merge("parent_fault", parent, now, into)
                 self._devices.announce(parent, None, now)
             return
-        if not told and fault.found + self.site.hold > now:
-            self._told.set(parent, fault.found + self.site.hold)
+        due = self._devices.held_since(fault.found) + self.site.hold
+        if not told and due > now:
+            self._told.set(parent, due)
             return
         names = [item.removeprefix(_CIRCUIT) for item in fault.members]
         details: Details = {"children": listed(names), "count": len(names)}
@@ -396,7 +400,7 @@ class Causes:
             self._faults[parent] = fault
             self._devices.fault(parent, fault.fall, at)
             if ("parent_fault", parent) not in self._standing:
-                self._told.set(parent, found + self.site.hold)
+                self._told.set(parent, self._devices.held_since(found) + self.site.hold)
 
 
 def together(signs: Mapping[str, tuple[Instant, Instant]]) -> list[str]:

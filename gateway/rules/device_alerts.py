@@ -120,8 +120,9 @@ class DeviceAlerts:
             if into is not None:
                 self._standing.merge(rule, name, now, into)
         elif holds and not self._explained(rule, life):
-            if since + wait > now:
-                dues.append(since + wait)
+            due = since + wait if rule == "device_never_heard" else max(since, self._starts.last) + wait
+            if due > now:
+                dues.append(due)
                 return
             raised = life.began if rule == "device_offline" else since
             details, severity = self._details(rule, life)
@@ -140,8 +141,9 @@ class DeviceAlerts:
             self._standing.end("device_impaired", name, now, "disabled" if life.faults else "cleared")
             return
         since = min(life.faults.values())
-        if ("device_impaired", name) not in self._standing and since + self._site.hold > now:
-            dues.append(since + self._site.hold)
+        due = max(since, self._starts.last) + self._site.hold
+        if ("device_impaired", name) not in self._standing and due > now:
+            dues.append(due)
             return
         details: Details = {"device": name, "impairments": sorted({fault.partition(":")[0] for fault in life.faults})}
         self._standing.start("device_impaired", name, at=now, raised=since, details=details, place=life.device.place)

@@ -171,6 +171,13 @@ class Devices:
         """Whether the gateway keeps restarting, so that absence proves nothing."""
         return self._starts.since is not None
 
+    def held_since(self, since: Instant) -> Instant:
+        """From when the hold of what lasts since `since` counts: from the last start at the earliest.
+
+        What fell due while the gateway was down is not told at its start: a restart accuses nobody.
+        """
+        return max(since, self._starts.last)
+
     def quiet_until(self) -> Instant | None:
         """Until when no alert of absence is told, because the gateway keeps restarting; None: it does not."""
         return self._starts.deadline()

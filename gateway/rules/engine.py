@@ -170,4 +170,5 @@ class Engine:
         for module in self._modules:
             if (part := state.get(type(module).__name__)) is not None:
                 module.restore(part)
+        self.devices.changed.clear()
         self._due = 0

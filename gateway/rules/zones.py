@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.instants import MINUTE, Instant, moment
 from gateway.rules import findings
+from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
 from gateway.rules.standing import Details, Standing, key_of, listed
 from gateway.rules.timers import Timers
@@ -72,13 +73,13 @@ class Zones:
         found: Found,
         started: Instant,
         watch: Callable[[str], Watch],
-        quiet_until: Callable[[], Instant | None],
+        devices: Devices,
     ) -> None:
         self._site = site
         self._clock = site.zone_info
         self._found = found
         self._watch = watch
-        self._quiet_until = quiet_until
+        self._devices = devices
         self._standing = Standing(site, found)
         self._areas: dict[str, _Area] = {}
         self._of: dict[str, list[_Area]] = {}
@@ -163,7 +164,7 @@ class Zones:
             return
         if area.uncovered is None:
             area.uncovered = now
-        due = max(area.uncovered + UNKNOWN_AFTER, self._quiet_until() or 0)
+        due = max(area.uncovered + UNKNOWN_AFTER, self._devices.quiet_until() or 0)
         if due > now:
             self.timers.set(zone, due)
         else:
@@ -176,7 +177,7 @@ class Zones:
         other = "zone_degraded" if rule == "zone_blind" else "zone_blind"
         if rule == "zone_degraded":
             self._standing.end(other, zone, now, "seeing")
-        due = area.since + self._site.hold
+        due = self._devices.held_since(area.since) + self._site.hold
         if (rule, zone) not in self._standing and due > now:
             self.timers.set(zone, due)
             return

@@ -331,3 +331,14 @@ def test_a_circuit_and_two_cameras_are_one_cause_across_trades():
     panel.go(clock("22:30"))
     assert panel.alerts() == ["parent_fault:panel"]
     assert panel.devices.down_cause("a") == "panel"
+
+
+def test_a_hold_that_ends_while_the_gateway_is_down_counts_again_from_its_start(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS)
+    night.go("22:09")
+    night.restart("23:00", since="22:09")
+    night.go("23:02:59")
+    assert night.alerts() == []
+    night.go("23:03")
+    assert night.alerts() == ["parent_fault:panel"]

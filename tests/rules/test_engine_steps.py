@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.instants import MINUTE, SECOND
+from gateway.site.model import Checkpoint
 from tests.rules.night import (
     EVENING,
     Night,
@@ -32,11 +33,13 @@ SITE = estate(
     *(camera(name, network="switch") for name in CAMERAS[2:]),
     device("meter", power="panel", expect_every=2 * MINUTE),
     device("bell", expect_every=None),
+    device("rdr", kind="reader", network="switch"),
+    checkpoints={"cp": Checkpoint(id="cp", place="yard", reader="rdr")},
     parents={"panel": {}, "switch": {"power": "panel"}},
     zones=[("one", CAMERAS[:2], 1), ("two", CAMERAS[2:], 2), ("vault", ["own-1"], 1, "vault")],
 )
 
-_names = st.sampled_from([*CAMERAS, "nvr", "meter", "bell", "stranger"])
+_names = st.sampled_from([*CAMERAS, "nvr", "meter", "bell", "rdr", "stranger"])
 _cameras = st.sampled_from(CAMERAS)
 _flags = st.booleans()
 _observations = st.one_of(
@@ -80,7 +83,7 @@ def play(night: Night, steps: list[Any], *, repeat: bool = False, idle: bool = F
         at += wait * SECOND
         match what:
             case "beat":
-                night.hear(at, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter"]))
+                night.hear(at, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter", "rdr"]))
             case "hear":
                 night.hear(at, *[which] * (1 + repeat))
             case "go":
@@ -126,11 +129,11 @@ def test_one_late_call_gives_the_same_as_many_punctual_ones(steps):
 def test_a_start_raises_nothing_of_what_was_well_before_it(steps):
     night = play(Night(SITE), steps)
     at = night.engine.now
-    night.hear(at, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter"]))
+    night.hear(at, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter", "rdr"]))
     night.signals.clear()
     night.restart(at + 60 * MINUTE, since=at)
     night.go(at + 62 * MINUTE)
-    night.hear(at + 62 * MINUTE, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter"]))
+    night.hear(at + 62 * MINUTE, *(heartbeat(name) for name in [*CAMERAS, "nvr", "meter", "rdr"]))
     assert not [signal for signal in night.signals if signal.action == "raise"]
 
 
