@@ -13,11 +13,10 @@ import msgspec
 from gateway.connections import broker_session, serial_ports
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
-from gateway.outbox.influx import InfluxWriter
 from gateway.outbox.local import LocalStore
 from gateway.outbox.notices import NoticeWorker
 from gateway.outbox.notifiers import notifiers
-from gateway.outbox.telemetry import TelemetryWorker
+from gateway.outbox.telemetry import TelemetryWorker, TelemetryWriter
 from gateway.runtime import Gateway
 from gateway.site.model import Mqtt, Site
 
@@ -67,11 +66,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         known = await _knows_session(gateway, broker)
         mqtt = broker_session(site, broker, intake.router, intake, had_session=known)
         intake.send = mqtt.send
-        writer = (
-            InfluxWriter(site.storage.influx)
-            if site.storage.influx is not None
-            else LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
-        )
+        writer = _telemetry_writer(site, data, gateway)
         stack.push_async_callback(writer.close)
         news, notices = asyncio.Event(), asyncio.Event()
         gateway.wake_deliveries += [news.set, notices.set]
@@ -80,6 +75,14 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         gateway.deliveries = {"telemetry": telemetry, "notices": teller}
         links: list[Link] = [mqtt, *serial_ports(intake.router, intake)]
         yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
+
+
+def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWriter:
+    if site.storage.influx is None:
+        return LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
+    from gateway.outbox.influx import InfluxWriter  # noqa: PLC0415  half a second of start that only its users pay
+
+    return InfluxWriter(site.storage.influx)
 
 
 def _embedded(broker: Mqtt, data: Path) -> Mqtt:
