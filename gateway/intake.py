@@ -148,7 +148,7 @@ class Intake:
                     self._quarantine(now, link.name, topic, payload, error.reason)  # type: ignore[arg-type]
                 else:
                     self._take(readings, now, payload)
-            tokens.append(token)  # type: ignore[arg-type]
+            tokens.append(token)
         self.counters.messages += len(envelopes)
         self._gathered(link)
 
