@@ -15,7 +15,18 @@ from typing import Any
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, Duration, Instant, instant
-from gateway.rules.clocks import AGREEMENT, DOUBT, EXACT, HAND_OVER, LOST, UNPLACED, Clock, Correction, Measures
+from gateway.rules.clocks import (
+    AGREEMENT,
+    DOUBT,
+    EXACT,
+    HAND_OVER,
+    LOST,
+    UNMEASURED,
+    UNPLACED,
+    Clock,
+    Correction,
+    Measures,
+)
 from gateway.rules.intervals import BEGINNING, END, Interval, clipped, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Signs, Trail
@@ -332,7 +343,7 @@ class Record:
     def correction(self, read: Read) -> Correction:
         """What a read's time is worth."""
         index = self._boots.get(read.boot or None)
-        return self._clocks[index if index is not None else 0].correction(read.seq, read.at)
+        return UNMEASURED if index is None else self._clocks[index].correction(read.seq, read.at)
 
     def complete(self) -> list[Interval]:
         """Every stretch of true time in which nothing was recorded that is not here."""

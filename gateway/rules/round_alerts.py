@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gateway.instants import Instant, moment, seconds
 from gateway.rules.findings import Found, Signal
 from gateway.rules.gaps import GapState, Piece
@@ -123,10 +125,11 @@ class RoundAlerts:
             )
             if subject is None:
                 subject = f"{checkpoint}@{self._time(piece.start)}"
-                self._raise_gap(state, subject, piece, now)
+                self._tell_gap(state, subject, piece, "raise", now)
                 if not piece.open:
                     self._signal("gap_exceeded", subject, "resolve", now, "ended")
             elif state.tells[subject].open and not piece.open:
+                self._tell_gap(state, subject, piece, "update", now)
                 self._signal("gap_exceeded", subject, "resolve", now, "ended")
             tells[subject] = piece
         for subject in state.tells:
@@ -134,13 +137,15 @@ class RoundAlerts:
                 self._signal("gap_exceeded", subject, "retract", now, "rejudged")
         state.tells = tells
 
-    def _raise_gap(self, state: GapState, subject: str, piece: Piece, now: Instant) -> None:
+    def _tell_gap(
+        self, state: GapState, subject: str, piece: Piece, action: Literal["raise", "update"], now: Instant
+    ) -> None:
         checkpoint = self._site.checkpoints.get(state.window.checkpoint)
         self._found.signals.append(
             Signal(
                 rule="gap_exceeded",
                 subject=subject,
-                action="raise",
+                action=action,
                 at=now,
                 raised=piece.start + state.at_most,
                 why="gap_exceeded",

@@ -35,8 +35,11 @@ AHEAD: Duration = 2 * DAY
 REPLAN: Duration = 6 * HOUR
 BEFORE_START: Duration = 2 * DAY
 """How far before the gateway's first start rounds are planned if they were still open at it."""
-KEPT: Duration = 9 * DAY
-"""How long evidence and rounds stay in memory: evidence may be 7 days late, plus the longest round and its deadline."""
+KEPT: Duration = 8 * DAY
+"""How long a round stays in memory after it closed or its deadline passed: evidence may be 7 days late."""
+EVIDENCE_KEPT: Duration = 3 * DAY
+"""How much longer the evidence of fixed readers stays, so that a round in memory has all of its own: the longest round
+and the reach of a clock measure. Portable readers' stays longer by their measures' reach (7 days)."""
 UNKNOWN_KEPT = 10_000
 """Reads by unknown devices that are kept at most."""
 
@@ -131,7 +134,6 @@ class Rounds:
             self._points[visit.checkpoint].remove_visit(visit)
             self._unwatch(visit.key)
             self._dirty.pop(visit.key, None)
-            self._witnesses.served(state.route, visit.key, None, "")
         self._unwatch(("start", state.id, 0))
 
     def _point(self, checkpoint: str) -> Point:
@@ -543,13 +545,15 @@ class Rounds:
             self._timers.set(key, None)
             self._unwatch(key)
         for record in self._records.values():
-            for tap in record.reads.forget(before):
+            older = before - EVIDENCE_KEPT - (RECENTLY if record.portable else 0)
+            for tap in record.reads.forget(older):
                 point = self._points[tap.checkpoint]
                 if self._keep_all and (reason := point.reason(tap, _used(point))) is not None:
                     self._retired_unmatched.append(self._views.tap(tap, reason))
                 point.remove_tap(tap)
-            record.forget(before)
-        self._downs[:] = [down for down in self._downs if down[1] >= before]
+            record.forget(older)
+        self._witnesses.forget(before - EVIDENCE_KEPT - RECENTLY)
+        self._downs[:] = [down for down in self._downs if down[1] >= before - EVIDENCE_KEPT]
 
     def snapshot(self) -> Any:
         """Everything, as builtins."""

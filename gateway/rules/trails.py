@@ -116,9 +116,10 @@ class Reports:
             holes.pop()
 
     def changed_since(self, since: Instant) -> None:
-        """Raw times from `since` on may be corrected differently, or be cut, from now on."""
-        index = bisect_left(self.times, since) if since > BEGINNING else 0
-        while index > 0 and self.times[index - 1] >= since:
+        """Raw times after `since` may be corrected differently, or be cut, from now on."""
+        times = self.times
+        index = bisect_right(times, since) if since > BEGINNING else 0
+        while index > 0 and times[index - 1] > since:
             index -= 1
         self.take_back(index - 1)
 
@@ -195,11 +196,15 @@ class Reports:
         index = 0
         while index < len(self.receiveds) - 1 and self.receiveds[index] < before:
             index += 1
-        if index:
-            del self.places[:index], self.times[:index], self.receiveds[:index]
-            self._done = 0
-            self._pieces.clear()
-            self._holes.clear()
+        if not index:
+            return
+        del self.places[:index], self.times[:index], self.receiveds[:index]
+        if self._done < index:
+            self.take_back(0)
+            return
+        self._done -= index
+        self._pieces = [(low, high, begun - index) for low, high, begun in self._pieces if begun >= index]
+        self._holes = [(low, high, begun - index) for low, high, begun in self._holes if begun >= index]
 
     def snapshot(self) -> Any:
         return [getattr(self, name).tobytes() for name in self._SAVED]

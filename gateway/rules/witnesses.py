@@ -40,6 +40,12 @@ class Witnesses:
         services[visit] = (time, device)
         return before != (time, device)
 
+    def forget(self, before: Instant) -> None:
+        """Drop services from before an instant."""
+        for services in self._served.values():
+            for visit in [visit for visit, (time, _) in services.items() if time < before]:
+                del services[visit]
+
     def of(self, checkpoint: str, routes: Iterable[Route], closes: Instant) -> list[Record]:
         """The witnesses of a checkpoint for routes, at a visit that closes (or a window that ends) at `closes`."""
         place = self._site.checkpoints.get(checkpoint)

@@ -209,7 +209,7 @@ def test_at_the_end_of_the_window_an_open_gap_ends() -> None:
     walk.until("06:03")
     assert [each.open for each in walk.gap().exceedances] == [False]
     assert walk.gap().largest_s == 8 * 3600
-    assert walk.signals("gap_exceeded") == [("gap_exceeded", "raise"), ("gap_exceeded", "resolve")]
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
 
 
 def test_a_checkpoint_of_no_route_has_no_witness_and_no_gap() -> None:
@@ -224,3 +224,11 @@ def test_rounds_of_two_shifts_are_told_apart() -> None:
     walk.until("23:50")
     missed = [each.subject for each in walk.found.signals if each.rule == "round_missed"]
     assert missed == ["night@2026-11-22T22:00+08:00", "night@2026-11-22T23:00+08:00"]
+
+
+def test_an_ended_gap_is_told_with_its_final_length() -> None:
+    walk = gap()
+    walk.alive("21:50", "23:02")
+    walk.tap("wang", "23:03")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
+    assert [each.details["length"] for each in walk.found.signals if each.action == "update"] == [3780]

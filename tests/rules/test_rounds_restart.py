@@ -1,0 +1,88 @@
+"""A restart takes everything up again, though the site file may have changed meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from device_drivers import observations as seen
+from gateway.instants import MINUTE
+from gateway.site.model import Site
+from gateway.site.model import Visit as Stop
+from tests.rules.walk import GARAGE, GATE, ROOF, Walk, clock, daily, estate
+
+WALL = {"visits": (Stop(checkpoint=ROOF),)}
+
+
+def changed(site: Site, **said: Any) -> Site:
+    return Site(**{name: getattr(site, name) for name in site.__struct_fields__} | said)
+
+
+def test_a_device_that_is_gone_leaves_its_reads_with_their_reason() -> None:
+    walk = Walk(route=WALL)
+    walk.read(ROOF, "22:05", device="wand-2")
+    assert walk.verdict() == "on_time"
+    devices = {name: device for name, device in walk.site.devices.items() if name != "wand-2"}
+    walk.reborn(changed(walk.site, devices=devices))
+    assert (walk.verdict(), walk.reasons()) == ("pending", ["unknown_device"])
+
+
+def test_a_device_enrolled_later_makes_its_past_reads_count() -> None:
+    site = estate()
+    without = changed(site, devices={name: device for name, device in site.devices.items() if name != "wand-2"})
+    walk = Walk(changed(without, routes=estate(route=WALL).routes))
+    walk.read(ROOF, "22:05", device="wand-2")
+    assert walk.reasons() == ["unknown_device"]
+    walk.reborn(estate(route=WALL))
+    assert (walk.verdict(), walk.reasons()) == ("on_time", [])
+
+
+def test_a_route_that_is_gone_keeps_its_open_round_and_plans_no_other() -> None:
+    walk = Walk(rounds=(daily("night", "22:00", "23:30"),))
+    walk.alive("21:50", "22:10")
+    walk.reborn(changed(walk.site, rounds=()))
+    walk.alive("22:11", "22:50")
+    assert walk.verdict() == "missed"
+    assert [view.id for view in walk.rules.rounds()] == ["night@2026-11-22T22:00+08:00"]
+
+
+def test_a_checkpoint_that_is_gone_leaves_its_visit_unverifiable() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE))})
+    walk.until("22:10")
+    checkpoints = {name: place for name, place in walk.site.checkpoints.items() if name != GARAGE}
+    routes = estate().routes
+    walk.reborn(changed(walk.site, checkpoints=checkpoints, routes=routes))
+    walk.until("23:30")
+    assert walk.verdict(2) == "unverifiable"
+
+
+def test_a_snapshot_is_builtins_and_the_same_again_after_a_restart() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=GATE), Stop(checkpoint=ROOF))})
+    walk.alive("21:50", "22:10", boot="b", last_seq=3)
+    walk.tap("wang", "22:06", boot="b", seq=4)
+    walk.say(seen.SyncEnd, "wand-1", "22:08", complete_to="22:08", device_now="22:08")
+    walk.read(ROOF, "22:07", "22:08:01")
+    walk.say(seen.LinkStatus, "rdr-garage", "22:09", up=False)
+    before = msgspec.msgpack.encode(walk.rules.snapshot())
+    walk.reborn()
+    assert msgspec.msgpack.encode(walk.rules.snapshot()) == before
+
+
+def test_a_restart_raises_nothing_again() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:50")
+    walk.until("22:50")
+    told = walk.signals()
+    walk.reborn()
+    walk.until("22:52")
+    assert walk.signals() == told
+
+
+def test_the_plan_goes_on_after_a_restart() -> None:
+    walk = Walk()
+    walk.reborn()
+    walk.until("+3 22:30")
+    assert walk.rules.round("night@2026-11-26T22:00+08:00") is not None
+    assert walk.rules.now == clock("+3 22:30")
+    assert clock("22:01") - clock("22:00") == MINUTE
