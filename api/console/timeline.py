@@ -5,6 +5,7 @@ Across, everything is in percent of the drawing; down, in rem: the drawing then 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any, Literal, get_args
@@ -48,7 +49,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True):
-    """One round."""
+    """One round. `crowded`: one of so many that only what matters of it is drawn."""
 
     x: float
     width: float
@@ -58,6 +59,7 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     round: Round
     served: int
     marks: Sequence[Mark]
+    crowded: bool
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +130,11 @@ def draw(site: Site, rounds: Sequence[Round], now: Instant, asked: Span | None =
         return round(100 * (at - begin) / (end - begin), 3)
 
     lanes, heads, rows = _lanes(site, rounds)
-    bands = [_band(item, x, heads, rows) for item in sorted(rounds, key=lambda item: (item.start, item.id))]
+    crowds = {route for route, count in Counter(item.route for item in rounds).items() if count > _MOST_ROUNDS}
+    bands = [
+        _band(item, x, heads, rows, crowded=item.route in crowds)
+        for item in sorted(rounds, key=lambda item: (item.start, item.id))
+    ]
     step = next(step for step in _STEPS if end - begin <= _MOST_TICKS * step)
     # From the first full step on the site's clock, which need not be one of UTC.
     first = begin + (-instant(moment(begin, zone).replace(tzinfo=UTC))) % step
@@ -193,7 +199,7 @@ def _lanes(site: Site, rounds: Sequence[Round]) -> tuple[list[Lane], dict[str, f
     return lanes, heads, rows
 
 
-def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, str], float]) -> Band:
+def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, str], float], *, crowded: bool) -> Band:
     left, right = max(x(instant(item.start)), 0), min(x(instant(item.end)), _WHOLE)
     top = heads[item.route]
     bottom = max([rows[item.route, visit.checkpoint] + LANE_REM for visit in item.visits], default=top + HEAD_REM)
@@ -223,6 +229,7 @@ def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, st
         round=item,
         served=sum(visit.at is not None for visit in item.visits),
         marks=marks,
+        crowded=crowded,
     )
 
 

@@ -166,6 +166,17 @@ async def test_the_page_says_when_it_is_not_live_and_catches_up_by_itself(room: 
     await expect(page.locator(".alerts > .alert").filter(has_text="紧急求助")).to_be_visible()
 
 
+async def test_in_the_hand_the_word_of_a_broken_connection_stays_in_sight(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.locator(".alerts .what a").last.click()
+    await expect(page.locator("#panel")).to_be_visible()
+    await page.context.set_offline(True)
+    room.app.state.closing.set()
+    await expect(page.locator("#lost")).to_be_in_viewport()
+    await expect(page.locator("#panel-close")).to_be_in_viewport()
+    await page.locator("#panel-close").click()
+
+
 async def test_an_ended_session_leads_back_to_the_log_in(room: Room) -> None:
     page = await room.enter()
     await room.gateway.write([("DELETE FROM sessions", ())])
