@@ -8,10 +8,8 @@ from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
 from gateway.routing import Router
+from gateway.rules.lineage import BROKER
 from gateway.site.model import Mqtt, Site
-
-BROKER = "mqtt"
-"""The name under which the journal notes that the link to the broker is up or down."""
 
 
 def broker_session(

@@ -194,7 +194,9 @@ def operation_of(line: Operator) -> Operation | DeviceOperation:
     """The operation that a line of the log or of an evidence file stands for."""
     at = instant(line.at)
     if line.device is not None:
-        return DeviceOperation(at=at, by=line.by, action=line.action, device=line.device, impairment=line.impairment)  # type: ignore[arg-type]
+        return DeviceOperation(
+            at=at, by=line.by, action=line.action, device=line.device, impairment=line.impairment, why=line.why
+        )  # type: ignore[arg-type]
     target = line.alert
     if isinstance(target, Target):
         return Operation(at=at, by=line.by, action=line.action, rule=target.rule, subject=target.subject, why=line.why)  # type: ignore[arg-type]

@@ -293,6 +293,7 @@ class Gateway:
                 action=operation.action,
                 device=operation.device,
                 impairment=operation.impairment,
+                why=operation.why,
             )
         target: str | Target | None = operation.alert
         if target is None:
