@@ -195,8 +195,13 @@ def operation_of(line: Operator) -> Operation | DeviceOperation:
     at = instant(line.at)
     if line.device is not None:
         return DeviceOperation(
-            at=at, by=line.by, action=line.action, device=line.device, impairment=line.impairment, why=line.why
-        )  # type: ignore[arg-type]
+            at=at,
+            by=line.by,
+            action=line.action,  # type: ignore[arg-type]
+            device=line.device,
+            impairment=line.impairment,
+            why=line.why,
+        )
     target = line.alert
     if isinstance(target, Target):
         return Operation(at=at, by=line.by, action=line.action, rule=target.rule, subject=target.subject, why=line.why)  # type: ignore[arg-type]
