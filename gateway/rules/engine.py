@@ -17,6 +17,7 @@ from typing import Any
 
 from device_drivers.observations import Observation, TagRead
 from gateway.instants import Instant, instant
+from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
 from gateway.rules.devices import Devices
@@ -48,7 +49,16 @@ class Engine:
         self.cameras = Cameras(site, self.found, self.devices, started)
         self.causes = Causes(site, self.found, self.devices, self.lighting, started)
         self.reader_alerts = ReaderAlerts(site, self.found, self.devices)
-        self._modules = (self.devices, self.rounds, self.lighting, self.cameras, self.causes, self.reader_alerts)
+        self.calls = Calls(site, self.found)
+        self._modules = (
+            self.devices,
+            self.rounds,
+            self.lighting,
+            self.cameras,
+            self.causes,
+            self.reader_alerts,
+            self.calls,
+        )
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
         self._settle(started)
@@ -76,6 +86,8 @@ class Engine:
         if device in self.cameras.concerned:
             self.cameras.apply(observation, at, received)
             self._expect(self.cameras.deadline())
+        if type(observation) in Calls.KINDS:
+            self.calls.apply(observation, at, received)
         if devices.changed:
             self._settle(received)
         elif devices.woken:
@@ -132,6 +144,8 @@ class Engine:
     def flush(self) -> None:
         """Judge what the evidence of the last instant touched, though more of that instant might follow."""
         self.rounds.flush(self.now)
+        if self.found.signals:
+            self._settle(self.now)
         self._expect(self.rounds.deadline())
 
     def _settle(self, now: Instant) -> None:

@@ -1,0 +1,57 @@
+"""A call for help is told whatever else is going on; so is an incident."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from device_drivers.observations import Incident, Panic
+from gateway.instants import instant
+from gateway.rules.engine import Engine
+from gateway.site.model import Checkpoint, Device, Place, Site
+
+SITE = Site(
+    id="s",
+    name="s",
+    timezone="Asia/Shanghai",
+    latitude=31.2,
+    longitude=121.5,
+    places={"gate": Place(id="gate", name="gate"), "roof": Place(id="roof", name="roof")},
+    devices={"btn": Device(id="btn", driver="native", kind="reader", place="gate")},
+    checkpoints={"cp-roof": Checkpoint(id="cp-roof", place="roof", tags=("AABBCC",))},
+)
+AT = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
+NOW = instant(AT)
+
+
+def signals(*observations: Panic | Incident) -> list[tuple[str, str, str]]:
+    engine = Engine(SITE, NOW - 1)
+    for turn, each in enumerate(observations):
+        engine.apply(each, NOW + turn)
+    return [(signal.rule, signal.subject, signal.action) for signal in engine.drain().signals]
+
+
+def test_each_press_is_told_and_a_release_ends_it() -> None:
+    said = signals(Panic(device="btn", at=AT), Panic(device="btn", at=AT), Panic(device="btn", at=AT, active=False))
+    assert said == [("panic", "btn", "raise"), ("panic", "btn", "raise"), ("panic", "btn", "resolve")]
+
+
+def test_a_panic_from_a_device_with_a_lost_clock_is_dated_when_it_came() -> None:
+    engine = Engine(SITE, NOW - 1)
+    engine.apply(Panic(device="btn", at=datetime(1970, 1, 1, tzinfo=UTC)), NOW)
+    (signal,) = engine.drain().signals
+    assert signal.raised == NOW
+
+
+def test_an_incident_names_its_place_and_two_reports_are_two_alerts() -> None:
+    engine = Engine(SITE, NOW - 1)
+    engine.apply(Incident(device="btn", at=AT, code="water", text="leak", checkpoint="cp-roof"), NOW)
+    engine.apply(Incident(device="btn", at=AT.replace(minute=1), code="water"), NOW + 1)
+    first, second = engine.drain().signals
+    assert first.place == "roof"
+    assert first.details == {"code": "water", "text": "leak", "checkpoint": "cp-roof"}
+    assert first.subject != second.subject
+    assert second.place == "gate"
+
+
+def test_calls_of_a_device_that_the_site_does_not_know_raise_nothing() -> None:
+    assert signals(Panic(device="stranger", at=AT)) == []
