@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from gateway.instants import Instant
@@ -11,6 +12,10 @@ from gateway.journal.writer import Writer
 
 _LOG = "seq, received, device, kind, at, boot, n, body"
 
+_LOOK_AGAIN_S = 0.05
+_LONGEST_WAIT_S = 2.0
+"""So long the telemetry waits before each batch while a backlog of evidence is drained: it may be late, but goes on."""
+
 
 class JournalSource:
     """Both sources of the outbox: telemetry from the log, notices from their table.
@@ -19,19 +24,31 @@ class JournalSource:
         reader: for questions.
         writer: for results; each is one small transaction between the intake's batches.
         now: the wall clock, for the time of a dead letter.
+        draining: whether the intake is draining a backlog.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        now: Callable[[], Instant],
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._now = now
+        self._draining = draining
 
     async def cursor(self, name: str) -> int:
         """How far the delivery `name` has got in the log."""
         return await self._reader.cursor(name)
 
     async def read_log(self, after: int, limit: int) -> list[LogRow]:
-        """Observations after `after`, in order."""
+        """Observations after `after`, in order; while a backlog is drained they are given slowly."""
+        waited_s = 0.0
+        while self._draining() and waited_s < _LONGEST_WAIT_S:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            waited_s += _LOOK_AGAIN_S
         sql = f"SELECT {_LOG} FROM log WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
         return [LogRow(*row) for row in await self._reader.query(sql, (after, limit))]
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -33,10 +33,18 @@ _FULL = 8192
 
 _ACKS_AT_ONCE = 64
 _ACKS_EVERY_S = 0.25
-"""Native devices are told what is safe at once; when many are due, together."""
+_ACKS_A_SECOND = 2000
+"""Native devices are told what is safe at once; when many are due, together and no faster than this: they keep their records
+as long as they must, and each message costs the broker as much as one of theirs.
+"""
+
+_BACKLOG = 256
+"""Rows of one hand-over from which on a backlog is being drained: more than come in a commit's time in any quiet hour."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Observation).decode
+
+_KINDS: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Observation)}
 
 
 class Counters(msgspec.Struct):
@@ -108,6 +116,8 @@ class Intake:
         self._native: dict[str, str] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._taps: list[tuple[int, Instant, str, bytes]] = []
+        self.draining = False
+        """A backlog is being drained: what can wait should."""
         self._writing = False
         self._scheduled = False
         self._paused: set[Link] = set()
@@ -230,7 +240,7 @@ class Intake:
             device = observation.device
             n = observation.seq
             at = instant(observation.at)
-            kind = observation.__struct_config__.tag
+            kind = _KINDS[type(observation)]
             if body is None:
                 text = _encode(observation)
                 kept = raw
@@ -244,7 +254,7 @@ class Intake:
                 self._native[device] = boot
             else:
                 boot = observation.boot  # type: ignore[assignment]
-                answer = self.repeats.unnumbered(device, kind, at, text)  # type: ignore[arg-type]
+                answer = self.repeats.unnumbered(device, kind, at, text)
             if answer == "repeat":
                 self.counters.repeats += 1
                 continue
@@ -305,6 +315,7 @@ class Intake:
             )
             return
         batch = self.batch
+        self.draining = len(batch.log) >= _BACKLOG
         pending = Pending(self._tokens, self._confirmed(), events, self._waiters)
         self.batch, self._tokens, self._waiters = Batch(), {}, []
         if not len(batch) and batch.advanced is None:
@@ -318,6 +329,7 @@ class Intake:
                 ("DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)", ())
             )
         self._writing = True
+        self.repeats.handed_over()
         self.writer.submit(batch).add_done_callback(lambda done: self._written(done, pending))
 
     def _written(self, done: asyncio.Future[list[Any]], pending: Pending) -> None:
@@ -336,6 +348,7 @@ class Intake:
         if len(self.batch) or self.batch.advanced is not None or self._tokens or self._waiters:
             self._schedule()
         else:
+            self.draining = False
             self._idle.set()
         for link in self._paused:
             link.resume()
@@ -355,7 +368,8 @@ class Intake:
             if len(self._safe) <= _ACKS_AT_ONCE:
                 self._tell_devices()
             elif self._safe_timer is None:
-                self._safe_timer = self._loop.call_later(_ACKS_EVERY_S, self._tell_devices)
+                wait_s = max(_ACKS_EVERY_S, len(self._safe) / _ACKS_A_SECOND)
+                self._safe_timer = self._loop.call_later(wait_s, self._tell_devices)
 
     def _confirmed(self) -> dict[str, tuple[str, int]]:
         """Up to where each device's record will be safe once this batch is committed."""

@@ -39,6 +39,8 @@ class Judgement:
         self.alerts = AlertBook(site, started)
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
+        self._alerts_due: Instant | None = None
+        """The book's next deadline; kept, since it is asked for every message and moves only where alerts do."""
 
     @property
     def now(self) -> Instant:
@@ -63,13 +65,14 @@ class Judgement:
             self.engine.advance(due)
             self._collect()
             self.alerts.advance(due)
+            self._alerts_due = self.alerts.deadline()
         self.engine.advance(now)
         self.engine.flush()
         self._collect()
 
     def deadline(self) -> Instant | None:
         """The next instant at which something changes by time alone."""
-        rules, alerts = self.engine.deadline(), self.alerts.deadline()
+        rules, alerts = self.engine.deadline(), self._alerts_due
         if rules is None or (alerts is not None and alerts < rules):
             return alerts
         return rules
@@ -79,6 +82,7 @@ class Judgement:
         self.engine.restarted(down_from, now)
         self._collect()
         self.alerts.restarted(down_from, now)
+        self._alerts_due = self.alerts.deadline()
 
     def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
         """A person acts on an alert or a device; refusals are raised and change nothing."""
@@ -87,12 +91,17 @@ class Judgement:
             self.engine.operate(operation)
             self._collect()
             return None
-        return self.alerts.operate(operation)
+        try:
+            return self.alerts.operate(operation)
+        finally:
+            self._alerts_due = self.alerts.deadline()
 
     def _collect(self) -> None:
         found = self.engine.drain()
         for signal in found.signals:
             self.alerts.signal(signal)
+        if found.signals:
+            self._alerts_due = self.alerts.deadline()
         self._revisions += found.revisions
         self._touched |= found.touched
 
@@ -140,3 +149,4 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        self._alerts_due = self.alerts.deadline()

@@ -14,8 +14,8 @@ from gateway.journal.rows import LogRow
 
 Answer = Literal["new", "repeat", "conflict"]
 
-_LATELY = 1 << 16
-"""Keys remembered in each of two generations; more than the gateway ever holds unwritten."""
+_LATELY = 1 << 13
+"""Keys that make a generation; two are remembered: what is not in the journal yet, and the newest of what is."""
 
 _AHEAD = 4096
 """Records held beyond a missing one, a boot; further ones leave the acknowledged point where it is."""
@@ -75,7 +75,7 @@ class Repeats:
                 run.complete = run.top = n
             else:
                 run.add(n)
-            self._remember(key, content)
+            self._young[key] = content
             return "new"
         known = self._young.get(key)
         if known is None:
@@ -89,7 +89,7 @@ class Repeats:
         else:
             run.add(n)
         if known is None:
-            self._remember(key, content)
+            self._young[key] = content
             return "new"
         return "repeat" if known == content else "conflict"
 
@@ -100,6 +100,9 @@ class Repeats:
         if last is None or at > last[0]:
             if last is None and not self._whole and self._stored(device, kind, at, body):
                 return "repeat"
+            if last is not None:
+                for before in last[1]:
+                    self._young[device, last[0], *before] = 0
             self._last[device] = (at, [content], last is not None or self._whole)
             return "new"
         if at == last[0]:
@@ -110,8 +113,13 @@ class Repeats:
         key = (device, at, *content)
         if key in self._young or key in self._old or self._stored(device, kind, at, body):
             return "repeat"
-        self._remember(key, 0)
+        self._young[key] = 0
         return "new"
+
+    def handed_over(self) -> None:
+        """All that was taken so far is being written, and all taken before the previous call is in the journal."""
+        if len(self._young) >= _LATELY:
+            self._old, self._young = self._young, {}
 
     def learn(self, row: LogRow) -> None:
         """Take a row of the journal's tail after a restart: it is known to be no repeat."""
@@ -131,7 +139,8 @@ class Repeats:
             runs[boot] = Run(row.n)
             if len(runs) > _BOOTS:
                 del runs[next(iter(runs))]
-        self._remember((row.device, boot, row.n), hash(row.body))
+        self._young[row.device, boot, row.n] = hash(row.body)
+        self.handed_over()
 
     def complete(self, device: str, boot: str) -> int | None:
         """The highest sequence number of this boot up to which none is missing since the first one heard."""
@@ -148,11 +157,6 @@ class Repeats:
 
     def _stored(self, device: str, kind: str, at: Instant, body: bytes) -> bool:
         return any(row.n is None and row.kind == kind and row.body == body for row in self._find(device, at))
-
-    def _remember(self, key: tuple[Any, ...], content: int) -> None:
-        self._young[key] = content
-        if len(self._young) >= _LATELY:
-            self._old, self._young = self._young, {}
 
     def snapshot(self) -> dict[str, Any]:
         """What is needed to go on without the memory of single keys."""

@@ -138,7 +138,7 @@ class Gateway:
         self._repeats = recovered.repeats
         last_seq = store.last_seq()
         self.events = EventHub(self._reader, last_seq)
-        self.source = JournalSource(self._reader, self._writer, self.now)
+        self.source = JournalSource(self._reader, self._writer, self.now, lambda: self.intake.draining)
         self.intake = Intake(
             self.judgement,
             Router(self.site, self._drivers),

@@ -86,3 +86,19 @@ def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, rest
         if answer == "new":
             first[key] = body
             log.add(device, n, boot, None if boot is None else n, body)
+
+
+def test_what_is_not_in_the_journal_yet_is_known_however_much_it_is() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(1, 30_000))
+    repeats.handed_over()
+    assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(30_000, 60_000))
+    assert repeats.numbered("a", "b1", 1, b"x") == "repeat"
+    assert repeats.numbered("a", "b1", 59_999, b"x") == "repeat"
+
+
+def test_an_unwritten_record_without_number_is_known_after_a_later_one() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    assert repeats.unnumbered("a", "light_level", 10, b"1") == "new"
+    assert repeats.unnumbered("a", "light_level", 11, b"2") == "new"
+    assert repeats.unnumbered("a", "light_level", 10, b"1") == "repeat"
