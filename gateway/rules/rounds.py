@@ -166,7 +166,7 @@ class Rounds:
                     self._stranger(observation, at, received)
                 return
             record = self._record(device)
-        persons = len(record.persons)
+        persons, last_heard = len(record.persons), record.last_heard
         touched = record.take(observation, at, received)
         if touched is not None and touched[0] <= record.watched_to and record.watch:
             self._mark(record, touched)
@@ -176,7 +176,7 @@ class Rounds:
         if len(record.persons) > persons and record.phone:
             self._mark_unserved(BEGINNING, END)
         if self._silence.awaited(record):
-            self._silence.heard(record, received)
+            self._silence.heard(record, received, alive=record.last_heard > last_heard)
         if device not in self._silence.told:
             record.settle_calm([gap.quiet for key in record.watch if (gap := self._gaps.get(key)) is not None])
 

@@ -26,14 +26,15 @@ class Silence:
         self.told: dict[str, Instant | None] = {}
         """Since when readers are told of: None a silent one, else up to when a wand owes its record."""
 
-    def heard(self, record: Record, now: Instant) -> None:
-        """Something came from a reader that is told of or has no timer yet."""
+    def heard(self, record: Record, now: Instant, *, alive: bool) -> None:
+        """Something came from, or about, a reader that is told of or has no timer yet; `alive`: it was a sign of life."""
         if record.id in self.told:
             owed = self.told[record.id]
-            if owed is None or covers(record.complete(), owed, owed):
+            if alive if owed is None else covers(record.complete(), owed, owed):
                 del self.told[record.id]
                 self._alerts.reader_back(record.id, now)
-        if not record.portable and record.expect_every is not None and self._timers.get(record.id) is None:
+        watched = not record.portable and record.expect_every is not None and record.id not in self.told
+        if watched and record.first_heard is not None and self._timers.get(record.id) is None:
             self._timers.set(record.id, self._due(record))
 
     def _due(self, record: Record) -> Instant:

@@ -139,7 +139,7 @@ class Reads:
         login: a person's tag read by it names its bearer (wands; a phone's reads name the person themselves).
     """
 
-    __slots__ = ("_taps", "checkpoint", "device", "login", "loose", "own_clock", "portable", "reads")
+    __slots__ = ("_replaced", "_taps", "checkpoint", "device", "login", "loose", "own_clock", "portable", "reads")
 
     def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
         self.device = device
@@ -151,35 +151,21 @@ class Reads:
         self._taps: dict[Read, Tap] = {}
         """By each of its reads."""
         self.loose: dict[Read, Loose] = {}
+        self._replaced: list[Read] = []
 
     def add(self, read: Read) -> bool:
         """Take a read; False if it was here already (of repeats the one received first counts)."""
         reads = self.reads
-        if not reads or read > reads[-1]:
+        if not reads or read[:4] > reads[-1][:4]:
             reads.append(read)
             return True
         index = bisect_left(reads, read[:4])
         if index < len(reads) and reads[index][:4] == read[:4] and reads[index].person == read.person:
             if reads[index].received <= read.received:
                 return False
-            del reads[index]
+            self._replaced.append(reads.pop(index))
         insort(reads, read)
         return True
-
-    def remove(self, read: Read) -> None:
-        """A read turned out to be another's conflicting content."""
-        self.reads.remove(read)
-
-    def find(self, boot: str, seq: int) -> Read | None:
-        """The read under a key."""
-        return next((read for read in self.reads if read.seq == seq and read.boot == boot), None)
-
-    def is_login(self, read: Read, tags: TagIndex[Owner]) -> bool:
-        owner = tags.find(read.tag)
-        return self.login and owner is not None and owner.person is not None
-
-    def taps(self) -> set[Tap]:
-        return set(self._taps.values())
 
     def derive(
         self,
@@ -198,8 +184,9 @@ class Reads:
         while 0 < high < len(reads) and reads[high].at - reads[high - 1].at <= REPEAT_WITHIN:
             high += 1
         span = reads[low:high]
-        before = {tap for read in span if (tap := self._taps.pop(read, None)) is not None}
-        for read in span:
+        replaced, self._replaced = self._replaced, []
+        before = {tap for read in (*span, *replaced) if (tap := self._taps.pop(read, None)) is not None}
+        for read in (*span, *replaced):
             self.loose.pop(read, None)
         bearer = self._bearer(low, tags)
         known = frozenset(people)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from device_drivers import observations as seen
 from gateway.instants import HOUR, MINUTE
 from gateway.site.model import Visit as Stop
 from tests.rules.walk import GARAGE, GATE, ROOF, Walk, clock, daily, window
@@ -232,3 +233,13 @@ def test_an_ended_gap_is_told_with_its_final_length() -> None:
     walk.tap("wang", "23:03")
     assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
     assert [each.details["length"] for each in walk.found.signals if each.action == "update"] == [3780]
+
+
+def test_a_fallen_link_is_no_sign_of_life_of_a_silent_reader() -> None:
+    walk = Walk(rounds=())
+    walk.alive("21:50", "22:00")
+    walk.until("22:04")
+    walk.say(seen.LinkStatus, "rdr-gate", "22:05", up=False)
+    walk.say(seen.DeviceStatus, "rdr-gate", "22:06", online=False)
+    walk.until("22:20")
+    assert walk.signals() == [("reader_offline", "raise")]

@@ -92,10 +92,10 @@ def nights(draw: st.DrawFn) -> list[Fed]:
 
 
 def judged(feds: list[Fed], *, restarts: frozenset[int] = frozenset(), end: Instant = START + 26 * HOUR) -> Walk:
-    """The night judged in the order of receipt, restarted before the given observations."""
+    """The night judged in the order of receipt, restarted before the given observations (not within one instant)."""
     walk = Walk(SITE, started="21:00")
     for index, (observation, at, received) in enumerate(sorted(feds, key=lambda fed: fed[2])):
-        if index in restarts:
+        if index in restarts and received > walk.rules.now:
             walk.reborn()
         walk.feed(observation, at, received)
     walk.advance(end)
