@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -70,14 +70,16 @@ class _Journal:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._connection = _reading(data / "journal.db")
-        self._first = self._seen = self._connection.execute("SELECT coalesce(max(seq), 0) FROM log").get
+        self._first: int = self._connection.execute("SELECT coalesce(max(seq), 0) FROM log").get
+        self._seen = self._first
         self._stored = 0
 
     def stored(self) -> int:
         wanted = ",".join(f"'{kind}'" for kind in KINDS)
         sql = f"SELECT coalesce(max(seq), ?1), coalesce(sum(kind IN ({wanted})), 0) FROM log WHERE seq > ?1"
-        self._seen, fresh = self._connection.execute(sql, (self._seen,)).fetchall()[0]
-        self._stored += fresh
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, (self._seen,)).fetchall()
+        self._seen = rows[0][0]
+        self._stored += rows[0][1]
         return self._stored
 
     def settled(self) -> bool:

@@ -22,12 +22,15 @@ from tests.benchmarks.contenders import Contender, broker, lamplighter, telegraf
 from tests.benchmarks.load import Estate
 from tests.benchmarks.publisher import Publisher
 from tests.benchmarks.usage import cpu_s, peak_mib
+from tests.outbox.influxd import VARIABLE
 from tests.support.mosquitto import Mosquitto
 
 MESSAGES = 200_000
 DEVICES = 1000
 SIZES = (10, 1000, 10_000)
 ROWS = 2_000_000
+OUTAGE = timedelta(minutes=1)
+"""The messages were made within this time, evenly, up to the start of the run."""
 TELEGRAF_BATCH = 500
 """Of 500, 1000 and 5000 the quickest with 1,000 messages in flight: it must have a full batch to write at once."""
 
@@ -39,6 +42,33 @@ _POLL_S = 0.01
 _LONGEST_S = 300.0
 
 Opened = Callable[[Path, Mosquitto, Estate], AbstractContextManager[Contender]]
+
+
+class Peer(NamedTuple):
+    """A row of the first table."""
+
+    name: str
+    mix: str
+    opened: Opened
+
+
+def _telegraf_influxdb(folder: Path, running: Mosquitto, _: Estate) -> AbstractContextManager[Contender]:
+    return telegraf_to_influxdb(folder, running, TELEGRAF_BATCH)
+
+
+def _telegraf_file(folder: Path, running: Mosquitto, _: Estate) -> AbstractContextManager[Contender]:
+    return telegraf_to_file(folder, running, TELEGRAF_BATCH)
+
+
+PEERS: tuple[Peer, ...] = (
+    Peer("Telegraf → InfluxDB", "mixed", _telegraf_influxdb),
+    Peer("Lamplighter", "mixed", lamplighter),
+    Peer("Telegraf → file", "mixed", _telegraf_file),
+    Peer("Telegraf → InfluxDB", "light", _telegraf_influxdb),
+    Peer("Lamplighter", "light", lamplighter),
+    Peer("Telegraf → InfluxDB", "heartbeats", _telegraf_influxdb),
+    Peer("Lamplighter", "heartbeats", lamplighter),
+)
 
 
 class Result(NamedTuple):
@@ -57,64 +87,61 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--part", choices=("peers", "size", "age", "all"), default="all")
+    parser.add_argument(
+        "--best-of", type=int, default=1, metavar="N", help="runs of each row; all contenders alike [1]"
+    )
     parsed = parser.parse_args()
     parts = {"peers": peers, "size": sizes, "age": ages}
     chosen = parts.values() if parsed.part == "all" else (parts[parsed.part],)
-    return max([part(parsed.messages) for part in chosen])
+    return max([part(Runs(parsed.messages, parsed.best_of)) for part in chosen])
 
 
-def peers(count: int) -> int:
+class Runs(NamedTuple):
+    """How often, and how many messages."""
+
+    messages: int
+    of: int
+
+    def best(self, opened: Opened, devices: int, mix: str) -> Result:
+        """The quickest drain: what else the machine does only slows it down."""
+        return max((drain(opened, devices, mix, self.messages) for _ in range(self.of)), key=lambda result: result.rate)
+
+
+def peers(runs: Runs) -> int:
     """Beside Telegraf, in each mix of messages."""
-    missed = 0
-    rows: list[tuple[str, str, Opened]] = [
-        ("Telegraf → InfluxDB", "mixed", lambda at, mq, _: telegraf_to_influxdb(at, mq, TELEGRAF_BATCH)),
-        ("Lamplighter", "mixed", lamplighter),
-        ("Telegraf → file", "mixed", lambda at, mq, _: telegraf_to_file(at, mq, TELEGRAF_BATCH)),
-        ("Telegraf → InfluxDB", "heartbeats", lambda at, mq, _: telegraf_to_influxdb(at, mq, TELEGRAF_BATCH)),
-        ("Lamplighter", "heartbeats", lamplighter),
-    ]
+    rows = PEERS
     if telegraf.binary() is None:
-        print(
-            f"{telegraf.VARIABLE} does not name the folder of telegraf and influxd: the rows of Telegraf are left out"
-        )
-        rows = [row for row in rows if row[2] is lamplighter]
-    print(f"\n{count:,} QoS 1 messages of {DEVICES:,} devices waiting in Mosquitto")
-    print(f"{'':<38}{'mix':<12}{'messages/s':>11}{'ratio':>8}{'µs CPU each':>13}{'peak MiB':>10}{'stored':>10}")
+        print(f"{VARIABLE} does not name the folder of telegraf and influxd: the rows of Telegraf are left out")
+        rows = tuple(row for row in rows if row.opened is lamplighter)
+    print(f"\n{runs.messages:,} QoS 1 messages of {DEVICES:,} devices waiting in Mosquitto; all stored, none lost")
+    print(f"{'':<28}{'mix':<12}{'messages/s':>11}{'ratio':>8}{'µs CPU each':>13}{'peak MiB':>10}")
+    missed = 0
     peer: dict[str, float] = {}
     for name, mix, opened in rows:
-        result = drain(opened, DEVICES, mix, count)
+        result = runs.best(opened, DEVICES, mix)
         if opened is not lamplighter:
             peer.setdefault(mix, result.rate)
-        ratio = result.rate / peer[mix] if mix in peer else 0.0
-        _print_peer(name, mix, result.rate, ratio, result.cpu_us, result.peak_mib, count)
+        _print_peer((name, mix), result.rate, peer.get(mix), result.cpu_us, result.peak_mib)
         if opened is lamplighter:
-            after = count / result.after_s
-            total = after / peer[mix] if mix in peer else 0.0
-            _print_peer("  … and its telemetry", mix, after, total, result.after_cpu_us, result.peak_mib, count)
-            if mix == "mixed":
-                missed |= int(bool(peer) and ratio < MUST) | int(result.peak_mib > MOST_MIB)
-                print(f"{'':<38}{'':<12}{'':>11}{_verdict(ratio, bool(peer))}; memory at most {MOST_MIB} MiB")
+            after = ("  … and its telemetry", mix)
+            _print_peer(after, runs.messages / result.after_s, peer.get(mix), result.after_cpu_us, result.peak_mib)
+            missed |= int(mix in peer and result.rate < MUST * peer[mix]) | int(result.peak_mib > MOST_MIB)
+    print(f"Lamplighter must reach {MUST} × and has the goal of {GOAL} ×, with at most {MOST_MIB} MiB")
     return missed
 
 
-def _print_peer(name: str, mix: str, rate: float, ratio: float, cpu_us: float, peak: float, count: int) -> None:
-    shown = f"{ratio:.2f} ×" if ratio else "-"
-    print(f"{name:<38}{mix:<12}{rate:>11,.0f}{shown:>8}{cpu_us:>13.1f}{peak:>10.0f}{count:>10,}", flush=True)
+def _print_peer(row: tuple[str, str], rate: float, peer: float | None, cpu_us: float, peak: float) -> None:
+    ratio = f"{rate / peer:.2f} ×" if peer else "-"
+    print(f"{row[0]:<28}{row[1]:<12}{rate:>11,.0f}{ratio:>8}{cpu_us:>13.1f}{peak:>10.0f}", flush=True)
 
 
-def _verdict(ratio: float, known: bool) -> str:
-    if not known:
-        return " no peer"
-    return f" must {MUST} ×, goal {GOAL} ×: " + ("below" if ratio < MUST else "must" if ratio < GOAL else "goal")
-
-
-def sizes(count: int) -> int:
+def sizes(runs: Runs) -> int:
     """Lamplighter at sites of different size."""
-    results = [(f"{devices:,} devices", drain(lamplighter, devices, "mixed", count)) for devices in SIZES]
+    results = [(f"{devices:,} devices", runs.best(lamplighter, devices, "light")) for devices in SIZES]
     return _flat("the size of the site", results)
 
 
-def ages(count: int) -> int:
+def ages(runs: Runs) -> int:
     """Lamplighter on an empty and on a long journal."""
     results = []
     for rows in (0, ROWS):
@@ -122,18 +149,18 @@ def ages(count: int) -> int:
         def opened(at: Path, mq: Mosquitto, estate: Estate, rows: int = rows) -> AbstractContextManager[Contender]:
             return lamplighter(at, mq, estate, rows)
 
-        results.append((f"journal of {rows:,} rows", drain(opened, DEVICES, "mixed", count)))
+        results.append((f"journal of {rows:,} rows", runs.best(opened, DEVICES, "light")))
     return _flat("the age of the journal", results)
 
 
 def _flat(title: str, results: Sequence[tuple[str, Result]]) -> int:
-    print(f"\nLamplighter, cost against {title} (flat: at most {MOST_APART:.0%} above the first)")
-    print(f"{'':<38}{'messages/s':>11}{'µs CPU each':>13}{'to the first':>14}{'peak MiB':>10}")
+    print(f"\nLamplighter, light levels: cost against {title} (flat: at most {MOST_APART:.0%} above the first)")
+    print(f"{'':<28}{'messages/s':>11}{'µs CPU each':>13}{'to the first':>14}{'peak MiB':>10}")
     first = results[0][1].cpu_us
-    for name, result in results:
-        ratio = result.cpu_us / first
+    for name, found in results:
         print(
-            f"{name:<38}{result.rate:>11,.0f}{result.cpu_us:>13.1f}{ratio:>14.2f}{result.peak_mib:>10.0f}", flush=True
+            f"{name:<28}{found.rate:>11,.0f}{found.cpu_us:>13.1f}{found.cpu_us / first:>14.2f}{found.peak_mib:>10.0f}",
+            flush=True,
         )
     return int(max(result.cpu_us for _, result in results) > first * (1 + MOST_APART))
 
@@ -145,21 +172,25 @@ def drain(opened: Opened, devices: int, mix: str, count: int) -> Result:
     them: no start-up, no first contact.
     """
     estate = Estate(devices)
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, broker(Path(name)) as mosquitto:
-        with Publisher(mosquitto.port) as publisher, opened(Path(name) / "contender", mosquitto, estate) as contender:
-            known = publisher.publish(estate.once_each(datetime.now(UTC)))
-            _wait(lambda: contender.stored() >= known and contender.settled())
-            with halted(contender.pid):
-                now = datetime.now(UTC)
-                publisher.publish(estate.messages(mix, count, now, now + timedelta(seconds=2)))
-                cpu, began = cpu_s(contender.pid), time.perf_counter()
-            _wait(lambda: contender.stored() >= known + count)
-            seconds, used = time.perf_counter() - began, cpu_s(contender.pid) - cpu
-            _wait(contender.settled)
-            after_s, after_used = time.perf_counter() - began, cpu_s(contender.pid) - cpu
-            peak = peak_mib(contender.pid)
-            stored = contender.counted()
-            assert stored == known + count, f"{known + count} messages acknowledged, {stored} stored"
+    since = datetime.now(UTC) - OUTAGE
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as name,
+        broker(Path(name)) as mosquitto,
+        Publisher(mosquitto.port) as publisher,
+        opened(Path(name) / "contender", mosquitto, estate) as contender,
+    ):
+        known = publisher.publish(estate.once_each(since - timedelta(seconds=1)))
+        _wait(lambda: contender.stored() >= known and contender.settled())
+        with halted(contender.pid):
+            publisher.publish(estate.messages(mix, count, since, since + OUTAGE))
+            cpu, began = cpu_s(contender.pid), time.perf_counter()
+        _wait(lambda: contender.stored() >= known + count)
+        seconds, used = time.perf_counter() - began, cpu_s(contender.pid) - cpu
+        _wait(contender.settled)
+        after_s, after_used = time.perf_counter() - began, cpu_s(contender.pid) - cpu
+        peak = peak_mib(contender.pid)
+        stored = contender.counted()
+        assert stored == known + count, f"{known + count} messages acknowledged, {stored} stored"
     each = 1e6 / count
     return Result(seconds, used * each, peak, count / seconds, after_s, after_used * each)
 

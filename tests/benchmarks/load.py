@@ -11,11 +11,15 @@ from device_drivers.native.topics import up
 SITE = "bench"
 
 MIXES: dict[str, tuple[str, ...]] = {
-    "mixed": tuple("tap" if k == 50 else "heartbeat" if k % 11 == 10 else "light" for k in range(100)),
+    "mixed": tuple("tap" if k == 250 else "heartbeat" if k % 10 == 9 else "light" for k in range(500)),
+    "light": ("light",),
     "heartbeats": ("heartbeat",),
 }
-"""Kinds in turn. mixed: 90 % light_level with boot and seq, 9 % reader_heartbeat with device_now and last_seq, 1 % tag_read
-with boot and seq."""
+"""Kinds in turn: light_level with boot and seq, reader_heartbeat with device_now and last_seq, tag_read with boot and seq.
+
+mixed is what this site says in an hour, if each device speaks once a minute and every round is walked: 90 % light levels,
+10 % heartbeats, 0.2 % taps.
+"""
 
 _GUARDS = 20
 _VISITS_A_ROUTE = 10
