@@ -213,7 +213,7 @@ def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Inst
     engine = judgement.engine
     rounds = [
         each
-        for each in engine.rounds.rounds(since, now + 1)
+        for each in engine.rounds.rounds(since)
         if any(instant(visit.opens) <= now for visit in each.visits)
     ]
     gaps = [each for each in engine.rounds.gaps() if since <= instant(each.window_start) <= now]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
+
+# Machines are noisy: no example is failed for being slow. CI tries the same examples each time, developers ever new ones.
+hypothesis.settings.register_profile("lamplighter", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile(
+    "ci" if os.environ.get("CI") or os.environ.get("LAMPLIGHTER_NO_SKIPS") else "lamplighter"
+)
 
 
 @pytest.hookimpl(wrapper=True)
