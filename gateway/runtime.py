@@ -331,6 +331,11 @@ class Gateway:
         )
         return [msgspec.json.decode(row[0]) for row in rows]
 
+    async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
+        """An alert as it was last, also when memory no longer holds it."""
+        body = await self._reader.finding("alert", alert_id)
+        return None if body is None else msgspec.json.decode(body)
+
     def links(self) -> list[LinkState]:
         """How each link is."""
         return [link.state for link in self._links]

@@ -72,9 +72,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     )
     async def read_alert(request: Request, alert_id: str) -> Response:
         """One alert with its history."""
-        found = gateway.judgement.alerts.alert(alert_id)
+        found: AnyAlert | None = gateway.judgement.alerts.alert(alert_id) or await gateway.past_alert(alert_id)
         if found is None:
-            raise Denied(404, f"There is no alert {alert_id!r} that is not final for long; older ones are in the list.")
+            raise Denied(404, f"There is no alert {alert_id!r}.")
         return answer(request, found)
 
     for action, summary in ACTIONS.items():
@@ -98,7 +98,14 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
             raise Denied(422, "impairment: expected with `clear`, and only there.", "invalid")
         who = session_of(request).account.name
         await gateway.operate(
-            DeviceOperation(at=gateway.now(), by=who, action=action, device=device_id, impairment=said.impairment)
+            DeviceOperation(
+                at=gateway.now(),
+                by=who,
+                action=action,
+                device=device_id,
+                impairment=said.impairment,
+                why=said.why.strip(),
+            )
         )
         detail = f"{said.impairment}: {said.why}" if said.impairment else said.why
         await accounts.record(who, origin_of(request), f"device.{action}", device_id, detail=detail)

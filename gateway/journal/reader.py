@@ -100,7 +100,7 @@ class Reader:
         before: int | None = None,
         limit: int = 100,
     ) -> list[LogRow]:
-        """Rows of the log, newest first. `since` and `until` bound `received`; `before` is an earlier answer's last seq."""
+        """Rows of the log, newest first. `received` is in [since, until); `before` is an earlier answer's last seq."""
         return await self.run(lambda _: self._observations(device, kind, since, until, before, limit))
 
     def _observations(  # noqa: PLR0917
@@ -116,7 +116,7 @@ class Reader:
         for condition, value in (
             ("kind = ?", kind),
             ("received >= ?", since),
-            ("received <= ?", until),
+            ("received < ?", until),
             ("seq < ?", before),
         ):
             if value is not None:

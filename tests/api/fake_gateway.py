@@ -176,6 +176,9 @@ class FakeGateway:
         found = [item for item in self.old_alerts if before is None or parse_instant(item["raised"]) < before]
         return sorted(found, key=lambda item: item["raised"], reverse=True)[:limit]
 
+    async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
+        return next((each for each in self.old_alerts if each["id"] == alert_id), None)
+
     def links(self) -> Sequence[LinkState]:
         return self.scene.links
 

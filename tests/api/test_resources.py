@@ -170,6 +170,9 @@ async def test_alerts_of_memory_and_journal_are_paged_even_if_many_began_at_once
     assert [item["raised"] for item in found] == sorted((item["raised"] for item in found), reverse=True)
     active = await everything(operator, "/api/v1/alerts", limit=4, active=True)
     assert len(active) == len(night.SIGNALS)
+    past = await operator.get("/api/v1/alerts/lamp_failure/lamp-007/1")
+    assert (past.status_code, past.json()["subject"]) == (200, "lamp-007")
+    assert (await operator.get("/api/v1/alerts/lamp_failure/lamp-999/1")).status_code == 404
 
 
 async def test_observations_are_shown_as_they_were_said(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
