@@ -25,7 +25,15 @@ from api.commands.run import log_to_terminal, until_stopped
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
 from device_drivers.simulation.live import Broker, SerialLine, speak
-from device_drivers.simulation.story import STORY_S, tell_history, tell_live
+from device_drivers.simulation.story import (
+    FIRST_STOP_S,
+    ROUND_EVERY_S,
+    ROUND_LASTS_S,
+    STOP_EVERY_S,
+    STORY_S,
+    tell_history,
+    tell_live,
+)
 from device_drivers.simulation.world import Said, World
 from gateway.instants import instant
 from gateway.links.link import Envelope, LinkState, Token
@@ -42,8 +50,11 @@ _REPORT_EVERY_S = 5.0
 _PACE = 2.4
 """In history everything reports more rarely, just often enough not to be missed: a week is judged in seconds."""
 
-_PORT_SIGN = timedelta(seconds=120)
+_PORT_SIGN = timedelta(minutes=10)
 """How often an open serial port is noted in history (live: each 30 s)."""
+
+_LEAD = timedelta(seconds=25)
+"""The live part begins with the first full minute after this: time to judge the history and to open the console."""
 
 _FED_AT_ONCE = 500
 _LIVE_STOPS = 4
@@ -71,7 +82,8 @@ def run(parsed: argparse.Namespace) -> int:
 async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stack: contextlib.ExitStack) -> int:
     began = time.monotonic()
     lines: dict[str, SerialLine] = {}
-    site = demo_site(data, utc_now(), lines)
+    live = live_start(utc_now())
+    site = demo_site(data, live, lines)
     for line in lines.values():
         stack.callback(line.close)
     clock = Clock(history_start(site, utc_now()))
@@ -94,7 +106,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
                 service.run(
                     console=lambda: serve(app, listener),
                     estate=lambda: speak(world, estate, lines),
-                    story=lambda: _tell(site, world),
+                    story=lambda: _tell(site, world, live),
                 )
             )
 
@@ -184,16 +196,17 @@ def _feed(gateway: Gateway, link: Past, said: Sequence[Said]) -> None:
         gateway.intake.messages(link, messages)
 
 
-async def _tell(site: Site, world: World) -> None:
-    """The live story, told again and again."""
+async def _tell(site: Site, world: World, start: datetime) -> None:
+    """The live story from `start` on, told again and again."""
     world.hasten(_REPORT_EVERY_S)
     while True:
-        start = utc_now()
         end = start + timedelta(seconds=STORY_S)
-        walks = walks_of(site, plan_rounds(site, instant(start), instant(end)))
+        rounds = plan_rounds(site, instant(start), instant(end))
+        walks = [walk for walk in walks_of(site, rounds) if start.timestamp() <= walk.start < end.timestamp()]
         for after_s, text in tell_live(world, walks, start):
             print(f"  {(start + timedelta(seconds=after_s)).astimezone(site.zone_info):%H:%M:%S}  {text}", flush=True)
-        await asyncio.sleep(STORY_S)
+        start = end
+        await asyncio.sleep((start - utc_now()).total_seconds())
 
 
 def history_start(site: Site, now: datetime) -> datetime:
@@ -202,12 +215,17 @@ def history_start(site: Site, now: datetime) -> datetime:
     return (local - timedelta(days=NIGHTS)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
-def demo_site(data: Path, now: datetime, lines: dict[str, SerialLine]) -> Site:
+def live_start(now: datetime) -> datetime:
+    """The full minute at which the live part begins."""
+    return (now + _LEAD + timedelta(minutes=1)).replace(second=0, microsecond=0)
+
+
+def demo_site(data: Path, live: datetime, lines: dict[str, SerialLine]) -> Site:
     """The demo's site file: config/demo.yaml with a free broker port, real serial lines and short rounds from now on.
 
     Args:
         data: where the file is written, so that a person can read what is being judged.
-        now: the short rounds start with the next full minute.
+        live: the full minute at which the first of the short rounds starts.
         lines: gets the serial line that was opened for each serial reader.
     """
     text = SITE.read_text(encoding="utf-8")
@@ -217,7 +235,7 @@ def demo_site(data: Path, now: datetime, lines: dict[str, SerialLine]) -> Site:
     text = re.sub(r"^hold: .*$", "hold: 30s", text, flags=re.MULTILINE)
     text = text.replace("broker: embedded", "broker: embedded, port: 0")
     text = re.sub(r"(- {id: lamp-.*?), expected:", r"\1, confirm: 1m, expected:", text)
-    live_route, live_round = _live(text, now)
+    live_route, live_round = _live(text, live)
     text = text.replace("\nroutes:\n", f"\nroutes:\n{live_route}").replace("\nrounds:\n", f"\nrounds:\n{live_round}")
     path = data / "site.yaml"
     data.mkdir(parents=True, exist_ok=True)
@@ -225,16 +243,19 @@ def demo_site(data: Path, now: datetime, lines: dict[str, SerialLine]) -> Site:
     return load_site(path)[0]
 
 
-def _live(text: str, now: datetime) -> tuple[str, str]:
-    """A route of the fixed readers, walked every three minutes from the next full minute on, for a day."""
+def _live(text: str, start: datetime) -> tuple[str, str]:
+    """A route of the fixed readers, walked again and again from `start` on, for a day."""
     zone = re.search(r"timezone: ([\w/]+)", text)
     assert zone is not None
-    start = now.astimezone(ZoneInfo(zone[1])) + timedelta(minutes=1)
+    local = start.astimezone(ZoneInfo(zone[1]))
     fixed = re.findall(r"- {id: (\S+), place: \S+, reader:", text)[:_LIVE_STOPS]
-    visits = "".join(f"      - {{checkpoint: {each}, after: {20 + 25 * turn}s}}\n" for turn, each in enumerate(fixed))
-    clock, day = f"{start:%H:%M}", start.date()
+    visits = "".join(
+        f"      - {{checkpoint: {each}, after: {FIRST_STOP_S + STOP_EVERY_S * turn}s}}\n"
+        for turn, each in enumerate(fixed)
+    )
+    clock, day = f"{local:%H:%M}", local.date()
+    shift = f'from: "{clock}", to: "{clock}", every: {ROUND_EVERY_S}s, lasts: {ROUND_LASTS_S}s'
     return (
-        f"  - id: live\n    order: listed\n    visits:\n{visits}    tolerance: 20s\n    band: 15s\n",
-        (f'  - {{route: live, days: mon-sun, from: "{clock}", to: "{clock}", every: 3m, lasts: 2m, '
-        f"valid: {{since: {day}, until: {day}}}}}\n"),
+        f"  - id: live\n    order: listed\n    visits:\n{visits}    tolerance: 15s\n    band: 15s\n",
+        f"  - {{route: live, days: mon-sun, {shift}, valid: {{since: {day}, until: {day}}}}}\n",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from device_drivers.simulation.estate import Walk
@@ -70,53 +70,69 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
 STORY_S = 600.0
 """The length of the live story; then it is told again."""
 
+ROUND_EVERY_S = 300
+"""The live rounds: one begins with the story, one in its middle, each for `ROUND_LASTS_S`."""
+ROUND_LASTS_S = 180
+FIRST_STOP_S = 15
+STOP_EVERY_S = 40
+"""Slow enough to watch the guard go from one checkpoint to the next."""
+
+LAMP_FAILS_S = 30
+PICTURE_LOST_S = 120
+MENDED_S = 240
+RECORDER_FALLS_S = 480
+RECORDER_BACK_S = 570
+"""Apart enough that a person who watches sees each alert come and go before the next one comes."""
+
 
 def tell_live(world: World, walks: Sequence[Walk], start: datetime) -> list[tuple[float, str]]:
-    """Ten minutes: a round walked, a checkpoint skipped, a lamp failing and repaired, a camera and then its recorder.
+    """Ten minutes: a round walked, a lamp and a camera failing and mended, a checkpoint left out, a recorder's fall.
 
     Args:
         world: the running estate.
-        walks: the short rounds of these ten minutes, in order of time.
-        start: when the story begins.
+        walks: the live rounds of these ten minutes, in order of time.
+        start: when the story begins; what should have happened already happens at once.
 
     Returns:
         What happens when, in seconds from the start, for the person who watches.
     """
-    estate = world.estate
     world.walk(walks)
-    told: list[tuple[float, str]] = []
+    told = _tell_walks(world, walks, start)
 
-    def tell(after_s: float, text: str) -> datetime:
+    def tell(after_s: float, text: str, change: Callable[[Truth], None]) -> datetime:
         told.append((after_s, text))
-        return start + timedelta(seconds=after_s)
+        when = start + timedelta(seconds=after_s)
+        world.change(when, change)
+        return when
 
-    coming = [walk for walk in walks if walk.start >= start.timestamp()]
-    for turn, walk in enumerate(coming):
-        after_s = walk.start - start.timestamp()
+    if always := [lamp.id for lamp in world.estate.lamps if lamp.mode == "always"]:
+        lamp = always[0]
+        tell(LAMP_FAILS_S, f"lamp {lamp} fails; its alert follows a minute later", lambda now: now.dead_lamps.add(lamp))
+        tell(MENDED_S, f"lamp {lamp} is repaired: its alert ends", lambda now: now.dead_lamps.discard(lamp))
+    if world.estate.recorders:
+        recorder = world.estate.recorders[0]
+        camera, below = recorder.cameras[0], len(recorder.cameras)
+        lost = f"camera {camera} loses its picture; its alert follows half a minute later"
+        tell(PICTURE_LOST_S, lost, lambda now: now.dead_cameras.add(camera))
+        tell(MENDED_S, f"camera {camera} has its picture again", lambda now: now.dead_cameras.discard(camera))
+        falls = f"recorder {recorder.id} falls, and its {below} cameras with it: one alert half a minute later"
+        fall = tell(RECORDER_FALLS_S, falls, lambda now: now.dead_recorders.add(recorder.id))
+        world.at(fall, lambda now: world.announce(recorder, False, now))
+        back = tell(
+            RECORDER_BACK_S, f"recorder {recorder.id} is back", lambda now: now.dead_recorders.discard(recorder.id)
+        )
+        world.at(back, lambda now: world.announce(recorder, True, now))
+    return sorted(told)
+
+
+def _tell_walks(world: World, walks: Sequence[Walk], start: datetime) -> list[tuple[float, str]]:
+    """The first round is walked; of the second a checkpoint is left out, in the middle."""
+    told = []
+    for turn, walk in enumerate(each for each in walks if each.start >= start.timestamp()):
+        text = "a round is walked, checkpoint by checkpoint"
         if turn == 1 and len(walk.stops) > 1:
             skipped = walk.stops[len(walk.stops) // 2].checkpoint
             world.truth.conduct[walk.id] = Conduct(skips=(skipped,))
-            tell(after_s, f"round {walk.id}: the guard leaves out {skipped}")
-        else:
-            tell(after_s, f"round {walk.id} is walked")
-    always = [lamp for lamp in estate.lamps if lamp.mode == "always"]
-    if always:
-        lamp = always[0].id
-        world.change(tell(45, f"lamp {lamp} fails"), lambda truth: truth.dead_lamps.add(lamp))
-        world.change(tell(240, f"lamp {lamp} is repaired"), lambda truth: truth.dead_lamps.discard(lamp))
-    if estate.recorders:
-        recorder = estate.recorders[0]
-        camera = recorder.cameras[0]
-        world.change(tell(90, f"camera {camera} loses its picture"), lambda truth: truth.dead_cameras.add(camera))
-        fall = tell(300, f"recorder {recorder.id} falls, and all its cameras with it")
-        world.change(fall, lambda truth: truth.dead_recorders.add(recorder.id))
-        world.at(fall, lambda now: world.announce(recorder, False, now))
-        back = tell(420, f"recorder {recorder.id} and camera {camera} are back: all is in order")
-
-        def mend(truth: Truth) -> None:
-            truth.dead_recorders.discard(recorder.id)
-            truth.dead_cameras.discard(camera)
-
-        world.change(back, mend)
-        world.at(back, lambda now: world.announce(recorder, True, now))
-    return sorted(told)
+            text = f"a round is walked, but the guard leaves out {skipped}"
+        told.append((walk.start - start.timestamp(), text))
+    return told

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.demo import Clock, demo_site, history_start, past
+from api.commands.demo import Clock, demo_site, history_start, live_start, past
 from api.simulated import estate_of
 from device_drivers.simulation.live import SerialLine
 from device_drivers.simulation.world import World
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_a_week_is_judged_as_it_was(folder: Path) -> None:
     lines: dict[str, SerialLine] = {}
     now = utc_now()
-    site = demo_site(folder, now, lines)
+    site = demo_site(folder, live_start(now), lines)
     clock = Clock(history_start(site, now))
     try:
         async with Gateway(site, folder, clock=clock.now) as gateway:

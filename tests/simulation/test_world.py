@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 import msgspec
 
@@ -137,3 +138,12 @@ def test_hastened_devices_report_as_often_as_asked_and_never_twice() -> None:
     world.hasten(10)
     beats = [each for each in world.run(START + timedelta(minutes=11)) if each.device == "r1"]
     assert 59 <= len(beats) <= 61
+
+
+def test_on_a_short_way_the_stops_are_tapped_one_after_another() -> None:
+    stops = tuple(Stop(checkpoint=name, after_s=10.0 * turn) for turn, name in enumerate(("c1", "c2") * 5))
+    world = World(ESTATE, START)
+    world.walk([Walk(id="quick@1", start=WALK.start, stops=stops)])
+    sayings = list(world.run(START + timedelta(hours=2)))
+    heard = [each.device for each in sayings if each.device == "r2" or taps([each], "r1")]
+    assert [device for device, _ in groupby(heard)] == ["r1", "r2"] * 5
