@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ from gateway.judgement import Judgement
 from gateway.repeats import Repeats
 from gateway.replay import Operator, operate
 from gateway.site.model import Site
+
+_log = logging.getLogger(__name__)
 
 FORMAT = "1"
 """Of the state inside a snapshot. Another one is not read: the state is built anew from the log."""
@@ -88,7 +91,10 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
             if observation.device != row.device:
                 _set(observation, "device", row.device)
             repeats.learn(row)
-            judgement.apply(observation, row.received)
+            try:
+                judgement.apply(observation, row.received)
+            except Exception:  # noqa: BLE001 as at the intake: what cannot be judged must not keep the gateway from starting
+                _log.exception("judging %s of %s failed again; the observation is kept", row.kind, row.device)
 
 
 def state_of(judgement: Judgement, repeats: Repeats) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -44,6 +45,10 @@ _PORT_SIGN = 30 * SECOND
 
 _SNAPSHOT_ROWS = 100_000
 _SNAPSHOT_EVERY = 5 * MINUTE
+_SNAPSHOT_SHARE = 20
+"""A snapshot follows the one before no sooner than so many times what that one took: of a site of 10,000 devices it takes most of
+a second, and a backlog brings 100,000 rows in two.
+"""
 
 _SWITCH_INTERVAL_S = 0.0005
 """The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
@@ -151,6 +156,7 @@ class Gateway:
             failed=self._fail,
         )
         self._snapshot_seq, self._snapshot_at = last_seq, now
+        self._snapshot_not_before = 0.0
         self.intake.snapshot = self._snapshot_if_due
         if recovered.first_start:
             first_rows(self.intake.batch, now)
@@ -166,7 +172,7 @@ class Gateway:
 
     async def __aexit__(self, *_: object) -> None:
         if not self._failed.done():
-            self._snapshot_seq = -_SNAPSHOT_ROWS
+            self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
             self.intake.tick(self.now())
             await self.intake.drained()
         await self._stack.aclose()
@@ -262,8 +268,14 @@ class Gateway:
         rows = self.intake.seq - self._snapshot_seq
         if rows < _SNAPSHOT_ROWS and (not rows or self.judgement.now - self._snapshot_at < _SNAPSHOT_EVERY):
             return None
+        began = time.monotonic()
+        if began < self._snapshot_not_before:
+            return None
         self._snapshot_seq, self._snapshot_at = self.intake.seq, self.judgement.now
-        return FORMAT, self.site.digest, state_of(self.judgement, self._repeats)
+        state = state_of(self.judgement, self._repeats)
+        ended = time.monotonic()
+        self._snapshot_not_before = ended + _SNAPSHOT_SHARE * (ended - began)
+        return FORMAT, self.site.digest, state
 
     # -- what the faces ask (api.ports.GatewayPort)
 
@@ -351,6 +363,10 @@ class Gateway:
         """Readiness, problems and counters."""
         down = [f"{state.name}: {state.reason} {state.hint}".strip() for state in self.links() if not state.up]
         troubled = [f"{name}: {each.problem}" for name, each in self.deliveries.items() if each.problem]
+        if failures := self.intake.counters.judge_failures:
+            troubled.append(
+                f"{failures} observations could not be judged, a fault of this program; they are kept, see the log"
+            )
         counters: dict[str, float] = {
             f"intake_{name}": value for name, value in msgspec.structs.asdict(self.intake.counters).items()
         }

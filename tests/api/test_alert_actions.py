@@ -82,6 +82,11 @@ async def test_an_operator_ends_an_impairment_by_name_and_reason(
     assert answer.status_code == 204
     assert gateway.operated == [
         DeviceOperation(
-            at=gateway.operated[0].at, by="test-operator", action="clear", device="cam-garage-2", impairment="blind"
+            at=gateway.operated[0].at,
+            by="test-operator",
+            action="clear",
+            device="cam-garage-2",
+            impairment="blind",
+            why="lens cleaned",
         )
     ]

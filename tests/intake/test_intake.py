@@ -189,3 +189,25 @@ async def test_a_clock_that_steps_back_does_not_stop_the_intake(tmp_path: Path) 
         await gateway.intake.drained()
         rows = await gateway.observations(limit=5)
         assert len(rows) == 1
+
+
+async def test_a_fault_of_the_judge_loses_nothing_is_shown_and_does_not_keep_the_gateway_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with Gateway(SITE, tmp_path, clock=lambda: NOW) as gateway:
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway.judgement.engine.rounds, "apply", broken)
+            link = RecordingLink()
+            gateway.intake.messages(link, [envelope(UP, tap(1)), envelope(UP, tap(2))])
+            await gateway.intake.drained()
+            assert len(link.acknowledged) == 2
+            assert len(await gateway.observations(kind="tag_read", limit=5)) == 2
+            assert any("could not be judged" in problem for problem in gateway.health().problems)
+    apsw.Connection(str(tmp_path / "journal.db")).execute("DELETE FROM snapshot")
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.rules.rounds.Rounds.apply", broken)
+        async with Gateway(SITE, tmp_path, clock=lambda: NOW) as gateway:
+            assert len(await gateway.observations(kind="tag_read", limit=5)) == 2
