@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from api.access.invitations import Invitations
+from api.access.roles import ROLES, Role
 from api.app import create_app
 from api.commands.run import log_to_terminal, until_stopped
 from api.server import Listener, listen, serve
@@ -35,7 +36,7 @@ from device_drivers.simulation.story import (
     tell_live,
 )
 from device_drivers.simulation.world import Said, World
-from gateway.instants import instant
+from gateway.instants import Instant, instant
 from gateway.links.link import Envelope, LinkState, Token
 from gateway.runtime import Gateway, utc_now
 from gateway.service import open_service
@@ -93,11 +94,14 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
         async with open_service(site, data, gateway) as service:
             invitations = Invitations()
             app = create_app(gateway, invitations=invitations)
-            link = f"{listener.url}/login/once?token={invitations.login('demo', 'operator', gateway.now())}"
+            door = Door(listener.url, invitations, gateway.now)
             seconds = time.monotonic() - began
             print(f"{site.name}: seven nights judged in {seconds:.1f} s; the console is at")
-            print(f"  {link}")
+            print(f"  {(link := door.link('operator'))}")
             print("(a log-in for one use; stop with Ctrl-C)", flush=True)
+            if sys.stdin.isatty():
+                print(f"Enter gives another one; so does a role: {', '.join(ROLES)}", flush=True)
+                door.open()
             if not parsed.no_browser and (sys.platform == "darwin" or os.environ.get("DISPLAY")):
                 webbrowser.open(link)
             broker = service.broker
@@ -109,6 +113,37 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
                     story=lambda: _tell(site, world, live),
                 )
             )
+
+
+class Door:
+    """Log-ins for one use, as any role."""
+
+    def __init__(self, url: str, invitations: Invitations, now: Callable[[], Instant]) -> None:
+        self._url = url
+        self._invitations = invitations
+        self._now = now
+
+    def link(self, role: Role) -> str:
+        """The address that logs in as `role`."""
+        name = "demo" if role == "operator" else f"demo-{role}"
+        return f"{self._url}/login/once?token={self._invitations.login(name, role, self._now())}"
+
+    def open(self) -> None:
+        """Answer what is typed at the terminal from now on."""
+        asyncio.get_running_loop().add_reader(sys.stdin, self._typed)
+
+    def _typed(self) -> None:
+        if os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+            return  # put into the background: the line is the shell's
+        if line := sys.stdin.readline():
+            self._answer(line)
+        else:
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+
+    def _answer(self, line: str) -> None:
+        word = line.strip() or "operator"
+        role = next((each for each in ROLES if each == word), None)
+        print(f"  {self.link(role)}" if role else f"  a role is one of {', '.join(ROLES)}", flush=True)
 
 
 class Clock:
