@@ -36,6 +36,14 @@ class Said(NamedTuple):
     retained: bool = False
 
 
+class Tapped(NamedTuple):
+    """A guard was at a checkpoint and held the card or wand to it."""
+
+    at: datetime
+    checkpoint: str
+    tag: str
+
+
 Deed = Callable[[datetime], None]
 
 
@@ -63,6 +71,8 @@ class World:
         self._agenda: list[tuple[datetime, int, Deed]] = []
         self._saying: list[Said] = []
         self._unsent: dict[str, list[bytes]] = {}
+        self.tapped: list[Tapped] = []
+        """Every tap that really happened, whether or not any reader heard it: the truth to score a judge by."""
         self._reports: dict[str, tuple[float, Deed]] = {}
         self._turns: dict[str, int] = {}
         self._lamps = {lamp.id: lamp for lamp in estate.lamps}
@@ -197,6 +207,7 @@ class World:
             self.at(when, partial(self._tap, stop.checkpoint, tag, wand))
 
     def _tap(self, checkpoint_id: str, tag: str, wand: str | None, now: datetime) -> None:
+        self.tapped.append(Tapped(now, checkpoint_id, tag))
         checkpoint = self._checkpoints[checkpoint_id]
         reader = next((each for each in self.estate.readers if each.id == checkpoint.reader), None)
         if reader is not None and reader.serial:
