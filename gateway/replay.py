@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -86,7 +87,7 @@ def read_evidence(lines: Iterable[bytes]) -> Evidence:
     heard: dict[tuple[Any, ...], Line] = {}
     others: list[tuple[tuple[Any, ...], Line]] = []
     for number, text in enumerate(lines, start=1):
-        stripped = text.strip()
+        stripped = text.removeprefix(BOM_UTF8).strip() if number == 1 else text.strip()
         if not stripped:
             continue
         try:
@@ -211,11 +212,7 @@ def operation_of(line: Operator) -> Operation | DeviceOperation:
 def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Instant) -> dict[str, Any]:
     """What is known at `now`, each item as the API gives it, sorted by id."""
     engine = judgement.engine
-    rounds = [
-        each
-        for each in engine.rounds.rounds(since)
-        if any(instant(visit.opens) <= now for visit in each.visits)
-    ]
+    rounds = [each for each in engine.rounds.rounds(since) if any(instant(visit.opens) <= now for visit in each.visits)]
     gaps = [each for each in engine.rounds.gaps() if since <= instant(each.window_start) <= now]
     result: dict[str, Any] = {
         "rounds": sorted(rounds, key=lambda each: each.id),

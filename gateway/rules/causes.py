@@ -224,10 +224,16 @@ class Causes:
             taken |= each.fallen.keys()
             members = dict(each.fallen)
             since, rests = min(members.values()), max(members.values())
-            self._faults[each.parent] = _Fault(since=since, rests=rests, found=now, members=members)
+            noticed = self._ended(members, now)
+            self._faults[each.parent] = _Fault(since=since, rests=rests, found=noticed, members=members)
             self._grown.add(each.parent)
             self._take_in([item for item, side in self._sides.items() if side == "down"], now, only=each.parent)
             self._devices.fault(each.parent, self._faults[each.parent].fall, now)
+
+    def _ended(self, fallen: Iterable[str], now: Instant) -> Instant:
+        """When the last of those that fell was found so: a timeout is over at its end, noticed 1 µs later."""
+        lives = [life for item in fallen if (life := self._devices.life(item)) is not None]
+        return now - 1 if any(life.own_since == now - 1 for life in lives) else now
 
     def _suspect(self, parent: str) -> Suspect | None:
         counts = self._counts[parent]

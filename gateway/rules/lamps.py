@@ -424,12 +424,12 @@ class LampJudge:
             return ()
         return table.in_order(set(memory.faults) | set(memory.reports))
 
-    def settle(self, now: Instant) -> bool:
-        """Say again which state it is in; whether that changed."""
+    def settle(self, now: Instant, since: Instant | None = None) -> bool:
+        """Say again which state it is in, `since` when (else `now`) if that changed; whether it did."""
         state, cause = self._judge(now)
         memory = self.memory
         if state != memory.state:
-            memory.state, memory.cause, memory.since = state, cause, now
+            memory.state, memory.cause, memory.since = state, cause, now if since is None else since
             return True
         memory.cause = cause
         return False

@@ -38,6 +38,9 @@ STATUS = (seen.DeviceStatus, seen.LinkStatus)
 TimerKey = tuple[str, str]
 """What is due (`source`, `plan`, `hold`, `walk`, `tell`, `report`, `unknown`) and of whom."""
 
+_AFTER_END = frozenset({"source", "hold", "walk"})
+"""Timers that ring 1 µs after an end that still counts: what changes then is shown since that end."""
+
 
 class Lighting:
     """Lamps and circuits of one site.
@@ -58,6 +61,7 @@ class Lighting:
         self.found = found
         self._devices = devices
         self._now = started
+        self._late: Duration = 0
         self._zone = site.zone_info
         self._timers: Timers[TimerKey] = Timers()
         self._sun = Sun(site.latitude, site.longitude)
@@ -334,8 +338,9 @@ class Lighting:
     def _restate(self, lamp: LampJudge, now: Instant) -> None:
         """Judge a lamp's state; count it, and mark its view if that changed."""
         before = lamp.memory.state
-        if lamp.settle(now):
-            self._companies.count(lamp, before, now)
+        since = now - self._late
+        if lamp.settle(now, since):
+            self._companies.count(lamp, before, since)
         shown = self._lamp_shown(lamp)
         if shown == lamp.shown:
             return
@@ -375,7 +380,7 @@ class Lighting:
         shown = self._circuit_shown(circuit)
         if shown != circuit.shown:
             if shown[0] != circuit.shown[0]:
-                circuit.memory.since = now
+                circuit.memory.since = now - self._late
                 circuit.memory.state = self._circuit_state(circuit)
             circuit.shown = shown
             self.found.touched["circuit", circuit.id] = None
@@ -423,7 +428,9 @@ class Lighting:
         while (due := self._timers.next()) is not None and due <= now:
             self._now = max(self._now, due)
             for key in sorted(key for _, key in self._timers.due(due)):
+                self._late = int(key[0] in _AFTER_END and due == self._now)
                 self._fire(key, self._now)
+            self._late = 0
         self._now = max(self._now, now)
 
     def _fire(self, key: TimerKey, now: Instant) -> None:
