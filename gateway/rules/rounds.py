@@ -223,15 +223,15 @@ class Rounds:
         if self._changed_at is not None and self._changed_at < now:
             self.flush(self._changed_at)
         self.now = max(self.now, now)
-        for _, key in self._timers.due(now):
+        for _, key in sorted(self._timers.due(now)):
             self._touch(self.now)
             if key == _PLAN:
                 self._plan_to(self.now + AHEAD)
                 self._forget(self.now - KEPT)
-            elif key[0] == "round":
-                self._time_of_round(self._rounds[key[1]])
-            else:
+            elif key[0] != "round":
                 self._dirty[key] = None
+            elif (state := self._rounds.get(key[1])) is not None:
+                self._time_of_round(state)
         for device in self._silence.advance(self._records, self.now):
             self._records[device].calm = (END, BEGINNING)
         self.flush(self.now)
@@ -283,7 +283,7 @@ class Rounds:
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def flush(self, now: Instant) -> None:
-        """Judge what was marked; the caller says what time it is."""
+        """Judge what was marked, in the order of keys (after a restart it was marked in another); the caller says what time it is."""
         self.now = max(self.now, now)
         if self._changed_at is None:
             return
@@ -300,7 +300,7 @@ class Rounds:
         gaps: list[GapState] = []
         while self._dirty:
             dirty, self._dirty = self._dirty, {}
-            for key in dirty:
+            for key in sorted(dirty):
                 if key[0] == "gap":
                     if key in self._gaps:
                         gaps.append(self._gaps[key])
@@ -308,7 +308,7 @@ class Rounds:
                     if key[0] == "visit":
                         self._judge(state.visits[key[2] - 1], now)
                     rounds[state.id] = None
-        for round_id in rounds:
+        for round_id in sorted(rounds):
             self._tell_round(self._rounds[round_id], now)
         for gap in gaps:
             self._tell_gap(gap, now)

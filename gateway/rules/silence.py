@@ -46,9 +46,9 @@ class Silence:
         return record.id in self.told or (not record.portable and self._timers.get(record.id) is None)
 
     def advance(self, records: dict[str, Record], now: Instant) -> list[str]:
-        """Tell of those whose time is over; who they are."""
+        """Tell of those whose time is over, by time and name; who they are."""
         told = []
-        for _, device in self._timers.due(now):
+        for _, device in sorted(self._timers.due(now)):
             record = records.get(device)
             if record is None or record.first_heard is None or device in self.told:
                 continue

@@ -86,3 +86,18 @@ def test_the_plan_goes_on_after_a_restart() -> None:
     assert walk.rules.round("night@2026-11-26T22:00+08:00") is not None
     assert walk.rules.now == clock("+3 22:30")
     assert clock("22:01") - clock("22:00") == MINUTE
+
+
+def test_readers_silent_since_one_instant_are_told_of_in_one_order_before_and_after_a_restart() -> None:
+    told = []
+    for reborn in (False, True):
+        walk = Walk()
+        walk.beat("21:30", device="rdr-garage")
+        walk.beat("21:30:10", device="rdr-gate")
+        walk.beat("21:30:10", device="rdr-garage")
+        walk.until("21:31")
+        if reborn:
+            walk.reborn()
+        walk.until("21:40")
+        told.append([signal.subject for signal in walk.found.signals if signal.rule == "reader_offline"])
+    assert told[0] == told[1] == ["rdr-garage", "rdr-gate"]
