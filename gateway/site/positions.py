@@ -70,6 +70,24 @@ class Document(NamedTuple):
         return None
 
 
+_REMEDIES = (
+    (re.compile(r"^ *\t"), "indent with spaces, not with a tab"),
+    (re.compile("[，：｛｝［］“”]"), 'outside of quotes use the ASCII signs , : { } [ ] " and not the full-width ones'),
+)
+"""What beginners trip over most, by the look of the line."""
+
+
+def _remedy(text: str, line: int | None) -> str:
+    """What to look for on a line that YAML does not understand, or before it, where a bracket was left open."""
+    lines = text.splitlines()[max((line or 1) - 3, 0) : line]
+    for sign, remedy in _REMEDIES:
+        if any(sign.search(each) for each in lines):
+            return remedy
+    return (
+        "expected each `{`, `[` and quote to be closed and entries to be parted by commas, here or on the lines before"
+    )
+
+
 def read_document(data: bytes, file: str) -> Document:
     """Read one YAML document.
 
@@ -89,7 +107,8 @@ def read_document(data: bytes, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         found = " ".join(part for part in (error.context, error.problem) if part)
-        raise _refused(file, mark.line + 1 if mark else None, f"is not YAML: {found}") from error
+        line = mark.line + 1 if mark else None
+        raise _refused(file, line, f"is not YAML: {found}; {_remedy(text, line)}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(

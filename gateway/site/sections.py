@@ -7,6 +7,7 @@ all mistakes are told at once.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args
 
@@ -174,15 +175,21 @@ class _Sections:
             self._mistakes.error((*path, *where[:-1]), f"`{key}` is missing; expected {expected}")
         elif kind == "extra_forbidden":
             known = sorted(_keys(_model_at(model, where[:-1])))
-            self._mistakes.error(
-                (*path, *where), f"unknown key{self._mistakes.nearest(key, known)}; expected one of {', '.join(known)}"
-            )
+            joined = re.match(r"(\w+)[:：]", key)
+            hint = f"a colon and a space after `{joined[1]}`" if joined else f"one of {', '.join(known)}"
+            near = "" if joined else self._mistakes.nearest(key, known)
+            self._mistakes.error((*path, *where), f"unknown key{near}; expected {hint}")
         elif kind == schema.SECRET:
             self._mistakes.error((*path, *where), detail["msg"])
         else:
             found = self._document.plain.get((*path, *where)) or shown(detail["input"])
-            self._mistakes.error((*path, *where), f"found {found}; {_expectation(detail)}")
+            shape = schema.EXPECTED.get(key) if kind in _SHAPES else None
+            expectation = f"expected {shape}" if shape else _expectation(detail)
+            self._mistakes.error((*path, *where), f"found {found}; {expectation}")
 
+
+_SHAPES = ("dict_type", "list_type", "model_type", "model_attributes_type")
+"""Something of another shape was written: an example says more than the shape's name."""
 
 _EXPECTATIONS: Mapping[str, str] = {
     "string_type": "expected text (in quotes where it looks like a number)",

@@ -1,0 +1,35 @@
+"""Slips of the pen that beginners make: the message says what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.site.load import load_site
+
+SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("  - {id: cp-garage", "\t- {id: cp-garage", "with spaces, not with a tab"),
+        ("reader: rdr-garage}", "reader: rdr-garage", "each `{`, `[` and quote to be closed"),
+        ("driver: rdm6300,", "driver: rdm6300，", "not the full-width ones"),
+        ("driver: rdm6300,", "driver:rdm6300,", "expected a colon and a space after `driver`"),
+        ("driver: rdm6300,", "driver：rdm6300,", "expected a colon and a space after `driver`"),
+        ("link: {serial: /dev/ttyUSB0}", "link: /dev/ttyUSB0", "such as `{serial: /dev/ttyUSB0}`"),
+        ('tags: ["0008075634"]', 'tags: "0008075634"', 'expected a list such as `["0008075634"]`'),
+        ('tags: ["0008075634"]', "tags: [0008075634]", "expected a tag in quotes"),
+        ("driver: rdm6300,", "driver: rdm630,", "did you mean `rdm6300`?"),
+    ],
+)
+def test_a_slip_is_told_with_what_to_write_instead(tmp_path: Path, right: str, wrong: str, told: str) -> None:
+    assert right in SMALL
+    path = tmp_path / "site.yaml"
+    path.write_text(SMALL.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        load_site(path, secrets=False)
