@@ -103,17 +103,19 @@ def read_evidence(lines: Iterable[bytes]) -> Evidence:
         if known is None:
             heard[key] = line
             continue
-        kept, other = sorted((known, line), key=lambda each: (each.received, each.text))
-        heard[key] = kept
-        if _content(kept.text) != _content(other.text):
-            others.append((key, other))
-    conflicting = [
-        {"device": key[0], "boot": key[1], "seq": key[2], "kept": heard[key].text, "other": other.text}
-        for key, other in sorted(others, key=lambda each: (each[1].received, each[1].text))
-        if _content(heard[key].text) != _content(other.text)
-    ]
-    for entry in conflicting:
-        entry["kept"], entry["other"] = msgspec.Raw(entry["kept"]), msgspec.Raw(entry["other"])
+        heard[key], other = sorted((known, line), key=_least)
+        others.append((key, other))
+    conflicting = []
+    told = {(key, _content(line)) for key, line in heard.items()} if others else set()
+    for key, other in sorted(others, key=lambda each: _least(each[1])):
+        content = (key, _content(other))
+        if content not in told:
+            told.add(content)
+            device, boot, seq = key
+            kept = msgspec.Raw(heard[key].text)
+            conflicting.append(
+                {"device": device, "boot": boot, "seq": seq, "kept": kept, "other": msgspec.Raw(other.text)}
+            )
     ordered = sorted([*controls, *heard.values()], key=lambda line: line[:4])
     return Evidence(ordered, conflicting, rejected)
 
@@ -135,17 +137,24 @@ def _line(text: bytes) -> Line:
     return Line(instant(received), _HEARD, instant(observation.at), text, observation)
 
 
+def _least(line: Line) -> tuple[Instant, bytes]:
+    """Of several under one key the least counts (rounds.md, Repeats)."""
+    return line.received, line.text
+
+
 def _key(line: Line) -> tuple[Any, ...]:
     observation: Observation = line.item
     if observation.seq is not None:
         return (observation.device, observation.boot, observation.seq)
-    return (observation.device, line.at, _content(line.text))
+    return (observation.device, *_content(line))
 
 
-def _content(text: bytes) -> bytes:
-    value = msgspec.json.decode(text)
-    value.pop("received", None)
-    return msgspec.json.encode(value, order="sorted")
+def _content(line: Line) -> tuple[Observation, bytes]:
+    """What it says, unknown fields too, without `received`; a time or number is the same however it is written."""
+    observation: Observation = line.item
+    known = {"kind", *observation.__struct_fields__}
+    unknown = {name: value for name, value in msgspec.json.decode(line.text).items() if name not in known}
+    return msgspec.structs.replace(observation, received=None), msgspec.json.encode(unknown, order="sorted")
 
 
 def replay(

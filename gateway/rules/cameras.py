@@ -373,7 +373,7 @@ class Cameras:
             for name, each in camera.impairments.standing.items()
             if rule == "recording_stopped" or name != "not_recording"
         ]
-        return details, min(begun)
+        return details, min(camera.told_since, *begun)
 
     def _arm(self, camera: _Camera, now: Instant) -> None:
         """When to look at it again: an expiry, a silent service, a check, a hold, the end of flapping by silence."""
