@@ -25,6 +25,7 @@ from api.app import create_app
 from api.commands.run import log_to_terminal, until_stopped
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
+from device_drivers.errors import LamplighterError
 from device_drivers.simulation.live import Broker, SerialLine, speak
 from device_drivers.simulation.story import (
     FIRST_STOP_S,
@@ -37,6 +38,7 @@ from device_drivers.simulation.story import (
 )
 from device_drivers.simulation.world import Said, World
 from gateway.instants import Instant, instant
+from gateway.journal.store import FILE
 from gateway.links.link import Envelope, LinkState, Token
 from gateway.runtime import Gateway, utc_now
 from gateway.service import open_service
@@ -65,7 +67,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address of the console [127.0.0.1]")
     parser.add_argument("--port", type=int, default=0, help="port of the console [a free one]")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep the journal here [a folder that is removed at the end]"
+        "--data", type=Path, metavar="DIR", help="keep the journal in this new folder [one that is removed at the end]"
     )
     parser.add_argument("--seed", type=int, default=1, help="of all chance in the simulation [1]")
     parser.add_argument("--no-browser", action="store_true", help="do not open the console in a browser")
@@ -73,6 +75,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     log_to_terminal(logging.ERROR)
+    if parsed.data is not None and (parsed.data / FILE).exists():
+        raise LamplighterError(
+            f"--data {parsed.data}: holds a journal already; the demo makes its own, in a new folder"
+        )
     listener = listen(parsed.host, parsed.port)
     with contextlib.ExitStack() as stack:
         stack.callback(listener.close)
