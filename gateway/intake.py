@@ -41,6 +41,9 @@ as long as they must, and each message costs the broker as much as one of theirs
 _BACKLOG = 256
 """Rows of one hand-over from which on a backlog is being drained: more than come in a commit's time in any quiet hour."""
 
+_TOPICS_TOLD = 200
+"""Of how many topics and readers the log says, once a start, that something is in quarantine: for who sets them up."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Observation).decode
 
@@ -122,6 +125,7 @@ class Intake:
         self._scheduled = False
         self._paused: set[Link] = set()
         self._safe: dict[str, tuple[str, int]] = {}
+        self._unreadable: set[str] = set()
         self._safe_timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -278,6 +282,9 @@ class Intake:
         self.seq += 1
         self.counters.quarantined += 1
         self.batch.add("quarantine", (self.seq, now, source, topic, payload, reason))
+        if topic not in self._unreadable and len(self._unreadable) < _TOPICS_TOLD:
+            self._unreadable.add(topic)
+            _log.warning("%s: %r is not understood and kept in quarantine: %s (told once)", source, topic, reason)
 
     def _stream(self, link: Link, device: str, found: Sequence[Reading | Reject], now: Instant) -> None:
         for item in found:
