@@ -32,7 +32,7 @@ def read_object(payload: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise DecodeError("JSON nested too deeply") from error
     except ValueError as error:
-        raise DecodeError(str(error)) from error
+        raise DecodeError(f"not a JSON object: {error}") from error
 
 
 def read_online(payload: bytes, topic: str) -> bool:
