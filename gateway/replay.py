@@ -73,7 +73,10 @@ class Line(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """An evidence file, read: unique lines in order of judgement, the rest listed."""
+    """An evidence file, read: lines in order of judgement, what is wrong listed.
+
+    A repeat or conflict has no `item`: it says nothing, but it was received then.
+    """
 
     lines: list[Line]
     conflicting: list[dict[str, Any]]
@@ -116,7 +119,8 @@ def read_evidence(lines: Iterable[bytes]) -> Evidence:
             conflicting.append(
                 {"device": device, "boot": boot, "seq": seq, "kept": kept, "other": msgspec.Raw(other.text)}
             )
-    ordered = sorted([*controls, *heard.values()], key=lambda line: line[:4])
+    repeated = [other._replace(item=None) for _, other in others]
+    ordered = sorted([*controls, *heard.values(), *repeated], key=lambda line: line[:4])
     return Evidence(ordered, conflicting, rejected)
 
 
@@ -173,7 +177,7 @@ def replay(
     heard = [line for line in lines if line.rank == _HEARD]
     first = min((line.received for line in heard or lines), default=until or 0)
     if since is None:
-        dated = [line.at for line in heard if line.at >= line.received - _LATE] or [first]
+        dated = [line.at for line in heard if line.item is not None and line.at >= line.received - _LATE] or [first]
         since = _midnight(site, min(dated))
     judgement = Judgement(site, first)
     judgement.plan_from(since)
@@ -186,6 +190,9 @@ def replay(
                 judgement.restarted(max(last_heard, judgement.now), line.at)
             case Operator():
                 operate(judgement, line.item)
+            case None:
+                judgement.advance(line.received)
+                last_heard = line.received
             case observation:
                 judgement.apply(observation, line.received)
                 last_heard = line.received
