@@ -24,7 +24,7 @@ _CONFIG = """
   omit_hostname = true
   metric_batch_size = {batch}
   metric_buffer_limit = 1000000
-  flush_interval = "1s"
+  flush_interval = "100ms"
   debug = true
 [[inputs.mqtt_consumer]]
   servers = ["tcp://127.0.0.1:{port}"]
