@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gateway.instants import Duration, Instant
-from gateway.rules.intervals import Interval, clipped
+from gateway.rules.intervals import END, Interval, clipped
 from gateway.rules.points import Point
 from gateway.rules.taps import Tap
 from gateway.site.model import DatedWindow
@@ -81,3 +81,23 @@ def pieces(spans: Iterable[Piece], complete: Sequence[Interval]) -> list[Piece]:
         for low, high in clipped(complete, span.start, span.end)
         if high > low
     ]
+
+
+def next_time(state: GapState, point: Point | None, counts: Callable[[Tap], bool], now: Instant) -> Instant:
+    """The next time after `now` at which a tap that is already here happened (a clock may run ahead); else END."""
+    taps = point.taps_between(now, state.window.end) if point is not None else ()
+    times = (moment.time for tap in taps if counts(tap) for moment in tap.moments)
+    return min((time for time in times if time > now), default=END)
+
+
+def next_excess(state: GapState, spans: Sequence[Piece], found: Sequence[Piece]) -> Instant:
+    """The first instant at which a piece not told of yet may be too long, if nothing comes that was recorded before.
+
+    While the last piece is too long already, a further one can only begin where that one ends: at a hole in the record.
+    """
+    since = spans[-1].start if spans else state.window.start
+    going_on = [piece for piece in found if piece.open]
+    if any(piece.length > state.at_most for piece in going_on):
+        last = going_on[-1]
+        since = last.end if last.length > state.at_most else last.start
+    return since + state.at_most + 1

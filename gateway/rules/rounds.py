@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, Duration, Instant, instant, moment
 from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
-from gateway.rules.gaps import GapState, pieces, stretches
+from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY, Point
 from gateway.rules.records import Record
@@ -399,12 +400,15 @@ class Rounds:
         self.found.touched["round", state.id] = None
 
     def _unstarted(self, state: RoundState, now: Instant) -> bool:
-        """Whether a round was due to start, nothing served it, and that is known (or no witness was ever heard)."""
+        """Whether a round was due to start, nothing served it, and that is known (or no witness was ever heard).
+
+        Not of a round that can no longer be started: the gateway came, or came back, too late to send anybody.
+        """
         key: Key = ("start", state.id, 0)
         served = any(visit.service is not None for visit in state.visits)
         if (
             served
-            or now <= state.not_started
+            or not state.not_started < now <= state.closes
             or verdict_of(state, now) in ENDED_VERDICTS
             or "round_not_started" in state.tells
         ):
@@ -448,21 +452,17 @@ class Rounds:
     def _tell_gap(self, gap: GapState, now: Instant) -> None:
         window = gap.window
         point = self._points.get(window.checkpoint)
-        spans = stretches(gap, point, lambda tap: self._counts(window.checkpoint, tap), now)
+        counts = partial(self._counts, window.checkpoint)
+        spans = stretches(gap, point, counts, now)
         witnesses, complete = self._complete_in(gap)
         found = pieces(spans, complete)
         self._alerts.gap(gap, [piece for piece in found if piece.length > gap.at_most], now)
         self._watch(gap.key, witnesses, (window.start, window.end))
         reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
-        last = spans[-1].start if spans else window.start
-        wake = last + gap.at_most + 1
-        if any(piece.open and piece.length > gap.at_most for piece in found):
-            wake = END
-        gap.quiet = (min(reached, now), wake)
-        due = wake if wake > now else None
-        if now < window.end and (due is None or due > window.end):
-            due = window.end + 1
-        self._timers.set(gap.key, due if due is not None and due <= window.end + 1 else None)
+        wakes = (next_time(gap, point, counts, now), next_excess(gap, spans, found))
+        gap.quiet = (min(reached, now), min(wakes))
+        due = min((wake for wake in (*wakes, window.end + 1) if now < wake <= window.end + 1), default=None)
+        self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
 
     # -- what is shown -----------------------------------------------------------------------------------------------

@@ -243,3 +243,38 @@ def test_a_fallen_link_is_no_sign_of_life_of_a_silent_reader() -> None:
     walk.say(seen.DeviceStatus, "rdr-gate", "22:06", online=False)
     walk.until("22:20")
     assert walk.signals() == [("reader_offline", "raise")]
+
+
+def test_a_second_piece_beyond_a_hole_is_told_of_when_it_is_too_long_not_when_the_window_ends() -> None:
+    walk = gap()
+    walk.beat("21:50", boot="a", last_seq=0)
+    walk.beat("23:20", boot="a", last_seq=0)
+    walk.beat("23:25", boot="a", last_seq=1)
+    walk.beat("00:20", boot="a", last_seq=1)
+    walk.until("00:20")
+    assert walk.signals("gap_exceeded") == [("gap_exceeded", "raise")]
+    walk.beat("00:26", boot="a", last_seq=1)
+    walk.until("00:26")
+    assert walk.signals("gap_exceeded") == [("gap_exceeded", "raise"), ("gap_exceeded", "raise")]
+    assert (walk.last("gap_exceeded").subject, walk.last("gap_exceeded").raised) == (
+        "gate@2026-11-22T23:25:00+08:00",
+        clock("00:25"),
+    )
+
+
+def test_a_tap_dated_a_moment_ahead_ends_a_gap_at_that_moment() -> None:
+    walk = gap()
+    walk.alive("21:50", "23:02")
+    walk.tap("wang", "23:03:20", "23:03")
+    walk.until("23:03:10")
+    assert walk.signals("gap_exceeded") == [("gap_exceeded", "raise")]
+    walk.until("23:03:20")
+    assert walk.signals("gap_exceeded")[-1] == ("gap_exceeded", "resolve")
+
+
+def test_a_round_that_had_closed_before_the_gateway_came_is_not_told_of_as_not_started() -> None:
+    walk = Walk(started="22:50", route={"visits": (Stop(checkpoint=ROOF),)}, rounds=(daily("night", "22:00", "22:40"),))
+    walk.until("22:51")
+    assert [signal.subject for signal in walk.found.signals if signal.rule == "round_not_started"] == [
+        "night@2026-11-22T22:40+08:00"
+    ]
