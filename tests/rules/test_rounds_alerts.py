@@ -274,6 +274,7 @@ def test_a_tap_dated_a_moment_ahead_ends_a_gap_at_that_moment() -> None:
 
 def test_a_round_that_had_closed_before_the_gateway_came_is_not_told_of_as_not_started() -> None:
     walk = Walk(started="22:50", route={"visits": (Stop(checkpoint=ROOF),)}, rounds=(daily("night", "22:00", "22:40"),))
+    walk.rules.plan_from(clock("21:00"))
     walk.until("22:51")
     assert [signal.subject for signal in walk.found.signals if signal.rule == "round_not_started"] == [
         "night@2026-11-22T22:40+08:00"
