@@ -461,7 +461,7 @@ class Rounds:
         reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
         wakes = (next_time(gap, point, counts, now), next_excess(gap, spans, found))
         gap.quiet = (min(reached, now), min(wakes))
-        due = min((wake for wake in (*wakes, window.end + 1) if now < wake <= window.end + 1), default=None)
+        due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end), default=None)
         self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
 

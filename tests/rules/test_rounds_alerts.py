@@ -279,3 +279,13 @@ def test_a_round_that_had_closed_before_the_gateway_came_is_not_told_of_as_not_s
     assert [signal.subject for signal in walk.found.signals if signal.rule == "round_not_started"] == [
         "night@2026-11-22T22:40+08:00"
     ]
+
+
+def test_a_gap_is_over_at_the_very_end_of_its_window() -> None:
+    walk = gap()
+    walk.alive("21:50", "05:59")
+    walk.advance("06:00")
+    assert [(signal.action, signal.at) for signal in walk.found.signals if signal.rule == "gap_exceeded"][-1] == (
+        "resolve",
+        clock("06:00"),
+    )
