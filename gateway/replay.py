@@ -55,6 +55,7 @@ class Operator(msgspec.Struct, frozen=True, tag_field="kind", tag="operator", kw
     why: str = ""
 
 
+_OF_DEVICES = frozenset({"disable", "enable", "clear"})
 _control = msgspec.json.Decoder(Advance | Restart | Operator)
 _kind = msgspec.json.Decoder(msgspec.defstruct("Kind", [("kind", str)]))
 _CONTROLS = {"restart": 0, "operator": 2, "advance": 3}
@@ -130,8 +131,10 @@ def _line(text: bytes) -> Line:
         item = _control.decode(text)
         if item.at.tzinfo is None:
             raise ValueError("`at` has no offset")
-        if isinstance(item, Operator) and (item.alert is None) == (item.device is None):
-            raise ValueError("an operator line names either `alert` or `device`")
+        if not 1 < item.at.year < 9999:
+            raise ValueError(f"`at` is in the year {item.at.year}, which cannot be told in every time zone")
+        if isinstance(item, Operator):
+            _check_target(item)
         at = instant(item.at)
         return Line(at, _CONTROLS[kind], at, text, item)
     observation = read_observation(text)
@@ -139,6 +142,16 @@ def _line(text: bytes) -> Line:
         raise ValueError("`device` is missing")
     received = observation.received or observation.at
     return Line(instant(received), _HEARD, instant(observation.at), text, observation)
+
+
+def _check_target(line: Operator) -> None:
+    """An action is on an alert or on a device, never both (evidence.md, Evidence file)."""
+    if (line.alert is None) == (line.device is None):
+        raise ValueError("an operator line names either `alert` or `device`")
+    if (line.action in _OF_DEVICES) != (line.device is not None):
+        raise ValueError(f"`{line.action}` needs {'`device`' if line.action in _OF_DEVICES else '`alert`'}")
+    if line.action == "clear" and line.impairment is None:
+        raise ValueError("`clear` needs `impairment`")
 
 
 def _least(line: Line) -> tuple[Instant, bytes]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC
 from pathlib import Path
 
 import msgspec
 
 from device_drivers.errors import LamplighterError
-from gateway.instants import Instant, parse_instant
+from gateway.instants import DAY, Instant, moment, parse_instant
 from gateway.replay import read_evidence, replay
 from gateway.site.load import load_site
 
@@ -28,9 +29,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _time(text: str) -> Instant:
     try:
-        return parse_instant(text)
-    except ValueError as error:
+        at = parse_instant(text)
+        moment(at + DAY, UTC)  # also to be told in every time zone
+    except (ValueError, OverflowError) as error:
         raise argparse.ArgumentTypeError(f"{error}: an RFC 3339 time with offset is expected") from error
+    return at
 
 
 def run(parsed: argparse.Namespace) -> int:
