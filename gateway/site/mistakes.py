@@ -62,6 +62,13 @@ class Mistakes:
         near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
         return f" (did you mean `{near[0]}`?)" if near else ""
 
+    def written(self, path: Path) -> Any:
+        """What the file says at `path`; None: nothing."""
+        value: Any = self._document.value
+        for key in path:
+            value = _step(value, key)
+        return value
+
     def place(self, path: Path) -> str:
         """Where a node stands, for a message about another one."""
         return f"line {self._document.line(path)}"

@@ -37,6 +37,12 @@ MODE_KEYS = {
 """Of each mode of `expected`: the keys it takes, and those it needs."""
 
 
+def _digits(written: Any) -> str | None:
+    """The digits of what is written with nothing but digits and blanks."""
+    digits = "".join(written.split()) if isinstance(written, str) else ""
+    return digits if digits.isdecimal() else None
+
+
 def check_references(draft: Draft, mistakes: Mistakes) -> None:
     """Check a draft; every mistake goes to `mistakes`."""
     checks = _References(draft, mistakes)
@@ -126,6 +132,12 @@ class _References:
         for entry, path, _ in owners:
             for index, tag in enumerate(entry.tags):
                 at = (*path, "tags", index)
+                if tag == _digits(self._mistakes.written(at)):
+                    self._mistakes.warning(
+                        at,
+                        f"found only digits, which stand for hexadecimal {tag} (write hex:{tag}); a number printed on a "
+                        'card has 10 digits in one piece, such as "0008075634"',
+                    )
                 if (first := enrolled.setdefault(tag, at)) != at:
                     self._mistakes.error(
                         at, f"found tag {tag} a second time; it is enrolled at {self._mistakes.place(first)} already"

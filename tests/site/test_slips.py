@@ -33,3 +33,14 @@ def test_a_slip_is_told_with_what_to_write_instead(tmp_path: Path, right: str, w
     path.write_text(SMALL.replace(right, wrong), encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(told)):
         load_site(path, secrets=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "doubtful"),
+    [("00 08075634", True), ("807563", True), ("0008075634", False), ("123,14706", False), ("hex:807563", False)],
+)
+def test_digits_that_stand_for_hexadecimal_are_doubted(tmp_path: Path, written: str, doubtful: bool) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SMALL.replace('"0008075634"]', f'"{written}"]'), encoding="utf-8")
+    _, warnings = load_site(path, secrets=False)
+    assert [one.path for one in warnings if "only digits" in one.message] == ["people.g-wang.tags[0]"] * doubtful
