@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import DAY, HOUR, Duration, Instant, instant, moment
+from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant, moment
 from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
 from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
@@ -41,6 +41,10 @@ KEPT: Duration = 8 * DAY
 EVIDENCE_KEPT: Duration = 3 * DAY
 """How much longer the evidence of fixed readers stays, so that a round in memory has all of its own: the longest round
 and the reach of a clock measure. Portable readers' stays longer by their measures' reach (7 days)."""
+GATHER: Duration = SECOND // 10
+"""Evidence that arrives within this of other evidence is judged with it: a backlog's heartbeats each move their reader's clock, and
+its taps would be placed anew for every one. A verdict carries the time of the last of them."""
+
 UNKNOWN_KEPT = 10_000
 """Reads by unknown devices that are kept at most."""
 
@@ -77,6 +81,7 @@ class Rounds:
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}
         self._changed_at: Instant | None = None
+        self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
         self._retired_unmatched: list[Unmatched] = []
@@ -195,7 +200,10 @@ class Rounds:
             self._unknown[observation.device, read] = Loose(read, at, person, "unknown_device")
 
     def _touch(self, at: Instant) -> None:
-        if self._changed_at is None or at > self._changed_at:
+        if self._changed_at is None:
+            self._gather_until = at + GATHER
+            self._changed_at = at
+        elif at > self._changed_at:
             self._changed_at = at
 
     def _mark(self, record: Record, touched: Interval) -> None:
@@ -257,13 +265,14 @@ class Rounds:
                 self._silence.owes(self._record(reader), visit.closes, visit.deadline, self.now)
 
     def deadline(self) -> Instant | None:
-        """The next own deadline: of the plan, or just after the last evidence, so that one instant is judged as one."""
-        if self._changed_at is not None:
-            return self._changed_at + 1
+        """The next own deadline: of the plan, or shortly after evidence, so that what comes together is judged as one."""
         own, silence = self._timers.next(), self._silence.deadline()
         if own is None or (silence is not None and silence < own):
-            return silence
-        return own
+            own = silence
+        if self._changed_at is None:
+            return own
+        gathered = max(self._changed_at + 1, self._gather_until)
+        return gathered if own is None or gathered < own else own
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
