@@ -1,6 +1,6 @@
 """What people say themselves: a call for help, an incident (spec: evidence.md, `panic` and `incident`).
 
-Presence, never absence: nothing holds it back. Each press of a button is told, also if the one before has been handled.
+Presence, never absence: nothing holds it back, not even that the site does not know the device. Each press of a button is told, also if the one before has been handled.
 """
 
 from __future__ import annotations
@@ -27,30 +27,25 @@ class Calls:
     def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
         """Take one call. Its own time counts unless it is in the future or more than a day old: then the clock is wrong."""
         device = self._site.devices.get(observation.device)
-        if device is None:
-            return
+        name, place = observation.device, None if device is None else device.place
         raised = at if received - DAY <= at <= received else received
         match observation:
             case seen.Panic(active=True):
-                self._tell(
-                    Signal(
-                        rule="panic", subject=device.id, action="raise", at=received, raised=raised, place=device.place
-                    )
-                )
+                self._tell(Signal(rule="panic", subject=name, action="raise", at=received, raised=raised, place=place))
             case seen.Panic():
-                self._tell(Signal(rule="panic", subject=device.id, action="resolve", at=received, why="released"))
+                self._tell(Signal(rule="panic", subject=name, action="resolve", at=received, why="released"))
             case seen.Incident():
                 checkpoint = self._site.checkpoints.get(observation.checkpoint or "")
                 said = {"code": observation.code, "text": observation.text, "checkpoint": observation.checkpoint}
                 self._tell(
                     Signal(
                         rule="incident",
-                        subject=f"{device.id}@{moment(at, self._site.zone_info).isoformat()}",
+                        subject=f"{name}@{moment(at, self._site.zone_info).isoformat()}",
                         action="raise",
                         at=received,
                         raised=raised,
                         details={key: value for key, value in said.items() if value is not None},
-                        place=device.place if checkpoint is None else checkpoint.place,
+                        place=place if checkpoint is None else checkpoint.place,
                     )
                 )
             case _:

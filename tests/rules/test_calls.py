@@ -53,5 +53,5 @@ def test_an_incident_names_its_place_and_two_reports_are_two_alerts() -> None:
     assert second.place == "gate"
 
 
-def test_calls_of_a_device_that_the_site_does_not_know_raise_nothing() -> None:
-    assert signals(Panic(device="stranger", at=AT)) == []
+def test_a_call_for_help_from_a_device_that_the_site_does_not_know_is_told_too() -> None:
+    assert signals(Panic(device="stranger", at=AT)) == [("panic", "stranger", "raise")]
