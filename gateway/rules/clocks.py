@@ -137,9 +137,13 @@ class Clock:
             self.least = offset
         elif offset > self.most:
             self.most = offset
-        newest = len(line.times)
+        index = len(line.times)
         line.add(place, time, offset)
-        return line.times[newest - 1] if newest and line.times[newest] == time else BEGINNING
+        if line.times[index] != time:
+            return BEGINNING
+        while index > 0 and line.times[index - 1] == time:
+            index -= 1
+        return line.times[index - 1] if index > 0 else BEGINNING
 
     def remove(self, place: int, time: Instant, offset: Duration) -> None:
         """A measure turned out to count for nothing."""

@@ -29,7 +29,7 @@ from gateway.rules.clocks import (
 )
 from gateway.rules.intervals import BEGINNING, END, Interval, clipped, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
-from gateway.rules.trails import Signs, Trail
+from gateway.rules.trails import Reports, Signs, Trail
 from gateway.site.model import Device
 
 PORTABLE_WINDOW: Duration = 7 * DAY
@@ -262,11 +262,13 @@ class Record:
         if not (small and before == EXACT and since > BEGINNING):
             self._stale(since, END)
             self._doubts = None
-        if (trail := self._trails[index]) is not None:
-            trail.changed_since(since)
-        elif self._signs is not None and not self.numbered:
-            self._signs.changed_since(since)
-        return self._true(index, (since, now if since > BEGINNING else END))
+        reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
+        if reports is not None:
+            reports.changed_since(since)
+        ahead = any(
+            times and times[-1] > now for times in (self._sync_to, reports.times if reports is not None else ())
+        )
+        return self._true(index, (since, END if ahead or since == BEGINNING else now))
 
     def _stale(self, since: Instant, until: Instant) -> None:
         self.stale = (since, until) if self.stale is None else (min(self.stale[0], since), max(self.stale[1], until))

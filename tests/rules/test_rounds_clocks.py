@@ -180,3 +180,13 @@ def test_a_correction_that_arrives_later_changes_the_verdict() -> None:
     walk.tap("li", "22:20", "22:20:50", boot="b", seq=2)
     walk.beat("22:25", "22:25:50", device_now="22:25", last_seq=2, boot="b")
     assert (walk.verdict(), hhmm(walk.visit().at), walk.visit().person) == ("on_time", "22:14:50", "wang")
+
+
+def test_a_measure_that_contradicts_one_of_the_same_reading_takes_a_missed_visit_back() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("22:45:40", "22:45:41", device_now="22:45:10")
+    walk.until("22:46")
+    assert walk.verdict() == "missed"
+    walk.sync("22:47:10", "22:47:11", device_now="22:45:10")
+    walk.until("22:48")
+    assert walk.verdict() == "pending"
