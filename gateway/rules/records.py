@@ -450,7 +450,11 @@ class Record:
         return heard
 
     def heard_between(self, first: Instant, last: Instant) -> bool:
-        """Whether anything was received from it in [first, last]."""
+        """Whether anything was received from it in [first, last], or a read dated then was handed over later."""
+        reads = self.reads.reads
+        index = bisect_left(reads, (first,))
+        if index < len(reads) and reads[index].at <= last:
+            return True
         if self.first_heard is None or self.first_heard > last or self.last_heard < first:
             return False
         if self.first_heard >= first or self.last_heard <= last:

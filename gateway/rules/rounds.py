@@ -580,7 +580,7 @@ class Rounds:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot. Rounds whose first visit has opened stay as they were planned; later ones are planned anew."""
+        """Take up a snapshot. Rounds that have opened, or were served by a clock ahead, stay as planned; others are planned anew."""
         for planned in list(self._rounds.values()):
             self._drop_round(planned)
         for key in list(self._gaps):
@@ -596,7 +596,7 @@ class Rounds:
                 self._estranged(device, saved)
         for saved in state["rounds"]:
             made = RoundState.restored(saved)
-            if made.opens <= self.now:
+            if made.opens <= self.now or any(visit.revision for visit in made.visits):
                 self._add_round(made)
         for saved in state["gaps"]:
             gap = GapState.restored(saved)

@@ -7,7 +7,7 @@ import pytest
 from device_drivers import observations as seen
 from gateway.instants import DAY, HOUR, MINUTE
 from gateway.site.model import Visit as Stop
-from tests.rules.walk import GARAGE, GATE, ROOF, Walk, clock, daily, hhmm
+from tests.rules.walk import GARAGE, GATE, ROOF, YARD, Walk, clock, daily, hhmm
 
 WALL = {"visits": (Stop(checkpoint=ROOF),)}
 
@@ -378,3 +378,13 @@ def test_memory_of_old_nights_is_given_up_but_a_replay_keeps_them() -> None:
     live.tap("wang", "22:06")
     live.until("+20 12:00")
     assert live.rules.rounds(clock("20:00"), clock("20:00") + DAY - HOUR) == []
+
+
+def test_a_phone_that_hands_over_an_earlier_read_was_there_and_is_awaited() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("22:50")
+    walk.until("22:51")
+    assert walk.verdict() == "missed"
+    walk.read(YARD, "22:30", "23:30", device="phone-1", person="wang")
+    walk.until("23:31")
+    assert walk.verdict() == "pending"

@@ -101,3 +101,15 @@ def test_readers_silent_since_one_instant_are_told_of_in_one_order_before_and_af
         walk.until("21:40")
         told.append([signal.subject for signal in walk.found.signals if signal.rule == "reader_offline"])
     assert told[0] == told[1] == ["rdr-garage", "rdr-gate"]
+
+
+def test_a_round_served_ahead_of_its_opening_is_not_judged_twice() -> None:
+    """A clock measured to be slow puts a tap a moment after it was received, into a round that opens only then."""
+    walk = Walk(route=WALL)
+    walk.sync("21:40", "21:40:31", device_now="21:40")
+    walk.read(ROOF, "21:54:40")
+    walk.until("21:54:45")
+    assert [revision.verdict for revision in walk.revisions()] == ["early"]
+    walk.reborn()
+    walk.until("21:56")
+    assert ([revision.verdict for revision in walk.revisions()], walk.visit().revision) == (["early"], 1)
