@@ -124,9 +124,9 @@ class Intake:
         self._writing = False
         self._scheduled = False
         self._paused: set[Link] = set()
-        self._safe: dict[str, tuple[str, int]] = {}
         self._unreadable: set[str] = set()
-        self._safe_timer: asyncio.TimerHandle | None = None
+        self._tell_from = 0.0
+        self._telling: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._loop = asyncio.get_running_loop()
@@ -370,32 +370,25 @@ class Intake:
         for waiter in pending.waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        if pending.native:
-            self._safe.update(pending.native)
-            if len(self._safe) <= _ACKS_AT_ONCE:
-                self._tell_devices()
-            elif self._safe_timer is None:
-                wait_s = max(_ACKS_EVERY_S, len(self._safe) / _ACKS_A_SECOND)
-                self._safe_timer = self._loop.call_later(wait_s, self._tell_devices)
+        site = self.judgement.site.id
+        for device, (boot, n) in pending.native.items():
+            self.send(f"lamplighter/{site}/{device}/down/ack", _encode({"boot": boot, "seq": n}))
+        if self._native and self._telling is None:
+            self._telling = self._loop.call_at(self._tell_from, self._tell)
 
     def _confirmed(self) -> dict[str, tuple[str, int]]:
-        """Up to where each device's record will be safe once this batch is committed."""
-        confirmed: dict[str, tuple[str, int]] = {}
-        for device, boot in self._native.items():
-            complete = self.repeats.complete(device, boot)
-            if complete is not None:
-                confirmed[device] = (boot, complete)
-        self._native = {}
-        return confirmed
+        """Up to where each device's record will be safe once this batch is committed; {}: when many are due, told later."""
+        if len(self._native) > _ACKS_AT_ONCE and self._loop.time() < self._tell_from:
+            return {}
+        due, self._native = self._native, {}
+        self._tell_from = self._loop.time() + max(_ACKS_EVERY_S, len(due) / _ACKS_A_SECOND)
+        complete = self.repeats.complete
+        return {device: (boot, n) for device, boot in due.items() if (n := complete(device, boot)) is not None}
 
-    def _tell_devices(self) -> None:
-        if self._safe_timer is not None:
-            self._safe_timer.cancel()
-            self._safe_timer = None
-        site = self.judgement.site.id
-        for device, (boot, n) in self._safe.items():
-            self.send(f"lamplighter/{site}/{device}/down/ack", _encode({"boot": boot, "seq": n}))
-        self._safe = {}
+    def _tell(self) -> None:
+        """Devices wait to be told, though nothing new may come that would hand over a batch."""
+        self._telling = None
+        self._schedule()
 
     def _derive(self) -> list[Event]:
         """Rows and events of what the judge found since the last hand-over."""

@@ -211,3 +211,24 @@ async def test_a_fault_of_the_judge_loses_nothing_is_shown_and_does_not_keep_the
         patch.setattr("gateway.rules.rounds.Rounds.apply", broken)
         async with Gateway(SITE, tmp_path, clock=lambda: NOW) as gateway:
             assert len(await gateway.observations(kind="tag_read", limit=5)) == 2
+
+
+async def test_many_devices_are_told_together_and_none_is_forgotten(gateway: Gateway) -> None:
+    told: dict[str, int] = {}
+    times: list[int] = []
+
+    def send(topic: str, payload: bytes) -> None:
+        told[topic] = msgspec.json.decode(payload)["seq"]
+        times.append(gateway.intake.counters.batches)
+
+    gateway.intake.send = send
+    link = RecordingLink()
+    for n in range(1, 21):
+        gateway.intake.messages(
+            link, [envelope(f"lamplighter/riverside/dev-{device}/up", tap(n)) for device in range(100)]
+        )
+        await gateway.intake.drained()
+    async with asyncio.timeout(5):
+        while told != {f"lamplighter/riverside/dev-{device}/down/ack": 20 for device in range(100)}:
+            await asyncio.sleep(0.02)
+    assert len(times) < 1000, "not each device after each batch"
