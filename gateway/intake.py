@@ -268,7 +268,7 @@ class Intake:
                 self._quarantine(now, device, str(kind), text, reason)
                 continue
             try:
-                apply(observation, now)
+                apply(observation, now, at)
             except Exception:  # noqa: BLE001 a fault of ours must not stop the intake: the evidence is kept, the fault shown
                 self.counters.judge_failures += 1
                 _log.exception("judging %s of %s failed; the observation is kept", kind, device)

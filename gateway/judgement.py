@@ -51,11 +51,11 @@ class Judgement:
         """Plan rounds and windows from `since` on, though the first evidence came later."""
         self.engine.plan_from(since)
 
-    def apply(self, observation: Observation, received: Instant) -> None:
-        """Take one observation; deadlines up to `received` fire first."""
+    def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
+        """Take one observation; deadlines up to `received` fire first. `at`: its own time, if that has been read already."""
         if (due := self.deadline()) is not None and due <= received:
             self.advance(received)
-        self.engine.apply(observation, received)
+        self.engine.apply(observation, received, at)
         if not self.engine.found.empty():
             self._collect()
 

@@ -34,6 +34,9 @@ REFUSED_RETRY_S = 60.0
 _log = logging.getLogger(__name__)
 
 _PUBLISH = 0x30
+_PUBLISH_QOS_1 = 0x32  # not retained; the bit of a repeat (DUP) is masked out
+_LEAST_PUBLISH = 4
+_TOPICS_KEPT = 65_536  # readable topics of one connection; a flood of new ones is read the long way
 _PUBACK = 0x40020000  # the four bytes of a PUBACK without reason; the packet id is added
 _PUBREC = 0x50020000
 
@@ -165,6 +168,7 @@ class _Connection(asyncio.Protocol):
         self._needed = 0  # bytes `_held` must have before it is worth looking at
         self._skipping = 0  # bytes still to come of a frame that is too large
         self._receipts = Receipts(epoch)
+        self._topics: dict[bytes, str] = {}
         self._last_id = 0
         self._published: dict[int, asyncio.Future[None]] = {}
         self._window = asyncio.Semaphore(0)  # the broker's receive maximum
@@ -291,6 +295,10 @@ class _Connection(asyncio.Protocol):
                 if end > size or not start:
                     at = self._incomplete(view, at, end, received, batch)
                     break
+                if view[at] & 0xF7 == _PUBLISH_QOS_1 and (message := self._plain(view, start, end, received)):
+                    batch.append(message)
+                    at = end
+                    continue
                 frame = view[at:end]
                 at = end
                 if frame[0] & 0xF0 == _PUBLISH:
@@ -331,6 +339,17 @@ class _Connection(asyncio.Protocol):
         batch.append(self._unreadable(view[at : at + KEPT_OF_TOO_LARGE], start - at, received, reason))
         return len(view)
 
+    def _plain(self, view: memoryview, start: int, end: int, received: datetime) -> Envelope | None:
+        """A message as nearly all are, read without the codec: QoS 1, no properties, a topic that was read before."""
+        at = start + 2 + (view[start] << 8 | view[start + 1]) if end - start > _LEAST_PUBLISH else end
+        if at + 3 > end or view[at + 2]:
+            return None
+        topic = self._topics.get(bytes(view[start + 2 : at]))
+        packet_id = view[at] << 8 | view[at + 1]
+        if topic is None or not packet_id:
+            return None
+        return Envelope(topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1))
+
     def _message(self, frame: memoryview, start: int, received: datetime) -> Envelope | Unreadable:
         """The message of a PUBLISH whose variable header begins at `start`."""
         try:
@@ -347,6 +366,8 @@ class _Connection(asyncio.Protocol):
             return self._unreadable(frame, start, received, f"a malformed PUBLISH: {error}")
         if "\0" in topic:  # not allowed by MQTT 5.0 §1.5.4
             return self._unreadable(frame, start, received, "the topic holds a null character")
+        if len(self._topics) < _TOPICS_KEPT:
+            self._topics[topic.encode()] = topic
         token = self._receipts.arrived(packet_id, frame[0] >> 1 & 3)
         return Envelope(topic, payload, received, bool(frame[0] & 1), token)
 

@@ -63,13 +63,14 @@ class Engine:
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
         self._settle(started)
 
-    def apply(self, observation: Observation, received: Instant) -> None:
-        """Take one observation. `received` must not be before the last instant given."""
+    def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
+        """Take one observation. `received` must not be before the last instant given; `at`, if known, spares its reading."""
         if received >= self._due:
             self.advance(received)
         elif received > self.now:
             self.now = received
-        at = instant(observation.at)
+        if at is None:
+            at = instant(observation.at)
         devices = self.devices
         devices.apply(observation, at, received)
         device = observation.device
