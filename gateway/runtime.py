@@ -50,7 +50,7 @@ _SNAPSHOT_SHARE = 20
 a second, and a backlog brings 100,000 rows in two.
 """
 
-_SWITCH_INTERVAL_S = 0.0005
+_SWITCH_INTERVAL_S = 0.0002
 """The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
 
 _RESTART_S = 1.0
