@@ -229,6 +229,6 @@ async def test_many_devices_are_told_together_and_none_is_forgotten(gateway: Gat
         )
         await gateway.intake.drained()
     async with asyncio.timeout(5):
-        while told != {f"lamplighter/riverside/dev-{device}/down/ack": 20 for device in range(100)}:
+        while told != {f"lamplighter/riverside/dev-{device}/down/ack": 20 for device in range(100)}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert len(times) < 1000, "not each device after each batch"
