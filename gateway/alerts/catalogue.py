@@ -132,7 +132,7 @@ ROWS: tuple[Rule, ...] = (
     Rule(
         "sensor_stuck", "warning", "presence", "ordinary",
         "传感器卡死", "{name} 长时间读数不变[[（{lux} lx）]]，而灯已多次亮灭；其读数暂不作依据。请检查传感器。",
-        "Sensor stuck", "{name} keeps one value[[ ({lux} lx)]] while its lamp changed; its word proves nothing for now. Please check the sensor.",
+        "Sensor stuck", "{name} keeps one value[[ ({lux} lx)]] while its lamp changed; until it changes it proves nothing. Please check the sensor.",
     ),
     Rule(
         "lamps_unknown", "warning", "absence", "ordinary",

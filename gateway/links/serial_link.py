@@ -235,7 +235,7 @@ class _Thread:
 
 
 def _identity(url: str) -> tuple[int, int] | None:
-    """Which device a device file stands for now; None for a URL, (0, 0) if there is none."""
+    """Which device a device file stands for at present; None for a URL, (0, 0) if there is none."""
     if not is_file(url):
         return None
     try:

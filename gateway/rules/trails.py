@@ -7,6 +7,7 @@ only the stretches it can touch.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ Stretch = tuple[Instant, Instant, int]
 Joint = Literal["joined", "hole", "cut"]
 
 
-class Reports:
+class Reports(ABC):
     """Reports of one reader in order, and what is complete between them."""
 
     __slots__ = ("_done", "_holes", "_pieces", "places", "receiveds", "times")
@@ -77,17 +78,17 @@ class Reports:
         self._pieces: list[Stretch] = []
         self._holes: list[Stretch] = []
 
+    @abstractmethod
     def correction(self, index: int) -> Correction:
         """What the time of a report is worth."""
-        raise NotImplementedError
 
+    @abstractmethod
     def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
         """What lies between two successive certain reports with true times `before` and `after`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settled_to(self) -> Instant:
         """Raw time up to which only late evidence can change what was computed."""
-        raise NotImplementedError
 
     def insert(self, index: int, place: int, time: Instant, received: Instant) -> Interval:
         """Put a report where it belongs; the raw times whose completeness it can change."""
