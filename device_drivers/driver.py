@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from device_drivers.observations import Observation
+
+if TYPE_CHECKING:
+    from device_drivers.conversation import CallServer, FileDecoder, LinePoller, WebPoller, WebServer
 
 DeviceKind = Literal[
     "reader",
@@ -44,6 +47,14 @@ class Reject(NamedTuple):
     reason: str
 
 
+class Readings(list[Reading]):
+    """What a message brought, and what is to be published in answer (a rebirth asked for), as (topic, payload) at QoS 0."""
+
+    def __init__(self, readings: Sequence[Reading] = (), publish: Sequence[tuple[str, bytes]] = ()) -> None:
+        super().__init__(readings)
+        self.publish = publish
+
+
 class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the site file says of one device, as far as its driver may know.
 
@@ -53,18 +64,19 @@ class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str | None = None
     channel: int | str | None = None
+    device_id: str | None = None
     link: Mapping[str, str] = {}
     settings: Mapping[str, Any] = {}
 
 
 class MessageDecoder(Protocol):
-    """Decodes messages that arrive whole (MQTT, HTTP)."""
+    """Decodes messages that arrive whole (MQTT, HTTP). A driver that has to answer returns `Readings`."""
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message.
 
         Args:
-            topic: the topic as received; names may contain `/`.
+            topic: the topic as received; names may contain `/`. Not MQTT: the name of what was asked, "" if there is one thing.
             payload: the bytes as received, at most as long as the link allows.
             received: when the gateway received it; `at` of devices without a clock.
             retained: the broker sent old state. An event (a tag read, motion, panic) in it must raise DecodeError.
@@ -103,6 +115,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
     """One device family.
 
+    Exactly one of `message_decoder`, `stream_decoder` and `file_decoder` is there: it is what `decode` and the recorded cases
+    use, so a driver that asks its devices has one, too, that reads frames or answers as they stand on the wire.
+
     Args:
         name: as written in the site file.
         transport: how its bytes travel.
@@ -115,8 +130,12 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
         expect_every_s: how often a device of this family speaks unasked, None if never promised.
         topics: MQTT only: the topic filters of one device, from (site id, settings); `+` and `#` allowed.
         message_decoder / stream_decoder: makes the decoder of one device (for `native`: of the whole site).
-        listener: MQTT only: (site id, entry) of a device that would hear `topic`, for `decode`, where no site file
-            names one. Raises DecodeError if no device of this family has such a topic.
+        file_decoder: reads files that people bring.
+        listener: of drivers with a message decoder: (site id, entry) of a device that would hear `topic`, for `decode`, where
+            no site file names one. Raises DecodeError if no device of this family has such a topic.
+        line_poller / web_poller: makes what asks one device, over a line or over HTTP.
+        call_server / web_server: makes what serves all devices of the family that call us, from their settings and the
+            site file's `services: {NAME: {…}}` of this driver.
         check: raises SettingsError if the device's link or settings cannot be used.
         models: the device models known to work.
     """
@@ -133,6 +152,11 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     topics: Callable[[str, DeviceSettings], Sequence[str]] | None = None
     message_decoder: Callable[[str, DeviceSettings], MessageDecoder] | None = None
     stream_decoder: Callable[[DeviceSettings], StreamDecoder] | None = None
+    file_decoder: Callable[[DeviceSettings], FileDecoder] | None = None
     listener: Callable[[str], tuple[str, DeviceSettings]] | None = None
+    line_poller: Callable[[DeviceSettings], LinePoller] | None = None
+    web_poller: Callable[[DeviceSettings], WebPoller] | None = None
+    call_server: Callable[[Sequence[DeviceSettings], Mapping[str, Any]], CallServer] | None = None
+    web_server: Callable[[Sequence[DeviceSettings], Mapping[str, Any]], WebServer] | None = None
     check: Callable[[DeviceSettings], None]
     models: tuple[Model, ...] = ()

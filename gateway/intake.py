@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from device_drivers.driver import Reading, Reject, StreamDecoder
+from device_drivers.driver import Reading, Readings, Reject, StreamDecoder
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Observation, TagRead
 from gateway.errors import JournalError
@@ -113,7 +113,7 @@ class Intake:
         self.snapshot: Callable[[], tuple[str, str, bytes] | None] = lambda: None
         """Asked at each hand-over: (format, site digest, state) to be stored with the batch, or None."""
         self.send: Callable[[str, bytes], None] = lambda _topic, _payload: None
-        """Publishes at QoS 0: acknowledgements to native devices."""
+        """Publishes at QoS 0: acknowledgements to native devices, and what a driver asks for."""
         self.batch = Batch()
         self._tokens: dict[Link, list[Token]] = {}
         self._native: dict[str, str] = {}
@@ -162,6 +162,9 @@ class Intake:
                     self._quarantine(now, link.name, topic, payload, error.reason)  # type: ignore[arg-type]
                 else:
                     self._take(readings, now, payload)
+                    if type(readings) is Readings:
+                        for answer in readings.publish:
+                            self.send(*answer)
             tokens.append(token)
         self.counters.messages += len(envelopes)
         self._gathered(link)
@@ -169,6 +172,14 @@ class Intake:
     def chunk(self, link: Link, device: str, data: bytes, received: datetime) -> None:
         """Bytes of a device's stream arrived."""
         self._stream(link, device, self.router.streams[device][1].feed(data, received), self._instant(received))
+
+    def found(self, link: Link, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
+        """What a driver made of its conversation with devices."""
+        self._stream(link, source, readings, self._instant(received))
+
+    def safe(self) -> asyncio.Future[None]:
+        """Done when all that was handed over so far is on disk."""
+        return self.wake()
 
     def link_changed(self, link: Link, state: LinkState, devices: Sequence[str]) -> None:
         """A link came up or went down."""

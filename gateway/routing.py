@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from device_drivers.conversation import LinePoller, WebPoller
 from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, StreamDecoder
 from gateway.site.model import Device, Site
 
@@ -22,6 +23,12 @@ class Router:
     def __init__(self, site: Site, drivers: Mapping[str, Driver]) -> None:
         self.streams: dict[str, tuple[Device, StreamDecoder]] = {}
         """Decoders of the devices on a serial line, by device."""
+        self.lines: list[tuple[Device, LinePoller]] = []
+        """Devices that are asked on a line, several of which may share one."""
+        self.web: list[tuple[Device, WebPoller]] = []
+        """Devices that are asked over HTTP."""
+        self.served: dict[str, list[Device]] = {}
+        """Devices that call us, by driver."""
         self._exact: dict[str, MessageDecoder | None] = {}
         self._wild: list[tuple[list[str], MessageDecoder]] = []
         self.filters: list[str] = []
@@ -33,7 +40,13 @@ class Router:
             if driver is None or driver.name == "native":
                 continue
             given = settings(device)
-            if driver.stream_decoder is not None and "serial" in device.link:
+            if driver.line_poller is not None:
+                self.lines.append((device, driver.line_poller(given)))
+            elif driver.web_poller is not None:
+                self.web.append((device, driver.web_poller(given)))
+            elif driver.call_server is not None or driver.web_server is not None:
+                self.served.setdefault(driver.name, []).append(device)
+            elif driver.stream_decoder is not None and "serial" in device.link:
                 self.streams[device.id] = (device, driver.stream_decoder(given))
             elif driver.message_decoder is not None and "mqtt" in device.link:
                 self._add(driver, site.id, given)
@@ -66,7 +79,12 @@ class Router:
 def settings(device: Device) -> DeviceSettings:
     """What a driver may know of a device."""
     return DeviceSettings(
-        id=device.id, kind=device.kind, channel=device.channel, link=device.link, settings=device.settings
+        id=device.id,
+        kind=device.kind,
+        channel=device.channel,
+        device_id=device.device_id,
+        link=device.link,
+        settings=device.settings,
     )
 
 

@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     chunks = _chunks(arguments)
     if driver.stream_decoder is not None:
         results = _stream(driver, arguments, chunks, received)
+    elif driver.file_decoder is not None:
+        results = _files(driver, arguments, chunks, received)
     else:
         results = _messages(driver, arguments, chunks, received)
     readings = [result for result in results if isinstance(result, Reading)]
@@ -75,11 +77,31 @@ def _stream(
     if arguments.topic is not None or arguments.retained:
         raise WrongUseError(f"{driver.name} reads a byte stream: no --topic and no --retained")
     settings = _settings(DeviceSettings(id=driver.name, link={"serial": "-"}), arguments)
-    driver.check(settings)
+    if driver.transport == "serial":
+        driver.check(settings)
     assert driver.stream_decoder is not None
     decoder = driver.stream_decoder(settings)
     results = [result for chunk in chunks for result in decoder.feed(chunk, received)]
     return results + decoder.reset()
+
+
+def _files(
+    driver: Driver, arguments: argparse.Namespace, chunks: Sequence[bytes], received: datetime
+) -> list[Reading | Reject]:
+    if arguments.topic is not None or arguments.retained:
+        raise WrongUseError(f"{driver.name} reads files: no --topic and no --retained")
+    settings = _settings(DeviceSettings(id=driver.name), arguments)
+    driver.check(settings)
+    assert driver.file_decoder is not None
+    decoder = driver.file_decoder(settings)
+    name = arguments.file.name if arguments.file is not None else ""
+    results: list[Reading | Reject] = []
+    for chunk in chunks:
+        try:
+            results += decoder.read(chunk, name, received).found
+        except DecodeError as error:
+            results.append(Reject(chunk if error.data is None else error.data, error.reason))
+    return results
 
 
 def _messages(
@@ -87,16 +109,17 @@ def _messages(
 ) -> list[Reading | Reject]:
     if driver.listener is None or driver.message_decoder is None:
         raise WrongUseError(f"{driver.name} reads neither a stream nor messages")
-    if arguments.topic is None:
+    if arguments.topic is None and driver.transport == "mqtt":
         raise WrongUseError(f"{driver.name} reads MQTT messages: say --topic")
-    site, settings = driver.listener(arguments.topic)
+    topic = arguments.topic or ""
+    site, settings = driver.listener(topic)
     settings = _settings(settings, arguments)
     driver.check(settings)
     decoder = driver.message_decoder(site, settings)
     results: list[Reading | Reject] = []
     for chunk in chunks:
         try:
-            results += decoder.decode(arguments.topic, chunk, received, retained=arguments.retained)
+            results += decoder.decode(topic, chunk, received, retained=arguments.retained)
         except DecodeError as error:
             results.append(Reject(chunk if error.data is None else error.data, error.reason))
     return results

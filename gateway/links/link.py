@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import msgspec
+
+from device_drivers.driver import Reading, Reject
 
 
 class Token(NamedTuple):
@@ -57,6 +59,14 @@ class Receiver(Protocol):
 
     def chunk(self, link: Link, device: str, data: bytes, received: datetime) -> None:
         """Bytes of a device's stream arrived."""
+        ...
+
+    def found(self, link: Link, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
+        """What a driver made of its conversation with devices; `source` names what rejected bytes came from."""
+        ...
+
+    def safe(self) -> Awaitable[None]:
+        """Done when all that was handed over so far is on disk. Raises JournalError if it never will be."""
         ...
 
     def link_changed(self, link: Link, state: LinkState, devices: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,11 @@ CASES = sorted(ROOT.glob("*/cases/*.yaml"))
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 SITE = "riverside"
 ENTRIES: dict[str, dict[str, Any]] = {
-    "native": {"id": "rdr-gate"},
-    "rdm6300": {"id": "rdr", "link": {"serial": "/dev/ttyUSB0"}},
-    "id12la": {"id": "rdr", "link": {"serial": "/dev/ttyUSB0"}},
-    "zigbee2mqtt": {"id": "lux-t1-f03", "link": {"mqtt": "zigbee2mqtt/lux-t1-f03"}},
-    "frigate": {"id": "nvr", "kind": "nvr", "link": {"mqtt": "frigate"}},
+    name: entry
+    for path in sorted(ROOT.glob("*/usual.yaml"))
+    for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items()
 }
+"""The usual entry of each driver, from which a case's own `device` differs."""
 SHAPES = {"good", "bad", "cut", "glued"}
 KEYS = {"about", "source", "shape", "driver", "device", "feed", "observations", "rejected"}
 
@@ -40,7 +40,13 @@ def arrival(step: dict[str, Any]) -> datetime:
 
 
 def data(step: dict[str, Any]) -> bytes:
-    return bytes.fromhex(step["hex"]) if "hex" in step else step["payload"].encode()
+    if "base64" in step:
+        return b64decode(step["base64"])
+    return bytes.fromhex(step["hex"]) if "hex" in step else step["payload"].encode(step.get("encoding", "utf-8"))
+
+
+def is_stream(path: Path) -> bool:
+    return DRIVERS[load(path)["driver"]].stream_decoder is not None
 
 
 def outcome(case: dict[str, Any], steps: list[tuple[dict[str, Any], bytes]]) -> tuple[list[Reading], list[Reject]]:
@@ -54,12 +60,21 @@ def outcome(case: dict[str, Any], steps: list[tuple[dict[str, Any], bytes]]) -> 
         for step, piece in steps:
             results += stream.feed(piece, arrival(step))
         results += stream.reset()
+    elif driver.file_decoder is not None:
+        files = driver.file_decoder(settings)
+        for step, piece in steps:
+            try:
+                results += files.read(piece, step.get("name", ""), arrival(step)).found
+            except DecodeError as error:
+                results.append(Reject(piece, error.reason))
     else:
         assert driver.message_decoder is not None
         decoder = driver.message_decoder(SITE, settings)
         for step, piece in steps:
             try:
-                results += decoder.decode(step["topic"], piece, arrival(step), retained=step.get("retained", False))
+                results += decoder.decode(
+                    step.get("topic", ""), piece, arrival(step), retained=step.get("retained", False)
+                )
             except DecodeError as error:
                 results.append(Reject(piece, error.reason))
     return [r for r in results if isinstance(r, Reading)], [r for r in results if isinstance(r, Reject)]
@@ -95,7 +110,7 @@ def test_case_decodes_as_recorded(path: Path):
         assert text in reasons
 
 
-@pytest.mark.parametrize("path", [path for path in CASES if "hex" in load(path)["feed"][0]], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CASES if is_stream(path)], ids=lambda path: path.stem)
 def test_stream_says_the_same_when_it_arrives_byte_by_byte(path: Path):
     case = load(path)
     whole = outcome(case, [(step, data(step)) for step in case["feed"]])

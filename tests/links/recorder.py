@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from device_drivers.driver import Reading, Reject
 from gateway.links.link import Envelope, Link, LinkState, Token, Unreadable
 
 LONGEST_WAIT_S = 15.0
@@ -26,6 +27,8 @@ class Recorder:
         self.states: list[LinkState] = []
         self.devices: list[tuple[str, ...]] = []
         self.lost: list[str] = []
+        self.readings: list[tuple[str, Reading | Reject]] = []
+        self.asked_safe = 0
         self._told = asyncio.Event()
 
     def messages(self, link: Link, envelopes: Sequence[Envelope | Unreadable]) -> None:
@@ -41,6 +44,16 @@ class Recorder:
         if self.enough is not None and len(b"".join(self.data)) >= self.enough:
             link.pause()
         self._told.set()
+
+    def found(self, link: Link, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
+        self.readings += [(source, reading) for reading in readings]
+        self._told.set()
+
+    def safe(self) -> asyncio.Future[None]:
+        self.asked_safe += 1
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
 
     def link_changed(self, link: Link, state: LinkState, devices: Sequence[str]) -> None:
         self.states.append(state)
