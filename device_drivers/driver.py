@@ -48,23 +48,34 @@ class Reject(NamedTuple):
 
 
 class Readings(list[Reading]):
-    """What a message brought, and what is to be published in answer (a rebirth asked for), as (topic, payload) at QoS 0."""
+    """What a message brought, and what is to be published in answer (a rebirth asked for), as (topic, payload) at QoS 0.
 
-    def __init__(self, readings: Sequence[Reading] = (), publish: Sequence[tuple[str, bytes]] = ()) -> None:
+    `rejects` are for quarantine: what one of several devices on the same topic could not read.
+    """
+
+    def __init__(
+        self,
+        readings: Sequence[Reading] = (),
+        publish: Sequence[tuple[str, bytes]] = (),
+        rejects: Sequence[Reject] = (),
+    ) -> None:
         super().__init__(readings)
         self.publish = publish
+        self.rejects = rejects
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the site file says of one device, as far as its driver may know.
 
-    `link` is the device's `link` mapping, `settings` its driver's own settings, already checked by `Driver.check`.
+    `behind` is the device through which it is heard (a recorder's id); `link` is the device's `link` mapping, `settings` its
+    driver's own settings, already checked by `Driver.check`.
     """
 
     id: str
     kind: str | None = None
     channel: int | str | None = None
     device_id: str | None = None
+    behind: str | None = None
     link: Mapping[str, str] = {}
     settings: Mapping[str, Any] = {}
 

@@ -165,6 +165,8 @@ class Intake:
                     if type(readings) is Readings:
                         for answer in readings.publish:
                             self.send(*answer)
+                        for reject in readings.rejects:
+                            self._quarantine(now, link.name, topic, reject.data, reject.reason)  # type: ignore[arg-type]
             tokens.append(token)
         self.counters.messages += len(envelopes)
         self._gathered(link)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from device_drivers.conversation import LinePoller, WebPoller
-from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, StreamDecoder
+from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, Readings, Reject, StreamDecoder
+from device_drivers.errors import DecodeError
 from gateway.site.model import Device, Site
 
 _CACHED = 65_536
@@ -21,6 +23,7 @@ class Router:
     """
 
     def __init__(self, site: Site, drivers: Mapping[str, Driver]) -> None:
+        self.drivers = drivers
         self.streams: dict[str, tuple[Device, StreamDecoder]] = {}
         """Decoders of the devices on a serial line, by device."""
         self.lines: list[tuple[Device, LinePoller]] = []
@@ -29,7 +32,7 @@ class Router:
         """Devices that are asked over HTTP."""
         self.served: dict[str, list[Device]] = {}
         """Devices that call us, by driver."""
-        self._exact: dict[str, MessageDecoder | None] = {}
+        self._bound: dict[str, list[MessageDecoder]] = {}
         self._wild: list[tuple[list[str], MessageDecoder]] = []
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
@@ -50,6 +53,7 @@ class Router:
                 self.streams[device.id] = (device, driver.stream_decoder(given))
             elif driver.message_decoder is not None and "mqtt" in device.link:
                 self._add(driver, site.id, given)
+        self._exact: dict[str, MessageDecoder | None] = {topic: self._decoder(topic) for topic in self._bound}
         self._fixed = len(self._exact)
 
     def _add(self, driver: Driver, site: str, given: DeviceSettings) -> None:
@@ -62,18 +66,58 @@ class Router:
             if "+" in topic or topic.endswith("#"):
                 self._wild.append((topic.split("/"), decoder))
             else:
-                self._exact[topic] = decoder
+                self._bound.setdefault(topic, []).append(decoder)
 
     def decoder(self, topic: str) -> MessageDecoder | None:
         """The decoder of a topic, None if no device is bound to it."""
         try:
             return self._exact[topic]
         except KeyError:
-            levels = topic.split("/")
-            found = next((decoder for pattern, decoder in self._wild if _matches(pattern, levels)), None)
+            found = self._decoder(topic)
             if len(self._exact) < self._fixed + _CACHED:
                 self._exact[topic] = found
             return found
+
+    def _decoder(self, topic: str) -> MessageDecoder | None:
+        levels = topic.split("/")
+        found = [
+            *self._bound.get(topic, ()),
+            *(decoder for pattern, decoder in self._wild if _matches(pattern, levels)),
+        ]
+        found = list(dict.fromkeys(found))  # one device may name a topic twice
+        if len(found) < 2:
+            return found[0] if found else None
+        return _Together(found)
+
+
+class _Together:
+    """Several devices on one topic (the tags of a gateway, the devices of a hub): each takes what is its own."""
+
+    def __init__(self, decoders: Sequence[MessageDecoder]) -> None:
+        self._decoders = decoders
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """What each device reads. What one of them refuses does not lose what another has read.
+
+        Raises:
+            DecodeError: nobody could read it.
+        """
+        readings: list[Reading] = []
+        publish: list[tuple[str, bytes]] = []
+        errors: list[DecodeError] = []
+        for decoder in self._decoders:
+            try:
+                found = decoder.decode(topic, payload, received, retained=retained)
+            except DecodeError as error:
+                errors.append(error)
+                continue
+            readings += found
+            if isinstance(found, Readings):
+                publish += found.publish
+        if len(errors) == len(self._decoders):
+            raise errors[0]
+        reasons = dict.fromkeys(error.reason for error in errors)
+        return Readings(readings, list(dict.fromkeys(publish)), [Reject(payload, reason) for reason in reasons])
 
 
 def settings(device: Device) -> DeviceSettings:
@@ -83,6 +127,7 @@ def settings(device: Device) -> DeviceSettings:
         kind=device.kind,
         channel=device.channel,
         device_id=device.device_id,
+        behind=device.behind,
         link=device.link,
         settings=device.settings,
     )

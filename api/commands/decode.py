@@ -109,10 +109,13 @@ def _messages(
 ) -> list[Reading | Reject]:
     if driver.listener is None or driver.message_decoder is None:
         raise WrongUseError(f"{driver.name} reads neither a stream nor messages")
-    if arguments.topic is None and driver.transport == "mqtt":
-        raise WrongUseError(f"{driver.name} reads MQTT messages: say --topic")
     topic = arguments.topic or ""
-    site, settings = driver.listener(topic)
+    try:
+        site, settings = driver.listener(topic)
+    except DecodeError as error:
+        if arguments.topic is None and driver.transport == "mqtt":
+            raise WrongUseError(f"{driver.name} reads MQTT messages: say --topic") from error
+        raise
     settings = _settings(settings, arguments)
     driver.check(settings)
     decoder = driver.message_decoder(site, settings)

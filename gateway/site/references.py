@@ -186,15 +186,21 @@ class _References:
                 f"found {entry.driver!r}{self._mistakes.nearest(entry.driver, known)}; expected one of {', '.join(known)}",
             )
             return
-        if entry.driver not in DRIVERS or damaged & {"link", "settings", "channel", "kind"}:
+        if entry.driver not in DRIVERS or damaged & {"link", "settings", "channel", "kind", "device_id", "behind"}:
             return
         settings = DeviceSettings(
-            id=entry.id, kind=device_kind(entry), channel=entry.channel, link=entry.link, settings=entry.settings
+            id=entry.id,
+            kind=device_kind(entry),
+            channel=entry.channel,
+            device_id=entry.device_id,
+            behind=entry.behind,
+            link=entry.link,
+            settings=entry.settings,
         )
         try:
             DRIVERS[entry.driver].check(settings)
         except SettingsError as error:
-            at = (*path, *error.key.split("."))
+            at = (*path, *(int(part) if part.isdecimal() else part for part in error.key.split(".")))
             message = f"`{error.key}`: expected {error.expected}"
             if getattr(entry, error.key.partition(".")[0], None):
                 self._mistakes.error(at, message)
