@@ -36,7 +36,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("ibutton", "serial", "reader"),
     Announced("osdp", "serial", "reader"),
     # What guards carry.
-    Announced("patrol_export", "file", "wand", own_clock=True),
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
     Announced("ndef", "http", "phone", own_clock=True),
@@ -65,7 +64,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("sparkplug", "mqtt", "sensor", own_clock=True),
     Announced("json_map", "mqtt", "sensor"),
     # Cameras and recorders.
-    Announced("gb28181", "sip", "nvr"),
     Announced("gat1400", "http", "camera"),
     Announced("hikvision", "http", "camera"),
     Announced("dahua", "http", "camera"),

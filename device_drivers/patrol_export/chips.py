@@ -1,0 +1,53 @@
+"""Chip numbers as exports write them: ten hexadecimal digits, with the letter O for a zero, or a number that lost its zeros."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from device_drivers.errors import DecodeError
+from device_drivers.patrol_export.tables import Cell
+from device_drivers.tag import normal_tag
+
+DIGITS = 10
+"""Hexadecimal digits of a 125 kHz chip (5 bytes of EM4100); what a spreadsheet took for a number is filled up to it."""
+
+_SHORTEST, _LONGEST = 6, 20
+_LETTERS = str.maketrans({"O": "0", "o": "0"})
+"""No hexadecimal digit looks like these: someone typed a letter for a zero (`OF004E86D9`)."""
+
+
+def read_chip(cell: Cell, *, decimal: bool) -> str:
+    """The tag of a chip number.
+
+    Args:
+        cell: as it stands in the file.
+        decimal: the file has the printed number of 10 decimal digits (the last 4 bytes), not hexadecimal.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    match cell:
+        case int() if cell >= 0:
+            text = f"{cell:0{DIGITS}d}"
+        case float() if cell.is_integer() and 0 <= cell < 2**53:
+            text = f"{int(cell):0{DIGITS}d}"
+        case str():
+            text = unicodedata.normalize("NFKC", cell).strip()
+        case _:
+            raise ValueError(f"chip number {str(cell)[:40]!r}: a spreadsheet program has destroyed it")
+    if decimal:
+        return _printed(text)
+    try:
+        tag = normal_tag(text.translate(_LETTERS).removeprefix("0x").removeprefix("0X"))
+    except DecodeError:
+        raise ValueError(f"chip number {text[:40]!r} is not hexadecimal") from None
+    if not _SHORTEST <= len(tag) <= _LONGEST or len(tag) % 2:
+        raise ValueError(f"chip number {text[:40]!r} has {len(tag)} digits, expected {DIGITS}")
+    return tag
+
+
+def _printed(text: str) -> str:
+    digits = text.translate(_LETTERS).replace(" ", "")
+    if not digits.isascii() or not digits.isdecimal() or len(digits) > DIGITS or int(digits) >= 2**32:
+        raise ValueError(f"chip number {text[:40]!r} is no number of 10 decimal digits, as `chips: decimal` says")
+    return f"{int(digits):08X}"

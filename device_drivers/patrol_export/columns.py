@@ -1,0 +1,148 @@
+"""Which column of an export is which: the words that programs write above them, as a table, and how the header is found."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from device_drivers.patrol_export.tables import Cell, Row
+
+Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "event", "chip_id"]
+
+SYNONYMS: Mapping[Field, tuple[str, ...]] = {
+    "time": (
+        "巡检时间", "巡更时间", "巡查时间", "巡逻时间", "打卡时间", "刷卡时间", "读卡时间", "签到时间", "打点时间",
+        "记录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
+        "recordtime", "readtime", "readingtime", "checktime", "checkintime", "clocktime", "scantime", "eventtime",
+        "taptime", "swipetime", "visittime", "touchtime", "actualtime", "timestamp", "tourtime", "arrivaltime",
+    ),
+    "date": ("日期", "巡检日期", "巡更日期", "巡查日期", "巡逻日期", "记录日期", "date", "patroldate", "recorddate", "readdate"),
+    "clock": ("时间", "时刻", "time"),
+    "reader": (
+        "巡检器", "巡更器", "巡更棒", "巡检棒", "巡更机", "巡检机", "采集器", "棒号", "机号", "巡检器号", "巡更器号",
+        "巡检器编号", "巡更器编号", "巡更棒号", "巡更棒编号", "巡检棒编号", "巡更机号", "巡检机号", "采集器编号", "采集器号",
+        "设备号", "设备编号", "设备", "readernum", "readernumber", "readerno", "readerid", "reader", "readername", "device",
+        "deviceid", "deviceno", "devicenumber", "wand", "wandid", "wandno", "wandnumber", "terminal", "collector",
+        "serialnumber", "pipe", "guardtourreader",
+    ),
+    "person": (
+        "人员", "人员姓名", "人员名称", "姓名", "巡检员", "巡更员", "巡逻员", "巡检人员", "巡更人员", "巡查人员", "巡检人",
+        "巡更人", "保安", "保安员", "队员", "棒管理员", "person", "personname", "guard", "guardname", "name", "personnel",
+        "patrolman", "patroller", "officer", "employee", "user", "username", "staff", "staffname", "patrolperson",
+    ),
+    "checkpoint": (
+        "巡检点", "巡更点", "巡逻点", "巡查点", "地点", "巡检地点", "巡更地点", "巡查地点", "地点名称", "点位", "点位名称",
+        "巡检点名称", "巡更点名称", "位置", "checkpoint", "checkpointname", "point", "pointname", "patrolpoint", "location",
+        "locationname", "site", "place", "address", "station", "post",
+    ),
+    "event": ("事件", "事件名称", "巡检事件", "巡更事件", "巡检情况", "状况", "event", "eventname", "incident", "events"),
+    "chip_id": (
+        "编号", "卡号", "芯片号", "芯片编号", "芯片id", "芯片码", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
+        "巡检点编号", "巡更点编号", "巡检点卡号", "巡更点卡号", "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
+        "信息钮编号", "信息钮", "钮号", "钮扣号", "感应卡号", "id卡号", "chipid", "chip", "chipno", "chipnumber", "chipcode",
+        "tagid", "tag", "tagno", "tagnumber", "cardno", "cardid", "card", "cardnumber", "checkpointid", "checkpointno",
+        "pointid", "pointno", "pointcard", "buttonid", "buttonno", "rfid", "rfidno", "uid", "epc",
+    ),
+}  # fmt: skip
+"""As written above a column, without blanks and punctuation, in small letters; the earlier of two that fit one field wins."""
+
+UNSET = frozenset({"", "未设置", "未登记", "未定义", "未知", "无", "空", "-", "--", "/", "notset", "unset", "none", "null", "na", "unknown", "undefined"})  # fmt: skip
+"""What programs write where they know no name."""
+
+UNEVENTFUL = UNSET | {"正常", "普通", "巡检", "巡更", "打点", "刷卡", "签到", "正常巡检", "正常巡更", "normal", "ok", "patrol", "checkin", "0"}  # fmt: skip
+"""What stands in the event column of a tap at which nothing was reported."""
+
+FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
+"""How a line below the records begins that is none itself."""
+
+LOOKED_AT = 40
+"""Rows from the top of a sheet among which its header must stand."""
+
+_FIELDS = {word: field for field, words in SYNONYMS.items() for word in words}
+_RANKS = {word: rank for words in SYNONYMS.values() for rank, word in enumerate(words)}
+
+
+class Header(NamedTuple):
+    """Where a sheet's columns are.
+
+    Args:
+        columns: index of each field's column.
+        labels: the words above them as they stand there.
+        rows: indices (in the sheet's rows) of the header's one or two rows.
+    """
+
+    columns: Mapping[Field, int]
+    labels: Mapping[Field, str]
+    rows: tuple[int, ...]
+
+
+def plain(text: object) -> str:
+    """A word as the table has it: without blanks, punctuation and what stands in brackets, in small letters."""
+    if not isinstance(text, str) or len(text) > 60:
+        return ""
+    word = unicodedata.normalize("NFKC", text).casefold()
+    word = re.sub(r"[(\[【].*?[)\]】]", "", word)
+    return re.sub(r"[\W_]+", "", word)
+
+
+def fields_of(cells: Sequence[Cell]) -> dict[int, Field]:
+    """The cells that are a known header word, by their column."""
+    return {index: _FIELDS[word] for index, cell in enumerate(cells) if (word := plain(cell)) in _FIELDS}
+
+
+def find_header(rows: Sequence[Row]) -> Header | None:
+    """The header of a sheet: one row, or two that say the same in two languages; None if there is none."""
+    for index, row in enumerate(rows[:LOOKED_AT]):
+        found = fields_of(row.cells)
+        if len(set(found.values())) < 2:
+            continue
+        if index + 1 < len(rows) and _continues(rows[index + 1].cells):
+            header = _header(rows, (index, index + 1))
+        else:
+            header = _header(rows, (index,))
+        if header is not None:
+            return header
+    return None
+
+
+def _continues(cells: Sequence[Cell]) -> bool:
+    """Whether a row is a second header row: most of its words are header words, and no cell is a number or a time."""
+    words = [cell for cell in cells if cell is not None]
+    known = fields_of(cells)
+    return len(known) >= 2 and len(known) * 2 > len(words) and all(isinstance(word, str) for word in words)
+
+
+def is_header_again(cells: Sequence[Cell]) -> bool:
+    """Whether a row below the header repeats it, as at the top of each printed page."""
+    return _continues(cells)
+
+
+def _header(rows: Sequence[Row], indices: tuple[int, ...]) -> Header | None:
+    columns: dict[Field, int] = {}
+    labels: dict[Field, str] = {}
+    ranks: dict[Field, tuple[int, int]] = {}
+    for turn, index in enumerate(indices):
+        for column, field in fields_of(rows[index].cells).items():
+            label = str(rows[index].cells[column]).strip()
+            rank = (turn, _RANKS[plain(label)])
+            if column in columns.values() and columns.get(field) != column:
+                continue  # the first row of a header in two languages has named this column already
+            if field not in ranks or rank[1] < ranks[field][1] or (turn == ranks[field][0] and rank < ranks[field]):
+                columns[field], labels[field], ranks[field] = column, label, rank
+    _settle_time(columns, labels)
+    if "time" not in columns or not {"chip_id", "checkpoint"} & columns.keys():
+        return None
+    return Header(columns, labels, indices)
+
+
+def _settle_time(columns: dict[Field, int], labels: dict[Field, str]) -> None:
+    """`时间` alone is the whole time; with `日期` it is the time of day. A date and a whole time: the whole time counts."""
+    if "time" in columns:
+        columns.pop("date", None)
+        columns.pop("clock", None)
+    elif "clock" in columns and "date" not in columns:
+        columns["time"], labels["time"] = columns.pop("clock"), labels.pop("clock")
+    elif "date" in columns:
+        columns["time"], labels["time"] = columns.pop("date"), labels.pop("date")

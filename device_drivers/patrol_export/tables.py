@@ -1,0 +1,277 @@
+"""From a file's bytes to sheets of rows: Excel (.xlsx, .xls), the HTML that some programs call .xls, CSV and text.
+
+What a file is, is seen from its first bytes, never from its name. Everything is bounded: a file of a million rows or a
+small one that unpacks to gigabytes is refused before it is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time
+from html.parser import HTMLParser
+from typing import NamedTuple
+
+from device_drivers.errors import DecodeError
+
+Cell = str | int | float | datetime | time | None
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_ROWS = 200_000
+"""Rows with something in them, over all sheets; ten wands make about 60,000 a month, twice with day and month sheets."""
+MOST_PASSED = 1_200_000
+"""Rows looked at, empty ones too: one sheet has at most 1,048,576."""
+MOST_COLUMNS = 64
+MOST_SHEETS = 128
+MOST_TEXT = 500
+"""Characters kept of a cell."""
+
+_CSV_FIELD = 131_072
+
+
+class Row(NamedTuple):
+    """One row as it stands in the file; `number` counts from 1, as programs show it."""
+
+    number: int
+    cells: tuple[Cell, ...]
+
+
+class Table(NamedTuple):
+    """One sheet; `name` is empty for a text file."""
+
+    name: str
+    rows: list[Row]
+
+
+class Tables(NamedTuple):
+    """All sheets of a file, in order. `form` says what it is, for a person; `excel_1904`: its day numbers begin in 1904."""
+
+    sheets: list[Table]
+    form: str
+    excel_1904: bool = False
+
+
+class Gathering:
+    """Collects the rows of all sheets of one file within the bounds."""
+
+    def __init__(self) -> None:
+        self._kept = 0
+        self._passed = 0
+
+    def rows(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows with something in them.
+
+        Raises:
+            DecodeError: there are too many.
+        """
+        kept = []
+        for row in rows:
+            self._passed += 1
+            cells = [_clean(cell) for cell in row.cells[:MOST_COLUMNS]]
+            while cells and cells[-1] is None:
+                cells.pop()
+            if cells:
+                kept.append(Row(row.number, tuple(cells)))
+                self._kept += 1
+            if self._kept > MOST_ROWS or self._passed > MOST_PASSED:
+                raise DecodeError(f"more than {MOST_ROWS:,} rows: export a shorter time, a month at most", b"")
+        return kept
+
+
+def _clean(cell: object) -> Cell:
+    match cell:
+        case str():
+            text = cell[:MOST_TEXT].replace("\u00a0", " ").replace("\u3000", " ").strip().lstrip("'\ufeff").strip()
+            return text or None
+        case bool():
+            return str(cell)
+        case int() | float() | datetime() | time() | None:
+            return cell
+        case _:
+            return str(cell)[:MOST_TEXT]
+
+
+def open_tables(data: bytes) -> Tables:
+    """The sheets of a file.
+
+    Raises:
+        DecodeError: it is nothing that is known, damaged, encrypted, or too large.
+    """
+    if len(data) > MOST_BYTES:
+        raise DecodeError(f"the file has {len(data):,} bytes, more than {MOST_BYTES:,}: export a shorter time", b"")
+    if data.startswith(b"PK"):
+        from device_drivers.patrol_export.workbooks import read_xlsx  # noqa: PLC0415  starts without the library
+
+        return read_xlsx(data)
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        from device_drivers.patrol_export.workbooks import read_xls  # noqa: PLC0415
+
+        return read_xls(data)
+    text, encoding = decoded(data)
+    if _is_html(text):
+        return Tables([Table("", Gathering().rows(_html_rows(text)))], f"HTML table, {encoding}")
+    return _delimited(text, encoding)
+
+
+# -- text
+
+
+def decoded(data: bytes) -> tuple[str, str]:
+    """The text of a file and its encoding: by its byte order mark, else UTF-8 if it is, else GB18030 (which holds GBK).
+
+    Raises:
+        DecodeError: it is text in none of them.
+    """
+    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return _decode(data, (name,))
+    head = data[:400]
+    high, low = head[1::2].count(0), head[0::2].count(0)
+    if max(high, low) * 4 > len(head) and not min(high, low):
+        return _decode(data, ("utf-16-le",) if high else ("utf-16-be",))
+    if high or low:
+        raise DecodeError("neither an Excel file nor text: it has zero bytes", data[:64])
+    return _decode(data, ("utf-8", "gb18030"))
+
+
+def _decode(data: bytes, encodings: Sequence[str]) -> tuple[str, str]:
+    for name in encodings:
+        try:
+            return data.decode(name), name.removesuffix("-sig").upper()
+        except UnicodeDecodeError:
+            continue
+    raise DecodeError(f"neither an Excel file nor text in {' or '.join(encodings)}", data[:64])
+
+
+_DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+
+
+def _delimited(text: str, encoding: str) -> Tables:
+    """The delimiter is the one that makes the widest header; without any header, the one seen most often at the top."""
+    from device_drivers.patrol_export.columns import fields_of  # noqa: PLC0415  it needs the types from here
+
+    if not text.strip():
+        raise DecodeError("the file is empty", b"")
+    top = text[:20_000]
+    scores = {}
+    for delimiter in _DELIMITERS:
+        rows = list(_csv_rows(top, delimiter))
+        widest = max((len(set(fields_of([_clean(cell) for cell in row.cells]).values())) for row in rows), default=0)
+        scores[delimiter] = (widest, top.count(delimiter))
+    delimiter = max(scores, key=lambda each: scores[each])
+    rows = Gathering().rows(_csv_rows(text, delimiter))
+    return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns")
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(_CSV_FIELD)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    while True:
+        try:
+            cells = next(lines, None)
+        except csv.Error as error:
+            raise DecodeError(f"line {lines.line_num}: not a line of a table ({error})", b"") from None
+        if cells is None:
+            return
+        # `="0012"` is how programs keep Excel from eating zeros
+        yield Row(
+            lines.line_num,
+            tuple(
+                cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell for cell in cells[:MOST_COLUMNS]
+            ),
+        )
+
+
+# -- HTML that is called .xls
+
+
+def _is_html(text: str) -> bool:
+    head = text[:4096].lstrip().lower()
+    return head.startswith("<") and ("<table" in text[:200_000].lower())
+
+
+def _html_rows(text: str) -> Iterator[Row]:
+    reader = _TableReader()
+    for start in range(0, len(text), 65_536):
+        reader.feed(text[start : start + 65_536])
+        yield from reader.taken()
+    reader.close()
+    yield from reader.taken()
+
+
+class _TableReader(HTMLParser):
+    """Rows of `<tr>`; a cell that spans rows or columns is repeated, as merged cells are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number = 0
+        self._done: list[Row] = []
+        self._cells: list[str] | None = None
+        self._text: list[str] | None = None
+        self._span = (1, 1)
+        self._below: dict[int, tuple[int, str]] = {}
+
+    def taken(self) -> list[Row]:
+        done, self._done = self._done, []
+        return done
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self._end_row()
+            self._cells = []
+        elif tag in ("td", "th") and self._cells is not None:
+            self._end_cell()
+            self._text = []
+            spans = dict(attrs)
+            self._span = (_span(spans.get("rowspan")), _span(spans.get("colspan")))
+        elif tag == "br" and self._text is not None:
+            self._text.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None and len(self._text) < MOST_TEXT:
+            self._text.append(data[:MOST_TEXT])
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._end_cell()
+        elif tag in ("tr", "table"):
+            self._end_row()
+
+    def _end_cell(self) -> None:
+        if self._text is None or self._cells is None:
+            return
+        text, self._text = "".join(self._text), None
+        down, across = self._span
+        self._fill()
+        for _ in range(across):
+            if len(self._cells) >= MOST_COLUMNS:
+                break
+            if down > 1:
+                self._below[len(self._cells)] = (down - 1, text)
+            self._cells.append(text)
+
+    def _fill(self) -> None:
+        """Cells that a cell of a row above reaches into."""
+        assert self._cells is not None
+        while (spanning := self._below.get(len(self._cells))) is not None and spanning[0] < 0:
+            rest, text = spanning
+            self._below[len(self._cells)] = (rest + 1, text)
+            if rest + 1 == 0:
+                del self._below[len(self._cells)]
+            self._cells.append(text)
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self._cells is None:
+            return
+        self._fill()
+        self._number += 1
+        self._done.append(Row(self._number, tuple(self._cells)))
+        self._cells = None
+        # positive: begun in the row that just ended; negative: still to be filled in, that many rows
+        self._below = {column: (-abs(rest), text) for column, (rest, text) in self._below.items()}
+
+
+def _span(text: str | None) -> int:
+    return min(int(text), 1000) if text is not None and text.isascii() and text.isdecimal() and int(text) > 0 else 1
