@@ -13,7 +13,7 @@ from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
-FAMILIES = (native, rdm6300, zigbee2mqtt, frigate, patrol_export)
+FAMILIES = (native, rdm6300, zigbee2mqtt, frigate, patrol_export, gb28181)
 """The record module of each family, in the order in which they are listed."""
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType(

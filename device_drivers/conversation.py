@@ -117,7 +117,7 @@ class Fetched(NamedTuple):
         status: HTTP status; 0 if there was none (refused, timed out, reset).
         body: at most 1 MiB; b"" of a stream.
         error: what went wrong on the way, "" if nothing did. A stream that was cut has its status and an error.
-        connected: the TCP connection stood: the network answered, whatever came of the request.
+        connected: the network answered, whatever came of the request: a TCP connection stood, or the host refused it.
     """
 
     status: int
@@ -138,6 +138,8 @@ class WebPoller(Protocol):
         base: URL that paths are joined to.
         login: user and password for Digest (Basic only over https, or where `basic` says so), or None.
         basic: Basic over clear text is allowed.
+        certificate: of https: "" must be signed by an authority that the system trusts; `any` is taken as it is (cameras
+            sign their own); else its SHA-256 fingerprint in hexadecimal.
         every_s: from the beginning of a round to the next; a round that streams begins again when the stream ends.
 
     The link respects lock-outs: after a 401 with a login it waits 5 min before it logs in again, doubling to 1 h; the
@@ -147,6 +149,7 @@ class WebPoller(Protocol):
     base: str
     login: tuple[str, str] | None
     basic: bool
+    certificate: str
     every_s: float
 
     def round(self) -> WebConversation:
@@ -167,8 +170,17 @@ class Served(NamedTuple):
 class Caller(Protocol):
     """One TCP connection of a device that called: bytes come cut and glued."""
 
+    @property
+    def unfinished(self) -> bool:
+        """A message has begun and not ended: the link gives the rest of it only so long."""
+        ...
+
     def feed(self, data: bytes, received: datetime) -> Sequence[Served]:
         """Take the next bytes. Never raises; buffers are bounded."""
+        ...
+
+    def lost(self, received: datetime) -> Sequence[Served]:
+        """The connection was closed: give up what is unfinished. There is nobody left to answer."""
         ...
 
 
