@@ -1,9 +1,14 @@
-"""The links that a site asks for: its broker session and its serial ports."""
+"""The links that a site asks for: its broker session, its serial ports, and the files that people bring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from contextlib import AsyncExitStack
 
+from gateway.imports import ImportFolder, read_file
+from gateway.intake import Intake
+from gateway.links.file_link import FileLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
@@ -29,3 +34,26 @@ def broker_session(
 def serial_ports(router: Router, receiver: Receiver) -> Sequence[Link]:
     """A link for each device on a serial line; not opened yet."""
     return [SerialLink(device, receiver) for device, _ in router.streams.values()]
+
+
+def web_links(router: Router, receiver: Receiver, stack: AsyncExitStack) -> Sequence[Link]:
+    """A link for each device that is asked over HTTP; their session is closed with `stack`."""
+    if not router.web:
+        return ()
+    from gateway.links.web_client import WebClient  # noqa: PLC0415  aiohttp: a fifth of a second that only its users pay
+    from gateway.links.web_link import WebLink  # noqa: PLC0415
+
+    client = WebClient(len(router.web))
+    stack.push_async_callback(client.close)
+    return [WebLink(device.id, poller, client, receiver) for device, poller in router.web]
+
+
+def file_imports(site: Site, data: Path, intake: Intake) -> FileLink:
+    """What takes the files that people bring into the data folder; not looking yet."""
+    drivers = intake.router.drivers
+    return FileLink(
+        ImportFolder(data),
+        lambda order, content, received: read_file(site, drivers, order, content, received),
+        intake,
+        repeats=lambda: intake.counters.repeats,
+    )

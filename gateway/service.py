@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.connections import broker_session, serial_ports
+from gateway.connections import broker_session, file_imports, serial_ports, web_links
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
@@ -73,7 +73,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         telemetry = TelemetryWorker(gateway.source, writer, site, now=gateway.now, wake=news)
         teller = NoticeWorker(gateway.source, notifiers(site.alerting.contacts), now=gateway.now, wake=notices)
         gateway.deliveries = {"telemetry": telemetry, "notices": teller}
-        links: list[Link] = [mqtt, *serial_ports(intake.router, intake)]
+        links: list[Link] = [mqtt, *serial_ports(intake.router, intake), *web_links(intake.router, intake, stack)]
         yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
 
 
