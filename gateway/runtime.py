@@ -361,7 +361,11 @@ class Gateway:
 
     def health(self) -> Health:
         """Readiness, problems and counters."""
-        down = [f"{state.name}: {state.reason} {state.hint}".strip() for state in self.links() if not state.up]
+        down = [
+            f"{state.name}: {state.reason} {state.hint}".strip()
+            for state in self.links()
+            if not state.up and state.counts
+        ]
         troubled = [f"{name}: {each.problem}" for name, each in self.deliveries.items() if each.problem]
         if failures := self.intake.counters.judge_failures:
             troubled.append(

@@ -41,13 +41,18 @@ class Unreadable(NamedTuple):
 
 
 class LinkState(msgspec.Struct, frozen=True, kw_only=True):
-    """How a link is now, for /readyz, the console and the log."""
+    """How a link is now, for /readyz, the console and the log.
+
+    `counts`: while it is down the gateway does not do its work. Not so a link to one device that is itself watched: that this
+    camera is off is what the rules are there to tell.
+    """
 
     name: str
     up: bool
     since: datetime
     reason: str = ""
     hint: str = ""
+    counts: bool = True
 
 
 class Receiver(Protocol):

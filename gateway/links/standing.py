@@ -32,14 +32,17 @@ class Standing:
         receiver: is told of every change.
         devices: ids of those that speak through the link.
         clock: gives the aware time of a change.
+        counts: as in `LinkState`.
     """
 
-    def __init__(self, link: Link, receiver: Receiver, devices: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self, link: Link, receiver: Receiver, devices: Sequence[str], clock: Clock, *, counts: bool = True
+    ) -> None:
         self._link = link
         self._receiver = receiver
         self._devices = tuple(devices)
         self._clock = clock
-        self.state = LinkState(name=link.name, up=False, since=clock(), reason="not connected yet")
+        self.state = LinkState(name=link.name, up=False, since=clock(), reason="not connected yet", counts=counts)
 
     def up(self) -> None:
         """The link works."""
@@ -54,7 +57,7 @@ class Standing:
         if (before.up, before.reason) == (up, reason):
             return
         since = self._clock() if before.up is not up else before.since
-        self.state = LinkState(name=self._link.name, up=up, since=since, reason=reason, hint=hint)
+        self.state = LinkState(name=self._link.name, up=up, since=since, reason=reason, hint=hint, counts=before.counts)
         if up:
             _log.info("%s: up", self._link.name)
         else:
