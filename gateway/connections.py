@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from gateway.imports import ImportFolder, read_file
 from gateway.intake import Intake

@@ -73,7 +73,12 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         telemetry = TelemetryWorker(gateway.source, writer, site, now=gateway.now, wake=news)
         teller = NoticeWorker(gateway.source, notifiers(site.alerting.contacts), now=gateway.now, wake=notices)
         gateway.deliveries = {"telemetry": telemetry, "notices": teller}
-        links: list[Link] = [mqtt, *serial_ports(intake.router, intake), *web_links(intake.router, intake, stack)]
+        links: list[Link] = [
+            mqtt,
+            *serial_ports(intake.router, intake),
+            *web_links(intake.router, intake, stack),
+            file_imports(site, data, intake),
+        ]
         yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
 
 
