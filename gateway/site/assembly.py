@@ -92,6 +92,7 @@ def assemble(
         work_orders=_work_orders(draft.work_orders.entry),
         storage=_storage(draft.storage.entry, secret),
         mqtt=_mqtt(draft.mqtt.entry, site.id, folder, secret),
+        services=_services(draft.services.entry, secret),
         digest=digest,
     )
 
@@ -319,6 +320,18 @@ def _mqtt(entry: schema.MqttEntry, site: str, folder: FilePath, secret: Secrets)
         tls_cert=_file(tls.cert, folder),
         tls_key=_file(tls.key, folder),
     )
+
+
+def _services(entry: schema.ServicesEntry, secret: Secrets) -> dict[str, model.Service]:
+    """Every service that a driver may need, with its defaults where the file does not name it."""
+    services: dict[str, model.Service] = {}
+    for driver in type(entry).model_fields:
+        values = getattr(entry, driver).model_dump()
+        host, port = values.pop("host"), values.pop("port")
+        given = {key: value for key, value in values.items() if value is not None}
+        settings = {key: secret(value, ("services", driver, key)) for key, value in given.items()}
+        services[driver] = model.Service(host=host, port=port, settings=settings)
+    return services
 
 
 def _file(name: str | None, folder: FilePath) -> str | None:

@@ -250,6 +250,14 @@ class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
 
 
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the devices of one driver call the gateway. `settings` are the driver's: `id`, `realm`, `username`, `password`."""
+
+    host: str
+    port: int
+    settings: Mapping[str, Any] = {}
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """One site. Mappings keep the order of the file."""
 
@@ -275,6 +283,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     work_orders: WorkOrders = WorkOrders()
     storage: Storage = Storage()
     mqtt: Mqtt = Mqtt()
+    services: Mapping[str, Service] = {}
+    """By driver; a driver that is not here has no devices that call us."""
     digest: str = ""
     """SHA-256 of the file's text: which site definition a snapshot was made under."""
 

@@ -60,6 +60,7 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.zones()
     checks.alerts()
     checks.mqtt()
+    checks.services()
 
 
 class _References:
@@ -469,6 +470,24 @@ class _References:
             )
         if entry.password is not None and entry.username is None:
             self._mistakes.error((*path, "password"), "found without `username`; expected both")
+
+    def services(self) -> None:
+        """Devices that call us prove who they are by a password, if one is set."""
+        entry, path, damaged = self._draft.services
+        for driver in type(entry).model_fields:
+            callers = [placed for placed in self._draft.devices if placed.entry.driver == driver]
+            bare = [placed for placed in callers if placed.entry.device_id and "password" not in placed.entry.settings]
+            if (
+                bare
+                and driver in DRIVERS
+                and getattr(entry, driver).password is None
+                and f"{driver}.password" not in damaged
+            ):
+                self._mistakes.warning(
+                    (*path, driver),
+                    f"has no `password`: {bare[0].entry.id!r} and whoever uses its `device_id` are believed; expected "
+                    "`password: env:NAME`",
+                )
 
 
 _MAX_CIRCLES = 20

@@ -429,6 +429,37 @@ class MqttEntry(Entry):
     tls: Annotated[TlsEntry | None, BeforeValidator(_tls)] = None
 
 
+_SIP_ID = re.compile(r"[0-9]{20}")
+_A_SIP_ID = '20 digits in quotes, such as "34020000002000000001"'
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SipServiceEntry(Entry):
+    """Where devices of `gb28181` register: SIP over UDP and TCP. `realm`: the first ten digits of `id` unless given."""
+
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104  devices on the site's network call it
+    port: Port = 5060
+    id: Annotated[str, _text(_matching(_SIP_ID, _A_SIP_ID), _A_SIP_ID)] = "34020000002000000001"
+    realm: Annotated[str, Field(min_length=1, max_length=64, pattern=r'^[^"\\\s]+$')] | None = None
+    password: Secret | None = None
+
+
+class WebServiceEntry(Entry):
+    """Where devices of `gat1400` register: HTTP. `username`: the only one accepted; None: any with the password."""
+
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104  likewise
+    port: Port = 8181
+    username: str | None = None
+    password: Secret | None = None
+
+
+class ServicesEntry(Entry):
+    """What devices call that are not asked, by driver."""
+
+    gb28181: SipServiceEntry = SipServiceEntry()
+    gat1400: WebServiceEntry = WebServiceEntry()
+
+
 LISTS: Mapping[str, type[Entry]] = {
     "places": PlaceEntry,
     "people": PersonEntry,
@@ -451,6 +482,7 @@ SINGLES: Mapping[str, type[Entry]] = {
     "work_orders": WorkOrdersEntry,
     "storage": StorageEntry,
     "mqtt": MqttEntry,
+    "services": ServicesEntry,
 }
 """Sections that are one entry."""
 
@@ -474,6 +506,8 @@ EXPECTED: Mapping[str, str] = {
     "notify": "a list of ids of contacts",
     "org": "the name of an InfluxDB organisation",
     "place": "the id of a place",
+    "gat1400": "a mapping such as `{port: 8181, password: env:VIID_PASSWORD}`",
+    "gb28181": "a mapping such as `{port: 5060, password: env:SIP_PASSWORD}`",
     "route": "the id of a route",
     "tags": 'a list such as `["0008075634"]`',
     "timezone": "a time zone of the IANA list such as `Asia/Shanghai`",

@@ -52,6 +52,7 @@ class Draft(NamedTuple):
     work_orders: Placed[schema.WorkOrdersEntry]
     storage: Placed[schema.StorageEntry]
     mqtt: Placed[schema.MqttEntry]
+    services: Placed[schema.ServicesEntry]
     names: Mapping[str, frozenset[str]]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigError, Problem
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
 from gateway.site.load import load_site
-from gateway.site.model import Site
+from gateway.site.model import Service, Site
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -133,6 +133,25 @@ def test_what_is_not_said_has_the_specifications_defaults(site):
     assert (loaded.mqtt.embedded, loaded.mqtt.session, loaded.mqtt.port) == (True, "paho", 1883)
 
 
+def test_services_that_devices_call_have_defaults_and_their_secrets(site):
+    assert site().services["gb28181"] == Service(host="0.0.0.0", port=5060, settings={"id": "34020000002000000001"})
+    assert site().services["gat1400"] == Service(host="0.0.0.0", port=8181)
+    text = BASE + "services: {gb28181: {host: 10.0.0.1, realm: estate, password: env:SIP}, gat1400: {username: a}}\n"
+    told = site(text, environ={"SIP": "hunter2"}).services
+    assert told["gb28181"] == Service(
+        host="10.0.0.1",
+        port=5060,
+        settings={"id": "34020000002000000001", "realm": "estate", "password": "hunter2"},
+    )
+    assert told["gat1400"].settings == {"username": "a"}
+
+
+def test_devices_that_call_without_a_password_are_warned_of(warnings):
+    camera = '  - {id: cam-sip, driver: gb28181, kind: camera, device_id: "34020000001320000007"}\n'
+    text = BASE.replace("checkpoints:\n", camera + "checkpoints:\n")
+    assert [(path, message[:19]) for _, path, message in warnings(text)] == [("services.gb28181", "has no `password`: ")]
+
+
 def test_the_smallest_file_is_a_site_and_a_zone(site):
     assert site("site: {id: s, timezone: UTC}").places == {}
 
@@ -225,7 +244,7 @@ def test_influxdb_is_named_with_its_token_elsewhere(site):
 def test_a_family_whose_driver_is_not_built_is_known_and_warned_of_once(read):
     text = BASE.replace(
         "  - {id: cam, driver: native",
-        "  - {id: nvr, driver: gb28181}\n  - {id: cam-2, driver: gb28181, kind: camera}\n  - {id: cam, driver: native",
+        "  - {id: nvr, driver: shinobi}\n  - {id: cam-2, driver: shinobi, kind: camera}\n  - {id: cam, driver: native",
     )
     loaded, warned = read(text)
     assert (loaded.devices["nvr"].kind, loaded.devices["cam-2"].expect_every) == ("nvr", MINUTE)
@@ -381,6 +400,12 @@ TAILS = [
     ("parents: {a: {pwer: b}}", "parents.a.pwer", "unknown key (did you mean `power`?)"),
     ("circuits: [{id: c, panel: p}]", "circuits.c.panel", "found 'p'; expected the id of a device or of an entry of `parents`"),
     ("hold: 3", "hold", "found 3; expected a duration"),
+    ("services: {gb28181: {password: hunter2}}", "services.gb28181.password", "expected `env:NAME` or `file:PATH`"),
+    ("services: {gb28181: {id: 34020000002000000001}}", "services.gb28181.id", "expected 20 digits in quotes"),
+    ("services: {gb28181: {port: 70000}}", "services.gb28181.port", "expected at most 65535"),
+    ("services: {gb2818: {port: 5060}}", "services.gb2818", "unknown key (did you mean `gb28181`?)"),
+    ("services: {gat1400: {user: x}}", "services.gat1400.user", "unknown key"),
+    ("services: {gat1400: 8181}", "services.gat1400", "expected a mapping such as `{port: 8181"),
     ("storage: {retain: {evidence: 89d}}", "storage.retain.evidence", "expected at least 90d: patrol and alarm records are kept that long (DB11/T 2552)"),
     ("storage: {telemetry: influx}", "storage.telemetry", "expected `local` or"),
     ("alerts: {contacts: {a: {}}}", "alerts.contacts.a", "reaches nobody"),
