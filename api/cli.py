@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from device_drivers.errors import LamplighterError
 
@@ -18,9 +20,10 @@ COMMANDS: dict[str, str] = {
     "replay": "judge an evidence file",
     "decode": "one driver on given bytes",
     "drivers": "the drivers and device models",
+    "import": "wand exports (Excel, CSV) and other files",
     "user": "accounts of the console",
 }
-"""Name and one line; the module is `api.commands.NAME`."""
+"""Name and one line; the module is `api.commands.NAME` (`import_`, since Python keeps that word)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if words and words[0] == name:
-            importlib.import_module(f"api.commands.{name}").add(command)
+            _module(name).add(command)
     parsed = parser.parse_args(words)
-    module = importlib.import_module(f"api.commands.{parsed.command}")
+    module = _module(parsed.command)
     try:
         status: int = module.run(parsed)
     except LamplighterError as error:
@@ -44,3 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 1
     return status
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"api.commands.{command}{'_' * keyword.iskeyword(command)}")

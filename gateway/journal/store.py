@@ -95,6 +95,18 @@ def connect_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a gateway uses the data folder now."""
+    try:
+        with (folder / "lock").open("r+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _lock(folder: Path) -> IO[str]:
     handle = (folder / "lock").open("w")
     try:
