@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 TAP = b'{"kind":"tag_read","at":"2026-11-23T22:04:11+08:00","boot":"b","seq":1,"tag":"6F007B3972"}'
 UP = "lamplighter/s/rdr/up"
 STEPS = [
-    (case["driver"], step["topic"], step["payload"].encode())
+    (case["driver"], step["topic"], bytes.fromhex(step["hex"]) if "hex" in step else step["payload"].encode())
     for path in sorted(Path(device_drivers.__file__).parent.glob("*/cases/*.yaml"))
     for case in [yaml.safe_load(path.read_text(encoding="utf-8"))]
     for step in case["feed"]
