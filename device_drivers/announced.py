@@ -41,12 +41,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("ndef", "http", "phone", own_clock=True),
     Announced("ntag424", "http", "phone", own_clock=True),
     # Light, power and switching on a bus that is polled.
-    Announced("modbus_rtu", "serial", "sensor"),
-    Announced("modbus_tcp", "serial", "sensor"),
-    Announced("modbus_lux", "serial", "lux_sensor"),
-    Announced("modbus_relay", "serial", "relay"),
-    Announced("modbus_eastron_sdm", "serial", "meter"),
-    Announced("modbus_pzem004t", "serial", "meter"),
     Announced("dlt645", "serial", "meter"),
     Announced("dali", "serial", "lamp"),
     # MQTT conventions.
@@ -55,14 +49,11 @@ ROWS: tuple[Announced, ...] = (
     Announced("esphome", "mqtt", "sensor"),
     Announced("wled", "mqtt", "lamp"),
     Announced("openbeken", "mqtt", "relay"),
-    Announced("homie", "mqtt", "sensor"),
     Announced("homeassistant", "mqtt", "sensor"),
-    Announced("neuron", "mqtt", "sensor"),
     Announced("chirpstack", "mqtt", "sensor"),
     Announced("tts", "mqtt", "sensor"),
     Announced("milesight", "mqtt", "sensor"),
     Announced("sparkplug", "mqtt", "sensor", own_clock=True),
-    Announced("json_map", "mqtt", "sensor"),
     # Cameras and recorders.
     Announced("gat1400", "http", "camera"),
     Announced("hikvision", "http", "camera"),

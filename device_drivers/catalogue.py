@@ -8,12 +8,16 @@ from types import MappingProxyType
 from device_drivers.driver import Driver, Model
 from device_drivers.frigate import record as frigate
 from device_drivers.gb28181 import record as gb28181
+from device_drivers.homie import record as homie
+from device_drivers.json_map import record as json_map
+from device_drivers.modbus import record as modbus
 from device_drivers.native import record as native
+from device_drivers.neuron import record as neuron
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
-FAMILIES = (native, rdm6300, zigbee2mqtt, frigate, patrol_export, gb28181)
+FAMILIES = (native, rdm6300, zigbee2mqtt, frigate, patrol_export, gb28181, modbus, json_map, neuron, homie)
 """The record module of each family, in the order in which they are listed."""
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType(

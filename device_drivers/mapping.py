@@ -510,6 +510,7 @@ def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
     target, field, name = taken
     flags = target == "measurement.value"
     least, most = field.least, field.most
+    plain = scale == 1 and offset == 0
 
     def read(value: Any) -> float | None:
         if flags and type(value) is bool:
@@ -519,7 +520,8 @@ def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
         found = number(value, name)
         if found is None:
             return None
-        found = found * scale + offset
+        if not plain:
+            found = float(f"{found * scale + offset:.12g}")  # 613 · 0.1 − 40 is 21.3
         if least is not None and found < least:
             return least
         return most if most is not None and found > most else found

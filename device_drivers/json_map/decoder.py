@@ -1,0 +1,42 @@
+"""Messages of one device, read by the mapping in its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.json_values import read_json, read_text
+from device_drivers.mapping import Map, measurements
+
+
+class JsonMapDecoder:
+    """One device.
+
+    Args:
+        device: its id.
+        maps: the mapping of each of its topics; None: numbers and flags become measurements named by their paths.
+    """
+
+    def __init__(self, device: str, maps: Mapping[str, Map | None]) -> None:
+        self._device = device
+        self._maps = maps
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message; an empty one (the topic was cleared) says nothing.
+
+        Raises:
+            DecodeError: not a topic of this device, not JSON where a path needs it, a value that the mapping does not
+                know, or a retained event.
+        """
+        if topic not in self._maps:
+            raise DecodeError(f"topic {topic!r}: expected {' or '.join(self._maps)}")
+        if not payload:
+            return []
+        mapping = self._maps[topic]
+        if mapping is None:
+            document = read_json(payload)
+            return [] if retained else measurements(document, self._device, received, topic.rpartition("/")[2])
+        document = read_text(payload) if mapping.whole else read_json(payload)
+        return mapping.observations(document, received, retained=retained)

@@ -1,0 +1,1 @@
+"""Tags of industrial devices behind an EMQX Neuron gateway (mqtt-conventions.md, neuron)."""
