@@ -55,9 +55,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("milesight", "mqtt", "sensor"),
     Announced("sparkplug", "mqtt", "sensor", own_clock=True),
     # Cameras and recorders.
-    Announced("gat1400", "http", "camera"),
-    Announced("hikvision", "http", "camera"),
-    Announced("dahua", "http", "camera"),
     Announced("onvif", "http", "camera"),
     Announced("rtsp", "http", "camera"),
     Announced("mediamtx", "http", "nvr"),

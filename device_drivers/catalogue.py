@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from device_drivers.dahua import record as dahua
 from device_drivers.driver import Driver, Model
 from device_drivers.frigate import record as frigate
+from device_drivers.gat1400 import record as gat1400
 from device_drivers.gb28181 import record as gb28181
+from device_drivers.hikvision import record as hikvision
 from device_drivers.homie import record as homie
 from device_drivers.json_map import record as json_map
 from device_drivers.modbus import record as modbus
@@ -17,7 +20,21 @@ from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
-FAMILIES = (native, rdm6300, zigbee2mqtt, frigate, patrol_export, gb28181, modbus, json_map, neuron, homie)
+FAMILIES = (
+    native,
+    rdm6300,
+    zigbee2mqtt,
+    frigate,
+    patrol_export,
+    gb28181,
+    gat1400,
+    modbus,
+    json_map,
+    neuron,
+    homie,
+    hikvision,
+    dahua,
+)
 """The record module of each family, in the order in which they are listed."""
 
 DRIVERS: Mapping[str, Driver] = MappingProxyType(

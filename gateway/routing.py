@@ -46,7 +46,8 @@ class Router:
             if driver.line_poller is not None:
                 self.lines.append((device, driver.line_poller(given)))
             elif driver.web_poller is not None:
-                self.web.append((device, driver.web_poller(given)))
+                if device.link:  # without one it is a channel, heard through its recorder
+                    self.web.append((device, driver.web_poller(given)))
             elif driver.call_server is not None or driver.web_server is not None:
                 self.served.setdefault(driver.name, []).append(device)
             elif driver.stream_decoder is not None and "serial" in device.link:

@@ -1,0 +1,1 @@
+"""Dahua cameras and recorders: eventManager (cameras.md)."""

@@ -1,0 +1,1 @@
+"""Hikvision cameras and recorders: ISAPI alertStream (cameras.md)."""
