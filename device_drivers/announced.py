@@ -38,8 +38,6 @@ ROWS: tuple[Announced, ...] = (
     # What guards carry.
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
-    Announced("ndef", "http", "phone", own_clock=True),
-    Announced("ntag424", "http", "phone", own_clock=True),
     # Light, power and switching on a bus that is polled.
     Announced("dlt645", "serial", "meter"),
     Announced("dali", "serial", "lamp"),

@@ -15,7 +15,9 @@ from device_drivers.homie import record as homie
 from device_drivers.json_map import record as json_map
 from device_drivers.modbus import record as modbus
 from device_drivers.native import record as native
+from device_drivers.ndef import record as ndef
 from device_drivers.neuron import record as neuron
+from device_drivers.ntag424 import record as ntag424
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
@@ -26,6 +28,8 @@ FAMILIES = (
     zigbee2mqtt,
     frigate,
     patrol_export,
+    ndef,
+    ntag424,
     gb28181,
     gat1400,
     modbus,

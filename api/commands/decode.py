@@ -17,6 +17,8 @@ from device_drivers.driver import DeviceSettings, Driver, Reading, Reject
 from device_drivers.errors import DecodeError, LamplighterError
 from device_drivers.observations import spelled_out
 
+_KEY_DIGITS = 20
+_HEX = frozenset("0123456789abcdefABCDEF")
 _SEPARATORS = str.maketrans("", "", " :-\t\r\n")
 
 
@@ -150,11 +152,16 @@ def _settings(settings: DeviceSettings, arguments: argparse.Namespace) -> Device
         if not equals:
             raise WrongUseError(f"--set {word}: expected KEY=VALUE")
         try:
-            values[key] = msgspec.json.decode(text)
+            values[key] = text if _is_key(text) else msgspec.json.decode(text)
         except msgspec.DecodeError:
             values[key] = text
     named = arguments.device or settings.id
     return msgspec.structs.replace(settings, id=named, settings=values)
+
+
+def _is_key(text: str) -> bool:
+    """Whether a word is a key in hexadecimal, though it may look like a number (32 decimal digits, or with one `e`)."""
+    return len(text) >= _KEY_DIGITS and _HEX.issuperset(text)
 
 
 def _line(reading: Reading) -> str:

@@ -6,13 +6,14 @@
     said: {VECTOR: [{kind: …}, …]}        # of each line of output, the fields that matter
     refused: {VECTOR: piece of the reason} # judged wrong or not for a reader: why stands beside it
 
-Without `words` a vector's `input_hex`, `input_text` or `topic` and `payload` are given as they stand.
+In `words`, what a vector lacks is empty. Without them a vector's `input_hex`, `input_text` or `topic` and `payload` are given as they stand.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ ELSEWHERE: dict[str, str] = {
     "osdp_secure_channel": "keys, not frames: tests/drivers/test_osdp.py",
     "patrol_export_jwm_xlsx": "cells, not a file: tests/drivers/test_patrol_export.py",
     "sparkplug_b_array": "one metric's bytes: tests/drivers/test_sparkplug.py",
-    "ndef_uri_payload": "the inside of a record: tests/drivers/test_ndef.py",
 }
 """Formats whose vectors are no bytes that a driver reads, and where they are tested."""
 
@@ -50,7 +50,7 @@ def vectors() -> list[dict[str, Any]]:
 
 def words(vector: dict[str, Any], entry: dict[str, Any]) -> list[str]:
     if "words" in entry:
-        return [word.format(**vector) for word in entry["words"]]
+        return [word.format_map(defaultdict(str, vector)) for word in entry["words"]]
     if "input_hex" in vector:
         return ["--hex", vector["input_hex"]]
     if "input_text" in vector:

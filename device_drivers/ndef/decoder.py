@@ -1,0 +1,119 @@
+"""NDEF messages to tag reads: which tag a URL or a text names. Anybody can copy them: weak evidence (method nfc)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.observations import TagRead
+
+if TYPE_CHECKING:
+    from device_drivers.ndef.records import Text, Uri
+    from device_drivers.ntag424.decoder import Ntag424Decoder
+
+PARAMETERS = ("tag", "uid", "id")
+"""Parameters of a URL that may hold the tag's number."""
+
+_SHORTEST, _LONGEST = 8, 20
+"""Hexadecimal digits of a tag's number: 4 to 10 bytes."""
+
+_HEX = frozenset("0123456789ABCDEF")
+_SUN_NUMBERS = frozenset({32, 48})
+_MAC_DIGITS = 16
+
+_MOST = 4096
+_KEPT_BYTES = 512
+"""Bounds of the cache of messages: more tags than a property has, and longer ones than a URL."""
+
+
+class NdefDecoder:
+    """One reader or phone that passes the contents of tags.
+
+    Args:
+        device: its id.
+        parameters: of a URL, in the order in which they are looked for.
+        sun: verifies signed URLs; None: they are refused.
+    """
+
+    def __init__(self, device: str, parameters: Sequence[str] = PARAMETERS, sun: Ntag424Decoder | None = None) -> None:
+        self._device = device
+        self._parameters = tuple(parameters)
+        self._sun = sun
+        self._known: dict[bytes, str | None] = {}
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
+        """Decode one message. `at` is `received`."""
+        if retained:
+            raise DecodeError("a retained tap is old state, not an event")
+        if payload in self._known:
+            tag = self._known[payload]
+        else:
+            from device_drivers.ndef.records import Uri, read_message  # noqa: PLC0415  starts without the library
+
+            records = read_message(payload)
+            for record in records:
+                if isinstance(record, Uri) and is_signed(record.uri):
+                    return [self._signed(record.uri, received)]
+            tag = self._tag(records)
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            if len(payload) <= _KEPT_BYTES:
+                self._known[payload] = tag
+        if tag is None:
+            return []
+        return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
+
+    def _signed(self, url: str, received: datetime) -> Reading:
+        if self._sun is None:
+            raise DecodeError("a signed URL (SUN), but no keys: give `sun` in the device's settings")
+        return self._sun.tap(url, received)
+
+    def _tag(self, records: Sequence[Uri | Text]) -> str | None:
+        """The tag that a message names: by its number if one stands there, else by what it says as a whole."""
+        for record in records:
+            if (tag := self._number(record)) is not None:
+                return tag
+        return digest(records[0][0]) if records and records[0][0] else None
+
+    def _number(self, record: Uri | Text) -> str | None:
+        uri = getattr(record, "uri", None)
+        if uri is None:
+            return number(record[0])
+        values = parameters(uri)
+        found = (number(values[name]) for name in self._parameters if name in values)
+        return next((tag for tag in found if tag is not None), None)
+
+
+def digest(text: str) -> str:
+    """A tag number for a text without one: the first 8 bytes of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16].upper()
+
+
+def number(text: str) -> str | None:
+    """A tag's number, also as an NTAG 21x mirrors it, `04A1B2C3D4E5F6x00001A` with its counter; None if it is none."""
+    word = text.split("x", 1)[0].replace(":", "").replace("-", "").replace(" ", "").upper()
+    return word if _SHORTEST <= len(word) <= _LONGEST and len(word) % 2 == 0 and _HEX.issuperset(word) else None
+
+
+def parameters(url: str) -> Mapping[str, str]:
+    """The parameters of a URL; of those that stand twice the first."""
+    query = url.partition("?")[2].partition("#")[0]
+    found: dict[str, str] = {}
+    for pair in query.split("&"):
+        name, equals, value = pair.partition("=")
+        if equals:
+            found.setdefault(name, value)
+    return found
+
+
+def is_signed(url: str) -> bool:
+    """Whether a URL looks like a SUN message: it has a MAC, and an encrypted or plain identity beside it."""
+    values = [value for value in parameters(url).values() if value and _HEX.issuperset(value.upper())]
+    lengths = {len(value) for value in values}
+    return (_MAC_DIGITS in lengths and (bool(_SUN_NUMBERS & lengths) or {14, 6} <= lengths)) or any(
+        length >= 48 and length % 16 == 0 for length in lengths
+    )

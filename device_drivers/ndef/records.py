@@ -1,0 +1,171 @@
+"""URIs and texts of an NDEF message, read with ndeflib; and of what readers pass instead of one."""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import ndef
+from ndef.uri import UriRecord
+
+from device_drivers.errors import DecodeError
+
+LONGEST = 8192
+"""Bytes of a message; the largest common tag holds 888."""
+
+_TLV, _TERMINATOR, _NULL = 0x03, 0xFE, 0x00
+"""The block of a type 2 tag that holds a message, the end of blocks, and filling (NFC Forum, Type 2 Tag)."""
+
+_PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the table of the URI record; the library has no public name for it
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+
+
+class Text(NamedTuple):
+    """A text record."""
+
+    text: str
+    language: str
+
+
+class Uri(NamedTuple):
+    """A URI record, its prefix written out."""
+
+    uri: str
+
+
+def read_message(data: bytes) -> list[Uri | Text]:
+    """The URIs and texts that a reader passed, in order; other records are understood and left out.
+
+    Taken are an NDEF message, several, the block of a tag's memory that holds one, any of them in hexadecimal, the inside of a
+    URI record alone, and a URL as text.
+
+    Raises:
+        DecodeError: it is none of them.
+    """
+    if len(data) > LONGEST:
+        raise DecodeError(f"{len(data)} bytes, more than a tag holds", data[:64])
+    if not data:
+        raise DecodeError("an empty message")
+    if (url := _as_url(data)) is not None:
+        return [url]
+    if len(data) >= 6 and len(data) % 2 == 0 and _HEX.issuperset(data):
+        data = unhexlify(data)
+    if (block := _block(data)) is not None:
+        return _records(block)
+    if data[0] & 0x80:
+        return _messages(data)
+    try:
+        return [_bare_uri(data)]
+    except DecodeError as error:
+        reason = error.reason
+    try:
+        return _records(data)
+    except DecodeError as error:
+        raise DecodeError(f"{error.reason}{reason and '; '}{reason}", data[:64]) from None
+
+
+def uris(data: bytes) -> list[str]:
+    """The URIs of what a reader passed.
+
+    Raises:
+        DecodeError: it is nothing that is known.
+    """
+    return [record.uri for record in read_message(data) if isinstance(record, Uri)]
+
+
+def _as_url(data: bytes) -> Uri | None:
+    if not data[:8].lower().startswith((b"http://", b"https://")):
+        return None
+    return Uri(_printable(data.strip()))
+
+
+def _block(data: bytes) -> bytes | None:
+    """The message inside a block of a tag's memory; None if this is none."""
+    if data[0] != _TLV or len(data) < 3:
+        return None
+    start = 2 if data[1] != 0xFF else 4
+    length = data[1] if start == 2 else int.from_bytes(data[2:4], "big")
+    rest = data[start + length :]
+    if length < 3 or len(data) < start + length or not data[start] & 0x80:
+        return None
+    return data[start : start + length] if not rest or rest[0] in (_TERMINATOR, _NULL) else None
+
+
+def _messages(data: bytes) -> list[Uri | Text]:
+    """One message or several glued ones; filling behind them is left out."""
+    found: list[Uri | Text] = []
+    while data:
+        end = _message_end(data)
+        found += _records(data[:end])
+        data = data[end:]
+        if data and data[0] == _TERMINATOR:
+            break
+        data = data.lstrip(b"\0")
+    return found
+
+
+def _message_end(data: bytes) -> int:
+    """Where the first message ends: behind the record that says it is the last (NFC Forum NDEF 1.0, 3.2)."""
+    start = 0
+    while start < len(data):
+        head = data[start]
+        short, named = head & 0x10, head & 0x08
+        fields = start + 2 + (1 if short else 4)
+        if fields + bool(named) > len(data):
+            break
+        length = data[start + 1] + int.from_bytes(data[start + 2 : fields], "big")
+        length += data[fields] if named else 0
+        start = fields + bool(named) + length
+        if head & 0x40:
+            return start
+    return len(data)
+
+
+def _records(message: bytes) -> list[Uri | Text]:
+    return _said(_decoded(message))
+
+
+def _decoded(message: bytes) -> list[ndef.Record]:
+    try:
+        return list(ndef.message_decoder(message))
+    except ndef.DecodeError as error:
+        raise DecodeError(str(error).removeprefix("ndef.").replace("record.Record ", ""), message[:64]) from error
+    except Exception as error:  # what else its record classes raise on nonsense
+        raise DecodeError(f"an NDEF record that cannot be read ({error})", message[:64]) from error
+
+
+def _said(records: Iterable[ndef.Record]) -> list[Uri | Text]:
+    found: list[Uri | Text] = []
+    for record in records:
+        if isinstance(record, UriRecord):
+            found.append(Uri(record.iri))
+        elif isinstance(record, ndef.TextRecord):
+            found.append(Text(record.text, record.language))
+        elif isinstance(record, ndef.SmartposterRecord) and record.resource is not None:
+            found.append(Uri(record.resource.iri))
+    return found
+
+
+def _bare_uri(data: bytes) -> Uri:
+    """The inside of a URI record: a prefix code, then text.
+
+    It cannot be taken for a message: a message's first byte says that it is the first record (80), a code is below 24; and
+    a message's lengths are no printable text.
+    """
+    text = _printable(data[1:])
+    if data[0] >= len(_PREFIXES):
+        raise DecodeError(f"URI identifier code {data[0]} is out of range", data[:64])
+    if len(text) < 2 or (data[0] == 0 and ":" not in text):
+        raise DecodeError("too short for a URI", data[:64])
+    return Uri(_PREFIXES[data[0]] + text)
+
+
+def _printable(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if not text or not text.isprintable():
+        raise DecodeError("", data[:64])
+    return text

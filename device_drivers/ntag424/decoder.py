@@ -1,0 +1,71 @@
+"""URLs of signed taps to tag reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.ntag424.message import NAMES, Part, read_url
+from device_drivers.ntag424.settings import Settings
+from device_drivers.ntag424.verification import Verifier
+from device_drivers.observations import TagRead
+
+_log = logging.getLogger(__name__)
+
+
+class Ntag424Decoder:
+    """One reader or phone that passes the URLs of NTAG 424 tags.
+
+    Args:
+        device: its id.
+        settings: keys and names of the parameters.
+    """
+
+    def __init__(self, device: str, settings: Settings) -> None:
+        self._device = device
+        keys = settings.keys()
+        if keys is not None and keys.factory:
+            _log.warning(
+                "%s: a key of its NTAG 424 tags is all zero, the key of the factory: anybody can forge taps", device
+            )
+        self._verifier = None if keys is None else Verifier(keys, mode=settings.mode, mac_from=settings.mac_from)
+        self._names: Mapping[Part, tuple[str, ...]] = NAMES
+        if settings.parameters:
+            self._names = {**NAMES, **{part: (name,) for part, name in settings.parameters.items()}}
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
+        """Decode one URL (or the NDEF message that holds it). The chip has no clock: the tap is of `received`."""
+        if retained:
+            raise DecodeError("a retained tap is old state, not an event")
+        return [self.tap(_url(payload), received)]
+
+    def tap(self, url: str, received: datetime) -> Reading:
+        """The tap that a URL proves.
+
+        Raises:
+            DecodeError: it proves none.
+        """
+        if self._verifier is None:
+            raise DecodeError("a SUN message, but no keys: set `file_key` and `meta_key`, or `master_key`")
+        said = self._verifier.verify(read_url(url, self._names))
+        tag = said.uid.hex().upper()
+        if said.counter is None:  # proves the tag, but not that it is new
+            return Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))
+        return Reading(TagRead(device=self._device, at=received, tag=tag, method="sun", counter=said.counter))
+
+
+def _url(payload: bytes) -> str:
+    if payload[:4].lower() != b"http":
+        from device_drivers.ndef.records import uris  # noqa: PLC0415  few readers pass the raw message
+
+        found = uris(payload)
+        if not found:
+            raise DecodeError("no URL in the message", payload[:64])
+        return found[0]
+    try:
+        return payload.strip().decode("ascii")
+    except UnicodeDecodeError:
+        raise DecodeError("a URL with something else than ASCII", payload[:64]) from None
