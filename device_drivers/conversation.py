@@ -197,7 +197,7 @@ class CallServer(Protocol):
 
 
 class WebRequest(NamedTuple):
-    """A request that a device made. `body` is at most 1 MiB; header names are lower case."""
+    """A request that a device made. `body` is at most 128 KiB; header names are lower case."""
 
     method: str
     path: str

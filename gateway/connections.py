@@ -8,11 +8,12 @@ from pathlib import Path
 
 from gateway.imports import ImportFolder, read_file
 from gateway.intake import Intake
+from gateway.links.call_link import CallLink
 from gateway.links.file_link import FileLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
-from gateway.routing import Router
+from gateway.routing import Router, settings
 from gateway.rules.lineage import BROKER
 from gateway.site.model import Mqtt, Site
 
@@ -46,6 +47,26 @@ def web_links(router: Router, receiver: Receiver, stack: AsyncExitStack) -> Sequ
     client = WebClient(len(router.web))
     stack.push_async_callback(client.close)
     return [WebLink(device.id, poller, client, receiver) for device, poller in router.web]
+
+
+def called_links(site: Site, router: Router, receiver: Receiver) -> Sequence[Link]:
+    """A link for each family whose devices call us; not listening yet. Without a device that could call there is none."""
+    links: list[Link] = []
+    for name, devices in router.served.items():
+        ids = [device.id for device in devices if device.device_id]  # a recorder's channels are told of by it
+        if not ids:
+            continue
+        driver, service = router.drivers[name], site.services[name]
+        given = [settings(device) for device in devices]
+        title = f"{name} {service.host}:{service.port}"
+        address = service.host, service.port
+        if driver.call_server is not None:
+            links.append(CallLink(title, address, driver.call_server(given, service.settings), ids, receiver))
+        elif driver.web_server is not None:
+            from gateway.links.web_server_link import WebServerLink  # noqa: PLC0415  aiohttp, as above
+
+            links.append(WebServerLink(title, address, driver.web_server(given, service.settings), ids, receiver))
+    return links
 
 
 def file_imports(site: Site, data: Path, intake: Intake) -> FileLink:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.connections import broker_session, file_imports, serial_ports, web_links
+from gateway.connections import broker_session, called_links, file_imports, serial_ports, web_links
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
@@ -77,6 +77,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             mqtt,
             *serial_ports(intake.router, intake),
             *web_links(intake.router, intake, stack),
+            *called_links(site, intake.router, intake),
             file_imports(site, data, intake),
         ]
         yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
