@@ -170,7 +170,7 @@ def _leaves(value: Any, *, secret: bool) -> Iterator[tuple[str, bool]]:
     match value:
         case Mapping():
             for key, inner in value.items():
-                yield from _leaves(inner, secret=secret or is_secret_key(key))
+                yield from _leaves(inner, secret=secret or is_secret_key(str(key)))
         case list():
             for inner in value:
                 yield from _leaves(inner, secret=secret)

@@ -1,0 +1,212 @@
+"""What passes on a Modbus line: requests, replies and exceptions to observations.
+
+A reply does not say which registers it holds. It is named by the request before it, or, where none was seen, by its
+length if nothing else that the profile knows has that length; else its numbers are given without a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from struct import unpack
+
+from device_drivers.driver import Reading, Reject
+from device_drivers.modbus.frames import RTU, Frame, Framing, why_not
+from device_drivers.modbus.meaning import ReadMeaning, rounded, uniform_float
+from device_drivers.modbus.profile import Profile, is_named_by_length, part
+from device_drivers.observations import LampState, Measurement
+
+SILENCE = timedelta(milliseconds=500)
+"""After a longer pause what was begun is given up. A frame has no pauses (1.5 characters at most), and the shortest pause
+that any adapter or converter can make is far below this."""
+
+_MOST_REQUESTS = 256
+"""Bound of the cache of requests that other masters make; beyond it their replies are numbers without a name."""
+
+QUANTITIES = {1: "coil", 2: "discrete_input", 3: "holding_register", 4: "input_register"}
+"""By function: what a number is called that no profile names; its channel is the register, `+n` if that is unknown."""
+
+
+class ModbusDecoder:
+    """One line, heard for one device.
+
+    Args:
+        device: the device's id.
+        profile: what its registers mean; None: numbers without a name.
+        framing: RTU or TCP.
+        address: only frames of this address; None: of all.
+        lamps: the lamp's id of each channel of a relay board.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        profile: Profile | None,
+        framing: Framing = RTU,
+        *,
+        address: int | None = None,
+        lamps: Mapping[str, str] | None = None,
+    ) -> None:
+        self._device = device
+        self._framing = framing
+        self._address = address
+        self._profile = profile
+        self._lamps = lamps or {}
+        self._is_relay = profile is not None and profile.kind == "relay"
+        self._floats = profile is not None and uniform_float(profile)
+        self._by_request: dict[tuple[int, int, int], ReadMeaning | None] = {}
+        self._by_length: dict[tuple[int, int], ReadMeaning] = {}
+        for read in profile.reads if profile is not None else ():
+            meaning = ReadMeaning(device, read, self._lamps)
+            self._by_request[read.function, meaning.register, meaning.count] = meaning
+            if profile is not None and is_named_by_length(profile, read):
+                self._by_length[read.function, meaning.octets] = meaning
+        self._rest = b""
+        self._junk = b""
+        self._latest: datetime | None = None
+        self._asked: tuple[int, int, int, int] | None = None  # address, function, register, count
+
+    def feed(self, data: bytes, received: datetime) -> list[Reading | Reject]:
+        """Take the next bytes. Never raises; keeps at most two frames' length; reads the next good frame."""
+        found: list[Reading | Reject] = []
+        if self._latest is not None and not timedelta(0) <= received - self._latest <= SILENCE:
+            found += self.reset()
+        self._latest = received
+        self._rest = self._cut(self._rest + data if self._rest else data, received, found, more=True)
+        return found
+
+    def reset(self) -> list[Reading | Reject]:
+        """The line was cut, or fell silent: what was begun is given up, good frames in it are still read."""
+        found: list[Reading | Reject] = []
+        if self._rest and self._latest is not None:
+            self._cut(self._rest, self._latest, found, more=False)
+        self._rest = b""
+        self._give_up(found)
+        self._asked = None
+        return found
+
+    def _cut(self, stream: bytes, at: datetime, found: list[Reading | Reject], *, more: bool) -> bytes:
+        """Read the frames of `stream`; give what is left of it. Without `more`, what waits is passed over."""
+        length, longest = self._framing.length, self._framing.longest
+        start, end = 0, len(stream)
+        while start < end:
+            size = length(stream, start)
+            if size > 0:
+                self._give_up(found)
+                self._frame(self._framing.read(stream[start : start + size]), at, found)
+                start += size
+            elif size < 0 and more:
+                break
+            else:
+                self._junk += stream[start : start + 1]
+                start += 1
+                if len(self._junk) >= longest:
+                    self._give_up(found)
+        return stream[start:]
+
+    def _give_up(self, found: list[Reading | Reject]) -> None:
+        if self._junk:
+            found.append(Reject(self._junk, why_not(self._junk, self._framing)))
+            self._junk = b""
+            self._asked = None
+
+    def _frame(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
+        if self._address is not None and frame.address != self._address:
+            self._asked = None
+            return
+        pdu = frame.pdu
+        function = pdu[0]
+        if function in QUANTITIES:
+            self._read(frame, at, found)
+            return
+        self._asked = None
+        if function == 5 and self._is_relay and pdu[3:5] in (b"\xff\x00", b"\x00\x00"):
+            found.append(Reading(self._told(int.from_bytes(pdu[1:3], "big"), on=pdu[3] == 0xFF, at=at)))
+
+    def _read(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
+        """A request to read, or the reply to one."""
+        pdu, asked = frame.pdu, self._asked
+        function = pdu[0]
+        self._asked = None
+        if asked is not None and asked[:2] != (frame.address, function):
+            asked = None
+        if asked is not None and len(pdu) == 2 + _octets(function, asked[3]) and pdu[1] == len(pdu) - 2:
+            self._reply(frame, asked[2], asked[3], at, found)
+        elif len(pdu) == 5 and (pdu[1] != 3 or function > 2 or _could_be_asked(pdu)):
+            register, count = unpack(">HH", pdu[1:])
+            self._asked = (frame.address, function, register, count)
+        elif asked is not None:
+            wanted = _octets(function, asked[3])
+            found.append(Reject(frame.octets, f"{len(pdu) - 2} bytes in a reply to a request for {wanted}"))
+        else:
+            self._reply(frame, None, 0, at, found)
+
+    def _reply(
+        self, frame: Frame, register: int | None, count: int, at: datetime, found: list[Reading | Reject]
+    ) -> None:
+        function, data = frame.pdu[0], frame.pdu[2:]
+        if register is None:
+            read = self._by_length.get((function, len(data)))
+        else:
+            read = self._asked_for(function, register, count)
+        if read is None:
+            found += self._unnamed(function, data, register, count, at)
+            return
+        readings, doubts = read.understand(data, at)
+        found += readings
+        found += [Reject(frame.octets, doubt) for doubt in doubts]
+
+    def _asked_for(self, function: int, register: int, count: int) -> ReadMeaning | None:
+        """What the profile knows of a request: one of its reads, or values that lie inside."""
+        key = function, register, count
+        if self._profile is None or key in self._by_request:
+            return self._by_request.get(key)
+        if len(self._by_request) >= _MOST_REQUESTS:
+            return None
+        read = part(self._profile, function, register, count)
+        meaning = self._by_request[key] = None if read is None else ReadMeaning(self._device, read, self._lamps)
+        return meaning
+
+    def _unnamed(self, function: int, data: bytes, register: int | None, count: int, at: datetime) -> list[Reading]:
+        """The numbers of a reply that no profile names: bits, 32-bit floats where the profile has only those, or words."""
+        numbers: list[tuple[int, float]]
+        if function <= 2:
+            bits = count or len(data) * 8
+            numbers = [(place, data[place >> 3] >> (place & 7) & 1) for place in range(min(bits, len(data) * 8))]
+        elif self._floats and len(data) % 4 == 0:
+            floats = unpack(f">{len(data) // 4}f", data)
+            # NaN is no number, and neither is what is beyond all measure.
+            numbers = [(2 * place, rounded(number)) for place, number in enumerate(floats) if abs(number) < 1e38]
+        else:
+            numbers = list(enumerate(unpack(f">{len(data) // 2}H", data[: len(data) & ~1])))
+        return [
+            Reading(
+                Measurement(
+                    device=self._device,
+                    at=at,
+                    quantity=QUANTITIES[function],
+                    value=number,
+                    channel=f"+{place}" if register is None else register + place,
+                )
+            )
+            for place, number in numbers
+        ]
+
+    def _told(self, coil: int, *, on: bool, at: datetime) -> LampState:
+        """A relay was told to switch. Request and echo look alike, so this is no word on how it is now."""
+        channel = coil + 1
+        return LampState(
+            device=self._device,
+            at=at,
+            lamp=self._lamps.get(str(channel)) or f"{self._device}/{channel}",
+            commanded=on,
+        )
+
+
+def _octets(function: int, count: int) -> int:
+    return (count + 7) // 8 if function <= 2 else count * 2
+
+
+def _could_be_asked(pdu: bytes) -> bool:
+    """Whether five bytes are a request, and not a reply with three bytes of coils: its count is one that may be asked for."""
+    return 1 <= int.from_bytes(pdu[3:], "big") <= 2000
