@@ -48,10 +48,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("wled", "mqtt", "lamp"),
     Announced("openbeken", "mqtt", "relay"),
     Announced("homeassistant", "mqtt", "sensor"),
-    Announced("chirpstack", "mqtt", "sensor"),
-    Announced("tts", "mqtt", "sensor"),
-    Announced("milesight", "mqtt", "sensor"),
-    Announced("sparkplug", "mqtt", "sensor", own_clock=True),
     # Cameras and recorders.
     Announced("onvif", "http", "camera"),
     Announced("rtsp", "http", "camera"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from device_drivers.chirpstack import record as chirpstack
 from device_drivers.dahua import record as dahua
 from device_drivers.driver import Driver, Model
 from device_drivers.frigate import record as frigate
@@ -13,6 +14,7 @@ from device_drivers.gb28181 import record as gb28181
 from device_drivers.hikvision import record as hikvision
 from device_drivers.homie import record as homie
 from device_drivers.json_map import record as json_map
+from device_drivers.milesight import record as milesight
 from device_drivers.modbus import record as modbus
 from device_drivers.native import record as native
 from device_drivers.ndef import record as ndef
@@ -20,6 +22,8 @@ from device_drivers.neuron import record as neuron
 from device_drivers.ntag424 import record as ntag424
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
+from device_drivers.sparkplug import record as sparkplug
+from device_drivers.tts import record as tts
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
 FAMILIES = (
@@ -38,6 +42,10 @@ FAMILIES = (
     homie,
     hikvision,
     dahua,
+    milesight,
+    chirpstack,
+    tts,
+    sparkplug,
 )
 """The record module of each family, in the order in which they are listed."""
 

@@ -144,11 +144,20 @@ class Map:
         at = None if self._clock is None else self._clock.read(document, received)
         return self.at(document, received if at is None else at, aged=retained and at is None, retained=retained)
 
-    def at(self, document: Any, at: datetime, *, aged: bool = False, retained: bool = False) -> list[Reading]:
-        """The same where the time is known from elsewhere; `aged`: of what age the values are is not known."""
+    def at(
+        self, document: Any, at: datetime, *, aged: bool = False, retained: bool = False, events: bool = True
+    ) -> list[Reading]:
+        """The same where the time is known from elsewhere.
+
+        Args:
+            aged: of what age the values are is not known.
+            events: False: the values are told again, not new; an event among them is passed over.
+        """
         found: list[Reading] = []
         device = self._device
         for make, name, fixed, rows, needs, event in self._groups:
+            if event and not events:
+                continue
             fields: dict[str, Any] | None = None
             for row in rows:
                 value = value_at(document, row.steps)

@@ -1,0 +1,1 @@
+"""LoRaWAN devices behind ChirpStack 4 (mqtt-conventions.md, chirpstack)."""

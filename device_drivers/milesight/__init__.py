@@ -1,0 +1,1 @@
+"""Milesight LoRaWAN devices: their payloads, alone or inside chirpstack and tts (mqtt-conventions.md, milesight)."""

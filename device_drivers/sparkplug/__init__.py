@@ -1,0 +1,1 @@
+"""Edge nodes and devices that speak Sparkplug B 3.0 (mqtt-conventions.md, sparkplug)."""

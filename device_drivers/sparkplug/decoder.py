@@ -1,0 +1,246 @@
+"""Messages of one Sparkplug edge node, or of one device behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from device_drivers.driver import Reading, Readings, Reject
+from device_drivers.errors import DecodeError
+from device_drivers.json_values import millis
+from device_drivers.mapping import Map, measurements
+from device_drivers.observations import DeviceStatus
+from device_drivers.sparkplug.datatypes import TIMES, Value
+from device_drivers.sparkplug.payload import Payload, read_payload, read_value, rebirth
+
+_ASK_EVERY = timedelta(seconds=30)
+"""A node is asked for a rebirth this often at most, however many messages are missing."""
+_MOST_ALIASES = 10_000
+"""Aliases of a birth."""
+_MOST_SEQ = 256
+
+_OWN_WORDS = ("Node Control/", "Device Control/", "bdSeq", "Node Info/", "Device Info/")
+"""Metrics that are about the node itself."""
+
+
+class Address(NamedTuple):
+    """Where a device is: `namespace/group/node` or `namespace/group/node/device` (device "": the node itself)."""
+
+    namespace: str
+    group: str
+    node: str
+    device: str
+
+
+class SparkplugDecoder:
+    """One edge node, or one device behind it.
+
+    Args:
+        device: its id.
+        address: where it is.
+        mapping: from metrics to observations; None: numbers and flags become measurements named by their metrics.
+        watch: look for gaps in the node's sequence numbers; its messages must then all be heard.
+    """
+
+    def __init__(self, device: str, address: Address, mapping: Map | None, *, watch: bool) -> None:
+        self._device = device
+        self._address = address
+        self._mapping = mapping
+        self._watch = watch
+        self._born: dict[int, tuple[str, int | None]] | None = None
+        self._sorts: dict[str, int | None] = {}
+        self._bd_seq: int | None = None
+        self._seq: int | None = None
+        self._asked: datetime | None = None
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message. `at` is the metric's time, else the payload's, if it can be trusted.
+
+        A value known by an alias only is kept as a reject until the birth has come; the node is asked for it.
+
+        Raises:
+            DecodeError: not a topic of this node or device, not a Sparkplug payload, or retained.
+        """
+        sort, device = self._parts(topic)
+        if sort.endswith("CMD"):
+            return []
+        if retained:
+            raise DecodeError(
+                "retained: births, deaths and data of Sparkplug never are; of what age this is nobody knows"
+            )
+        own = device == self._address.device
+        message = read_payload(payload, metrics=own or sort in ("NBIRTH", "NDEATH"))
+        asks = sort != "NDEATH" and self._is_gap(sort, message)
+        match sort:
+            case "NBIRTH":
+                readings = self._node_birth(message, received)
+            case "NDEATH":
+                readings = self._node_death(message, received)
+            case "DBIRTH" if own:
+                readings = Readings(self._birth(message, received))
+            case "DDEATH" if own:
+                self._born = None
+                readings = Readings([self._status(False, self._time(message, received), "death")])
+            case "NDATA" | "DDATA" if own:
+                readings = self._data(message, received)
+                asks = asks or bool(readings.rejects) or self._born is None
+            case _:
+                readings = Readings()
+        if asks and self._may_ask(received):
+            where = self._address
+            command = f"{where.namespace}/{where.group}/NCMD/{where.node}"
+            readings.publish = [(command, rebirth(int(received.timestamp() * 1000)))]
+        return readings
+
+    def _parts(self, topic: str) -> tuple[str, str]:
+        where = self._address
+        match topic.split("/"):
+            case [namespace, group, sort, node] if (namespace, group, node) == where[:3] and sort in _OF_NODE:
+                return sort, ""
+            case [namespace, group, sort, node, device] if (namespace, group, node) == where[:3] and sort in _OF_DEVICE:
+                if device:
+                    return sort, device
+        raise DecodeError(f"topic {topic!r}: expected {where.namespace}/{where.group}/NBIRTH/{where.node} or the like")
+
+    # -- births, deaths and numbers
+
+    def _node_birth(self, message: Payload, received: datetime) -> Readings:
+        """A new life of the node: what its devices said before counts no more."""
+        for metric in message.metrics:
+            if metric.name == "bdSeq":
+                self._bd_seq = metric.value if metric.known else None
+        if self._address.device:
+            self._born = None
+            return Readings()
+        return Readings(self._birth(message, received))
+
+    def _node_death(self, message: Payload, received: datetime) -> Readings:
+        """The node's last will. That of an earlier life, told late, is none (Sparkplug 3.0 §6.4.12)."""
+        bd_seq = next((metric.value for metric in message.metrics if metric.name == "bdSeq" and metric.known), None)
+        if bd_seq is None:
+            raise DecodeError("NDEATH without bdSeq")
+        if self._bd_seq is not None and bd_seq != self._bd_seq:
+            return Readings()
+        self._born = None
+        self._seq = None
+        return Readings([self._status(False, received, "node_death")])
+
+    def _birth(self, message: Payload, received: datetime) -> list[Reading]:
+        """All metrics with their names, datatypes and present values. They are state: an event among them is old news."""
+        born: dict[int, tuple[str, int | None]] = {}
+        sorts: dict[str, int | None] = {}
+        for metric in message.metrics:
+            if not metric.name:
+                raise DecodeError("a metric without a name in a birth")
+            if len(sorts) >= _MOST_ALIASES:
+                raise DecodeError(f"more than {_MOST_ALIASES} metrics in a birth")
+            sorts[metric.name] = metric.datatype
+            if metric.alias is not None:
+                born[metric.alias] = (metric.name, metric.datatype)
+        found = [
+            reading
+            for at, values in self._values(message, received, born, sorts, [])
+            for reading in self._say(values, at, events=False)
+        ]
+        self._born, self._sorts = born, sorts
+        return [self._status(True, self._time(message, received), None), *found]
+
+    def _data(self, message: Payload, received: datetime) -> Readings:
+        unknown: list[int] = []
+        readings = Readings(
+            [
+                reading
+                for at, values in self._values(message, received, self._born or {}, self._sorts, unknown)
+                for reading in self._say(values, at, events=True)
+            ]
+        )
+        if unknown:
+            reason = f"alias {unknown[0]} of no birth that is known ({len(unknown)} values): a rebirth is asked for"
+            readings.rejects = [Reject(message.data, reason)]
+        return readings
+
+    def _is_gap(self, sort: str, message: Payload) -> bool:
+        """Whether messages are missing. A birth of the node begins the count."""
+        if not self._watch:
+            return False
+        before, self._seq = self._seq, message.seq
+        if sort == "NBIRTH":
+            return False
+        return before is None or message.seq is None or message.seq != (before + 1) % _MOST_SEQ
+
+    def _may_ask(self, received: datetime) -> bool:
+        if self._asked is not None and timedelta() <= received - self._asked < _ASK_EVERY:
+            return False
+        self._asked = received
+        return True
+
+    # -- values
+
+    def _values(
+        self,
+        message: Payload,
+        received: datetime,
+        born: dict[int, tuple[str, int | None]],
+        sorts: dict[str, int | None],
+        unknown: list[int],
+    ) -> Iterator[tuple[datetime, dict[str, Value]]]:
+        """The values by their times; most messages have one."""
+        by_time: dict[int | None, dict[str, Value]] = {}
+        for metric in message.metrics:
+            name, datatype = metric.name, metric.datatype
+            if not name:
+                entry = born.get(-1 if metric.alias is None else metric.alias)
+                if entry is None:
+                    if metric.alias is None:
+                        raise DecodeError("a metric with neither name nor alias")
+                    unknown.append(metric.alias)
+                    continue
+                name, born_datatype = entry
+                datatype = born_datatype if datatype is None else datatype
+            elif datatype is None:
+                datatype = sorts.get(name)
+            if not metric.known or name.startswith(_OWN_WORDS):
+                continue
+            if self._mapping is None and datatype in TIMES:
+                continue
+            value = read_value(message.data, metric, datatype)
+            if value is None:
+                continue
+            timestamp = message.timestamp if metric.timestamp is None else metric.timestamp
+            if metric.historical and millis(timestamp, received) is None:
+                continue  # old, and of no known time
+            by_time.setdefault(timestamp, {})[name] = value
+        for timestamp, values in by_time.items():
+            yield millis(timestamp, received) or received, values
+
+    def _say(self, values: dict[str, Value], at: datetime, *, events: bool) -> list[Reading]:
+        if self._mapping is None:
+            return measurements(values, self._device, at)
+        return self._mapping.at(values, at, events=events)
+
+    def _status(self, online: bool, at: datetime, reason: str | None) -> Reading:
+        return Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))
+
+    def _time(self, message: Payload, received: datetime) -> datetime:
+        return millis(message.timestamp, received) or received
+
+
+_OF_NODE = frozenset({"NBIRTH", "NDEATH", "NDATA", "NCMD"})
+_OF_DEVICE = frozenset({"DBIRTH", "DDEATH", "DDATA", "DCMD"})
+
+
+def split_topic(topic: str) -> Address:
+    """The address of who speaks on a topic.
+
+    Raises:
+        DecodeError: not a topic of a Sparkplug node or device.
+    """
+    match topic.split("/"):
+        case [namespace, group, sort, node] if sort in _OF_NODE and namespace and group and node:
+            return Address(namespace, group, node, "")
+        case [namespace, group, sort, node, device] if sort in _OF_DEVICE and namespace and group and node and device:
+            return Address(namespace, group, node, device)
+    raise DecodeError(
+        f"topic {topic!r}: expected spBv1.0/GROUP/NBIRTH/NODE, spBv1.0/GROUP/DDATA/NODE/DEVICE or the like"
+    )
