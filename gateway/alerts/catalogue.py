@@ -73,6 +73,11 @@ ROWS: tuple[Rule, ...] = (
         "巡更上报", "{name} 上报异常[[：{text}]][[（代码 {code}）]][[，地点 {checkpoint}]]。",
         "Incident reported", "{name} reports an incident[[: {text}]][[ (code {code})]][[ at {checkpoint}]].",
     ),
+    Rule(
+        "tag_cloned", "major", "presence", None,
+        "标签疑似复制", "{name} 的标签[[ {tag} ]]计数异常[[：{reason}]][[（计数 {counter}，由 {device} 上传）]][[，该计数首次由 {first} 上传]][[，其前 {missing} 次读取从未上传]]。打点仍有效，请现场核实标签和上传人。",
+        "Tag may be copied", "The tag[[ {tag}]] of {name} shows an odd count[[: {reason}]][[ (count {counter}, handed over by {device})]][[, first by {first}]][[, {missing} readings before it were never handed over]]. The tap still counts; please look at the tag and ask who handed it over.",
+    ),
     # Lighting (lighting.md, table of faults)
     Rule(
         "lamp_failure", "minor", "presence", "ordinary",

@@ -70,6 +70,9 @@ CODES: dict[str, tuple[str, str]] = {
     "sensor_stuck": ("传感器卡死", "sensor stuck"),
     "no_proof": ("无有效证据", "nothing proves it"),
     "rejudging": ("重新判定中", "being judged anew"),
+    # counts of signed tags (gateway/rules/counters.py)
+    "counter_replayed": ("同一计数再次出现", "the same count was shown again"),
+    "counter_jumped": ("计数大幅跳跃", "its count jumped"),
     # impairments of cameras and devices (cameras.md)
     "service_dead": ("服务无响应", "service dead"),
     "unreachable": ("网络不通", "unreachable"),

@@ -20,6 +20,7 @@ from gateway.instants import Instant, instant
 from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
+from gateway.rules.counters import Counters
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
 from gateway.rules.lighting import Lighting
@@ -50,6 +51,7 @@ class Engine:
         self.causes = Causes(site, self.found, self.devices, self.lighting, started)
         self.reader_alerts = ReaderAlerts(site, self.found, self.devices)
         self.calls = Calls(site, self.found)
+        self.counters = Counters(site, self.found)
         self._modules = (
             self.devices,
             self.rounds,
@@ -58,6 +60,7 @@ class Engine:
             self.causes,
             self.reader_alerts,
             self.calls,
+            self.counters,
         )
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
@@ -75,7 +78,8 @@ class Engine:
         devices.apply(observation, at, received)
         device = observation.device
         if device in devices.reader_ids or type(observation) is TagRead:
-            self.rounds.apply(observation, at, received)
+            mark = self.counters.judge(observation, at, received) if type(observation) is TagRead else ""
+            self.rounds.apply(observation, at, received, mark)
             self._expect(self.rounds.deadline())
             if self.found.signals:
                 self._settle(received)

@@ -25,6 +25,9 @@ VISIT_MARKS = (
     "clock_ahead",
     "late_upload",
     "person_unknown",
+    "counter_replayed",
+    "counter_late",
+    "counter_jumped",
 )
 """In the order in which they are shown."""
 

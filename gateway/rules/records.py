@@ -176,8 +176,8 @@ class Record:
             until = min(until, high - most if low <= self._newest + least else BEGINNING)
         self.calm = (self._newest, until)
 
-    def take(self, observation: Observation, at: Instant, received: Instant) -> Touched:
-        """Take one observation; what it may have changed."""
+    def take(self, observation: Observation, at: Instant, received: Instant, mark: str = "") -> Touched:
+        """Take one observation; what it may have changed. `mark`: of a tag read, for its tap."""
         self._work_in()
         kind = type(observation)
         if kind is seen.LinkStatus:
@@ -216,7 +216,7 @@ class Record:
         elif kind is not seen.DeviceStatus:
             self._unmeasured = True
         if kind is seen.TagRead:
-            self._read(observation, at, received)  # type: ignore[arg-type]
+            self._read(observation, at, received, mark)  # type: ignore[arg-type]
         elif kind is seen.SyncEnd:
             now, since = self._sync(observation, at, received, index)  # type: ignore[arg-type]
             touched = wider(touched, (since, self._sync_to[-1] + self._clocks[index].most))
@@ -273,10 +273,10 @@ class Record:
     def _stale(self, since: Instant, until: Instant) -> None:
         self.stale = (since, until) if self.stale is None else (min(self.stale[0], since), max(self.stale[1], until))
 
-    def _read(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
+    def _read(self, observation: seen.TagRead, at: Instant, received: Instant, mark: str) -> None:
         read = Read(
             at, observation.boot or "", UNPLACED if observation.seq is None else observation.seq, observation.tag, received,
-            observation.person or "",
+            observation.person or "", mark,
         )  # fmt: skip
         if not self.reads.add(read):
             return

@@ -157,8 +157,8 @@ class Rounds:
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
-    def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
-        """Take one observation of a reader, or a read by an unknown device; `at` is its device time."""
+    def apply(self, observation: Observation, at: Instant, received: Instant, mark: str = "") -> None:
+        """Take one observation of a reader, or a read by an unknown device; `at` is its device time, `mark` its tap's."""
         self.now = max(self.now, received)
         device = observation.device
         record = self._records.get(device)
@@ -173,7 +173,7 @@ class Rounds:
                 return
             record = self._record(device)
         persons, last_heard = len(record.persons), record.last_heard
-        touched = record.take(observation, at, received)
+        touched = record.take(observation, at, received, mark)
         if touched is not None and touched[0] <= record.watched_to and record.watch:
             self._mark(record, touched)
         if record.stale is not None:

@@ -43,6 +43,8 @@ class Read(NamedTuple):
     received: Instant
     person: str
     """Who the reader said it was; empty: it did not say."""
+    mark: str = ""
+    """What its tag's counter was worth (`counters.Mark`)."""
 
     @property
     def lost(self) -> bool:
@@ -250,6 +252,7 @@ class Reads:
         found = [(read, correction(read)) for read in group]
         times = [each for read, worth in found for each in moments(read, worth, own_clock=self.own_clock)]
         marks = set() if all(worth.certain for _, worth in found) else {"clock_uncertain"}
+        marks.update(read.mark for read in group if read.mark)
         for read, worth in found:
             if worth.certain:
                 marks |= moments(read, worth, own_clock=self.own_clock)[0].marks

@@ -69,6 +69,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "burst",
         "over_long",
         "same_moment_elsewhere",
+        "counter_replayed",
+        "counter_late",
+        "counter_jumped",
     ],  # type: ignore[dict-item]
 }
 
