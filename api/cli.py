@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "decode": "one driver on given bytes",
     "drivers": "the drivers and device models",
     "import": "wand exports (Excel, CSV) and other files",
+    "discover": "the cameras that answer on this network",
     "user": "accounts of the console",
 }
 """Name and one line; the module is `api.commands.NAME` (`import_`, since Python keeps that word)."""

@@ -49,7 +49,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("openbeken", "mqtt", "relay"),
     Announced("homeassistant", "mqtt", "sensor"),
     # Cameras and recorders.
-    Announced("onvif", "http", "camera"),
     Announced("rtsp", "http", "camera"),
     Announced("mediamtx", "http", "nvr"),
     Announced("motioneye", "http", "nvr"),

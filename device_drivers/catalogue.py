@@ -20,6 +20,7 @@ from device_drivers.native import record as native
 from device_drivers.ndef import record as ndef
 from device_drivers.neuron import record as neuron
 from device_drivers.ntag424 import record as ntag424
+from device_drivers.onvif import record as onvif
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.sparkplug import record as sparkplug
@@ -42,6 +43,7 @@ FAMILIES = (
     homie,
     hikvision,
     dahua,
+    onvif,
     milesight,
     chirpstack,
     tts,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ class Lines:
         self.rest = b""
         self.resets = 0
 
-    def feed(self, data: bytes, received: datetime.datetime) -> list[Reading | Reject]:
+    def feed(self, data: bytes, received: dt.datetime) -> list[Reading | Reject]:
         *lines, self.rest = (self.rest + data).split(b"\n")
         return [Reject(line, "line") for line in lines]
 
@@ -91,7 +92,7 @@ async def linked(poller: Poller, told: Recorder | None = None) -> AsyncIterator[
 
 async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what is waited for is in another's hands
             await asyncio.sleep(0.01)
 
 
@@ -182,7 +183,7 @@ async def test_the_wait_after_a_refusal_doubles_up_to_an_hour(monkeypatch: pytes
         poller = Poller(camera.url, asks(Fetch("GET", "/x")), every_s=0.01)
         async with linked(poller):
             await until(lambda: len(times) >= 5)
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
     assert waits[0] >= 0.2
     assert waits[1] >= 0.4
     assert waits[2] >= 0.8
@@ -371,15 +372,15 @@ async def test_https_wants_a_known_certificate_its_fingerprint_or_to_be_told(tmp
 def self_signed(folder: Path) -> tuple[ssl.SSLContext, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
     pem = folder / "camera.pem"
@@ -481,7 +482,7 @@ async def test_a_paused_link_reads_nothing_and_is_not_idle() -> None:
 
 
 async def test_what_is_given_is_handed_over_and_made_safe_when_asked() -> None:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     seen = Reading(Reachable(device="cam", at=now, ok=True))
     poller = Poller("http://127.0.0.1:9", asks(Give([seen]), Rest(0.01), Give([seen], safe=True)), every_s=60)
     async with linked(poller) as (_, told):

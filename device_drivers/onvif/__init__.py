@@ -1,0 +1,1 @@
+"""ONVIF cameras: the clock as a probe, events by PullPoint, WS-Discovery (cameras.md)."""

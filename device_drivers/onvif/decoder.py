@@ -1,0 +1,125 @@
+"""Answers of one ONVIF device, as they stand on the wire, to observations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from device_drivers.camera_signs import CameraSigns
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.observations import Channel, Measurement, Reachable
+from device_drivers.onvif.clock import read_clock
+from device_drivers.onvif.discovery import ANSWERS, MESSAGES, announcement
+from device_drivers.onvif.events import Event, read_events
+from device_drivers.onvif.soap import Envelope, read_envelope
+
+_SILENT = (
+    "CreatePullPointSubscriptionResponse",
+    "RenewResponse",
+    "UnsubscribeResponse",
+    "SetSynchronizationPointResponse",
+    "GetCapabilitiesResponse",
+    "GetServicesResponse",
+)
+"""Answers that only the conversation needs."""
+
+
+class OnvifDecoder:
+    """One device.
+
+    Args:
+        device: its id.
+        signs: makes observations of its events, in measure.
+        recorder: events name the channel; else all are of the device itself.
+        channels: a channel for each video source's token; a token that is not here is the channel itself.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        signs: CameraSigns,
+        *,
+        recorder: bool = False,
+        channels: Mapping[str, Channel] | None = None,
+    ) -> None:
+        self._device = device
+        self._signs = signs
+        self._recorder = recorder
+        self._channels = channels or {}
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one answer or announcement. `topic`: the name it must have (`ProbeMatches`), or "". `at` is `received`.
+
+        Raises:
+            DecodeError: not SOAP, not what was asked for, or a time that there is not.
+        """
+        if retained:
+            raise DecodeError("a retained answer: nothing is retained over HTTP")
+        envelope = read_envelope(payload)
+        if (
+            topic
+            and envelope.name.removesuffix("Response") != topic.removesuffix("Response")
+            and envelope.name != "Fault"
+        ):
+            raise DecodeError(f"{envelope.name[:80]!r} where {topic[:80]} was asked for")
+        return self.read(envelope, received)
+
+    def read(self, envelope: Envelope, received: datetime) -> list[Reading]:
+        """As `decode`, of an envelope that was taken apart."""
+        name, content, _ = envelope
+        if name == "GetSystemDateAndTimeResponse":
+            found = [self._lives(received)]
+            if (clock := read_clock(content)) is not None:
+                offset = round((clock - received).total_seconds())
+                found.append(
+                    Reading(
+                        Measurement(
+                            device=self._device, at=received, quantity="clock_offset", value=float(offset), unit="s"
+                        )
+                    )
+                )
+            return found
+        if name in ("PullMessagesResponse", "Notify"):
+            return self._events(read_events(content), received)
+        if name == "Fault":  # whoever refuses, lives
+            return [self._lives(received)]
+        if name in MESSAGES:
+            announced = announcement(envelope)
+            if announced.action in ANSWERS:
+                return [Reading(Reachable(device=self._device, at=received, ok=True))]
+            return []
+        if name in _SILENT:
+            return []
+        raise DecodeError(f"an answer of an unknown kind: {name[:80]!r}")
+
+    def _lives(self, at: datetime) -> Reading:
+        return Reading(Reachable(device=self._device, at=at, ok=True, level="service"))
+
+    def _events(self, events: list[Event], at: datetime) -> list[Reading]:
+        found: list[Reading] = []
+        self._signs.pass_time(found, at)
+        for event in events:
+            if event.operation == "Deleted":
+                continue
+            meaning = event.meaning
+            if event.operation == "Initialized" and meaning.what == "motion":
+                continue  # state of before, no event (cameras.md, onvif)
+            if event.active is None and meaning.what not in ("motion", "beat"):
+                continue
+            self._signs.report(
+                found,
+                meaning,
+                self._channel(event.source),
+                event.active is not False,
+                at,
+                brief=event.active is None,
+            )
+        if not found:
+            self._signs.beat(found, None, at)
+        return found
+
+    def _channel(self, token: str) -> Channel | None:
+        if not token or not self._recorder:
+            return self._channels.get(token)
+        return self._channels.get(token, token[:64])

@@ -1,0 +1,152 @@
+"""SOAP 1.2 as ONVIF needs it: envelopes to send, with a WS-UsernameToken, and what comes back, by local names.
+
+Devices differ in prefixes and namespaces (published samples even say `https:`), so only local names count. A document type or
+entities are refused before any parser sees them; the text is decoded first, so that no encoding hides them.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha1
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
+from xml.sax.saxutils import escape
+
+from device_drivers.errors import DecodeError
+
+_ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
+_SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+_UTILITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_DIGEST = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
+_BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
+
+HEADERS = {"Content-Type": "application/soap+xml; charset=utf-8"}
+
+_DECLARED = re.compile(r"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,200}\?>""")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
+_ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "iso-8859-1": "latin-1"}
+_MOST_REFERENCE = 4096
+"""Bytes of a subscription's reference parameters that are sent back."""
+
+
+class Envelope(NamedTuple):
+    """What a message holds: the name of the first element in its body, that element, and the header."""
+
+    name: str
+    content: Element
+    header: Element | None
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """Take an envelope apart.
+
+    Raises:
+        DecodeError: not XML, entities, no envelope, or nothing in its body.
+    """
+    root = read_xml(data)
+    if local(root) != "Envelope":
+        raise DecodeError(f"{local(root)[:80]!r}, expected a SOAP envelope")
+    body = child(root, "Body")
+    content = None if body is None else next((each for each in body if isinstance(each.tag, str)), None)
+    if content is None:
+        raise DecodeError("an envelope with nothing in its body")
+    return Envelope(local(content), content, child(root, "Header"))
+
+
+def read_xml(data: bytes) -> Element:
+    """The root of a document. Raises DecodeError."""
+    head = data[:512].decode("latin-1").removeprefix("ï»¿")
+    declared = _DECLARED.match(head)
+    encoding = "utf-8" if declared is None else _ENCODINGS.get(declared[1].lower(), "utf-8")
+    try:
+        text = data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"text that is not {encoding}") from error
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise DecodeError("XML with a document type or entities: refused, a device needs none")
+    try:
+        return fromstring(_DECLARATION.sub("", text, count=1))  # noqa: S314  no entities can be in it, see above
+    except (ParseError, ValueError) as error:
+        raise DecodeError(f"not XML: {error}") from error
+
+
+def local(element: Element) -> str:
+    """An element's name without namespace."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def child(element: Element, name: str) -> Element | None:
+    """The first direct child of that local name."""
+    return next(children(element, name), None)
+
+
+def children(element: Element, name: str) -> Iterator[Element]:
+    """The direct children of that local name."""
+    return (each for each in element if isinstance(each.tag, str) and each.tag.rpartition("}")[2] == name)
+
+
+def below(element: Element, *path: str) -> Element | None:
+    """The element at the end of a path of local names."""
+    found: Element | None = element
+    for name in path:
+        if found is None:
+            return None
+        found = child(found, name)
+    return found
+
+
+def text(element: Element | None) -> str:
+    """An element's text without white space around it."""
+    return "" if element is None else (element.text or "").strip()
+
+
+def fault(content: Element) -> str:
+    """The innermost code of a fault, without its prefix: `NotAuthorized`."""
+    codes = [text(each).rpartition(":")[2] for each in content.iter() if local(each) == "Value"]
+    return next((code for code in reversed(codes) if code), text(child(content, "faultcode")).rpartition(":")[2])
+
+
+class Token(NamedTuple):
+    """What a WS-UsernameToken is made of; `nonce` is random and used once, `created` in the device's own time."""
+
+    user: str
+    password: str
+    nonce: bytes
+    created: datetime
+
+
+def request(body: str, *, token: Token | None = None, action: str = "", to: str = "", reference: str = "") -> bytes:
+    """An envelope around `body`; with action and address where a subscription needs them (WS-Addressing)."""
+    header = "" if token is None else _security(token)
+    if action:
+        header += f'<a:Action xmlns:a="http://www.w3.org/2005/08/addressing">{action}</a:Action>'
+    if to:
+        header += f'<a:To xmlns:a="http://www.w3.org/2005/08/addressing">{escape(to)}</a:To>'
+    header += reference
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_ENVELOPE}">'
+        f"{f'<s:Header>{header}</s:Header>' if header else ''}<s:Body>{body}</s:Body></s:Envelope>"
+    ).encode()
+
+
+def reference_parameters(content: Element) -> str:
+    """What a subscription wants to have sent back with each request; "" if it is too long to be meant."""
+    found = below(content, "SubscriptionReference", "ReferenceParameters")
+    written = "" if found is None else "".join(tostring(each, encoding="unicode") for each in found)
+    return written if len(written) <= _MOST_REFERENCE else ""
+
+
+def _security(token: Token) -> str:
+    """Password_Digest = Base64(SHA-1(nonce + created + password)) (WS-Security UsernameToken Profile 1.0)."""
+    created = token.created.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    digest = sha1(token.nonce + created.encode() + token.password.encode(), usedforsecurity=False).digest()
+    return (
+        f'<w:Security xmlns:w="{_SECURITY}" xmlns:u="{_UTILITY}"><w:UsernameToken>'
+        f"<w:Username>{escape(token.user)}</w:Username>"
+        f'<w:Password Type="{_DIGEST}">{b64encode(digest).decode()}</w:Password>'
+        f'<w:Nonce EncodingType="{_BASE64}">{b64encode(token.nonce).decode()}</w:Nonce>'
+        f"<u:Created>{created}</u:Created></w:UsernameToken></w:Security>"
+    )
