@@ -39,7 +39,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
     # Light, power and switching on a bus that is polled.
-    Announced("dlt645", "serial", "meter"),
     Announced("dali", "serial", "lamp"),
     # MQTT conventions.
     Announced("tasmota", "mqtt", "sensor", expect_every_s=300),

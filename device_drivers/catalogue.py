@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from device_drivers.chirpstack import record as chirpstack
 from device_drivers.dahua import record as dahua
+from device_drivers.dlt645 import record as dlt645
 from device_drivers.driver import Driver, Model
 from device_drivers.frigate import record as frigate
 from device_drivers.gat1400 import record as gat1400
@@ -38,6 +39,7 @@ FAMILIES = (
     gb28181,
     gat1400,
     modbus,
+    dlt645,
     json_map,
     neuron,
     homie,

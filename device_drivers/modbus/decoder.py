@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from struct import unpack
 
 from device_drivers.driver import Reading, Reject
+from device_drivers.hunt import Hunter
 from device_drivers.modbus.frames import RTU, Frame, Framing, why_not
 from device_drivers.modbus.meaning import ReadMeaning, rounded, uniform_float
 from device_drivers.modbus.profile import Profile, is_named_by_length, part
@@ -61,8 +62,7 @@ class ModbusDecoder:
             self._by_request[read.function, meaning.register, meaning.count] = meaning
             if profile is not None and is_named_by_length(profile, read):
                 self._by_length[read.function, meaning.octets] = meaning
-        self._rest = b""
-        self._junk = b""
+        self._hunter = Hunter(framing.length, lambda octets: why_not(octets, framing), framing.longest)
         self._latest: datetime | None = None
         self._asked: tuple[int, int, int, int] | None = None  # address, function, register, count
 
@@ -72,43 +72,24 @@ class ModbusDecoder:
         if self._latest is not None and not timedelta(0) <= received - self._latest <= SILENCE:
             found += self.reset()
         self._latest = received
-        self._rest = self._cut(self._rest + data if self._rest else data, received, found, more=True)
+        self._pieces(self._hunter.feed(data), received, found)
         return found
 
     def reset(self) -> list[Reading | Reject]:
         """The line was cut, or fell silent: what was begun is given up, good frames in it are still read."""
         found: list[Reading | Reject] = []
-        if self._rest and self._latest is not None:
-            self._cut(self._rest, self._latest, found, more=False)
-        self._rest = b""
-        self._give_up(found)
+        if self._latest is not None:
+            self._pieces(self._hunter.flush(), self._latest, found)
         self._asked = None
         return found
 
-    def _cut(self, stream: bytes, at: datetime, found: list[Reading | Reject], *, more: bool) -> bytes:
-        """Read the frames of `stream`; give what is left of it. Without `more`, what waits is passed over."""
-        length, longest = self._framing.length, self._framing.longest
-        start, end = 0, len(stream)
-        while start < end:
-            size = length(stream, start)
-            if size > 0:
-                self._give_up(found)
-                self._frame(self._framing.read(stream[start : start + size]), at, found)
-                start += size
-            elif size < 0 and more:
-                break
+    def _pieces(self, pieces: list[bytes | Reject], at: datetime, found: list[Reading | Reject]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Reject):
+                self._asked = None
+                found.append(piece)
             else:
-                self._junk += stream[start : start + 1]
-                start += 1
-                if len(self._junk) >= longest:
-                    self._give_up(found)
-        return stream[start:]
-
-    def _give_up(self, found: list[Reading | Reject]) -> None:
-        if self._junk:
-            found.append(Reject(self._junk, why_not(self._junk, self._framing)))
-            self._junk = b""
-            self._asked = None
+                self._frame(self._framing.read(piece), at, found)
 
     def _frame(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
         if self._address is not None and frame.address != self._address:

@@ -16,17 +16,13 @@ from pymodbus.pdu import DecodePDU
 from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
+from device_drivers.hunt import NONE, WAIT
+
 LONGEST = 256
 """Bytes of an RTU frame (Modbus over Serial Line V1.02 §2.3)."""
 
 LONGEST_TCP = 260
 """Bytes of a TCP frame (Modbus Messaging on TCP/IP V1.0b §3.1.3)."""
-
-WAIT = -1
-"""More bytes are needed."""
-
-NONE = 0
-"""No frame begins here."""
 
 
 class Frame(NamedTuple):
