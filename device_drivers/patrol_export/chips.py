@@ -12,6 +12,8 @@ DIGITS = 10
 """Hexadecimal digits of a 125 kHz chip (5 bytes of EM4100); what a spreadsheet took for a number is filled up to it."""
 
 _SHORTEST, _LONGEST = 6, 20
+_EXACT = 15
+"""Digits that a spreadsheet keeps of a number."""
 _LETTERS = str.maketrans({"O": "0", "o": "0"})
 """No hexadecimal digit looks like these: someone typed a letter for a zero (`OF004E86D9`)."""
 
@@ -27,9 +29,9 @@ def read_chip(cell: Cell, *, decimal: bool) -> str:
         ValueError: what is wrong with it.
     """
     match cell:
-        case int() if cell >= 0:
+        case int() if 0 <= cell < 10**_EXACT:
             text = f"{cell:0{DIGITS}d}"
-        case float() if cell.is_integer() and 0 <= cell < 2**53:
+        case float() if cell.is_integer() and 0 <= cell < 10**_EXACT:
             text = f"{int(cell):0{DIGITS}d}"
         case str():
             text = unicodedata.normalize("NFKC", cell).strip()

@@ -39,11 +39,12 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     ),
     "event": ("事件", "事件名称", "巡检事件", "巡更事件", "巡检情况", "状况", "event", "eventname", "incident", "events"),
     "chip_id": (
-        "编号", "卡号", "芯片号", "芯片编号", "芯片id", "芯片码", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
+        "芯片号", "芯片编号", "芯片id", "芯片码", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
         "巡检点编号", "巡更点编号", "巡检点卡号", "巡更点卡号", "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
         "信息钮编号", "信息钮", "钮号", "钮扣号", "感应卡号", "id卡号", "chipid", "chip", "chipno", "chipnumber", "chipcode",
         "tagid", "tag", "tagno", "tagnumber", "cardno", "cardid", "card", "cardnumber", "checkpointid", "checkpointno",
         "pointid", "pointno", "pointcard", "buttonid", "buttonno", "rfid", "rfidno", "uid", "epc",
+        "卡号", "编号",
     ),
 }  # fmt: skip
 """As written above a column, without blanks and punctuation, in small letters; the earlier of two that fit one field wins."""
@@ -138,9 +139,8 @@ def _header(rows: Sequence[Row], indices: tuple[int, ...]) -> Header | None:
 
 
 def _settle_time(columns: dict[Field, int], labels: dict[Field, str]) -> None:
-    """`时间` alone is the whole time; with `日期` it is the time of day. A date and a whole time: the whole time counts."""
+    """`时间` alone is the whole time; with `日期` it is the time of day. Beside a whole time a date may be all the date there is."""
     if "time" in columns:
-        columns.pop("date", None)
         columns.pop("clock", None)
     elif "clock" in columns and "date" not in columns:
         columns["time"], labels["time"] = columns.pop("clock"), labels.pop("clock")

@@ -43,6 +43,10 @@ _EXPORTED = re.compile(
 """What a title or footer says of when the file was made."""
 
 
+_DATED: tuple[Field, ...] = ("time", "date")
+"""Columns that may hold dates."""
+
+
 class Record(NamedTuple):
     """One readable row."""
 
@@ -119,10 +123,10 @@ class _File:
 
     def _how(self, sheets: Sequence[tuple[Table, Header]], tables: Tables) -> times.Reading:
         column = [
-            row.cells[header.columns["time"]]
+            _cell(row, header.columns, name)
             for table, header in sheets
+            for name in _DATED
             for row in _below(table, header)
-            if header.columns["time"] < len(row.cells)
         ]
         try:
             order = times.decide_order(column, self._settings.dates)
@@ -147,7 +151,7 @@ class _File:
         columns = header.columns
         reader = serial(_text(_cell(row, columns, "reader")))
         try:
-            at = times.read_time(_cell(row, columns, "time"), _cell(row, columns, "clock"), how)
+            at = _at(row, columns, how)
         except ValueError:
             at = None
         if at is not None or reader or _cell(row, columns, "chip_id") is not None:
@@ -165,7 +169,7 @@ class _File:
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
         if (moment is None or chip is None) and _is_footer(row):
             return None
-        at = times.read_time(moment, _cell(row, columns, "clock"), how)
+        at = _at(row, columns, how)
         place = _text(checkpoint)
         tag: str | None = None
         if chip is not None and (not isinstance(chip, str) or chip.casefold() not in UNSET):
@@ -362,6 +366,13 @@ def _first(sheets: Sequence[tuple[Table, Header]]) -> list[tuple[Row, Header]]:
 def _cell(row: Row, columns: Mapping[Field, int], name: Field) -> Cell:
     index = columns.get(name)
     return None if index is None or index >= len(row.cells) else row.cells[index]
+
+
+def _at(row: Row, columns: Mapping[Field, int], how: times.Reading) -> datetime:
+    moment, day = _cell(row, columns, "time"), _cell(row, columns, "date")
+    if day is not None and times.is_time_of_day(moment):
+        return times.read_time(day, moment, how)
+    return times.read_time(moment, _cell(row, columns, "clock"), how)
 
 
 def _text(cell: Cell) -> str:

@@ -69,6 +69,6 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
             settings = msgspec.convert({key: value}, Settings)
             if key == "timezone":
                 ZoneInfo(settings.timezone)
-        except (msgspec.ValidationError, ValueError, OSError):
+        except (msgspec.ValidationError, ValueError, KeyError, OSError):  # KeyError: no such zone
             raise SettingsError(f"settings.{key}", _SHAPES.get(key, "a time zone such as Asia/Shanghai")) from None
     return msgspec.convert(dict(values), Settings)

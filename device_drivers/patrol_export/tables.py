@@ -68,13 +68,17 @@ class Gathering:
         kept = []
         for row in rows:
             self._passed += 1
+            if self._passed > MOST_PASSED:
+                raise DecodeError(f"more than {MOST_PASSED:,} rows, empty ones too: export a shorter time", b"")
+            if row.cells.count(None) == len(row.cells):
+                continue
             cells = [_clean(cell) for cell in row.cells[:MOST_COLUMNS]]
             while cells and cells[-1] is None:
                 cells.pop()
             if cells:
                 kept.append(Row(row.number, tuple(cells)))
                 self._kept += 1
-            if self._kept > MOST_ROWS or self._passed > MOST_PASSED:
+            if self._kept > MOST_ROWS:
                 raise DecodeError(f"more than {MOST_ROWS:,} rows: export a shorter time, a month at most", b"")
         return kept
 

@@ -139,6 +139,20 @@ def read_time(cell: Cell, clock: Cell, how: Reading) -> datetime:
     return aware
 
 
+def is_time_of_day(cell: Cell) -> bool:
+    """Whether a cell holds a time of day without its date."""
+    match cell:
+        case str():
+            match = _CLOCK.fullmatch(_normal(cell))
+            return match is not None and match["compact"] is None
+        case time():
+            return True
+        case int() | float():
+            return 0 <= cell < 1
+        case _:
+            return False
+
+
 def _day(cell: Cell, how: Reading) -> tuple[date, timedelta | None, tzinfo | None]:
     match cell:
         case None:
