@@ -46,7 +46,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("esphome", "mqtt", "sensor"),
     Announced("wled", "mqtt", "lamp"),
     Announced("openbeken", "mqtt", "relay"),
-    Announced("homeassistant", "mqtt", "sensor"),
     # Cameras and recorders.
     Announced("rtsp", "http", "camera"),
     Announced("mediamtx", "http", "nvr"),

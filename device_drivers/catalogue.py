@@ -13,6 +13,7 @@ from device_drivers.frigate import record as frigate
 from device_drivers.gat1400 import record as gat1400
 from device_drivers.gb28181 import record as gb28181
 from device_drivers.hikvision import record as hikvision
+from device_drivers.homeassistant import record as homeassistant
 from device_drivers.homie import record as homie
 from device_drivers.json_map import record as json_map
 from device_drivers.milesight import record as milesight
@@ -50,6 +51,7 @@ FAMILIES = (
     chirpstack,
     tts,
     sparkplug,
+    homeassistant,
 )
 """The record module of each family, in the order in which they are listed."""
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
-from device_drivers.homie.words import ONLY_4, STATES, UNITS
+from device_drivers.homie.words import ONLY_4, STATES
 from device_drivers.json_values import number, read_object, read_text
 from device_drivers.mapping import Map
 from device_drivers.observations import DeviceStatus, Measurement
+from device_drivers.ucum import UNITS
 
 _MOST_PROPERTIES = 1000
 """Properties whose datatype and unit are remembered, a device."""

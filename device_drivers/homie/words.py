@@ -1,4 +1,4 @@
-"""Words of the Homie convention: states, datatypes and units. Tables only."""
+"""Words of the Homie convention: its states. Tables only."""
 
 from __future__ import annotations
 
@@ -16,39 +16,3 @@ STATES: Mapping[str, tuple[bool | None, str | None]] = {
 
 ONLY_4 = frozenset({"alert"})
 """States that version 5 has no more."""
-
-UNITS: Mapping[str, str] = {
-    "°C": "Cel",
-    "°F": "[degF]",
-    "K": "K",
-    "°": "deg",
-    "%": "%",
-    "V": "V",
-    "mV": "mV",
-    "W": "W",
-    "kW": "kW",
-    "kWh": "kW.h",
-    "Wh": "W.h",
-    "A": "A",
-    "mA": "mA",
-    "Hz": "Hz",
-    "lx": "lx",
-    "lux": "lx",
-    "Pa": "Pa",
-    "hPa": "hPa",
-    "kPa": "kPa",
-    "psi": "[psi]",
-    "ppm": "[ppm]",
-    "L": "L",
-    "gal": "[gal_us]",
-    "m": "m",
-    "m³": "m3",
-    "ft": "[ft_i]",
-    "m/s": "m/s",
-    "km/h": "km/h",
-    "s": "s",
-    "min": "min",
-    "h": "h",
-    "dB": "dB",
-}
-"""The convention's recommended units in UCUM; another one is not told."""

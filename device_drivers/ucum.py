@@ -1,0 +1,51 @@
+"""Units as devices write them, in UCUM (what measurements carry). Tables only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNITS: Mapping[str, str] = {
+    "°C": "Cel",
+    "°F": "[degF]",
+    "K": "K",
+    "°": "deg",
+    "%": "%",
+    "V": "V",
+    "mV": "mV",
+    "mW": "mW",
+    "MWh": "MW.h",
+    "W": "W",
+    "kW": "kW",
+    "kWh": "kW.h",
+    "Wh": "W.h",
+    "A": "A",
+    "mA": "mA",
+    "Hz": "Hz",
+    "lx": "lx",
+    "lux": "lx",
+    "Pa": "Pa",
+    "hPa": "hPa",
+    "kPa": "kPa",
+    "psi": "[psi]",
+    "ppm": "[ppm]",
+    "L": "L",
+    "gal": "[gal_us]",
+    "m": "m",
+    "m³": "m3",
+    "ft": "[ft_i]",
+    "m/s": "m/s",
+    "km/h": "km/h",
+    "s": "s",
+    "h": "h",
+    "dB": "dB",
+    "dBm": "dB[mW]",
+    "µg/m³": "ug/m3",
+    "min": "min",
+    "d": "d",
+    "bar": "bar",
+    "mbar": "mbar",
+    "mm": "mm",
+    "cm": "cm",
+    "VA": "V.A",
+}
+"""By the unit as written; another one is not told."""
