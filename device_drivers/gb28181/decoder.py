@@ -73,9 +73,9 @@ def body_of(message: Message) -> Statement | None:
     """
     if message.method not in ("MESSAGE", "NOTIFY"):
         return None
-    kind = message.headers.get("content-type", "xml").lower()
-    if "xml" not in kind:
+    kind = message.headers.get("content-type", "xml")
+    if "xml" not in kind.lower():
         raise DecodeError(f"Content-Type {kind[:40]!r}, expected Application/MANSCDP+xml")
-    if not message.body.strip():
+    if not message.body or message.body.isspace():
         raise DecodeError("a message without a body, expected Application/MANSCDP+xml")
     return read_body(message.body)

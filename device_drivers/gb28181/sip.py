@@ -35,6 +35,15 @@ _COMPACT = {
 }
 """RFC 3261, 7.3.3."""
 
+_SPELLED = {
+    each: each.lower()
+    for each in (
+        *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "User-Agent", "Content-Type"),
+        *("Content-Length", "Expires", "Authorization", "Event", "Subscription-State", "Allow"),
+    )
+}
+"""Headers as nearly all devices write them: found at once, without a look at case, blanks or folding."""
+
 _NEEDED = ("via", "from", "to", "call-id", "cseq")
 """Without these nothing can be answered (RFC 3261, 8.1.1)."""
 
@@ -83,13 +92,13 @@ def read_message(data: bytes, start: int = 0, *, stream: bool = False) -> tuple[
     head_end = data.find(b"\r\n\r\n", start, start + LONGEST_HEAD)
     if head_end < 0:
         raise ValueError("SIP: the head has no end (an empty line after CR LF)")
-    message = _read_head(data[start:head_end].decode("latin-1"))
+    method, uri, headers, vias = _read_head(data[start:head_end].decode("latin-1"))
     begin = head_end + 4
-    length = body_length(message.headers, stream=stream)
+    length = body_length(headers, stream=stream)
     end = len(data) if length is None else begin + length
     if end > len(data) + (0 if stream else _LAST_BREAK):
         raise ValueError(f"SIP: Content-Length says {length} bytes, {len(data) - begin} came")
-    return message._replace(body=data[begin:end]), min(end, len(data))
+    return Message(method, uri, headers, vias, data[begin:end]), min(end, len(data))
 
 
 def body_length(headers: Mapping[str, str], *, stream: bool) -> int | None:
@@ -110,7 +119,8 @@ def body_length(headers: Mapping[str, str], *, stream: bool) -> int | None:
     return length
 
 
-def _read_head(text: str) -> Message:
+def _read_head(text: str) -> tuple[str, str, dict[str, str], list[str]]:
+    """Method (or ""), URI (or status), headers, Via values."""
     first, *lines = text.split("\r\n")
     if first[:8] == "SIP/2.0 ":
         method, uri = "", first[8:11]
@@ -125,25 +135,30 @@ def _read_head(text: str) -> Message:
         raise ValueError(f"SIP: more than {_MOST_HEADERS} headers")
     headers: dict[str, str] = {}
     vias: list[str] = []
-    name = ""
+    spelled = _SPELLED.get
+    last = ""
     for line in lines:
-        if line[:1] in (" ", "\t"):  # a folded header goes on
-            if name in headers:
-                headers[name] += " " + line.strip()
-            continue
-        name, colon, value = line.partition(":")
-        name = name.strip().lower()
-        if not colon or not name:
-            raise ValueError(f"SIP: header {line[:80]!r} has no name")
-        name = _COMPACT.get(name, name)
+        written, colon, value = line.partition(":")
+        name = spelled(written)
+        if name is None:
+            if line[:1] in (" ", "\t"):  # a folded header goes on
+                if headers:
+                    headers[last] += " " + line.strip()
+                continue
+            name = written.strip().lower()
+            if not colon or not name or " " in name:
+                raise ValueError(f"SIP: header {line[:80]!r} has no name")
+            name = _COMPACT.get(name, name)
         value = value.strip()
         if name == "via":
             vias.append(value)
-        headers.setdefault(name, value)
+        if name not in headers:
+            headers[name] = value
+        last = name
     for needed in _NEEDED:
         if not headers.get(needed):
             raise ValueError(f"SIP: the header {needed} is missing")
-    return Message(method, uri, headers, vias, b"")
+    return method, uri, headers, vias
 
 
 def user(address: str) -> str:
@@ -214,7 +229,8 @@ class SipStream:
     """Cuts a TCP stream into messages. Keeps at most one unfinished message (272 KiB).
 
     After something that is no message it goes on at the next line that is a start line; what was passed over is given
-    then, or by `end`, with the reason. The same bytes give the same result however they were cut.
+    then, or by `end`, with the reason. The same bytes give the same result however they were cut. After `MOST_FAULTS` without
+    a message nothing more is read: whoever sends that is no device.
     """
 
     def __init__(self) -> None:
@@ -222,17 +238,21 @@ class SipStream:
         self._need = 0  # bytes of the message that has begun, once its head is known
         self._passed: bytes | None = None  # of what is being passed over, the first bytes
         self._reason = ""
+        self._faults = 0  # since the last message
 
     @property
     def unfinished(self) -> bool:
-        """A message has begun and not ended."""
-        return bool(self._rest)
+        """A message has begun and not ended, or never will."""
+        return bool(self._rest) or self._faults > MOST_FAULTS
 
     def feed(self, data: bytes) -> list[Message | tuple[bytes, str]]:
         """Take the next bytes; give the messages, and what could not be read with the reason."""
         self._rest += data
         found: list[Message | tuple[bytes, str]] = []
         while self._rest:
+            if self._faults > MOST_FAULTS:
+                self._rest = b""
+                break
             if self._passed is not None and not self._pass_over(found):
                 break
             self._rest = self._rest.lstrip(_BETWEEN) if not self._need else self._rest
@@ -242,10 +262,11 @@ class SipStream:
                 message, end = read_message(self._rest, stream=True)
             except ValueError as error:
                 self._passed, self._reason, self._need = b"", str(error), 0
+                self._faults += 1
                 self._drop_line()
                 continue
             found.append(message)
-            self._rest, self._need = self._rest[end:], 0
+            self._rest, self._need, self._faults = self._rest[end:], 0, 0
         return found
 
     def end(self) -> list[tuple[bytes, str]]:
@@ -276,8 +297,8 @@ class SipStream:
                 if len(rest) < LONGEST_HEAD + 4:
                     return False
                 raise ValueError(f"SIP: a head of more than {LONGEST_HEAD} bytes")
-            message = _read_head(rest[:head_end].decode("latin-1"))
-            self._need = head_end + 4 + (body_length(message.headers, stream=True) or 0)
+            headers = _read_head(rest[:head_end].decode("latin-1"))[2]
+            self._need = head_end + 4 + (body_length(headers, stream=True) or 0)
         return len(rest) >= self._need
 
     def _pass_over(self, found: list[Message | tuple[bytes, str]]) -> bool:
@@ -299,6 +320,9 @@ class SipStream:
 
 LONGEST_START = 2048
 """Bytes of a start line."""
+
+MOST_FAULTS = 16
+"""Things that are no message, one after the other, before a connection is given up."""
 
 KEPT = 2048
 """Bytes kept of what could not be read."""

@@ -113,6 +113,7 @@ class WebServerLink:
             request_factory=_request,
             access_log=None,
             keepalive_timeout=self.limits.idle_s,
+            lingering_time=0,  # what is left of a refused request is not waited for
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
         )
