@@ -17,6 +17,8 @@ from typing import NamedTuple
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.frigate import device as frigate
+from device_drivers.gat1400 import device as gat1400
+from device_drivers.gb28181 import device as gb28181
 from device_drivers.native.device import DeviceRecorder
 from device_drivers.observations import LightLevel, TagRead
 from device_drivers.rdm6300.device import frame
@@ -79,6 +81,10 @@ def loads() -> list[Load]:
     plugs = [zigbee.plug(base, True, float(number))[:2] for number in range(ROTATION)]
     status = [frigate.status("frigate", f"cam_{number}", "detect", "online")[:2] for number in range(ROTATION)]
     stats = [frigate.stats("frigate", {f"cam_{camera}": 5.0 for camera in range(16)})[:2]] * 20
+    cameras = [gb28181.Device(f"3402000000132{number:07d}") for number in range(ROTATION)]
+    sip = [("", camera.keepalive()) for camera in cameras]
+    alarms = [("", camera.alarm(5, 2, event=1)) for camera in cameras]
+    faces = [("", gat1400.Device(f"3402000000119{number:07d}").keepalive().body) for number in range(ROTATION)]
     zigbee_entry = DeviceSettings(id="lux-t1-f03", link={"mqtt": base})
     return [
         messages("native: one tap", "native", DeviceSettings(id=""), taps),
@@ -86,6 +92,9 @@ def loads() -> list[Load]:
         messages("native: arrays of 100 taps", "native", DeviceSettings(id=""), arrays),
         messages("zigbee2mqtt: light sensor", "zigbee2mqtt", zigbee_entry, lights),
         messages("zigbee2mqtt: metering plug", "zigbee2mqtt", zigbee_entry, plugs),
+        messages("gb28181: keepalive over SIP", "gb28181", DeviceSettings(id="c"), sip),
+        messages("gb28181: alarm over SIP", "gb28181", DeviceSettings(id="c"), alarms),
+        messages("gat1400: keepalive", "gat1400", DeviceSettings(id="c"), faces),
         messages("frigate: status", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), status),
         messages("frigate: stats of 16 cameras", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), stats),
         stream("rdm6300: repeated frame", "rdm6300", [frame("6F007B3972")] * ROTATION, timedelta(milliseconds=65)),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, Reading, Reject
 from device_drivers.gb28181.device import Channel, Device
 from device_drivers.gb28181.registrar import Registrar
@@ -21,6 +22,7 @@ from gateway.connections import called_links
 from gateway.instants import SECOND
 from gateway.links.backoff import Backoff
 from gateway.links.call_link import CallLink, Limits
+from gateway.routing import Router
 from gateway.runtime import Gateway
 from gateway.site.model import Device as SiteDevice
 from gateway.site.model import Service, Site
@@ -517,6 +519,94 @@ async def test_a_thousand_cameras_live_for_three_intervals_and_nobody_is_called_
     assert dict(rows) == {"device_status": ESTATE, "camera_heartbeat": 3 * ESTATE, "link": ESTATE}
     assert alerts == []
     assert grown[-1] - grown[0] < 8 * 1024 * 1024  # of 2,000 more keepalives nothing much remains
+
+
+async def test_a_recorders_channels_are_judged_by_what_it_says_of_them(tmp_path: Any) -> None:
+    fast = {"settings": {"catalog_every_s": 0.2}, "driver": "gb28181"}
+    devices = [
+        SiteDevice(id="nvr-1", kind="nvr", device_id=NVR, expect_every=60 * SECOND, **fast),
+        *(
+            SiteDevice(
+                id=f"cam-{number}", kind="camera", channel=number, behind="nvr-1", expect_every=60 * SECOND, **fast
+            )
+            for number in (1, 2, 3, 4)
+        ),
+    ]
+    channels = [f"3402000000132000000{number}" for number in (1, 2, 3, 4)]
+    service = Service(host="127.0.0.1", port=0)
+    site = Site(
+        id="s",
+        name="s",
+        timezone="Asia/Shanghai",
+        latitude=31.2,
+        longitude=121.5,
+        devices={device.id: device for device in devices},
+        services={"gb28181": service},
+    )
+    async with Gateway(site, tmp_path) as gateway:
+        [link] = called_links(site, gateway.intake.router, gateway.intake)
+        assert isinstance(link, CallLink)
+        task = asyncio.create_task(gateway.run([link]))
+
+        def told() -> dict[str, tuple[str, tuple[str, ...]]]:
+            return {each.id: (each.state, each.impairments) for each in gateway.judgement.engine.cameras.cameras()}
+
+        try:
+            await _until(lambda: link.state.up)
+            async with a_phone(link, NVR) as phone:
+                # It registers; nothing is known of its channels until it has named them.
+                phone.mute = True
+                await phone.register()
+                await phone.ask(phone.device.keepalive())
+                assert {state for state, _ in told().values()} == {"unknown"}
+                phone.mute = False
+                phone.channels = [Channel(channels[0]), Channel(channels[1], status="OFF"), Channel(channels[2])]
+                await asyncio.sleep(0.25)
+                await phone.ask(phone.device.keepalive(faulty=[channels[2]]))
+                expected = {
+                    "cam-1": ("ok", ()),
+                    "cam-2": ("offline", ()),
+                    "cam-3": ("impaired", ("reported_fault",)),
+                    "cam-4": ("unknown", ()),
+                }
+                await _until(lambda: told() == expected)
+                phone.channels = [Channel(each) for each in channels]
+                await asyncio.sleep(0.25)
+                await phone.ask(phone.device.keepalive())
+                await _until(lambda: set(told().values()) == {("ok", ())})
+                # It goes: what hangs below it is unknown, and nobody is accused.
+                await phone.register(expires=0)
+                await _until(lambda: {state for state, _ in told().values()} == {"unknown"})
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
+
+
+def test_a_site_without_a_device_that_could_call_opens_no_port():
+    channel = SiteDevice(id="cam-1", driver="gb28181", kind="camera", channel=1, behind="nvr-1")
+    nvr = SiteDevice(id="nvr-1", driver="gb28181", kind="nvr")
+    site = Site(
+        id="s",
+        name="s",
+        timezone="UTC",
+        latitude=0.0,
+        longitude=0.0,
+        devices={"nvr-1": nvr, "cam-1": channel},
+        services={"gb28181": Service(host="127.0.0.1", port=0)},
+    )
+    assert called_links(site, Router(site, DRIVERS), Recorder()) == []
+
+
+def test_a_face_camera_opens_the_port_of_its_own_service():
+    camera = SiteDevice(id="cam", driver="gat1400", kind="camera", device_id="34020000001190000001")
+    services = {"gat1400": Service(host="127.0.0.1", port=0)}
+    site = Site(
+        id="s", name="s", timezone="UTC", latitude=0.0, longitude=0.0, devices={"cam": camera}, services=services
+    )
+
+    [link] = called_links(site, Router(site, DRIVERS), Recorder())
+    assert type(link).__name__ == "WebServerLink"
+    assert link.name == "gat1400 127.0.0.1:0"
 
 
 def _send(phone: Phone, data: bytes) -> str:
