@@ -101,11 +101,14 @@ class Clock(NamedTuple):
             except ValueError:
                 return None
             return trusted(time.replace(tzinfo=self.zone) if time.tzinfo is None else time, received)
-        try:
-            seconds = None if isinstance(value, _Missing) else number(value, "time")
-        except DecodeError:
+        if type(value) is str and len(value) <= 32 and value.isascii() and value.strip().isdigit():
+            value = int(value)
+        if type(value) is not int and type(value) is not float:
             return None
-        return None if seconds is None else instant(seconds * _FORMS[self.form], received)
+        try:
+            return instant(value * _FORMS[self.form], received)
+        except OverflowError:  # a whole number that no float holds
+            return None
 
 
 class _Group(NamedTuple):
