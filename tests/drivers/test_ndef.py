@@ -1,0 +1,191 @@
+"""Contents of NFC tags: what is taken, what is refused, and what names a tag."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_drivers.driver import DeviceSettings
+from device_drivers.errors import DecodeError, SettingsError
+from device_drivers.ndef.decoder import digest
+from device_drivers.ndef.device import block, text_message, uri_message
+from device_drivers.ndef.record import DRIVERS
+from device_drivers.ndef.records import Text, Uri, read_message
+from device_drivers.ntag424.device import encrypted_url, plain_url
+from device_drivers.observations import TagRead
+
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+META, FILE, UID = bytes(range(16)), bytes(range(1, 17)), bytes.fromhex("04112233445566")
+
+
+def tag(payload: bytes, **settings: Any) -> str | None:
+    make = DRIVERS[0].message_decoder
+    assert make is not None
+    found = make("s", DeviceSettings(id="phone-1", settings=settings)).decode("", payload, NOW)
+    assert all(isinstance(each.observation, TagRead) for each in found)
+    return found[0].observation.tag if found else None  # type: ignore[union-attr]
+
+
+URIS = st.from_regex(r"https?://(www\.)?[a-z]{1,12}\.cn/[a-z0-9/]{0,30}(\?[a-z]=[a-z0-9]{1,9})?", fullmatch=True)
+
+
+@given(uri=URIS)
+def test_a_uri_is_read_however_it_is_passed(uri: str) -> None:
+    message = uri_message(uri)
+    payload = message[message.index(b"U") + 1 :]
+    for passed in (message, block(message), message.hex().encode(), payload, uri.encode(), block(message) + bytes(9)):
+        assert read_message(passed) == [Uri(uri)]
+
+
+@given(text=st.text(min_size=1, max_size=60), language=st.sampled_from(["en", "zh", "zh-Hans"]))
+def test_a_text_is_read(text: str, language: str) -> None:
+    assert read_message(text_message(text, language)) == [Text(text, language)]
+
+
+def test_a_text_in_utf_16_is_read() -> None:
+    payload = b"\x82zh" + "南门".encode("utf-16")
+    assert read_message(b"\xd1\x01" + bytes([len(payload)]) + b"T" + payload) == [Text("南门", "zh")]
+
+
+def test_a_smart_poster_gives_its_url() -> None:
+    inner = uri_message("https://tap.example/t?tag=04A1B2C3")
+    assert read_message(b"\xd1\x02" + bytes([len(inner)]) + b"Sp" + inner) == [
+        Uri("https://tap.example/t?tag=04A1B2C3")
+    ]
+
+
+@pytest.mark.parametrize("code", range(0x24))
+def test_every_prefix_of_a_bare_uri_is_known_and_none_behind(code: int) -> None:
+    assert len(read_message(bytes([code]) + b"a:b.cn/x")) == 1
+    assert len(read_message(b"\xd1\x01\x09U" + bytes([code]) + b"a:b.cn/x")) == 1
+
+
+@pytest.mark.parametrize("code", [0x24, 0x25, 0x3F, 0x7F])
+def test_a_prefix_that_does_not_exist_is_refused_by_number(code: int) -> None:
+    with pytest.raises(DecodeError, match=f"{code} is out of range"):
+        read_message(bytes([code]) + b"a:b.cn/x")
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("19", "underflow"),
+        ("1101075402656e54455854", "MB flag"),
+        ("5101075402656e54455854", "MB flag"),
+        ("9101075402656e54455854", "ME flag"),
+        ("9101075402656e544558549101075402656e54455854", "MB flag set in middle"),
+        ("d70000", "TNF"),
+        ("d101ff54", "underflow"),
+        ("d1010154ff", "language"),
+        ("d1010455046e66ff", "UTF-8"),
+        ("c101ffffffff54", "octets"),
+        ("d00100", "TYPE_LENGTH"),
+        ("d10000", "TYPE_LENGTH"),
+        ("", "empty"),
+        ("00", "underflow"),
+        ("100000", "MB flag"),
+        ("04", "underflow"),
+        ("f1010754026565454558544500", "CF flag"),
+        ("ffffffff", "TNF"),
+    ],
+)
+def test_what_is_no_message_is_refused(message: str, reason: str) -> None:
+    with pytest.raises(DecodeError, match=reason):
+        read_message(bytes.fromhex(message))
+
+
+def test_empty_and_unknown_records_are_understood_and_name_no_tag() -> None:
+    assert tag(bytes.fromhex("900000100000500000")) is None
+    assert tag(b"\xd2\x0a\x03text/plainabc") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("https://tap.example/t?tag=04A1B2C3", "04A1B2C3"),
+        ("https://tap.example/t?uid=04:a1:b2:c3:d4:e5:f6", "04A1B2C3D4E5F6"),
+        ("https://tap.example/t?uid=04A1B2C3D4E5F6x00001A", "04A1B2C3D4E5F6"),
+        ("https://tap.example/t?x=1&id=04A1B2C3#id=9", "04A1B2C3"),
+        ("https://tap.example/t?id=12", None),
+        ("https://tap.example/gate", None),
+    ],
+)
+def test_what_names_a_tag_in_a_url(written: str, named: str | None) -> None:
+    assert tag(uri_message(written)) == (named or digest(written))
+
+
+def test_the_number_counts_more_than_a_text_before_it() -> None:
+    first = text_message("南门", "zh")
+    number = uri_message("https://tap.example/t?tag=04A1B2C3")
+    glued = bytes([first[0] & 0xBF]) + first[1:] + bytes([number[0] & 0x7F]) + number[1:]
+    assert tag(glued) == "04A1B2C3"
+
+
+def test_the_same_content_has_the_same_tag_and_another_has_another() -> None:
+    assert tag(text_message("gate")) == tag(text_message("gate")) != tag(text_message("roof"))
+    assert len(digest("gate")) == 16
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: encrypted_url(UID, 9, meta_key=META, file_key=FILE), lambda: plain_url(UID, 9, file_key=FILE)]
+)
+def test_a_signed_url_is_verified_or_refused_never_taken_for_a_plain_one(make: Any) -> None:
+    message = uri_message(make())
+    with pytest.raises(DecodeError, match="no keys"):
+        tag(message)
+    keys = {"meta_key": META.hex(), "file_key": FILE.hex()}
+    assert tag(message, sun=keys) == UID.hex().upper()
+    with pytest.raises(DecodeError, match="CMAC"):
+        tag(message, sun={**keys, "file_key": META.hex()})
+
+
+def test_a_signed_url_that_is_shown_again_is_verified_again() -> None:
+    make = DRIVERS[0].message_decoder
+    assert make is not None
+    decoder = make("s", DeviceSettings(id="p", settings={"sun": {"meta_key": META.hex(), "file_key": FILE.hex()}}))
+    message = uri_message(encrypted_url(UID, 9, meta_key=META, file_key=FILE))
+    assert decoder.decode("", message, NOW) == decoder.decode("", message, NOW)
+    assert decoder.decode("", message, NOW)[0].observation.counter == 9  # type: ignore[union-attr]
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with suppress(DecodeError):
+        tag(data)
+
+
+@given(data=st.data(), uri=URIS)
+def test_a_damaged_message_is_read_or_refused(data: st.DataObject, uri: str) -> None:
+    damaged = bytearray(data.draw(st.sampled_from([uri_message(uri), block(uri_message(uri)), text_message(uri)])))
+    for _ in range(data.draw(st.integers(1, 4))):
+        position = data.draw(st.integers(0, len(damaged)))
+        damaged[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+    with suppress(DecodeError):
+        tag(bytes(damaged))
+
+
+def test_a_message_longer_than_any_tag_is_refused() -> None:
+    with pytest.raises(DecodeError, match="more than a tag holds"):
+        tag(bytes(10_000))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("parameters", "tag"), ("parameters", []), ("parameters", [1]), ("sun", "x"), ("colour", 1)],
+)
+def test_settings_that_cannot_be_used_are_refused_by_name(key: str, value: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        DRIVERS[0].check(DeviceSettings(id="p", settings={key: value}))
+    assert caught.value.key == f"settings.{key}"
+
+
+def test_a_key_inside_sun_is_refused_by_its_whole_name() -> None:
+    with pytest.raises(SettingsError) as caught:
+        DRIVERS[0].check(DeviceSettings(id="p", settings={"sun": {"file_key": "abc"}}))
+    assert caught.value.key == "settings.sun.file_key"
+    assert "abc" not in str(caught.value)
