@@ -20,12 +20,16 @@ from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
 from device_drivers.native.device import DeviceRecorder
+from device_drivers.ndef import device as ndef
+from device_drivers.ntag424 import device as ntag424
 from device_drivers.observations import LightLevel, TagRead
 from device_drivers.rdm6300.device import frame
 from device_drivers.zigbee2mqtt import device as zigbee
 
 GOAL = 300_000
 ROTATION = 1000
+META, FILE, UID = bytes(range(16)), bytes(range(1, 17)), bytes.fromhex("04112233445566")
+"""Keys and number of a tag that signs its taps."""
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 
 
@@ -85,6 +89,11 @@ def loads() -> list[Load]:
     sip = [("", camera.keepalive()) for camera in cameras]
     alarms = [("", camera.alarm(5, 2, event=1)) for camera in cameras]
     faces = [("", gat1400.Device(f"3402000000119{number:07d}").keepalive().body) for number in range(ROTATION)]
+    keys = {"meta_key": META.hex(), "file_key": FILE.hex()}
+    urls = [("", ndef.uri_message(f"https://tap.example/t?tag={number:014X}")) for number in range(ROTATION)]
+    signed = [
+        ("", ntag424.encrypted_url(UID, number, meta_key=META, file_key=FILE).encode()) for number in range(ROTATION)
+    ]
     zigbee_entry = DeviceSettings(id="lux-t1-f03", link={"mqtt": base})
     return [
         messages("native: one tap", "native", DeviceSettings(id=""), taps),
@@ -96,6 +105,8 @@ def loads() -> list[Load]:
         messages("gb28181: alarm over SIP", "gb28181", DeviceSettings(id="c"), alarms),
         messages("gat1400: keepalive", "gat1400", DeviceSettings(id="c"), faces),
         messages("frigate: status", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), status),
+        messages("ndef: a tag's URL", "ndef", DeviceSettings(id="p"), urls),
+        messages("ntag424: encrypted, signed URL", "ntag424", DeviceSettings(id="p", settings=keys), signed),
         messages("frigate: stats of 16 cameras", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), stats),
         stream("rdm6300: repeated frame", "rdm6300", [frame("6F007B3972")] * ROTATION, timedelta(milliseconds=65)),
         stream(
