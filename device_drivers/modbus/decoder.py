@@ -14,7 +14,7 @@ from device_drivers.driver import Reading, Reject
 from device_drivers.hunt import Hunter
 from device_drivers.modbus.frames import RTU, Frame, Framing, why_not
 from device_drivers.modbus.meaning import ReadMeaning, rounded, uniform_float
-from device_drivers.modbus.profile import Profile, is_named_by_length, part
+from device_drivers.modbus.profile import Profile, coil_channels, is_named_by_length, part
 from device_drivers.observations import LampState, Measurement
 
 SILENCE = timedelta(milliseconds=500)
@@ -53,7 +53,7 @@ class ModbusDecoder:
         self._address = address
         self._profile = profile
         self._lamps = lamps or {}
-        self._is_relay = profile is not None and profile.kind == "relay"
+        self._coils = {} if profile is None else coil_channels(profile)
         self._floats = profile is not None and uniform_float(profile)
         self._by_request: dict[tuple[int, int, int], ReadMeaning | None] = {}
         self._by_length: dict[tuple[int, int], ReadMeaning] = {}
@@ -101,8 +101,10 @@ class ModbusDecoder:
             self._read(frame, at, found)
             return
         self._asked = None
-        if function == 5 and self._is_relay and pdu[3:5] in (b"\xff\x00", b"\x00\x00"):
-            found.append(Reading(self._told(int.from_bytes(pdu[1:3], "big"), on=pdu[3] == 0xFF, at=at)))
+        if function == 5 and pdu[3:5] in (b"\xff\x00", b"\x00\x00"):
+            channel = self._coils.get(int.from_bytes(pdu[1:3], "big"))
+            if channel is not None:  # else a code of the vendor: all at once, flashing
+                found.append(Reading(self._told(channel, on=pdu[3] == 0xFF, at=at)))
 
     def _read(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
         """A request to read, or the reply to one."""
@@ -173,15 +175,10 @@ class ModbusDecoder:
             for place, number in numbers
         ]
 
-    def _told(self, coil: int, *, on: bool, at: datetime) -> LampState:
+    def _told(self, channel: int | str, *, on: bool, at: datetime) -> LampState:
         """A relay was told to switch. Request and echo look alike, so this is no word on how it is now."""
-        channel = coil + 1
-        return LampState(
-            device=self._device,
-            at=at,
-            lamp=self._lamps.get(str(channel)) or f"{self._device}/{channel}",
-            commanded=on,
-        )
+        lamp = self._lamps.get(str(channel)) or f"{self._device}/{channel}"
+        return LampState(device=self._device, at=at, lamp=lamp, commanded=on)
 
 
 def _octets(function: int, count: int) -> int:

@@ -176,6 +176,17 @@ def part(profile: Profile, function: int, register: int, count: int) -> Read | N
     return Read(function=function, register=register, count=count, values=values) if values else None  # type: ignore[arg-type]
 
 
+def coil_channels(profile: Profile) -> dict[int, int | str]:
+    """The channel that each coil switches, of a relay board."""
+    return {
+        value.register: value.channel
+        for read in profile.reads
+        if read.function == 1
+        for value in singles(read)
+        if value.gives == "lamp" and value.channel is not None
+    }
+
+
 def is_named_by_length(profile: Profile, read: Read) -> bool:
     """Whether a reply as long as this read's can be nothing else that this profile's device is asked for: no other read,
     and no other run of its registers.
