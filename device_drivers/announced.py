@@ -47,8 +47,6 @@ ROWS: tuple[Announced, ...] = (
     Announced("wled", "mqtt", "lamp"),
     Announced("openbeken", "mqtt", "relay"),
     # Cameras and recorders.
-    Announced("rtsp", "http", "camera"),
-    Announced("mediamtx", "http", "nvr"),
     Announced("motioneye", "http", "nvr"),
     Announced("shinobi", "http", "nvr"),
     Announced("esp32_cam", "http", "camera"),

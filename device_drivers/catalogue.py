@@ -16,6 +16,7 @@ from device_drivers.hikvision import record as hikvision
 from device_drivers.homeassistant import record as homeassistant
 from device_drivers.homie import record as homie
 from device_drivers.json_map import record as json_map
+from device_drivers.mediamtx import record as mediamtx
 from device_drivers.milesight import record as milesight
 from device_drivers.modbus import record as modbus
 from device_drivers.native import record as native
@@ -25,6 +26,7 @@ from device_drivers.ntag424 import record as ntag424
 from device_drivers.onvif import record as onvif
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
+from device_drivers.rtsp import record as rtsp
 from device_drivers.sparkplug import record as sparkplug
 from device_drivers.tts import record as tts
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
@@ -47,6 +49,8 @@ FAMILIES = (
     hikvision,
     dahua,
     onvif,
+    rtsp,
+    mediamtx,
     milesight,
     chirpstack,
     tts,

@@ -83,6 +83,16 @@ class LinePoller(Protocol):
         ...
 
 
+class ProbePoller(LinePoller, Protocol):
+    """A LinePoller whose line is the device itself (`hangs_up`), a camera's RTSP port say. That it cannot be connected is no line
+    that is down, which would leave the device unknown; it is told as what it proves of the device, at each round.
+    """
+
+    def unreached(self, received: datetime, connected: bool) -> Sequence[Reading | Reject]:
+        """There was no connection. `connected`: the network answered, the host refused it (as `Fetched.connected`)."""
+        ...
+
+
 # -- HTTP, we are the client
 
 

@@ -1,0 +1,1 @@
+"""MediaMTX: its paths by metrics or API (cameras.md)."""

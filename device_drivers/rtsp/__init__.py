@@ -1,0 +1,1 @@
+"""RTSP cameras: whether the service lives, by OPTIONS and DESCRIBE (cameras.md)."""
