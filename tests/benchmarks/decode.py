@@ -15,10 +15,12 @@ from time import perf_counter
 from typing import NamedTuple
 
 from device_drivers.catalogue import DRIVERS
+from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
+from device_drivers.modbus import frames as modbus
 from device_drivers.native.device import DeviceRecorder
 from device_drivers.ndef import device as ndef
 from device_drivers.ntag424 import device as ntag424
@@ -115,8 +117,27 @@ def loads() -> list[Load]:
             [frame(f"{n:010X}") for n in range(ROTATION)],
             timedelta(seconds=1),
         ),
+        stream("modbus_lux: a light", "modbus_lux", [light(n) for n in range(ROTATION)], timedelta()),
+        stream("modbus_pzem004t: a whole reading", "modbus_pzem004t", [pzem(n) for n in range(ROTATION)], timedelta()),
+        stream("dlt645: a voltage", "dlt645", [voltage(n) for n in range(ROTATION)], timedelta()),
         glued("rdm6300: frames glued by the 64", "rdm6300", [frame(f"{n:010X}") for n in range(ROTATION)]),
     ]
+
+
+def light(number: int) -> bytes:
+    """A reply of a light sensor."""
+    return modbus.rtu_frame(10, b"\x04\x04" + number.to_bytes(4, "big"))
+
+
+def pzem(number: int) -> bytes:
+    """A reply of a PZEM-004T: ten registers, seven values."""
+    words = (2300 + number % 100, number, 0, number, 0, number, 0, 500, 99, 0)
+    return modbus.rtu_frame(0xF8, b"\x04\x14" + b"".join(word.to_bytes(2, "big") for word in words))
+
+
+def voltage(number: int) -> bytes:
+    """A reply of a DL/T 645 meter."""
+    return b"\xfe" * 4 + dlt645.make_frame("201709320072", 0x91, bytes.fromhex("00010102") + dlt645.to_bcd(number, 2))
 
 
 def messages(
