@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from device_drivers.patrol_export.tables import Cell, Row
@@ -58,6 +59,8 @@ UNEVENTFUL = UNSET | {"正常", "普通", "巡检", "巡更", "打点", "刷卡"
 FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
 """How a line below the records begins that is none itself."""
 
+_LONGEST_WORD = 60
+
 LOOKED_AT = 40
 """Rows from the top of a sheet among which its header must stand."""
 
@@ -81,8 +84,11 @@ class Header(NamedTuple):
 
 def plain(text: object) -> str:
     """A word as the table has it: without blanks, punctuation and what stands in brackets, in small letters."""
-    if not isinstance(text, str) or len(text) > 60:
-        return ""
+    return _plain(text) if isinstance(text, str) and len(text) <= _LONGEST_WORD else ""
+
+
+@lru_cache(maxsize=4096)  # names repeat from row to row
+def _plain(text: str) -> str:
     word = unicodedata.normalize("NFKC", text).casefold()
     word = re.sub(r"[(\[【].*?[)\]】]", "", word)
     return re.sub(r"[\W_]+", "", word)
@@ -110,14 +116,17 @@ def find_header(rows: Sequence[Row]) -> Header | None:
 
 def _continues(cells: Sequence[Cell]) -> bool:
     """Whether a row is a second header row: most of its words are header words, and no cell is a number or a time."""
-    words = [cell for cell in cells if cell is not None]
     known = fields_of(cells)
-    return len(known) >= 2 and len(known) * 2 > len(words) and all(isinstance(word, str) for word in words)
+    if len(known) < 2:
+        return False
+    words = [cell for cell in cells if cell is not None]
+    return len(known) * 2 > len(words) and all(isinstance(word, str) for word in words)
 
 
-def is_header_again(cells: Sequence[Cell]) -> bool:
+def is_header_again(cells: Sequence[Cell], header: Header) -> bool:
     """Whether a row below the header repeats it, as at the top of each printed page."""
-    return _continues(cells)
+    column = header.columns["time"]
+    return column < len(cells) and plain(cells[column]) in _FIELDS and _continues(cells)
 
 
 def _header(rows: Sequence[Row], indices: tuple[int, ...]) -> Header | None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -163,7 +164,7 @@ class _File:
         Raises:
             ValueError: what cannot be read.
         """
-        if is_header_again(row.cells):
+        if is_header_again(row.cells, header):
             return None
         columns = header.columns
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
@@ -340,6 +341,7 @@ class _Nobody(NamedTuple):
 _ORDERS: Mapping[times.Order, str] = {"ymd": "year, month, day", "mdy": "month, day, year", "dmy": "day, month, year"}
 
 
+@lru_cache(maxsize=1024)
 def serial(text: str) -> str:
     """A reader's number as it is compared: without blanks, case, leading zeros and a spreadsheet's `.0`."""
     word = "".join(text.split()).casefold()

@@ -106,6 +106,8 @@ def decide_order(cells: Iterable[Cell], told: Order | None) -> Order | None:
 
 
 def _slashed(text: str) -> re.Match[str] | None:
+    if text[:4].isdecimal():
+        return None
     word = _normal(text)
     if any(pattern.match(word) for pattern, _ in _DATES[:-1]):
         return None
@@ -113,6 +115,8 @@ def _slashed(text: str) -> re.Match[str] | None:
 
 
 def _normal(text: str) -> str:
+    if text.isascii() and text.lower() == text.upper():
+        return text.strip()  # digits and signs: the usual form
     word = unicodedata.normalize("NFKC", text).casefold().strip()
     return _WEEKDAY.sub(" ", word).strip()
 
