@@ -137,7 +137,7 @@ def _header(rows: Sequence[Row], indices: tuple[int, ...]) -> Header | None:
         for column, field in fields_of(rows[index].cells).items():
             label = str(rows[index].cells[column]).strip()
             rank = (turn, _RANKS[plain(label)])
-            if column in columns.values() and columns.get(field) != column:
+            if turn and column in columns.values():
                 continue  # the first row of a header in two languages has named this column already
             if field not in ranks or rank[1] < ranks[field][1] or (turn == ranks[field][0] and rank < ranks[field]):
                 columns[field], labels[field], ranks[field] = column, label, rank
