@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import md5, sha256
 from typing import Literal
 
-Verdict = Literal["right", "stale", "wrong"]
+Verdict = Literal["right", "stale", "foreign", "wrong"]
 
 NONCE_LASTS_S = 300
 """How long a nonce is accepted: a device answers at once, and one that answers later is asked again (`stale`)."""
@@ -44,10 +44,14 @@ class Challenger:
         return f'Digest realm="{self.realm}", nonce="{self._nonce(caller, now)}"{self._qop}, algorithm=MD5{again}'
 
     def judge(self, authorization: str, method: str, password: str, caller: str, now: datetime) -> Verdict:
-        """Whether an `Authorization` header proves the password; `stale` if it does with a nonce that is too old."""
+        """Whether an `Authorization` header proves the password.
+
+        `stale`: it does, with a nonce that is too old or another caller's; `foreign`: it answers another challenge than ours
+        (another scheme, realm or algorithm); `wrong`: it answers ours with another password.
+        """
         given = parameters(authorization)
         if given.get("realm") != self.realm or given.get("algorithm", "MD5").upper() != "MD5":
-            return "wrong"
+            return "foreign"
         expected = response(given, method, password)
         if not hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode()):
             return "wrong"

@@ -88,8 +88,8 @@ class ViidServer:
         verdict = self._verdict(request, line)
         if verdict == "wrong":
             return self._refuse(request, f"device {line.id}: wrong user name or password", 403, said.device_id)
-        if verdict == "stale":
-            return self._challenge(request, said.device_id)
+        if verdict != "right":
+            return self._challenge(request, said.device_id, stale=verdict == "stale")
         online = said.kind == "register"
         line.host, line.heard = (request.peer[0], request.received) if online else ("", None)
         reason = "registered" if online else "unregistered"
@@ -110,13 +110,12 @@ class ViidServer:
             return "right"
         given = request.headers.get("authorization")
         if given is None:
-            return "stale"
+            return "foreign"
         if self._username is not None and parameters(given).get("username") != self._username:
             return "wrong"
         return self._challenger.judge(given, request.method, password, request.peer[0], request.received)
 
-    def _challenge(self, request: WebRequest, device_id: str) -> WebServed:
-        stale = "authorization" in request.headers
+    def _challenge(self, request: WebRequest, device_id: str, *, stale: bool = False) -> WebServed:
         ask = self._challenger.challenge(request.peer[0], request.received, stale=stale)
         return _answer(request, 401, device_id, more={"WWW-Authenticate": ask})
 

@@ -155,13 +155,17 @@ class Registrar:
             return self._refuse(call, f"device {device_id} is no `device_id` of the site")
         verdict = self._verdict(call, line)
         if verdict == "wrong":
-            return self._refuse(
-                call, f"device {line.registrant.id}: wrong password, or another realm than {self._realm}"
+            return self._refuse(call, f"device {line.registrant.id}: wrong password")
+        if verdict != "right":
+            ask = self._challenger.challenge(peer[0], received, stale=verdict == "stale")
+            asked = self._answer(call, 401, [("WWW-Authenticate", ask)])
+            if verdict is None:
+                return Served(answers=[asked])
+            reason = (
+                f"device {line.registrant.id}: answers another challenge, expected Digest, MD5, realm {self._realm}"
             )
-        if verdict == "stale":
-            again = "authorization" in message.headers
-            ask = self._challenger.challenge(peer[0], received, stale=again)
-            return Served(answers=[self._answer(call, 401, [("WWW-Authenticate", ask)])])
+            found = () if verdict == "stale" else self.reject(call.data, peer, reason, received).found
+            return Served(found=found, answers=[asked])
         expires = _expires(message)
         line.until = received + timedelta(seconds=expires) if expires else None
         line.host = peer[0] if expires else ""
@@ -175,13 +179,14 @@ class Registrar:
             answers = [*answers, self._query(line, call)]
         return Served(found=[Reading(status)], answers=answers)
 
-    def _verdict(self, call: Call, line: _Line) -> Verdict:
+    def _verdict(self, call: Call, line: _Line) -> Verdict | None:
+        """What the answer to our challenge proves; None: there is none yet, or only an offer of other ways (`Capability`)."""
         password = line.registrant.password or self._password
         if not password:
             return "right"
         given = call.message.headers.get("authorization")
-        if given is None:
-            return "stale"
+        if given is None or not given[:7].lower().startswith("digest"):
+            return None
         return self._challenger.judge(given, "REGISTER", password, call.peer[0], call.received)
 
     def _message(self, call: Call, line: _Line | None) -> Served:
@@ -261,8 +266,9 @@ class Registrar:
         """A request of ours to where the device's came from; we are called what the device called us."""
         here = host(call.message.uri) or self._realm
         target = line.registrant.device_id
+        there = f"[{call.peer[0]}]" if ":" in call.peer[0] else call.peer[0]
         lines = [
-            f"MESSAGE sip:{target}@{call.peer[0]}:{call.peer[1]} SIP/2.0",
+            f"MESSAGE sip:{target}@{there}:{call.peer[1]} SIP/2.0",
             f"Via: SIP/2.0/{call.transport} {here};rport;branch=z9hG4bK{self._token()}",
             "Max-Forwards: 70",
             f"From: <sip:{self._id}@{self._realm}>;tag={self._token()}",

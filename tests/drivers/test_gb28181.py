@@ -311,9 +311,32 @@ def test_a_challenge_is_answered_only_with_the_password(qop: bool):
     assert judged(proof("right"), caller="10.0.0.8") == "stale"
     assert judged(proof("right", nonce="0" * 40)) == "stale"
     assert judged(proof("wrong")) == "wrong"
-    assert judged(proof("right", realm="other")) == "wrong"
-    assert judged("Basic cmlnaHQ6cmlnaHQ=") == "wrong"
-    assert judged(proof("right") + ", algorithm=SHA-256") == "wrong"
+    assert judged(proof("right", realm="other")) == "foreign"
+    assert judged("Basic cmlnaHQ6cmlnaHQ=") == "foreign"
+    assert judged(proof("right") + ", algorithm=SHA-256") == "foreign"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "complaints"),
+    [
+        ('Capability algorithm="A:SHA1;S:DES/ECB/PKCS5"', 0),  # an offer of the strengthened edition
+        ('Digest username="x", realm="other", nonce="1", uri="sip:x", response="0"', 1),  # from an earlier server
+    ],
+)
+def test_who_answers_another_challenge_is_asked_ours(authorization: str, complaints: int):
+    registrar = Registrar(DEVICES, {"password": "p"})
+    data = (
+        Device(CAMERA).register().replace(b"Max-Forwards", f"Authorization: {authorization}\r\nMax-Forwards".encode())
+    )
+    served = registrar.datagram(data, PEER, NOW)
+    assert read_message(served.answers[0])[0].uri == "401"
+    assert len(served.found) == complaints
+
+
+def test_a_query_over_ipv6_names_the_device_in_brackets():
+    registrar = Registrar(DEVICES, {})
+    served = registrar.datagram(Device(NVR).register(), ("fe80::7", 5060), NOW)
+    assert read_message(served.answers[1])[0].uri == f"sip:{NVR}@[fe80::7]:5060"
 
 
 def test_the_digest_is_that_of_rfc_2617():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
-import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -274,7 +275,7 @@ async def test_a_stranger_and_a_wrong_password_are_answered_and_quarantined_once
     assert observed(told) == []
     assert rejected(told) == [
         "device 34020000001320000666 is no `device_id` of the site",
-        "device cam-gate: wrong password, or another realm than 3402000000",
+        "device cam-gate: wrong password",
     ]
     assert all(b"response=" not in reading.data for _, reading in told.readings if isinstance(reading, Reject))
 
@@ -422,8 +423,8 @@ async def test_answers_that_nobody_takes_close_the_connection_not_the_gateway() 
 # -- an estate of 1,000 cameras --------------------------------------------------------------------------------------
 
 ESTATE = 1000
-INTERVAL_S = 2.0
-"""Of 60 s: three intervals are 6 s, and a camera is offline after three without a sign."""
+INTERVAL_S = 4.0
+"""Instead of 60 s: a camera is offline after three without a sign."""
 
 
 class Estate(asyncio.DatagramProtocol):
@@ -462,6 +463,12 @@ class Estate(asyncio.DatagramProtocol):
                     self.transport.sendto(data)
 
 
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.slow
 async def test_a_thousand_cameras_live_for_three_intervals_and_nobody_is_called_offline(tmp_path: Any) -> None:
     ids = [f"3402000000132{number:07d}" for number in range(ESTATE)]
     devices = {
@@ -494,20 +501,16 @@ async def test_a_thousand_cameras_live_for_three_intervals_and_nobody_is_called_
                 for each in ids[start : start + 100]:
                     estate.say(estate.cameras[each].register())
                 await estate.answered()
-            tracemalloc.start()
-            try:
-                grown = []
-                for _ in range(3):
-                    began = asyncio.get_running_loop().time()
-                    for start in range(0, ESTATE, 50):
-                        for each in ids[start : start + 50]:
-                            estate.say(estate.cameras[each].keepalive())
-                        await asyncio.sleep(INTERVAL_S / 40)
-                    await estate.answered()
-                    grown.append(tracemalloc.get_traced_memory()[0])
-                    await asyncio.sleep(max(0.0, began + INTERVAL_S - asyncio.get_running_loop().time()))
-            finally:
-                tracemalloc.stop()
+            grown = []
+            for _ in range(3):
+                began = asyncio.get_running_loop().time()
+                for start in range(0, ESTATE, 50):
+                    for each in ids[start : start + 50]:
+                        estate.say(estate.cameras[each].keepalive())
+                    await asyncio.sleep(INTERVAL_S / 40)
+                await estate.answered()
+                grown.append(resident())
+                await asyncio.sleep(max(0.0, began + INTERVAL_S - asyncio.get_running_loop().time()))
             states = {state.state for state in gateway.judgement.engine.devices.devices()}
             rows = await gateway.query("SELECT kind, count(*) FROM log WHERE device != '' GROUP BY kind")
             alerts = await gateway.past_alerts()
@@ -518,7 +521,7 @@ async def test_a_thousand_cameras_live_for_three_intervals_and_nobody_is_called_
     assert states == {"ok"}
     assert dict(rows) == {"device_status": ESTATE, "camera_heartbeat": 3 * ESTATE, "link": ESTATE}
     assert alerts == []
-    assert grown[-1] - grown[0] < 8 * 1024 * 1024  # of 2,000 more keepalives nothing much remains
+    assert grown[-1] - grown[0] < 32 * 1024 * 1024  # of 2,000 more keepalives nothing much remains
 
 
 async def test_a_recorders_channels_are_judged_by_what_it_says_of_them(tmp_path: Any) -> None:
