@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +18,8 @@ _ASK_EVERY = timedelta(seconds=30)
 _MOST_ALIASES = 10_000
 """Aliases of a birth."""
 _MOST_SEQ = 256
+_MOST_TOPICS = 1000
+"""Topics of a node whose parts are remembered."""
 
 _OWN_WORDS = ("Node Control/", "Device Control/", "bdSeq", "Node Info/", "Device Info/")
 """Metrics that are about the node itself."""
@@ -49,10 +50,12 @@ class SparkplugDecoder:
         self._mapping = mapping
         self._watch = watch
         self._born: dict[int, tuple[str, int | None]] | None = None
+        """Name and datatype by alias; no name: a metric about the node itself."""
         self._sorts: dict[str, int | None] = {}
         self._bd_seq: int | None = None
         self._seq: int | None = None
         self._asked: datetime | None = None
+        self._topics: dict[str, tuple[str, str]] = {}
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. `at` is the metric's time, else the payload's, if it can be trusted.
@@ -62,7 +65,12 @@ class SparkplugDecoder:
         Raises:
             DecodeError: not a topic of this node or device, not a Sparkplug payload, or retained.
         """
-        sort, device = self._parts(topic)
+        parts = self._topics.get(topic)
+        if parts is None:
+            parts = self._parts(topic)
+            if len(self._topics) < _MOST_TOPICS:
+                self._topics[topic] = parts
+        sort, device = parts
         if sort.endswith("CMD"):
             return []
         if retained:
@@ -137,7 +145,8 @@ class SparkplugDecoder:
                 raise DecodeError(f"more than {_MOST_ALIASES} metrics in a birth")
             sorts[metric.name] = metric.datatype
             if metric.alias is not None:
-                born[metric.alias] = (metric.name, metric.datatype)
+                own = metric.name.startswith(_OWN_WORDS)
+                born[metric.alias] = ("" if own else metric.name, metric.datatype)
         found = [
             reading
             for at, values in self._values(message, received, born, sorts, [])
@@ -184,35 +193,44 @@ class SparkplugDecoder:
         born: dict[int, tuple[str, int | None]],
         sorts: dict[str, int | None],
         unknown: list[int],
-    ) -> Iterator[tuple[datetime, dict[str, Value]]]:
+    ) -> list[tuple[datetime, dict[str, Value]]]:
         """The values by their times; most messages have one."""
         by_time: dict[int | None, dict[str, Value]] = {}
+        data = message.data
         for metric in message.metrics:
-            name, datatype = metric.name, metric.datatype
-            if not name:
-                entry = born.get(-1 if metric.alias is None else metric.alias)
+            name, alias, timestamp, datatype, historical, known, *_ = metric
+            if name:
+                if datatype is None:
+                    datatype = sorts.get(name)
+                if name.startswith(_OWN_WORDS):
+                    continue
+            elif alias is None:
+                raise DecodeError("a metric with neither name nor alias")
+            else:
+                entry = born.get(alias)
                 if entry is None:
-                    if metric.alias is None:
-                        raise DecodeError("a metric with neither name nor alias")
-                    unknown.append(metric.alias)
+                    unknown.append(alias)
                     continue
                 name, born_datatype = entry
-                datatype = born_datatype if datatype is None else datatype
-            elif datatype is None:
-                datatype = sorts.get(name)
-            if not metric.known or name.startswith(_OWN_WORDS):
+                if not name:
+                    continue
+                if datatype is None:
+                    datatype = born_datatype
+            if not known or (self._mapping is None and datatype in TIMES):
                 continue
-            if self._mapping is None and datatype in TIMES:
-                continue
-            value = read_value(message.data, metric, datatype)
+            value = read_value(data, metric, datatype)
             if value is None:
                 continue
-            timestamp = message.timestamp if metric.timestamp is None else metric.timestamp
-            if metric.historical and millis(timestamp, received) is None:
+            if timestamp is None:
+                timestamp = message.timestamp
+            if historical and millis(timestamp, received) is None:
                 continue  # old, and of no known time
-            by_time.setdefault(timestamp, {})[name] = value
-        for timestamp, values in by_time.items():
-            yield millis(timestamp, received) or received, values
+            values = by_time.get(timestamp)
+            if values is None:
+                by_time[timestamp] = {name: value}
+            else:
+                values[name] = value
+        return [(millis(timestamp, received) or received, values) for timestamp, values in by_time.items()]
 
     def _say(self, values: dict[str, Value], at: datetime, *, events: bool) -> list[Reading]:
         if self._mapping is None:

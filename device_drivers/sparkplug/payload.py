@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from device_drivers.errors import DecodeError
@@ -25,7 +26,7 @@ _LONGEST_NAME = 1024
 
 _INT, _LONG, _FLOAT, _DOUBLE, _BOOLEAN, _STRING, _BYTES = range(10, 17)
 """Where a value stands in a metric, by its sort on the wire."""
-_WIRES = {
+_WIRES: Mapping[int, int] = {
     _INT: VARINT,
     _LONG: VARINT,
     _FLOAT: FIXED32,
@@ -101,32 +102,36 @@ def _read_metric(data: bytes, begin: int, finish: int) -> Metric:
     historical = null = False
     good = True
     sort = value = value_start = value_end = 0
-    for tag, wire, number, start, end in fields(data, begin, finish):
-        if tag in _WIRES:
+    for tag, wire, bits, start, end in fields(data, begin, finish):
+        if 10 <= tag <= 16:
             if wire != _WIRES[tag]:
                 raise DecodeError(f"metric: field {tag} has wire type {wire}")
-            sort, value, value_start, value_end = tag, number, start, end
-        elif tag in _COMPOUND:
-            sort = tag
+            sort, value, value_start, value_end = tag, bits, start, end
         elif tag == 1:
             name = _text(data, wire, start, end)
-        elif tag in (2, 3, 4, 5, 7):
+        elif tag <= 5 or tag == 7:
             if wire != VARINT:
                 raise DecodeError(f"metric: field {tag} has wire type {wire}")
             if tag == 2:
-                alias = number
+                alias = bits
             elif tag == 3:
-                timestamp = number
+                timestamp = bits
             elif tag == 4:
-                datatype = number
+                datatype = bits
             elif tag == 5:
-                historical = bool(number)
+                historical = bits != 0
             else:
-                null = bool(number)
+                null = bits != 0
         elif tag == 9 and wire == BYTES:
             good = _quality(data, start, end) == _GOOD
-    known = bool(sort) and not null and good
-    return Metric(name, alias, timestamp, datatype, historical, known, sort, value, value_start, value_end)
+        elif tag in _COMPOUND:
+            sort = tag
+    known = sort != 0 and not null and good
+    return _metric(Metric, (name, alias, timestamp, datatype, historical, known, sort, value, value_start, value_end))
+
+
+_metric = tuple.__new__
+"""Makes a Metric without the detour through the named tuple's own constructor: there are many."""
 
 
 def _text(data: bytes, wire: int, start: int, end: int) -> str:
@@ -154,40 +159,46 @@ def _quality(data: bytes, begin: int, finish: int) -> int:
     return _GOOD
 
 
+_FLOATS: frozenset[int | None] = frozenset({None, int(Datatype.FLOAT), int(Datatype.DOUBLE)})
+_FLAGS: frozenset[int | None] = frozenset({None, int(Datatype.BOOLEAN)})
+_TEXTS: frozenset[int | None] = frozenset({None, int(Datatype.STRING), int(Datatype.TEXT), int(Datatype.UUID)})
+_RAW: frozenset[int | None] = frozenset({None, int(Datatype.BYTES), int(Datatype.FILE)})
+_DATATYPES = frozenset(map(int, Datatype))
+
+
 def read_value(data: bytes, metric: Metric, datatype: int | None) -> Value | None:
     """A metric's value; None of a data set, a template or bytes, and of a datatype that is not known.
 
     Raises:
         DecodeError: the value on the wire is not of the datatype.
     """
-    _, _, _, _, _, _, sort, bits, start, end = metric
-    match sort:
-        case 10 | 11:
-            if datatype is None:
-                return bits
-            if datatype in INTEGERS:
-                return read_integer(bits, datatype)
-        case 12 | 13:
-            if datatype in (None, Datatype.FLOAT, Datatype.DOUBLE):
-                value: float = (FLOAT if sort == _FLOAT else DOUBLE).unpack_from(data, start)[0]
-                return value
-        case 14:
-            if datatype in (None, Datatype.BOOLEAN):
-                return bool(bits)
-        case 15:
-            if datatype in (None, Datatype.STRING, Datatype.TEXT, Datatype.UUID):
-                try:
-                    return data[start:end].decode()
-                except UnicodeDecodeError as error:
-                    raise DecodeError(f"metric {metric.name[:80]!r}: text that is not UTF-8") from error
-        case 16:
-            if datatype in (None, Datatype.BYTES, Datatype.FILE):
-                return None
-            if Datatype.INT8_ARRAY <= datatype <= Datatype.DATETIME_ARRAY:
-                return read_array(data[start:end], datatype)
-        case _:
+    sort, start, end = metric.sort, metric.start, metric.end
+    if sort in (_INT, _LONG):
+        if datatype is None:
+            return metric.value
+        if datatype in INTEGERS:
+            return read_integer(metric.value, datatype)
+    elif sort == _BOOLEAN:
+        if datatype in _FLAGS:
+            return metric.value != 0
+    elif sort in (_FLOAT, _DOUBLE):
+        if datatype in _FLOATS:
+            value: float = (FLOAT if sort == _FLOAT else DOUBLE).unpack_from(data, start)[0]
+            return value
+    elif sort == _STRING:
+        if datatype in _TEXTS:
+            try:
+                return data[start:end].decode()
+            except UnicodeDecodeError as error:
+                raise DecodeError(f"metric {metric.name[:80]!r}: text that is not UTF-8") from error
+    elif sort == _BYTES:
+        if datatype in _RAW:
             return None
-    if datatype not in Datatype.__members__.values():
+        if datatype is not None and Datatype.INT8_ARRAY <= datatype <= Datatype.DATETIME_ARRAY:
+            return read_array(data[start:end], datatype)
+    else:
+        return None
+    if datatype is None or datatype not in _DATATYPES:
         return None
     raise DecodeError(f"metric {metric.name[:80]!r}: a value in field {sort} is no {Datatype(datatype).name}")
 

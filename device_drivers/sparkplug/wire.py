@@ -5,9 +5,7 @@ Every length is checked against the bytes that are there, so that no count in a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct
-from typing import NamedTuple
 
 from device_drivers.errors import DecodeError
 
@@ -23,24 +21,19 @@ _FIXED64 = Struct("<Q")
 _FIXED32 = Struct("<I")
 
 
-class Field(NamedTuple):
-    """One field: `number` is the value of a varint or a fixed field's bits; of bytes, their length; they are
-    `data[start:end]`.
-    """
-
-    tag: int
-    wire: int
-    number: int
-    start: int
-    end: int
+Field = tuple[int, int, int, int, int]
+"""(tag, wire type, number, start, end): the number of a varint, or a fixed field's bits; of bytes their length, and they are
+`data[start:end]`. A plain tuple, since there are many."""
 
 
-def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
+def fields(data: bytes, start: int, end: int) -> list[Field]:
     """The fields of the message in `data[start:end]`.
 
     Raises:
         DecodeError: cut off, a group, a field 0, or a varint of more than 64 bits.
     """
+    found: list[Field] = []
+    add = found.append
     position = start
     while position < end:
         key = data[position]
@@ -55,8 +48,19 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
                 number = data[position]
                 position += 1
             else:
-                number, position = varint(data, position, end)
-            yield Field(tag, wire, number, 0, 0)
+                number = shift = 0
+                for octet in data[position : position + _LONGEST_VARINT]:
+                    position += 1
+                    if octet < 0x80:
+                        number |= octet << shift
+                        break
+                    number |= (octet & 0x7F) << shift
+                    shift += 7
+                else:
+                    position = end + 1
+                if position > end or number > _U64:
+                    raise DecodeError(f"field {tag}: a number that is cut off, or has more than 64 bits")
+            add((tag, wire, number, 0, 0))
         elif wire == BYTES:
             if position < end and data[position] < 0x80:
                 number = data[position]
@@ -65,16 +69,17 @@ def fields(data: bytes, start: int, end: int) -> Iterator[Field]:
                 number, position = varint(data, position, end)
             if number > end - position:
                 raise DecodeError(f"field {tag} at byte {position}: {number} bytes, but {end - position} are there")
-            yield Field(tag, wire, number, position, position + number)
+            add((tag, wire, number, position, position + number))
             position += number
         elif wire in (FIXED64, FIXED32):
             shape = _FIXED64 if wire == FIXED64 else _FIXED32
             if shape.size > end - position:
                 raise DecodeError(f"field {tag} at byte {position}: cut off")
-            yield Field(tag, wire, shape.unpack_from(data, position)[0], position, position + shape.size)
+            add((tag, wire, shape.unpack_from(data, position)[0], position, position + shape.size))
             position += shape.size
         else:
             raise DecodeError(f"field {tag} at byte {position}: wire type {wire}")
+    return found
 
 
 def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -83,17 +88,18 @@ def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
     Raises:
         DecodeError: cut off, or more than 64 bits.
     """
-    number = 0
-    for place in range(_LONGEST_VARINT):
-        if position >= end:
-            raise DecodeError("a number is cut off at the end of the message")
-        octet = data[position]
+    number = shift = 0
+    for octet in data[position : min(end, position + _LONGEST_VARINT)]:
         position += 1
-        number |= (octet & 0x7F) << (7 * place)
         if octet < 0x80:
+            number |= octet << shift
             if number > _U64:
                 break
             return number, position
+        number |= (octet & 0x7F) << shift
+        shift += 7
+    if shift < 7 * _LONGEST_VARINT and number <= _U64:
+        raise DecodeError("a number is cut off at the end of the message")
     raise DecodeError(f"a number of more than 64 bits at byte {position}")
 
 
