@@ -20,8 +20,9 @@ from typing import Any, Literal
 import msgspec
 
 from device_drivers.conversation import Sheet
-from device_drivers.driver import DeviceSettings, Driver
+from device_drivers.driver import DeviceSettings, Driver, Reading
 from device_drivers.errors import LamplighterError
+from device_drivers.observations import SyncEnd
 from gateway.site.model import Device, Site
 
 FOLDER = "imports"
@@ -46,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         driver: who reads it.
         device: whose rows those are that name no device; "" where each must.
         digest: SHA-256 of the file.
+        shown: what the wand's own clock showed at `asked`, where somebody looked: it measures how wrong the wand's times are.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     asked: datetime
     digest: str
+    shown: datetime | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +73,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def make_order(data: bytes, name: str, driver: str, device: str, asked: datetime) -> Order:
+def make_order(  # noqa: PLR0917  what the command's words say
+    data: bytes, name: str, driver: str, device: str, asked: datetime, shown: datetime | None = None
+) -> Order:
     """An order for a file."""
     return Order(
         id=f"{asked:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}",
@@ -79,6 +84,7 @@ def make_order(data: bytes, name: str, driver: str, device: str, asked: datetime
         device=device,
         asked=asked,
         digest=hashlib.sha256(data).hexdigest(),
+        shown=shown,
     )
 
 
@@ -214,7 +220,19 @@ def read_file(site: Site, drivers: Mapping[str, Driver], order: Order, data: byt
             "people": _people(site),
         },
     )
-    return driver.file_decoder(given).read(data, order.name, received)
+    sheet = driver.file_decoder(given).read(data, order.name, received)
+    return sheet if order.shown is None else _measured(sheet, received - (order.asked - order.shown))
+
+
+def _measured(sheet: Sheet, now: datetime) -> Sheet:
+    """The sheet with its wand's own time at reception."""
+    ends = [item for item in sheet.found if isinstance(item, Reading) and isinstance(item.observation, SyncEnd)]
+    if len(ends) != 1:
+        raise FileRefusedError(
+            "--clock is of one wand, but the file holds the whole record of none or several; leave it out"
+        )
+    end = Reading(msgspec.structs.replace(ends[0].observation, device_now=now))
+    return sheet._replace(found=[end if item is ends[0] else item for item in sheet.found])
 
 
 def _device(site: Site, devices: list[Device], order: Order) -> Device | None:

@@ -53,6 +53,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
     )
+    parser.add_argument(
+        "--clock",
+        type=_clock,
+        metavar="T",
+        help="what the wand's own clock shows now, such as \"2026-05-01 06:10:30\" (site's zone): its times are corrected by it",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print one JSON document (with --yes)")
     parser.add_argument(
@@ -101,12 +107,24 @@ def _read(path: Path, parsed: argparse.Namespace, site: Site, folder: ImportFold
     if len(data) > _MOST_BYTES:
         raise FileRefusedError(f"{path}: larger than {_MOST_BYTES >> 20} MB; export a shorter time")
     now = datetime.now(UTC)
-    order = make_order(data, path.name, parsed.driver, parsed.device, now)
+    shown = None if parsed.clock is None else _in_zone(parsed.clock, site)
+    order = make_order(data, path.name, parsed.driver, parsed.device, now, shown)
     try:
         sheet = read_file(site, DRIVERS, order, data, now)
     except DecodeError as error:
         raise FileRefusedError(f"{path}: {error.reason}") from error
     return _File(order, data, sheet, folder.before(order))
+
+
+def _clock(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a date and time such as 2026-05-01 06:10:30") from error
+
+
+def _in_zone(clock: datetime, site: Site) -> datetime:
+    return clock if clock.tzinfo is not None else clock.replace(tzinfo=site.zone_info)
 
 
 # -- what a person sees

@@ -225,6 +225,29 @@ def test_a_guard_card_in_the_file_names_who_walked(estate: Estate, command) -> N
     assert estate.round()["visits"][0]["person"] == "g-wang"
 
 
+def test_a_clock_that_is_wrong_is_corrected_by_what_it_shows(estate: Estate, command) -> None:
+    ahead = timedelta(minutes=50)
+    path = estate.write(export(row(START - timedelta(minutes=90) + ahead, tag="0F004E86DA"), row(TAP + ahead)))
+    shown = datetime.now(ZONE) + ahead
+    status, _, _ = command([*estate.words(path), "--yes", "--clock", f"{shown:%Y-%m-%d %H:%M:%S}"])
+    assert status == 0
+    visit = estate.round()["visits"][0]
+    assert visit["verdict"] == "on_time"
+    assert "clock_corrected" in visit["marks"]
+    assert abs(datetime.fromisoformat(visit["at"]) - TAP) < timedelta(seconds=5)
+
+
+def test_the_clock_of_several_wands_cannot_be_one(tmp_path: Path, command) -> None:
+    devices = [
+        {"id": f"wand-{n}", "driver": "patrol_export", "portable": True, "settings": {"serial": str(n)}} for n in (1, 2)
+    ]
+    estate = Estate(tmp_path, site(devices=devices))
+    path = estate.write(export(row(reader="1"), row(reader="2")))
+    status, _, err = command([*estate.words(path), "--yes", "--clock", "2026-05-01 06:10:30"])
+    assert status == 2
+    assert "--clock is of one wand" in err
+
+
 def test_text_in_gbk_is_imported_like_a_workbook(estate: Estate, command) -> None:
     path = estate.write(text([HEADER_ZH, row()], encoding="gbk"), "export.csv")
     status, out, _ = command([*estate.words(path), "--yes"])
