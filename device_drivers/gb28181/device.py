@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from device_drivers.digest import parameters, response
-from device_drivers.gb28181.sip import Message, answer, read_message
+from device_drivers.gb28181.sip import answer, read_message
 
 SERVER_ID = "34020000002000000001"
 
@@ -167,15 +167,6 @@ class Device:
             f"Content-Length:   {len(body)}",
         ]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
-
-
-def status_of(data: bytes) -> Message:
-    """A message of the server, read.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return read_message(data)[0]
 
 
 def _item(channel: Channel) -> str:
