@@ -19,6 +19,7 @@ _SPACE = b" \t\r\n"
 _TEXT = (b"xml", b"text", b"json")
 """What a content type has in it whose parts are read; others (pictures, sound) are passed over."""
 
+_C = b"Cc"
 _JPEG = b"\xff\xd8"
 _BOUNDARY = re.compile(rb"\n--[^\r\n]{1,100}\r?\n[Cc]ontent-")
 """A boundary of whatever name, known by the header behind it."""
@@ -26,30 +27,44 @@ _BOUNDARY = re.compile(rb"\n--[^\r\n]{1,100}\r?\n[Cc]ontent-")
 _KEPT = 160
 """Bytes at the end of a picture that may be the beginning of a boundary."""
 
-Ends = Callable[[bytes], int]
+Ends = Callable[[bytes, int, int], int]
 
 
 class PartCutter:
     """Cuts a stream into parts.
 
     Args:
-        ends: how many of these bytes make up the part that begins with them; 0: more must come. Its answer must not change
-            with what follows.
+        ends: given a buffer, where a part begins in it, and up to where it may be looked at: where the part ends; 0: more must
+            come. Its answer must not change with what follows.
     """
 
     def __init__(self, ends: Ends) -> None:
         self._ends = ends
         self.rest = b""
         self._token = b"--"
+        self._mark = b"\n--"
         self._skipping = False
         self._binary = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes; give the parts that they completed, also such as were ended by the next boundary."""
-        self.rest = self.rest + data if self.rest else data
+        data = self.rest + data if self.rest else data
         found: list[bytes] = []
-        while self.rest and self._step(found):
-            pass
+        at, end = 0, len(data)
+        while at < end:
+            if self._skipping:
+                moved = self._skip(data, at)
+            else:
+                while at < end and data[at] in _SPACE:
+                    at += 1
+                if at == end:
+                    break
+                moved = self._step(data, at, found)
+            if moved <= 0:
+                at = at if moved == 0 else -moved
+                break
+            at = moved
+        self.rest = data[at:] if at < end else b""
         return found
 
     def reset(self) -> list[bytes]:
@@ -57,82 +72,80 @@ class PartCutter:
         found = self.feed(b"\n")
         if not self._skipping and (left := self.rest.strip(_SPACE)):
             found.append(left)
-        self.rest, self._token, self._skipping, self._binary = b"", b"--", False, False
+        self.rest, self._token, self._mark, self._skipping, self._binary = b"", b"--", b"\n--", False, False
         return found
 
-    def _step(self, found: list[bytes]) -> bool:
-        """Take one line, part or picture from the front; False: more bytes must come."""
-        if self._skipping:
-            return self._skip()
-        rest = self.rest = self.rest.lstrip(_SPACE)
-        if not rest:
-            return False
-        if rest[0] == 0x2D:  # a dash
-            return self._boundary(rest, found)
-        if rest[:8].lower() == b"content-":
-            return self._header(rest, found)
-        if len(rest) < 8 and b"content-".startswith(rest.lower()):
-            return False
-        if self._binary or rest[:2] == _JPEG:
-            self._skipping = True
-            return True
-        return self._part(rest, found)
+    # Each gives where it came to; 0: more bytes must come; less than 0: likewise, and all before may be forgotten.
 
-    def _boundary(self, rest: bytes, found: list[bytes]) -> bool:
-        end = rest.find(b"\n", 0, _MOST_LINE)
+    def _step(self, data: bytes, at: int, found: list[bytes]) -> int:
+        """Take one line, part or the beginning of a picture at `at`, which is no white space."""
+        first = data[at]
+        if first == 0x2D:  # a dash
+            return self._boundary(data, at, found)
+        if first in _C:
+            word = data[at : at + 8].lower()
+            if word == b"content-":
+                return self._header(data, at, found)
+            if len(word) < 8 and b"content-".startswith(word):
+                return 0
+        if self._binary or data[at : at + 2] == _JPEG:
+            self._skipping = True
+            return at
+        return self._part(data, at, found)
+
+    def _boundary(self, data: bytes, at: int, found: list[bytes]) -> int:
+        end = data.find(b"\n", at, at + _MOST_LINE)
         if end < 0:
-            return self._too_long(rest, found)
-        line = rest[:end].rstrip(_SPACE)
-        self.rest = rest[end + 1 :]
+            return self._too_long(data, at, found)
+        line = data[at:end].rstrip(_SPACE)
         if line[:2] == b"--":
-            self._token = line[:-2] if len(line) > 4 and line.endswith(b"--") else line
+            if line != self._token:
+                self._token = line[:-2] if len(line) > 4 and line.endswith(b"--") else line
+                self._mark = b"\n" + self._token
             self._binary = False
         else:
             found.append(line)
-        return True
+        return end + 1
 
-    def _header(self, rest: bytes, found: list[bytes]) -> bool:
-        end = rest.find(b"\n", 0, _MOST_LINE)
+    def _header(self, data: bytes, at: int, found: list[bytes]) -> int:
+        end = data.find(b"\n", at, at + _MOST_LINE)
         if end < 0:
-            return self._too_long(rest, found)
-        self.rest = rest[end + 1 :]
-        name, _, value = rest[:end].partition(b":")
-        if name.lower() == b"content-type":
-            lowered = value.lower()
-            self._binary = not any(word in lowered for word in _TEXT)
-        return True
+            return self._too_long(data, at, found)
+        if data[at + 8] in b"Tt":  # Content-Type, not Content-Length
+            lowered = data[at:end].lower()
+            if lowered.startswith(b"content-type:"):
+                self._binary = not any(word in lowered for word in _TEXT)
+        return end + 1
 
-    def _part(self, rest: bytes, found: list[bytes]) -> bool:
-        stop = rest.find(b"\n" + self._token, 0, MOST_PART)
-        end = self._ends(rest[:MOST_PART] if stop < 0 else rest[: stop + 1])
+    def _part(self, data: bytes, at: int, found: list[bytes]) -> int:
+        limit = at + MOST_PART
+        stop = data.find(self._mark, at, limit)
+        end = self._ends(data, at, min(limit, len(data)) if stop < 0 else stop + 1)
         if end == 0:
             if stop >= 0:
                 end = stop + 1
-            elif len(rest) >= MOST_PART:
-                end, self._skipping = MOST_PART, True
+            elif len(data) >= limit:
+                end, self._skipping = limit, True
             else:
-                return False
-        self.rest = rest[end:]
-        found.append(rest[:end].rstrip(_SPACE))
-        return True
+                return 0
+        found.append(data[at:end].rstrip(_SPACE))
+        return end
 
-    def _skip(self) -> bool:
+    def _skip(self, data: bytes, at: int) -> int:
         """Pass over a picture, up to the next boundary."""
-        mark = b"\n" + self._token
         ends: list[tuple[int, int]] = []
-        if (at := self.rest.find(mark)) >= 0:
-            ends.append((at + len(mark), at))
-        if other := _BOUNDARY.search(self.rest):
+        if (found := data.find(self._mark, at)) >= 0:
+            ends.append((found + len(self._mark), found))
+        if other := _BOUNDARY.search(data, at):
             ends.append((other.end(), other.start()))
         if ends:
-            self.rest, self._skipping, self._binary = self.rest[min(ends)[1] + 1 :], False, False
-            return True
-        self.rest = self.rest[-_KEPT:] if len(self.rest) > _KEPT else self.rest
-        return False
+            self._skipping = self._binary = False
+            return min(ends)[1] + 1
+        return -max(at, len(data) - _KEPT)
 
-    def _too_long(self, rest: bytes, found: list[bytes]) -> bool:
-        if len(rest) < _MOST_LINE:
-            return False
-        found.append(rest[:_MOST_LINE])
-        self.rest, self._skipping = rest[_MOST_LINE:], True
-        return True
+    def _too_long(self, data: bytes, at: int, found: list[bytes]) -> int:
+        if len(data) < at + _MOST_LINE:
+            return 0
+        found.append(data[at : at + _MOST_LINE])
+        self._skipping = True
+        return at + _MOST_LINE

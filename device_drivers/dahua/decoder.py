@@ -96,21 +96,21 @@ def read_event(part: bytes) -> tuple[str, str, int | None]:
     return code, action, int(index) + 1
 
 
-def part_end(data: bytes) -> int:
+def part_end(data: bytes, start: int, stop: int) -> int:
     """Where an event ends: at the end of its line, or of its data, which is JSON over several lines. 0: not whole yet."""
-    if data.startswith(_BEAT):
-        return len(_BEAT)
-    line = data.find(b"\n") + 1
-    start = data.find(_DATA, 0, line or len(data))
-    if start < 0 or not data.startswith(_CODE):
+    if data.startswith(_BEAT, start, stop):
+        return start + len(_BEAT)
+    line = data.find(b"\n", start, stop) + 1
+    inside = data.find(_DATA, start, line or stop)
+    if inside < 0 or not data.startswith(_CODE, start, stop):
         return line
-    start += len(_DATA)
-    opening = data[start : start + 1]
-    if opening not in (b"{", b"["):
+    inside += len(_DATA)
+    if inside >= stop or data[inside] not in b"{[":
         return line
-    if opening == b"{" and b"}" not in data[start:]:
+    if data.find(b"}" if data[inside] == 0x7B else b"]", inside, stop) < 0:
         return 0
     try:
-        return _json_end(data.decode("latin-1"), start)[1]  # one character a byte; only where it ends is asked
+        # One character a byte: only where it ends is asked.
+        return inside + _json_end(data[inside:stop].decode("latin-1"))[1]
     except (ValueError, RecursionError):
         return 0

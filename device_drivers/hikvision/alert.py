@@ -15,7 +15,7 @@ import msgspec
 from device_drivers.errors import DecodeError
 
 ROOT = b"EventNotificationAlert"
-_FIELDS = (b"eventType", b"eventState", b"channelID", b"dynChannelID", b"activePostCount", b"videoInputChannelID")
+_FIELDS = (b"eventType", b"eventState", b"channelID", b"dynChannelID", b"videoInputChannelID")
 _TAGS = tuple((name.decode(), b"<" + name + b">", b"</" + name + b">") for name in _FIELDS)
 _LONGEST = 128
 """Bytes of a field's text."""
@@ -29,15 +29,15 @@ _LOOSE = {
 
 
 class Alert(NamedTuple):
-    """What a device reports. `event` is in lower case; `channel` None: the whole device."""
+    """What a device reports. `event` is in lower case; `channel` None: not said."""
 
     event: str
     active: bool
     channel: int | None
-    posts: int | None
 
 
 _STATES = {"active": True, "inactive": False}
+_STATES_AS_SENT = {word.encode(): active for word, active in _STATES.items()}
 
 
 def read_alert(document: bytes) -> Alert:
@@ -46,16 +46,37 @@ def read_alert(document: bytes) -> Alert:
     Raises:
         DecodeError: no alert, an entity bomb, a field that is missing or no number.
     """
+    if (usual := _usual(document)) is not None:
+        return usual
     if document[:1] == b"{":
         return _alert(_json(document))
     if ROOT not in document:
         raise DecodeError(f"no {ROOT.decode()}")
-    if b"<!" in document and (b"<!DOCTYPE" in document or b"<!ENTITY" in document):
+    odd = b"<!" in document
+    if odd and (b"<!DOCTYPE" in document or b"<!ENTITY" in document):
         raise DecodeError("XML with a document type or entities: refused, a device needs none")
-    fields = _plain(document)
-    if "eventType" not in fields or "eventState" not in fields or b"<!" in document:
+    fields = {} if odd else _plain(document)
+    if "eventType" not in fields or "eventState" not in fields:
         fields = _parsed(document) or _loose(document)
     return _alert(fields)
+
+
+def _usual(document: bytes) -> Alert | None:
+    """The fields where they are written as nearly always; None: look closer."""
+    find = document.find
+    event_at, event_end = find(b"<eventType>"), find(b"</eventType>")
+    state_at, state_end = find(b"<eventState>"), find(b"</eventState>")
+    channel_at, channel_end = find(b"<channelID>"), find(b"</channelID>")
+    if event_at < 0 or state_at < 0 or channel_at < 0:
+        return None
+    event = document[event_at + 11 : max(event_end, 0)]
+    active = _STATES_AS_SENT.get(document[state_at + 12 : max(state_end, 0)])
+    number = document[channel_at + 11 : max(channel_end, 0)]
+    if active is None or not event.isalnum() or not number.isdigit() or len(number) > 9:
+        return None
+    if b"<!" in document or ROOT not in document:
+        return None
+    return Alert(event.decode().lower(), active, int(number))
 
 
 def _plain(document: bytes) -> dict[str, str]:
@@ -71,6 +92,8 @@ def _plain(document: bytes) -> dict[str, str]:
         if end < 0 or b"<" in value or b"&" in value:
             return {}
         found[name] = value.decode("utf-8", "replace").strip()
+        if name == "channelID":
+            break  # the other ways to say it count only without it
     return found
 
 
@@ -128,7 +151,7 @@ def _alert(fields: dict[str, str]) -> Alert:
         channel = _number(fields, "dynChannelID")
     if channel is None:
         channel = _number(fields, "videoInputChannelID")
-    return Alert(event, _STATES[word], channel, _number(fields, "activePostCount"))
+    return Alert(event, _STATES[word], channel)
 
 
 def _number(fields: dict[str, str], name: str) -> int | None:

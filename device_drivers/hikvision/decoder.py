@@ -51,7 +51,7 @@ class HikvisionDecoder:
 
     def _report(self, part: bytes, at: datetime, found: list[Reading | Reject]) -> None:
         try:
-            event, active, channel, _ = read_alert(part)
+            event, active, channel = read_alert(part)
         except DecodeError as error:
             found.append(Reject(part, error.reason))
             return
@@ -73,27 +73,26 @@ class HikvisionDecoder:
         found += readings
 
 
-def part_end(data: bytes) -> int:
+def part_end(data: bytes, start: int, stop: int) -> int:
     """Where a report ends: at its closing tag, before the next report, or (what is no report) at the end of the line."""
-    if data[:1] == b"{":
-        return _json_end(data)
-    if data[:1] != b"<":
-        return data.find(b"\n") + 1
-    end = data.find(_END)
-    if end >= 0:
-        end += len(_END)
-    opened = data.find(_START)
-    if opened >= 0:
-        again = data.find(_START, opened + len(_START), end if end >= 0 else len(data))
-        if again > 0:
-            return again
-    return max(end, 0)
+    first = data[start]
+    if first == 0x7B:  # {
+        return _json_end(data, start, stop)
+    if first != 0x3C:  # <
+        return data.find(b"\n", start, stop) + 1
+    end = data.find(_END, start, stop)
+    last = stop if end < 0 else end
+    opened = data.find(_START, start, last)
+    if opened >= 0 and (again := data.find(_START, opened + len(_START), last)) >= 0:
+        return again
+    return end + len(_END) if end >= 0 else 0
 
 
-def _json_end(data: bytes) -> int:
+def _json_end(data: bytes, start: int, stop: int) -> int:
     """Where an object ends, braces counted outside of texts; 0 if it is not whole yet."""
     depth, inside, escaped = 0, False, False
-    for index, byte in enumerate(data):
+    for index in range(start, stop):
+        byte = data[index]
         if inside:
             if escaped:
                 escaped = False
