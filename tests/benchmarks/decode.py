@@ -15,17 +15,26 @@ from time import perf_counter
 from typing import NamedTuple
 
 from device_drivers.catalogue import DRIVERS
+from device_drivers.chirpstack import device as chirpstack
 from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
+from device_drivers.homeassistant import device as homeassistant
+from device_drivers.homie import device as homie
+from device_drivers.json_map import device as json_map
+from device_drivers.milesight import device as milesight
 from device_drivers.modbus import frames as modbus
 from device_drivers.native.device import DeviceRecorder
 from device_drivers.ndef import device as ndef
+from device_drivers.neuron import device as neuron
 from device_drivers.ntag424 import device as ntag424
 from device_drivers.observations import LightLevel, TagRead
 from device_drivers.rdm6300.device import frame
+from device_drivers.sparkplug.datatypes import Datatype
+from device_drivers.sparkplug.device import EdgeNode, Sample
+from device_drivers.tts import device as tts
 from device_drivers.zigbee2mqtt import device as zigbee
 
 GOAL = 300_000
@@ -120,7 +129,71 @@ def loads() -> list[Load]:
         stream("modbus_lux: a light", "modbus_lux", [light(n) for n in range(ROTATION)], timedelta()),
         stream("modbus_pzem004t: a whole reading", "modbus_pzem004t", [pzem(n) for n in range(ROTATION)], timedelta()),
         stream("dlt645: a voltage", "dlt645", [voltage(n) for n in range(ROTATION)], timedelta()),
+        *conventions(),
         glued("rdm6300: frames glued by the 64", "rdm6300", [frame(f"{n:010X}") for n in range(ROTATION)]),
+    ]
+
+
+def conventions() -> list[Load]:
+    """The rows of the MQTT conventions; most messages hold one value and go through a mapping."""
+    mapped = {"map": [{"path": "lux", "to": "light_level"}]}
+    codec = {"codec": "milesight", "model": "EM500-LGT"}
+    application, stack = "application/1/device/24e124136b502217", "v3/park@ttn/devices/lux"
+    edge = EdgeNode("g", "n")
+    edge.birth(NOW)
+    data = [edge.data(NOW, [Sample("lux", Datatype.FLOAT, n / 7)])[:2] for n in range(ROTATION)]
+    numbers = range(ROTATION)
+    return [
+        messages(
+            "json_map: one value",
+            "json_map",
+            DeviceSettings(id="d", link={"mqtt": "a"}, settings=mapped),
+            [json_map.document("a", {"lux": n})[:2] for n in numbers],
+        ),
+        messages(
+            "neuron: one tag",
+            "neuron",
+            DeviceSettings(id="d", link={"mqtt": "n"}, settings={"map": [{"tag": "lux", "to": "light_level"}]}),
+            [neuron.tags("n", "m", "g", {"lux": n}, NOW)[:2] for n in numbers],
+        ),
+        messages(
+            "homie: one property",
+            "homie",
+            DeviceSettings(id="d", link={"mqtt": "homie/5/d"}),
+            [homie.value("homie/5/d", "light/lux", f"{n}.5")[:2] for n in numbers],
+        ),
+        messages(
+            "homeassistant: a tag",
+            "homeassistant",
+            DeviceSettings(id="d", kind="reader", link={"mqtt": "gate/tag"}),
+            [homeassistant.state("gate/tag", f"{n:08X}")[:2] for n in numbers],
+        ),
+        messages(
+            "chirpstack: Milesight light sensor",
+            "chirpstack",
+            DeviceSettings(id="d", link={"mqtt": application}, settings=codec),
+            [chirpstack.uplink(application, NOW, milesight.light(n), count=n)[:2] for n in numbers],
+        ),
+        messages(
+            "tts: Milesight light sensor",
+            "tts",
+            DeviceSettings(id="d", link={"mqtt": stack}, settings=codec),
+            [tts.uplink(stack, NOW, milesight.light(n), count=n)[:2] for n in numbers],
+        ),
+        messages(
+            "milesight: light sensor",
+            "milesight",
+            DeviceSettings(id="d", link={"mqtt": "m"}),
+            [("m", milesight.light(n)) for n in numbers],
+        ),
+        messages(
+            "sparkplug: one metric",
+            "sparkplug",
+            DeviceSettings(
+                id="d", link={"mqtt": "spBv1.0/g/n"}, settings={"map": [{"metric": "lux", "to": "light_level"}]}
+            ),
+            data,
+        ),
     ]
 
 
