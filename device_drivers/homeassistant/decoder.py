@@ -40,9 +40,11 @@ class HomeAssistantDecoder:
 
     Args:
         device: its id.
-        heard: whether a topic is one that the device's entry names.
+        base: the topic at and below which it publishes.
+        others: further topics that its entry names.
         is_reader: its topic is that of tag scans unless a discovery message says otherwise.
-        strict: a discovery message that names a topic which is not heard is refused, so that somebody sees it.
+        strict: its discovery topic is known: a message there that names a topic which is not heard is refused, so that
+            somebody sees it, and what comes before discovery says nothing (but a scan).
         template: where the tag stands in a scan; None: as the discovery message says, else found by its name.
         lamps: the lamp's id for each entity that is a lamp or relay; None: the device is the lamp.
     """
@@ -93,7 +95,7 @@ class HomeAssistantDecoder:
             found += self._entities(entities, topic, payload, received, retained=retained)
         elif self._is_reader and topic == self._base:
             found += self._scan(self._template or WHOLE, payload, received, retained=retained)
-        elif not self._configs and not found and payload and not retained:
+        elif not self._configs and not self._strict and not found and payload and not retained:
             return self._unnamed(topic, payload, received)
         return [Reading(observation) for observation in found]
 

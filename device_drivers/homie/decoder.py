@@ -101,7 +101,8 @@ class HomieDecoder:
     def _read_state(self, payload: bytes) -> tuple[bool | None, str | None]:
         word = read_text(payload)
         if word not in STATES or (self._version == 5 and word in ONLY_4):
-            raise DecodeError(f"$state: {word[:80]!r}, expected one of {', '.join(STATES)}")
+            known = [state for state in STATES if self._version == 4 or state not in ONLY_4]
+            raise DecodeError(f"$state: {word[:80]!r}, expected one of {', '.join(known)}")
         return STATES[word]
 
     def _describe(self, payload: bytes) -> None:
