@@ -39,6 +39,7 @@ ROWS: tuple[Announced, ...] = (
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
     # Light, power and switching on a bus that is polled.
+    # What a DALI gateway on a serial line (LUBA, SCI) is told is public only in LGPL code: python-dali may be an extra one day.
     Announced("dali", "serial", "lamp"),
     # MQTT conventions.
     Announced("tasmota", "mqtt", "sensor", expect_every_s=300),
