@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 
 from device_drivers.conversation import LinePoller, WebPoller
-from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, StreamDecoder
+from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, StreamDecoder
+from device_drivers.errors import DecodeError
+from device_drivers.native.decoder import NativeDecoder
 from gateway.site.model import Device, Site
+
+Read = Callable[..., list[Reading]]
+"""A decoder bound to one topic."""
 
 _CACHED = 65_536
 """Topics remembered; a hostile publisher cannot make the table grow further."""
@@ -29,7 +36,8 @@ class Router:
         """Devices that are asked over HTTP."""
         self.served: dict[str, list[Device]] = {}
         """Devices that call us, by driver."""
-        self._exact: dict[str, MessageDecoder | None] = {}
+        self._exact: dict[str, MessageDecoder] = {}
+        self._readers: dict[str, Read | None] = {}
         self._wild: list[tuple[list[str], MessageDecoder]] = []
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
@@ -50,7 +58,6 @@ class Router:
                 self.streams[device.id] = (device, driver.stream_decoder(given))
             elif driver.message_decoder is not None and "mqtt" in device.link:
                 self._add(driver, site.id, given)
-        self._fixed = len(self._exact)
 
     def _add(self, driver: Driver, site: str, given: DeviceSettings) -> None:
         assert driver.topics is not None
@@ -64,16 +71,26 @@ class Router:
             else:
                 self._exact[topic] = decoder
 
-    def decoder(self, topic: str) -> MessageDecoder | None:
-        """The decoder of a topic, None if no device is bound to it."""
+    def reader(self, topic: str) -> Read | None:
+        """What decodes messages of a topic: (payload, received, retained=) → readings; None if no device is bound to it."""
         try:
-            return self._exact[topic]
+            return self._readers[topic]
         except KeyError:
-            levels = topic.split("/")
-            found = next((decoder for pattern, decoder in self._wild if _matches(pattern, levels)), None)
-            if len(self._exact) < self._fixed + _CACHED:
-                self._exact[topic] = found
+            decoder = self._exact.get(topic) or self._matching(topic.split("/"))
+            found = None if decoder is None else self._bound(decoder, topic)
+            if len(self._readers) < _CACHED:
+                self._readers[topic] = found
             return found
+
+    def _matching(self, levels: list[str]) -> MessageDecoder | None:
+        return next((decoder for pattern, decoder in self._wild if _matches(pattern, levels)), None)
+
+    @staticmethod
+    def _bound(decoder: MessageDecoder, topic: str) -> Read:
+        if isinstance(decoder, NativeDecoder):
+            with suppress(DecodeError):  # then each message is refused, with the reason
+                return decoder.bound(topic)
+        return partial(decoder.decode, topic)
 
 
 def settings(device: Device) -> DeviceSettings:

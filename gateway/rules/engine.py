@@ -15,17 +15,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from device_drivers.observations import Observation, TagRead
+from device_drivers.observations import LightLevel, Observation, ReaderHeartbeat, TagRead
 from gateway.instants import Instant, instant
 from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
+from gateway.rules.life import Life
 from gateway.rules.lighting import Lighting
 from gateway.rules.operations import DeviceOperation
 from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
+from gateway.rules.proofs import Source
 from gateway.site.model import Site
 
 _NEVER: Instant = 1 << 62
@@ -59,6 +61,8 @@ class Engine:
             self.reader_alerts,
             self.calls,
         )
+        self._sensors: dict[str, tuple[Life, Source] | None] = {}
+        """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
         self._settle(started)
@@ -72,8 +76,24 @@ class Engine:
         if at is None:
             at = instant(observation.at)
         devices = self.devices
-        devices.apply(observation, at, received)
         device = observation.device
+        if type(observation) is LightLevel:
+            found = self._sensors[device] if device in self._sensors else self._sensor(device)
+            if found is not None and found[0].calm and self.lighting.undisturbed(found[1], observation.lux, at, received):
+                found[0].last = received
+                return
+        elif type(observation) is ReaderHeartbeat and self.rounds.kept(observation, at, received):
+            devices.apply(observation, at, received)
+            if self.rounds.woken:
+                self.rounds.woken = False
+                self._expect(self.rounds.deadline())
+            if devices.changed:
+                self._settle(received)
+            elif devices.woken:
+                devices.woken = False
+                self._expect(devices.deadline())
+            return
+        devices.apply(observation, at, received)
         if device in devices.reader_ids or type(observation) is TagRead:
             self.rounds.apply(observation, at, received)
             self._expect(self.rounds.deadline())
@@ -95,6 +115,16 @@ class Engine:
             devices.woken = False
             self._expect(devices.deadline())
 
+    def _sensor(self, device: str) -> tuple[Life, Source] | None:
+        life, source = self.devices.life(device), self.lighting.source_of_light(device)
+        plain = device not in self.devices.reader_ids and device not in self.cameras.concerned
+        found = None
+        if life is not None and source is not None and plain and life.channels is None:
+            found = (life, source)
+        if life is not None:
+            self._sensors[device] = found
+        return found
+
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`: fire every deadline up to and including it, in order."""
         while (due := self._refresh()) <= now:
@@ -104,6 +134,10 @@ class Engine:
                     module.advance(self.now)
             self._settle(self.now)
         self.now = max(self.now, now)
+
+    def due(self, now: Instant) -> bool:
+        """Whether something may change by time alone up to `now`."""
+        return now >= self._due and self._refresh() <= now
 
     def deadline(self) -> Instant | None:
         """An instant before which nothing changes by time alone, or None; at it something may.
@@ -185,5 +219,6 @@ class Engine:
         for module in self._modules:
             if (part := state.get(type(module).__name__)) is not None:
                 module.restore(part)
+        self._sensors.clear()
         self.devices.changed.clear()
         self._due = 0

@@ -19,7 +19,7 @@ from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, Visit
 from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY, Point
-from gateway.rules.records import Record
+from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
@@ -80,12 +80,16 @@ class Rounds:
         self._watched: dict[Key, tuple[str, ...]] = {}
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}
+        self._kept: dict[str, Record] = {}
+        """Records whose kept heartbeats are to be worked in before anything is judged."""
         self._changed_at: Instant | None = None
         self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
         self._retired_unmatched: list[Unmatched] = []
         self._keep_all = False
+        self.woken = False
+        """A deadline has come nearer; the engine takes it back."""
         self._planned: Interval = (started - BEFORE_START, started - BEFORE_START)
         self._started = started
         self._plan_to(started + AHEAD)
@@ -162,10 +166,6 @@ class Rounds:
         self.now = max(self.now, received)
         device = observation.device
         record = self._records.get(device)
-        if type(observation) is seen.ReaderHeartbeat and record is not None:
-            calm = record.calm
-            if calm[0] < at < calm[1] and record.keep(observation, at, received):
-                return
         if record is None:
             if device not in self.site.devices:
                 if type(observation) is seen.TagRead:
@@ -174,17 +174,38 @@ class Rounds:
             record = self._record(device)
         persons, last_heard = len(record.persons), record.last_heard
         touched = record.take(observation, at, received)
-        if touched is not None and touched[0] <= record.watched_to and record.watch:
-            self._mark(record, touched)
-        if record.stale is not None:
-            self._stale[device] = None
-            self._touch(received)
+        self._changed(record, touched)
         if len(record.persons) > persons and record.phone:
             self._mark_unserved(BEGINNING, END)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
-        if device not in self._silence.told:
+        self._calm(record)
+
+    def _changed(self, record: Record, touched: Touched) -> None:
+        """Mark what rests on what a record has taken in."""
+        if touched is not None and touched[0] <= record.watched_to and record.watch:
+            self._mark(record, touched)
+        if record.stale is not None:
+            self._stale[record.id] = None
+            self._touch(self.now)
+
+    def _calm(self, record: Record) -> None:
+        if record.id not in self._silence.told:
             record.settle_calm([gap.quiet for key in record.watch if (gap := self._gaps.get(key)) is not None])
+
+    def kept(self, heartbeat: seen.ReaderHeartbeat, at: Instant, received: Instant) -> bool:
+        """Take a heartbeat that changes nothing for the moment, as nearly all do; False: it must be applied."""
+        record = self._records.get(heartbeat.device)
+        if record is None:
+            return False
+        calm = record.calm
+        if not calm[0] < at < calm[1] or not record.keep(heartbeat, at, received):
+            return False
+        self.now = max(self.now, received)
+        if record.hurried or record.full:
+            self._kept[record.id] = record
+            self._touch(received)
+        return True
 
     def _stranger(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
         read = Read(
@@ -203,6 +224,7 @@ class Rounds:
         if self._changed_at is None:
             self._gather_until = at + GATHER
             self._changed_at = at
+            self.woken = True
         elif at > self._changed_at:
             self._changed_at = at
 
@@ -298,6 +320,10 @@ class Rounds:
         if self._changed_at is None:
             return
         now = self._changed_at
+        kept, self._kept = self._kept, {}
+        for record in kept.values():
+            self._changed(record, record.work_in())
+            self._calm(record)
         self._changed_at = None
         for device in self._stale:
             self._derive(self._records[device])

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from gateway.instants import Duration, Instant
@@ -236,6 +237,17 @@ class Trail(Reports):
         low = bisect_left(places, place)
         high = bisect_right(places, place, low)
         return self.insert(bisect_right(times, time, low, high), place, time, received)
+
+    def extend(self, places: array[int], times: array[int], receiveds: array[int]) -> bool:
+        """Take reports that come after all others, in order of place and time; False: they do not, and none was taken."""
+        if self.times and (places[0] < self.places[-1] or times[0] < self.times[-1]):
+            return False
+        if any(left > right for left, right in pairwise(places)):
+            return False
+        self.places.extend(places)
+        self.times.extend(times)
+        self.receiveds.extend(receiveds)
+        return True
 
     def filled(self, number: int) -> Interval:
         """A number below the newest is here now. The raw times between which it was missing."""
