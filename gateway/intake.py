@@ -110,8 +110,10 @@ class Intake:
         self.seq = last_seq
         self.committed = committed
         self.failed = failed
-        self.snapshot: Callable[[], tuple[str, str, bytes] | None] = lambda: None
-        """Asked at each hand-over: (format, site digest, state) to be stored with the batch, or None."""
+        self.snapshot_due: Callable[[], bool] = lambda: False
+        """Asked at each hand-over: whether a snapshot is to be stored with the batch."""
+        self.snapshot: Callable[[], tuple[str, str, bytes]] = lambda: ("", "", b"")
+        """Asked then: (format, site digest, state)."""
         self.send: Callable[[str, bytes], None] = lambda _topic, _payload: None
         """Publishes at QoS 0: acknowledgements to native devices, and what a driver asks for."""
         self.batch = Batch()
@@ -321,6 +323,8 @@ class Intake:
         self._scheduled = False
         try:
             self.judgement.advance(self.not_before(instant(self.clock())))
+            if snapshot := self.snapshot_due():
+                self.judgement.conclude()  # a snapshot holds nothing that is still to be told
             events = self._derive()
         except Exception as error:  # noqa: BLE001 what was judged cannot be told: stop, and start from the journal
             _log.exception("what the judge found could not be put into rows")
@@ -337,8 +341,8 @@ class Intake:
             self._idle.set()
             return
         batch.advanced = self.judgement.engine.now
-        if (state := self.snapshot()) is not None:
-            batch.add("snapshot", (self.seq, batch.advanced, *state))
+        if snapshot:
+            batch.add("snapshot", (self.seq, batch.advanced, *self.snapshot()))
             batch.statements.append(
                 ("DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)", ())
             )

@@ -72,6 +72,11 @@ class Judgement:
         self.engine.flush()
         self._collect()
 
+    def conclude(self) -> None:
+        """Nothing more will come: judge also what may wait a little."""
+        self.engine.conclude()
+        self._collect()
+
     def deadline(self) -> Instant | None:
         """The next instant at which something changes by time alone."""
         rules, alerts = self.engine.deadline(), self._alerts_due

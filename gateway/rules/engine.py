@@ -178,10 +178,15 @@ class Engine:
 
     def flush(self) -> None:
         """Judge what the evidence of the last instant touched, though more of that instant might follow."""
-        self.rounds.flush(self.now)
+        self.rounds.judge(self.now)
         if self.found.signals:
             self._settle(self.now)
         self._expect(self.rounds.deadline())
+
+    def conclude(self) -> None:
+        """Nothing more will come: judge also what may wait a little."""
+        self.rounds.flush(self.now)
+        self._settle(self.now)
 
     def _settle(self, now: Instant) -> None:
         """Hand what changed below to what depends on it, until nothing changes."""

@@ -41,6 +41,8 @@ KEPT: Duration = 8 * DAY
 EVIDENCE_KEPT: Duration = 3 * DAY
 """How much longer the evidence of fixed readers stays, so that a round in memory has all of its own: the longest round
 and the reach of a clock measure. Portable readers' stays longer by their measures' reach (7 days)."""
+HURRY: Duration = SECOND
+"""Heartbeats that come within 2 s of each other are worked in together after this: of their measures only the last will count."""
 GATHER: Duration = SECOND // 10
 """Evidence that arrives within this of other evidence is judged with it: a backlog's heartbeats each move their reader's clock, and
 its taps would be placed anew for every one. A verdict carries the time of the last of them."""
@@ -81,7 +83,8 @@ class Rounds:
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}
         self._kept: dict[str, Record] = {}
-        """Records whose kept heartbeats are to be worked in before anything is judged."""
+        """Records whose kept heartbeats are to be worked in at `_kept_due`."""
+        self._kept_due: Instant = END
         self._changed_at: Instant | None = None
         self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
@@ -202,10 +205,18 @@ class Rounds:
         if not calm[0] < at < calm[1] or not record.keep(heartbeat, at, received):
             return False
         self.now = max(self.now, received)
-        if record.hurried or record.full:
+        if record.full:
+            self._work_in(record)
+        elif record.hurried and record.id not in self._kept:
             self._kept[record.id] = record
-            self._touch(received)
+            if self._kept_due == END:
+                self._kept_due = received + HURRY
+                self.woken = True
         return True
+
+    def _work_in(self, record: Record) -> None:
+        self._changed(record, record.work_in())
+        self._calm(record)
 
     def _stranger(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
         read = Read(
@@ -252,8 +263,10 @@ class Rounds:
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
         if self._changed_at is not None and self._changed_at < now:
-            self.flush(self._changed_at)
+            self.judge(self._changed_at)
         self.now = max(self.now, now)
+        if self._kept_due <= self.now:
+            self.flush(self.now)
         for _, key in sorted(self._timers.due(now)):
             self._touch(self.now)
             if key == _PLAN:
@@ -265,7 +278,7 @@ class Rounds:
                 self._time_of_round(state)
         for device in self._silence.advance(self._records, self.now):
             self._records[device].calm = (END, BEGINNING)
-        self.flush(self.now)
+        self.judge(self.now)
 
     def _time_of_round(self, state: RoundState) -> None:
         self._arm_round(state)
@@ -291,6 +304,8 @@ class Rounds:
         own, silence = self._timers.next(), self._silence.deadline()
         if own is None or (silence is not None and silence < own):
             own = silence
+        if self._kept_due != END and (own is None or self._kept_due < own):
+            own = self._kept_due
         if self._changed_at is None:
             return own
         gathered = max(self._changed_at + 1, self._gather_until)
@@ -298,8 +313,7 @@ class Rounds:
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
-        if self._changed_at is not None:
-            self.flush(self._changed_at)
+        self.flush(self.now if self._changed_at is None else self._changed_at)
         self.now = max(self.now, now)
         self._downs.append((down_from, now))
         self._downs.sort()
@@ -315,15 +329,20 @@ class Rounds:
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def flush(self, now: Instant) -> None:
+        """Judge all that is here, also what may wait a little."""
+        self.now = max(self.now, now)
+        self._kept_due = END
+        kept, self._kept = self._kept, {}
+        for record in kept.values():
+            self._work_in(record)
+        self.judge(now)
+
+    def judge(self, now: Instant) -> None:
         """Judge what was marked, in the order of keys (after a restart it was marked in another); the caller says what time it is."""
         self.now = max(self.now, now)
         if self._changed_at is None:
             return
         now = self._changed_at
-        kept, self._kept = self._kept, {}
-        for record in kept.values():
-            self._changed(record, record.work_in())
-            self._calm(record)
         self._changed_at = None
         for device in self._stale:
             self._derive(self._records[device])

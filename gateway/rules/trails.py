@@ -92,6 +92,10 @@ class Reports(ABC):
         """The last report before `stop` up to which all from `index` on are as certain as it is, corrected alike and joined."""
         return index
 
+    def doubtful(self, index: int, stop: int) -> int:
+        """The last report before `stop` up to which all from `index` on prove nothing, as it does."""
+        return index
+
     @abstractmethod
     def settled_to(self) -> Instant:
         """Raw time up to which only late evidence can change what was computed."""
@@ -156,7 +160,7 @@ class Reports(ABC):
         while index < stop:
             time = self.true_time(index)
             if time is None:
-                index += 1
+                index = self.doubtful(index, stop) + 1
                 continue
             joint = self.joint(last, index, at, time) if last >= 0 else "cut"
             if joint == "joined" and index - begun < PIECE:
@@ -276,8 +280,8 @@ class Trail(Reports):
         if self.times:
             self._note(self.times[0], self.times, self.receiveds)
 
-    def alike(self, index: int, stop: int) -> int:
-        """Reports between the same two measures, in order of time, none ever dated impossibly, and no number missing."""
+    def _between(self, index: int, stop: int) -> int:
+        """The last report before `stop` that is corrected by the same two measures as `index`, and those between alike."""
         clock, places, times = self.clock, self.places, self.times
         line = clock.placed
         if not self._rising or clock.loose.times or not line.times:
@@ -290,17 +294,22 @@ class Trail(Reports):
             first = bisect_left(places, line.places[high], index, stop)
             same = bisect_right(places, line.places[high], first, stop)
             last = bisect_left(times, line.times[high], first, same) - 1
-        offset = clock.correction(places[index], times[index]).offsets[0]
-        if (
-            last <= index
-            or (low >= 0 and times[last] - line.times[low] > clock.window)
-            or (high < len(line.times) and line.times[high] - times[index] > clock.window)
-            or self._delays[1] > LOST
-            or self._delays[0] < offset - DOUBT
-            or not self.numbers.has_all(places[index], places[last])
-        ):
+            if line.times[high] - times[index] > clock.window:
+                return index
+        if last <= index or (low >= 0 and times[last] - line.times[low] > clock.window):
             return index
         return last
+
+    def doubtful(self, index: int, stop: int) -> int:
+        """Between two measures that disagree, and beside a lone one that is far off."""
+        return index if self.correction(index).certain else self._between(index, stop)
+
+    def alike(self, index: int, stop: int) -> int:
+        """Reports between the same two measures, in order of time, none ever dated impossibly, and no number missing."""
+        last = self._between(index, stop)
+        if last == index or self._delays[1] > LOST or self._delays[0] < self.correction(index).offsets[0] - DOUBT:
+            return index
+        return last if self.numbers.has_all(self.places[index], self.places[last]) else index
 
     def filled(self, number: int) -> Interval:
         """A number below the newest is here now. The raw times between which it was missing."""
