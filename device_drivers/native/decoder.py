@@ -76,6 +76,7 @@ class NativeDecoder:
 
     def __init__(self, site: str) -> None:
         self._site = site
+
     def decode(
         self,
         topic: str,

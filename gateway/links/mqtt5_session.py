@@ -351,7 +351,9 @@ class _Connection(asyncio.Protocol):
         packet_id = view[at] << 8 | view[at + 1]
         if topic is None or not packet_id:
             return None
-        return _tuple(Envelope, (topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1)))
+        return _tuple(
+            Envelope, (topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1))
+        )
 
     def _message(self, frame: memoryview, start: int, received: datetime) -> Envelope | Unreadable:
         """The message of a PUBLISH whose variable header begins at `start`."""

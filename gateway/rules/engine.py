@@ -79,7 +79,11 @@ class Engine:
         device = observation.device
         if type(observation) is LightLevel:
             found = self._sensors[device] if device in self._sensors else self._sensor(device)
-            if found is not None and found[0].calm and self.lighting.undisturbed(found[1], observation.lux, at, received):
+            if (
+                found is not None
+                and found[0].calm
+                and self.lighting.undisturbed(found[1], observation.lux, at, received)
+            ):
                 found[0].last = received
                 return
         elif type(observation) is ReaderHeartbeat and self.rounds.kept(observation, at, received):
