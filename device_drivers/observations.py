@@ -6,8 +6,9 @@ Times are aware datetimes: `at` is the device's own time, `received` the gateway
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -20,8 +21,16 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """A counter that fits the journal's integer column."""
 
 
-class Fact(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True, gc=False):
-    """What every observation carries.
+class Fact(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    gc=False,
+):
+    """What every observation carries. Fields that it does not know are passed over by `read`, not by a plain decoder.
 
     `device` may be empty in a native payload (the topic names it). `at` is aware. `boot` changes at each restart of
     the device; `seq` rises by one a record within a boot and needs `boot`. (device, boot, seq) is the key of
@@ -207,6 +216,33 @@ Observation = (
     | LinkStatus
 )
 """Any observation; `kind` in JSON tells which."""
+
+
+_FIELDS: dict[str, frozenset[str]] = {
+    str(kind.__struct_config__.tag): frozenset({"kind", *kind.__struct_fields__}) for kind in get_args(Observation)
+}
+
+decode: Callable[[bytes], Observation] = msgspec.json.Decoder(Observation).decode
+"""Decodes the JSON of an observation that has no unknown fields; nothing in it is passed over unchecked."""
+
+
+def read(body: bytes) -> Observation:
+    """The observation in one JSON object, unknown fields passed over.
+
+    Raises:
+        ValueError: not JSON, or not an observation (msgspec.MsgspecError); text that is not UTF-8.
+        RecursionError: nested too deeply.
+    """
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        value = msgspec.json.decode(body)
+        kind = value.get("kind") if isinstance(value, dict) else None
+        fields = _FIELDS.get(kind) if isinstance(kind, str) else None
+        if fields is None or fields >= value.keys():
+            raise
+        known: Observation = msgspec.convert({name: value[name] for name in fields & value.keys()}, Observation)
+        return known
 
 
 def spelled_out(observation: Observation) -> dict[str, Any]:

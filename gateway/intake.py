@@ -17,6 +17,7 @@ import msgspec
 from device_drivers.driver import Reading, Readings, Reject, StreamDecoder
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Observation, TagRead
+from device_drivers.observations import read as read_observation
 from gateway.errors import JournalError
 from gateway.events import Event, EventHub
 from gateway.instants import Instant, instant
@@ -45,7 +46,6 @@ _TOPICS_TOLD = 200
 """Of how many topics and readers the log says, once a start, that something is in quarantine: for who sets them up."""
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Observation).decode
 
 _KINDS: dict[type, str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Observation)}
 
@@ -67,7 +67,7 @@ class Pending(NamedTuple):
     """What waits for the commit of a batch."""
 
     tokens: dict[Link, list[Token]]
-    native: dict[str, tuple[str, int]]
+    safe: list[tuple[str, str, int]]
     events: list[Event]
     waiters: list[asyncio.Future[None]]
 
@@ -110,13 +110,14 @@ class Intake:
         self.seq = last_seq
         self.committed = committed
         self.failed = failed
-        self.snapshot: Callable[[], tuple[str, str, bytes] | None] = lambda: None
-        """Asked at each hand-over: (format, site digest, state) to be stored with the batch, or None."""
+        self.snapshot_due: Callable[[], bool] = lambda: False
+        """Asked at each hand-over: whether a snapshot is to be stored with the batch."""
+        self.snapshot: Callable[[], tuple[str, str, bytes]] = lambda: ("", "", b"")
+        """Asked then: (format, site digest, state)."""
         self.send: Callable[[str, bytes], None] = lambda _topic, _payload: None
         """Publishes at QoS 0: acknowledgements to native devices, and what a driver asks for."""
         self.batch = Batch()
         self._tokens: dict[Link, list[Token]] = {}
-        self._native: dict[str, str] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._taps: list[tuple[int, Instant, str, bytes]] = []
         self.draining = False
@@ -138,7 +139,7 @@ class Intake:
         tokens = self._tokens.get(link)
         if tokens is None:
             tokens = self._tokens[link] = []
-        decoder_of = self.router.decoder
+        reader_of = self.router.reader
         received = envelopes[0].received
         now = self._instant(received)
         for envelope in envelopes:
@@ -152,12 +153,12 @@ class Intake:
                 )
                 tokens.append(envelope.token)
                 continue
-            decoder = decoder_of(topic)  # type: ignore[arg-type]
-            if decoder is None:
+            read = reader_of(topic)  # type: ignore[arg-type]
+            if read is None:
                 self._quarantine(now, link.name, topic, payload, "no device of the site is bound to this topic")  # type: ignore[arg-type]
             else:
                 try:
-                    readings = decoder.decode(topic, payload, received, retained=retained)  # type: ignore[arg-type]
+                    readings = read(payload, received, retained=retained)
                 except DecodeError as error:
                     self._quarantine(now, link.name, topic, payload, error.reason)  # type: ignore[arg-type]
                 else:
@@ -202,16 +203,14 @@ class Intake:
         now = self._instant(self.clock())
         body = {"kind": "incident", "device": link.name, "at": self.clock(), "code": "session_lost", "text": reason}
         self.observe(_encode(body), now)
-        for device in self.repeats.devices():
-            if (boot := self.repeats.newest_boot(device)) is not None:
-                self._native.setdefault(device, boot)
+        self.repeats.tell_all()
         self._gathered(link)
 
     # -- what the runtime calls
 
     def observe(self, body: bytes, received: Instant) -> None:
         """Take an observation as JSON with its receive time: the gateway's own, or history."""
-        observation = _decode(body)
+        observation = read_observation(body)
         self._take([Reading(observation, body)], self.not_before(received), b"")
 
     def record(self, kind: str, body: bytes, at: Instant) -> None:
@@ -268,7 +267,6 @@ class Intake:
             if n is not None:
                 boot = observation.boot or ""
                 answer = self.repeats.numbered(device, boot, n, text)
-                self._native[device] = boot
             else:
                 boot = observation.boot  # type: ignore[assignment]
                 answer = self.repeats.unnumbered(device, kind, at, text)
@@ -327,6 +325,8 @@ class Intake:
         self._scheduled = False
         try:
             self.judgement.advance(self.not_before(instant(self.clock())))
+            if snapshot := self.snapshot_due():
+                self.judgement.conclude()  # a snapshot holds nothing that is still to be told
             events = self._derive()
         except Exception as error:  # noqa: BLE001 what was judged cannot be told: stop, and start from the journal
             _log.exception("what the judge found could not be put into rows")
@@ -343,8 +343,8 @@ class Intake:
             self._idle.set()
             return
         batch.advanced = self.judgement.engine.now
-        if (state := self.snapshot()) is not None:
-            batch.add("snapshot", (self.seq, batch.advanced, *state))
+        if snapshot:
+            batch.add("snapshot", (self.seq, batch.advanced, *self.snapshot()))
             batch.statements.append(
                 ("DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)", ())
             )
@@ -384,19 +384,18 @@ class Intake:
             if not waiter.done():
                 waiter.set_result(None)
         site = self.judgement.site.id
-        for device, (boot, n) in pending.native.items():
+        for device, boot, n in pending.safe:
             self.send(f"lamplighter/{site}/{device}/down/ack", _encode({"boot": boot, "seq": n}))
-        if self._native and self._telling is None:
+        if self.repeats.due() and self._telling is None:
             self._telling = self._loop.call_at(self._tell_from, self._tell)
 
-    def _confirmed(self) -> dict[str, tuple[str, int]]:
-        """Up to where each device's record will be safe once this batch is committed; {}: when many are due, told later."""
-        if len(self._native) > _ACKS_AT_ONCE and self._loop.time() < self._tell_from:
-            return {}
-        due, self._native = self._native, {}
-        self._tell_from = self._loop.time() + max(_ACKS_EVERY_S, len(due) / _ACKS_A_SECOND)
-        complete = self.repeats.complete
-        return {device: (boot, n) for device, boot in due.items() if (n := complete(device, boot)) is not None}
+    def _confirmed(self) -> list[tuple[str, str, int]]:
+        """Up to where each device's record will be safe once this batch is committed; []: when many are due, told later."""
+        due = self.repeats.due()
+        if not due or (due > _ACKS_AT_ONCE and self._loop.time() < self._tell_from):
+            return []
+        self._tell_from = self._loop.time() + max(_ACKS_EVERY_S, due / _ACKS_A_SECOND)
+        return self.repeats.take_due()
 
     def _tell(self) -> None:
         """Devices wait to be told, though nothing new may come that would hand over a batch."""

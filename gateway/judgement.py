@@ -53,10 +53,12 @@ class Judgement:
 
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation; deadlines up to `received` fire first. `at`: its own time, if that has been read already."""
-        if (due := self.deadline()) is not None and due <= received:
+        engine = self.engine
+        if engine.due(received) or (self._alerts_due is not None and self._alerts_due <= received):
             self.advance(received)
-        self.engine.apply(observation, received, at)
-        if not self.engine.found.empty():
+        engine.apply(observation, received, at)
+        found = engine.found
+        if found.signals or found.touched or found.revisions:
             self._collect()
 
     def advance(self, now: Instant) -> None:
@@ -68,6 +70,11 @@ class Judgement:
             self._alerts_due = self.alerts.deadline()
         self.engine.advance(now)
         self.engine.flush()
+        self._collect()
+
+    def conclude(self) -> None:
+        """Nothing more will come: judge also what may wait a little."""
+        self.engine.conclude()
         self._collect()
 
     def deadline(self) -> Instant | None:

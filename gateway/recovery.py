@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from device_drivers.observations import Observation
+from device_drivers.observations import read
 from gateway.instants import DAY, Instant
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow
@@ -26,7 +26,6 @@ FORMAT = "1"
 EVIDENCE_NEEDED = 10 * DAY
 """How much of the log the rules may need: late evidence counts for 7 days."""
 
-_decode = msgspec.json.Decoder(Observation).decode
 _operator = msgspec.json.Decoder(Operator).decode
 _set = msgspec.structs.force_setattr
 
@@ -87,7 +86,7 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
         case "operator":
             operate(judgement, _operator(row.body))
         case _:
-            observation = _decode(row.body)
+            observation = read(row.body)
             if observation.device != row.device:
                 _set(observation, "device", row.device)
             repeats.learn(row)

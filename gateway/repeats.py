@@ -6,7 +6,7 @@ device has said is new without a look-up; the rest is compared with what was hea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from gateway.instants import Instant
@@ -15,7 +15,7 @@ from gateway.journal.rows import LogRow
 Answer = Literal["new", "repeat", "conflict"]
 
 _LATELY = 1 << 13
-"""Keys that make a generation; two are remembered: what is not in the journal yet, and the newest of what is."""
+"""Records that make a generation; two are remembered: what is not in the journal yet, and the newest of what is."""
 
 _AHEAD = 4096
 """Records held beyond a missing one, a boot; further ones leave the acknowledged point where it is."""
@@ -25,14 +25,20 @@ _BOOTS = 4
 
 
 class Run:
-    """The records of one boot of one device: which is the highest, and up to which none is missing."""
+    """The records of one boot of one device: which is the highest, and up to which none is missing.
 
-    __slots__ = ("ahead", "complete", "top")
+    `due`: its device is to be told how far its record is safe.
+    """
 
-    def __init__(self, first: int) -> None:
+    __slots__ = ("ahead", "boot", "complete", "device", "due", "top")
+
+    def __init__(self, device: str, boot: str, first: int) -> None:
+        self.device = device
+        self.boot = boot
         self.top = first
         self.complete = first
         self.ahead: set[int] = set()
+        self.due = False
 
     def add(self, n: int) -> None:
         self.top = max(self.top, n)
@@ -43,6 +49,39 @@ class Run:
                 self.ahead.discard(self.complete)
         elif n > self.complete and len(self.ahead) < _AHEAD:
             self.ahead.add(n)
+
+
+class Last:
+    """The newest records without a number of one device: all of one time.
+
+    `whole`: they are all that were ever heard of that time; else the journal may hold more.
+    """
+
+    __slots__ = ("at", "contents", "whole")
+
+    def __init__(self, at: Instant, contents: list[tuple[str, bytes]], *, whole: bool) -> None:
+        self.at = at
+        self.contents = contents
+        self.whole = whole
+
+
+class Generation:
+    """Records taken one after the other; found by device and order, through an index made only when it is asked."""
+
+    __slots__ = ("_index", "_indexed", "records")
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, int, str | None, str, bytes]] = []
+        """(device, order, boot (None: without number), kind, body)."""
+        self._index: dict[tuple[str, int], list[tuple[str | None, str, bytes]]] = {}
+        self._indexed = 0
+
+    def find(self, device: str, order: int) -> Sequence[tuple[str | None, str, bytes]]:
+        for position in range(self._indexed, len(self.records)):
+            owner, place, *rest = self.records[position]
+            self._index.setdefault((owner, place), []).append(tuple(rest))  # type: ignore[arg-type]
+        self._indexed = len(self.records)
+        return self._index.get((device, order), ())
 
 
 class Repeats:
@@ -57,103 +96,127 @@ class Repeats:
     def __init__(self, find: Callable[[str, int], Sequence[LogRow]], *, whole: bool) -> None:
         self._find = find
         self._whole = whole
-        self._runs: dict[str, dict[str, Run]] = {}
-        self._last: dict[str, tuple[Instant, list[tuple[str, int]], bool]] = {}
-        self._young: dict[tuple[Any, ...], int] = {}
-        self._old: dict[tuple[Any, ...], int] = {}
+        self._newest: dict[str, Run] = {}
+        self._earlier: dict[str, list[Run]] = {}
+        self._last: dict[str, Last] = {}
+        self._young = Generation()
+        self._old = Generation()
+        self._due: list[Run] = []
 
     def numbered(self, device: str, boot: str, n: int, body: bytes) -> Answer:
         """Take a record with a sequence number. `conflict`: the key is known with another content."""
-        runs = self._runs.get(device)
-        if runs is None:
-            runs = self._runs[device] = {}
-        run = runs.get(boot)
-        key = (device, boot, n)
-        content = hash(body)
-        if run is not None and n > run.top:
-            if n == run.complete + 1 and not run.ahead:
-                run.complete = run.top = n
-            else:
-                run.add(n)
-            self._young[key] = content
-            return "new"
-        known = self._young.get(key)
-        if known is None:
-            known = self._old.get(key)
-        if known is None and not (run is None and self._whole and len(runs) < _BOOTS):
-            known = next((hash(row.body) for row in self._find(device, n) if row.n == n and row.boot == boot), None)
+        run = self._newest.get(device)
+        if run is None or run.boot != boot:
+            known = self._earlier.get(device, ())
+            run = next((each for each in known if each.boot == boot), None)
+        if run is not None:
+            if not run.due:
+                run.due = True
+                self._due.append(run)
+            if n > run.top:
+                if n == run.complete + 1 and not run.ahead:
+                    run.complete = run.top = n
+                else:
+                    run.add(n)
+                self._young.records.append((device, n, boot, "", body))
+                return "new"
+        return self._late(run, device, boot, n, body)
+
+    def _late(self, run: Run | None, device: str, boot: str, n: int, body: bytes) -> Answer:
+        """A record of a boot not heard before, or one that does not come after all others of its boot."""
+        kept = None
+        if run is not None or not self._whole or len(self._earlier.get(device, ())) >= _BOOTS - 1:
+            kept = next((content for named, _, content in self._lately(device, n) if named == boot), None)
+            if kept is None:
+                kept = next((row.body for row in self._find(device, n) if row.n == n and row.boot == boot), None)
         if run is None:
-            runs[boot] = Run(n)
-            if len(runs) > _BOOTS:
-                del runs[next(iter(runs))]
+            self._begin(device, boot, n).due = True
+            self._due.append(self._newest[device])
         else:
             run.add(n)
-        if known is None:
-            self._young[key] = content
+        if kept is None:
+            self._young.records.append((device, n, boot, "", body))
             return "new"
-        return "repeat" if known == content else "conflict"
+        return "repeat" if kept == body else "conflict"
+
+    def _begin(self, device: str, boot: str, n: int) -> Run:
+        before = self._newest.get(device)
+        if before is not None:
+            earlier = self._earlier.setdefault(device, [])
+            earlier.append(before)
+            del earlier[: -(_BOOTS - 1)]
+        run = self._newest[device] = Run(device, boot, n)
+        return run
 
     def unnumbered(self, device: str, kind: str, at: Instant, body: bytes) -> Answer:
         """Take a record without a sequence number."""
-        content = (kind, hash(body))
         last = self._last.get(device)
-        if last is None or at > last[0]:
-            if last is None and not self._whole and self._stored(device, kind, at, body):
+        if last is not None and at > last.at:
+            last.at = at
+            last.contents = [(kind, body)]
+            last.whole = True
+        elif last is None:
+            if not self._whole and self._stored(device, kind, at, body):
                 return "repeat"
-            if last is not None:
-                for before in last[1]:
-                    self._young[device, last[0], *before] = 0
-            self._last[device] = (at, [content], last is not None or self._whole)
-            return "new"
-        if at == last[0]:
-            if content in last[1] or (not last[2] and self._stored(device, kind, at, body)):
+            self._last[device] = Last(at, [(kind, body)], whole=self._whole)
+        elif at == last.at:
+            if (kind, body) in last.contents or (not last.whole and self._stored(device, kind, at, body)):
                 return "repeat"
-            last[1].append(content)
-            return "new"
-        key = (device, at, *content)
-        if key in self._young or key in self._old or self._stored(device, kind, at, body):
+            last.contents.append((kind, body))
+        elif (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body):
             return "repeat"
-        self._young[key] = 0
+        self._young.records.append((device, at, None, kind, body))
         return "new"
 
     def handed_over(self) -> None:
         """All that was taken so far is being written, and all taken before the previous call is in the journal."""
-        if len(self._young) >= _LATELY:
-            self._old, self._young = self._young, {}
+        if len(self._young.records) >= _LATELY:
+            self._old, self._young = self._young, Generation()
 
     def learn(self, row: LogRow) -> None:
         """Take a row of the journal's tail after a restart: it is known to be no repeat."""
         if row.n is None:
             last = self._last.get(row.device)
-            content = (row.kind, hash(row.body))
-            if last is None or row.at > last[0]:
-                self._last[row.device] = (row.at, [content], last is not None or self._whole)
-            elif row.at == last[0]:
-                last[1].append(content)
+            content = (row.kind, row.body)
+            if last is None or row.at > last.at:
+                self._last[row.device] = Last(row.at, [content], whole=last is not None or self._whole)
+            elif row.at == last.at:
+                last.contents.append(content)
             return
         boot = row.boot or ""
-        runs = self._runs.setdefault(row.device, {})
-        if boot in runs:
-            runs[boot].add(row.n)
+        run = self._newest.get(row.device)
+        if run is None or run.boot != boot:
+            run = next((each for each in self._earlier.get(row.device, ()) if each.boot == boot), None)
+        if run is None:
+            self._begin(row.device, boot, row.n)
         else:
-            runs[boot] = Run(row.n)
-            if len(runs) > _BOOTS:
-                del runs[next(iter(runs))]
-        self._young[row.device, boot, row.n] = hash(row.body)
-        self.handed_over()
+            run.add(row.n)
+
+    def due(self) -> int:
+        """How many boots have records of which their devices are to be told."""
+        return len(self._due)
+
+    def take_due(self) -> list[tuple[str, str, int]]:
+        """Up to where the record of each boot that is due is here: (device, boot, the highest number before a missing one)."""
+        due, self._due = self._due, []
+        for run in due:
+            run.due = False
+        return [(run.device, run.boot, run.complete) for run in due]
+
+    def tell_all(self) -> None:
+        """All devices that number their records are to be told how far the newest is safe."""
+        for run in self._newest.values():
+            if not run.due:
+                run.due = True
+                self._due.append(run)
 
     def complete(self, device: str, boot: str) -> int | None:
         """The highest sequence number of this boot up to which none is missing since the first one heard."""
-        run = self._runs.get(device, {}).get(boot)
-        return None if run is None else run.complete
+        runs = [*self._earlier.get(device, ()), *([self._newest[device]] if device in self._newest else ())]
+        return next((run.complete for run in runs if run.boot == boot), None)
 
-    def devices(self) -> Iterable[str]:
-        """Devices that number their records."""
-        return self._runs
-
-    def newest_boot(self, device: str) -> str | None:
-        """The boot heard last of a device that numbers its records."""
-        return next(reversed(self._runs.get(device, {})), None)
+    def _lately(self, device: str, order: int) -> list[tuple[str | None, str, bytes]]:
+        return [*self._young.find(device, order), *self._old.find(device, order)]
 
     def _stored(self, device: str, kind: str, at: Instant, body: bytes) -> bool:
         return any(row.n is None and row.kind == kind and row.body == body for row in self._find(device, at))
@@ -162,17 +225,20 @@ class Repeats:
         """What is needed to go on without the memory of single keys."""
         return {
             "runs": {
-                device: [[boot, run.top, run.complete, sorted(run.ahead)] for boot, run in runs.items()]
-                for device, runs in self._runs.items()
+                device: [
+                    [run.boot, run.top, run.complete, sorted(run.ahead)]
+                    for run in (*self._earlier.get(device, ()), newest)
+                ]
+                for device, newest in self._newest.items()
             },
-            "last": {device: at for device, (at, _, _) in self._last.items()},
+            "last": {device: last.at for device, last in self._last.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot."""
         for device, runs in state["runs"].items():
             for boot, top, complete, ahead in runs:
-                run = self._runs.setdefault(device, {})[boot] = Run(complete)
+                run = self._begin(device, boot, complete)
                 run.top = top
                 run.ahead = set(ahead)
-        self._last = {device: (at, [], False) for device, at in state["last"].items()}
+        self._last = {device: Last(at, [], whole=False) for device, at in state["last"].items()}

@@ -211,6 +211,7 @@ def replay(
                 last_heard = line.received
     now = max([line.received for line in lines] + ([until] if until is not None else []), default=first)
     judgement.advance(now)
+    judgement.conclude()
     return document(judgement, evidence, since, now)
 
 

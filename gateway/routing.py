@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from device_drivers.conversation import LinePoller, WebPoller
 from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, Readings, Reject, StreamDecoder
 from device_drivers.errors import DecodeError
+from device_drivers.native.decoder import NativeDecoder
 from gateway.site.model import Device, Site
+
+Read = Callable[..., list[Reading]]
+"""A decoder bound to one topic."""
 
 _CACHED = 65_536
 """Topics remembered; a hostile publisher cannot make the table grow further."""
@@ -32,7 +38,8 @@ class Router:
         """Devices that are asked over HTTP."""
         self.served: dict[str, list[Device]] = {}
         """Devices that call us, by driver."""
-        self._bound: dict[str, list[MessageDecoder]] = {}
+        self._exact: dict[str, list[MessageDecoder]] = {}
+        self._readers: dict[str, Read | None] = {}
         self._wild: list[tuple[list[str], MessageDecoder]] = []
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
@@ -54,8 +61,6 @@ class Router:
                 self.streams[device.id] = (device, driver.stream_decoder(given))
             elif driver.message_decoder is not None and "mqtt" in device.link:
                 self._add(driver, site.id, given)
-        self._exact: dict[str, MessageDecoder | None] = {topic: self._decoder(topic) for topic in self._bound}
-        self._fixed = len(self._exact)
 
     def _add(self, driver: Driver, site: str, given: DeviceSettings) -> None:
         assert driver.topics is not None
@@ -67,28 +72,36 @@ class Router:
             if "+" in topic or topic.endswith("#"):
                 self._wild.append((topic.split("/"), decoder))
             else:
-                self._bound.setdefault(topic, []).append(decoder)
+                self._exact.setdefault(topic, []).append(decoder)
 
-    def decoder(self, topic: str) -> MessageDecoder | None:
-        """The decoder of a topic, None if no device is bound to it."""
+    def reader(self, topic: str) -> Read | None:
+        """What decodes messages of a topic: (payload, received, retained=) → readings; None if no device is bound to it."""
         try:
-            return self._exact[topic]
+            return self._readers[topic]
         except KeyError:
-            found = self._decoder(topic)
-            if len(self._exact) < self._fixed + _CACHED:
-                self._exact[topic] = found
+            decoder = self._decoder(topic)
+            found = None if decoder is None else _bound(decoder, topic)
+            if len(self._readers) < _CACHED:
+                self._readers[topic] = found
             return found
 
     def _decoder(self, topic: str) -> MessageDecoder | None:
         levels = topic.split("/")
         found = [
-            *self._bound.get(topic, ()),
+            *self._exact.get(topic, ()),
             *(decoder for pattern, decoder in self._wild if _matches(pattern, levels)),
         ]
         found = list(dict.fromkeys(found))  # one device may name a topic twice
         if len(found) < 2:
             return found[0] if found else None
         return _Together(found)
+
+
+def _bound(decoder: MessageDecoder, topic: str) -> Read:
+    if isinstance(decoder, NativeDecoder):
+        with suppress(DecodeError):  # then each message is refused, with the reason
+            return decoder.bound(topic)
+    return partial(decoder.decode, topic)
 
 
 class _Together:

@@ -157,7 +157,7 @@ class Gateway:
         )
         self._snapshot_seq, self._snapshot_at = last_seq, now
         self._snapshot_not_before = 0.0
-        self.intake.snapshot = self._snapshot_if_due
+        self.intake.snapshot_due, self.intake.snapshot = self._snapshot_due, self._snapshot
         if recovered.first_start:
             first_rows(self.intake.batch, now)
             self.intake.batch.advanced = now
@@ -264,13 +264,13 @@ class Gateway:
         for wake in self.wake_deliveries:
             wake()
 
-    def _snapshot_if_due(self) -> tuple[str, str, bytes] | None:
+    def _snapshot_due(self) -> bool:
         rows = self.intake.seq - self._snapshot_seq
-        if rows < _SNAPSHOT_ROWS and (not rows or self.judgement.now - self._snapshot_at < _SNAPSHOT_EVERY):
-            return None
+        due = rows >= _SNAPSHOT_ROWS or (rows > 0 and self.judgement.now - self._snapshot_at >= _SNAPSHOT_EVERY)
+        return due and time.monotonic() >= self._snapshot_not_before
+
+    def _snapshot(self) -> tuple[str, str, bytes]:
         began = time.monotonic()
-        if began < self._snapshot_not_before:
-            return None
         self._snapshot_seq, self._snapshot_at = self.intake.seq, self.judgement.now
         state = state_of(self.judgement, self._repeats)
         ended = time.monotonic()

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
 from device_drivers.native.topics import up
-from device_drivers.observations import Incident, Motion, Observation, Panic, ReaderHeartbeat, SyncEnd, TagRead
+from device_drivers.observations import (
+    Incident,
+    Motion,
+    Observation,
+    Panic,
+    ReaderHeartbeat,
+    SyncEnd,
+    TagRead,
+    decode,
+    read,
+)
 from device_drivers.tag import normal_tag
 
 _EVENTS = (TagRead, Motion, Panic, Incident)
@@ -18,13 +30,9 @@ _EVENTS = (TagRead, Motion, Panic, Incident)
 _TIMES: dict[type, tuple[str, ...]] = {ReaderHeartbeat: ("device_now",), SyncEnd: ("device_now", "complete_to")}
 """The fields that hold times beside the common ones."""
 
-_MOST_TOPICS = 20_000
-"""Bound of the topic cache: twice the devices of the largest site; strangers' topics cannot grow it further."""
-
 _DEEPEST = 32
 """Levels of nesting that an observation may have: none needs more than 3, and every later reader recurses."""
 
-_observation: msgspec.json.Decoder[Observation] = msgspec.json.Decoder(Observation)
 _anything = msgspec.json.Decoder()
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _set = msgspec.structs.force_setattr
@@ -40,12 +48,9 @@ def read_observation(body: bytes) -> Observation:
             range, a time without offset, a tag that is not hexadecimal, `seq` without `boot`.
     """
     try:
-        _anything.decode(body)  # the typed decoder skips unknown fields without checking their text and numbers
-        observation = _observation.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(_reason(error)) from error
-    if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(body) > _DEEPEST:
-        raise DecodeError(f"JSON nested deeper than {_DEEPEST} levels")
+        observation = decode(body)
+    except (ValueError, RecursionError):
+        observation = _with_unknown(body)
     if observation.seq is not None and observation.boot is None:
         raise DecodeError("`seq` without `boot`: the count has no meaning after a restart")
     if type(observation) is TagRead:
@@ -55,18 +60,28 @@ def read_observation(body: bytes) -> Observation:
     return observation
 
 
+def _with_unknown(body: bytes) -> Observation:
+    """The observation in JSON that has unknown fields, or is wrong: says how."""
+    try:
+        observation = read(body)
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise DecodeError(_reason(error)) from error
+    if body.count(b"{") + body.count(b"[") > _DEEPEST and _depth(body) > _DEEPEST:
+        raise DecodeError(f"JSON nested deeper than {_DEEPEST} levels")
+    return observation
+
+
 class NativeDecoder:
     """The decoder of all native devices of one site: the topic says which one speaks."""
 
     def __init__(self, site: str) -> None:
         self._site = site
-        self._devices: dict[str, str] = {}
 
     def decode(
         self,
         topic: str,
         payload: bytes,
-        received: datetime,  # noqa: ARG002  native observations bring their own time
+        received: datetime,
         *,
         retained: bool = False,
     ) -> list[Reading]:
@@ -79,7 +94,24 @@ class NativeDecoder:
             DecodeError: not one of this site's `up` topics, a payload naming another device than its topic, or what
                 `read_observation` refuses.
         """
-        device = self._devices.get(topic) or self._device(topic)
+        return self._message(self._device(topic), payload, received, retained=retained)
+
+    def bound(self, topic: str) -> Callable[..., list[Reading]]:
+        """`decode` for one topic, which is taken apart only once.
+
+        Raises:
+            DecodeError: not one of this site's `up` topics.
+        """
+        return partial(self._message, self._device(topic))
+
+    def _message(
+        self,
+        device: str,
+        payload: bytes,
+        received: datetime,  # noqa: ARG002
+        *,
+        retained: bool = False,
+    ) -> list[Reading]:
         if payload[:1] == b"{":
             return [self._reading(device, payload, retained)]
         text = payload.strip()
@@ -115,13 +147,14 @@ class NativeDecoder:
         device = topic[len(head) : -len(tail)]
         if not (topic.startswith(head) and topic.endswith(tail)) or not device or "/" in device:
             raise DecodeError(f"topic {topic!r}: expected {up(self._site, 'DEVICE')}")
-        if len(self._devices) >= _MOST_TOPICS:
-            self._devices.clear()
-        self._devices[topic] = device
         return device
 
 
 def _check_years(observation: Observation) -> None:
+    if type(observation) is ReaderHeartbeat and observation.received is None:
+        now = observation.device_now
+        if (now is None or 1 < now.year < 9999) and 1 < observation.at.year < 9999:
+            return
     for name in ("at", "received", *_TIMES.get(type(observation), ())):
         time: datetime | None = getattr(observation, name)
         if time is not None and not 1 < time.year < 9999:

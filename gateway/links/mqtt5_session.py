@@ -31,6 +31,9 @@ LONGEST_BACKLOG = 1024 * 1024
 REFUSED_RETRY_S = 60.0
 """A refused subscription is asked for again after this long: the broker's ACL may have been mended."""
 
+_tuple = tuple.__new__
+"""Makes an Envelope without the detour through the named tuple's own constructor."""
+
 _log = logging.getLogger(__name__)
 
 _PUBLISH = 0x30
@@ -348,7 +351,9 @@ class _Connection(asyncio.Protocol):
         packet_id = view[at] << 8 | view[at + 1]
         if topic is None or not packet_id:
             return None
-        return Envelope(topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1))
+        return _tuple(
+            Envelope, (topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1))
+        )
 
     def _message(self, frame: memoryview, start: int, received: datetime) -> Envelope | Unreadable:
         """The message of a PUBLISH whose variable header begins at `start`."""

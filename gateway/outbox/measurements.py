@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from device_drivers.observations import Observation, ReaderHeartbeat, SyncEnd
+from device_drivers.observations import Observation, read, ReaderHeartbeat, SyncEnd
 from gateway.instants import instant
 from gateway.outbox.source import LogRow
 from gateway.site.model import Site
@@ -128,8 +128,6 @@ TABLE: tuple[Row, ...] = (
 
 ROWS: dict[str, Row] = {row.kind: row for row in TABLE}
 
-_DECODER: msgspec.json.Decoder[Observation] = msgspec.json.Decoder(Observation)
-
 
 class Points:
     """Makes points of log rows for one site.
@@ -151,7 +149,7 @@ class Points:
         shape = ROWS.get(row.kind)
         if shape is None:
             return None
-        seen = _DECODER.decode(row.body)
+        seen = read(row.body)
         fields = tuple(sorted(_fields(shape, seen)))
         if not fields:
             return None

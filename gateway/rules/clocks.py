@@ -275,6 +275,36 @@ class Measures:
         changed = clocks[boot].add(place, time, received - time)
         return BEGINNING if elsewhere else changed
 
+    def extend(
+        self,
+        clocks: Sequence[Clock],
+        boot: int,
+        places: array[int],
+        times: array[int],
+        receiveds: array[int],
+    ) -> Instant:
+        """Take measures of one boot, each dated after all before it; the raw time from which corrections may have changed.
+
+        Of those that come within 2 s of each other only the last counts, so the others need not be looked at one by one.
+        """
+        since = self.add(clocks, boot, places[0], times[0], receiveds[0])
+        index, count = 1, len(times)
+        while index < count:
+            last = index
+            if self._rising and receiveds[index] >= self.receiveds[-1]:
+                while last + 1 < count and 0 <= receiveds[last + 1] - receiveds[last] <= HAND_OVER:
+                    last += 1
+            if last > index:
+                if receiveds[index] - self.receiveds[-1] <= HAND_OVER:
+                    clocks[boot].remove(self.places[-1], self.times[-1], self.receiveds[-1] - self.times[-1])
+                self.receiveds.extend(receiveds[index:last])
+                self.times.extend(times[index:last])
+                self.places.extend(places[index:last])
+                self.boots.extend([boot] * (last - index))
+            since = min(since, self.add(clocks, boot, places[last], times[last], receiveds[last]))
+            index = last + 1
+        return since
+
     def forget(self, before: Instant) -> None:
         """Drop what was received before an instant."""
         index = bisect_left(self.receiveds, before)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from device_drivers.observations import Observation, TagRead
+from device_drivers.observations import LightLevel, Observation, ReaderHeartbeat, TagRead
 from gateway.instants import Instant, instant
 from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
@@ -23,8 +23,10 @@ from gateway.rules.causes import Causes
 from gateway.rules.counters import Counters
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
+from gateway.rules.life import Life
 from gateway.rules.lighting import Lighting
 from gateway.rules.operations import DeviceOperation
+from gateway.rules.proofs import Source
 from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
@@ -62,6 +64,8 @@ class Engine:
             self.calls,
             self.counters,
         )
+        self._sensors: dict[str, tuple[Life, Source] | None] = {}
+        """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
         self._settle(started)
@@ -75,8 +79,28 @@ class Engine:
         if at is None:
             at = instant(observation.at)
         devices = self.devices
-        devices.apply(observation, at, received)
         device = observation.device
+        if type(observation) is LightLevel:
+            found = self._sensors[device] if device in self._sensors else self._sensor(device)
+            if (
+                found is not None
+                and found[0].calm
+                and self.lighting.undisturbed(found[1], observation.lux, at, received)
+            ):
+                found[0].last = received
+                return
+        elif type(observation) is ReaderHeartbeat and self.rounds.kept(observation, at, received):
+            devices.apply(observation, at, received)
+            if self.rounds.woken:
+                self.rounds.woken = False
+                self._expect(self.rounds.deadline())
+            if devices.changed:
+                self._settle(received)
+            elif devices.woken:
+                devices.woken = False
+                self._expect(devices.deadline())
+            return
+        devices.apply(observation, at, received)
         if device in devices.reader_ids or type(observation) is TagRead:
             mark = self.counters.judge(observation, at, received) if type(observation) is TagRead else ""
             self.rounds.apply(observation, at, received, mark)
@@ -99,6 +123,16 @@ class Engine:
             devices.woken = False
             self._expect(devices.deadline())
 
+    def _sensor(self, device: str) -> tuple[Life, Source] | None:
+        life, source = self.devices.life(device), self.lighting.source_of_light(device)
+        plain = device not in self.devices.reader_ids and device not in self.cameras.concerned
+        found = None
+        if life is not None and source is not None and plain and life.channels is None:
+            found = (life, source)
+        if life is not None:
+            self._sensors[device] = found
+        return found
+
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`: fire every deadline up to and including it, in order."""
         while (due := self._refresh()) <= now:
@@ -108,6 +142,10 @@ class Engine:
                     module.advance(self.now)
             self._settle(self.now)
         self.now = max(self.now, now)
+
+    def due(self, now: Instant) -> bool:
+        """Whether something may change by time alone up to `now`."""
+        return now >= self._due and self._refresh() <= now
 
     def deadline(self) -> Instant | None:
         """An instant before which nothing changes by time alone, or None; at it something may.
@@ -148,10 +186,15 @@ class Engine:
 
     def flush(self) -> None:
         """Judge what the evidence of the last instant touched, though more of that instant might follow."""
-        self.rounds.flush(self.now)
+        self.rounds.judge(self.now)
         if self.found.signals:
             self._settle(self.now)
         self._expect(self.rounds.deadline())
+
+    def conclude(self) -> None:
+        """Nothing more will come: judge also what may wait a little."""
+        self.rounds.flush(self.now)
+        self._settle(self.now)
 
     def _settle(self, now: Instant) -> None:
         """Hand what changed below to what depends on it, until nothing changes."""
@@ -189,5 +232,6 @@ class Engine:
         for module in self._modules:
             if (part := state.get(type(module).__name__)) is not None:
                 module.restore(part)
+        self._sensors.clear()
         self.devices.changed.clear()
         self._due = 0

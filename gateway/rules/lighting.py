@@ -173,6 +173,26 @@ class Lighting:
             if spoke and source.enabled:
                 self._sources.hear(source, now)
 
+    def source_of_light(self, device: str) -> Source | None:
+        """The light sensor of that name, if lamps are seen by it."""
+        return self._lux.get(device)
+
+    def undisturbed(self, source: Source, lux: float, at: Instant, now: Instant) -> bool:
+        """Take a lux value that changes nothing, as nearly all do; False: it was not taken, and must be applied."""
+        if not (source.live and source.enabled) or source.watched or not now - CLOCK_LOST <= at <= now + CLOCK_AHEAD:
+            return False
+        for sight in source.sights:
+            if not sight.calm_from <= at < sight.calm_until or (lux >= sight.lit_lux) is not sight.memory.lit:
+                return False
+        self._now = now
+        source.memory.heard = now
+        for sight in source.sights:
+            memory = sight.memory
+            memory.at = at
+            memory.lux = lux
+            sight.lamp.memory.last = at
+        return True
+
     def _light(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
         """One lux value: the busiest path, so a sample that changes nothing is done in a few comparisons."""
         if lux != lux or not source.enabled:  # noqa: PLR0124 - not a number is no observation

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
@@ -40,6 +40,7 @@ INBOX = 4 * 4096
 FIXED_EXPECT: Duration = 60_000_000
 """`expect_every` of a fixed reader that names none."""
 
+Stamps: TypeAlias = "array[int]"
 Touched = tuple[Instant, Instant] | None
 """True times whose completeness may have changed; None: none."""
 
@@ -99,14 +100,22 @@ class Record:
         self.watched_to: Instant = BEGINNING
         self.calm: Interval = (END, BEGINNING)
         """Heartbeats dated inside change nothing that anything rests on: they are only kept, to be worked in when asked."""
+        self.hurried = False
+        """A kept heartbeat came within 2 s of the report before it. Of measures so near only the last counts, so what was read and
+        watched before may be judged otherwise: it must be worked in before anything is judged again.
+        """
         self._inbox = array("q")
         """Of each kept heartbeat: `at` (which is its `device_now`), received, its number, `last_seq`; -1: none."""
         self._inbox_boot: str | None = None
         self._inbox_measures = False
+        self._offsets: Interval = (END, BEGINNING)
+        """The offsets that a kept heartbeat may measure: those for which `calm` was worked out."""
+        self._moved: Touched = None
+        """True times whose completeness moved when something hurried was worked in."""
         self._newest: Instant = BEGINNING
         """Device time of the newest heartbeat worked in."""
-        self._unmeasured = True
-        """Reads or hand-overs came since the newest measure: the next one may correct them."""
+        self._latest: Instant = BEGINNING
+        """Device time of the latest read or hand-over."""
 
     # -- taking evidence ---------------------------------------------------------------------------------------------
 
@@ -115,59 +124,98 @@ class Record:
         now, seq, last = heartbeat.device_now, heartbeat.seq, heartbeat.last_seq
         if heartbeat.boot != self._inbox_boot or (now is not None) is not self._inbox_measures:
             return False
-        if now is not None and now is not heartbeat.at and now != heartbeat.at:
-            return False
+        if now is not None:
+            if now is not heartbeat.at and now != heartbeat.at:
+                return False
+            low, high = self._offsets
+            if not low <= received - at <= high:
+                return False
         self._inbox.extend((at, received, UNPLACED if seq is None else seq, UNPLACED if last is None else last))
         self.calm = (at, self.calm[1])
+        if received - self.last_heard <= HAND_OVER:
+            self.hurried = True
         if received > self.last_heard:  # noqa: PLR1730 - this runs for every message
             self.last_heard = received
-        if len(self._inbox) > INBOX:
-            self._work_in()
         return True
+
+    @property
+    def full(self) -> bool:
+        """So much is kept that it must be worked in."""
+        return len(self._inbox) > INBOX
+
+    def work_in(self) -> Touched:
+        """Work in what was kept; what that may have changed since this was last asked."""
+        self._work_in()
+        moved, self._moved = self._moved, None
+        return moved
 
     def _work_in(self) -> None:
         """Work in what was kept: each in order, dated after all before it."""
+        hurried, self.hurried = self.hurried, False
         if not self._inbox:
             return
         inbox, self._inbox = self._inbox, array("q")
         index = self._boots[self._inbox_boot]
-        trail, clock = self._trails[index], self._clocks[index]
+        ats, receiveds, seqs, lasts = (inbox[part::4] for part in range(4))
         measures = self._inbox_measures and self.own_clock
-        for position in range(0, len(inbox), 4):
-            at, received, seq, last = inbox[position : position + 4]
-            place = seq if last < 0 else last
-            if seq >= 0 or place >= 0:
-                trail = trail or self._number(index)
-                if seq >= 0 and not trail.numbers.add(seq):
-                    continue
-                if seq >= 0 and trail.places and seq <= trail.places[-1]:
-                    trail.filled(seq)
-                trail.add(place, at, received)
-            else:
-                self._sign(index, at, received)
-            if measures:
-                offset = received - at
-                if not (-AGREEMENT <= offset <= AGREEMENT and clock.newest_exact(at)):
-                    self._doubts = None
-                since = self._measures.add(self._clocks, index, place, at, received)
-                if since < at and trail is not None:
-                    trail.changed_since(since)
-                elif since < at and self._signs is not None:
-                    self._signs.changed_since(since)
-            self._newest = at
+        touched = self._report_all(index, ats, receiveds, seqs, lasts)
+        if measures:
+            touched = wider(touched, self._measure_all(index, ats, receiveds, seqs, lasts))
+        self._newest = max(self._newest, ats[-1])
         self._complete = None
+        if hurried:
+            self._moved = wider(self._moved, touched)
+
+    def _report_all(self, index: int, ats: Stamps, receiveds: Stamps, seqs: Stamps, lasts: Stamps) -> Touched:
+        """Kept heartbeats as reports, or as signs of life."""
+        numbered = seqs.count(UNPLACED) < len(seqs)
+        if not numbered and lasts.count(UNPLACED) == len(lasts):
+            touched: Touched = None
+            for at, received in zip(ats, receiveds, strict=True):
+                touched = wider(touched, self._sign(index, at, received))
+            return touched
+        trail = self._trails[index] or self._number(index)
+        if not numbered and trail.extend(lasts, ats, receiveds):
+            return None  # dated after all that anything rests on
+        touched = None
+        for at, received, seq, last in zip(ats, receiveds, seqs, lasts, strict=True):
+            place = seq if last < 0 else last
+            if seq >= 0:
+                if not trail.numbers.add(seq):
+                    continue
+                if trail.places and seq <= trail.places[-1]:
+                    touched = wider(touched, self._true(index, trail.filled(seq)))
+            if place >= 0:
+                touched = wider(touched, self._true(index, trail.add(place, at, received)))
+            else:
+                touched = wider(touched, self._sign(index, at, received))
+        return touched
+
+    def _measure_all(self, index: int, ats: Stamps, receiveds: Stamps, seqs: Stamps, lasts: Stamps) -> Touched:
+        """Kept heartbeats as measures of the clock."""
+        clock = self._clocks[index]
+        places = array("q", (seq if last < 0 else last for seq, last in zip(seqs, lasts, strict=True)))
+        exact = clock.newest_exact(ats[0])
+        small = all(-AGREEMENT <= received - at <= AGREEMENT for at, received in zip(ats, receiveds, strict=True))
+        since = self._measures.extend(self._clocks, index, places, ats, receiveds)
+        if since == END:
+            return None
+        if not (exact and small and since > BEGINNING):
+            self._doubts = None
+            if self._latest >= since:
+                self._stale(since, END)
+        reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
+        if reports is not None:
+            reports.changed_since(since)
+        return self._true(index, (since, END if self._latest > ats[-1] else ats[-1]))
 
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
         self.calm = (END, BEGINNING)
-        if self._newest == BEGINNING:
+        if self._newest == BEGINNING or self._latest > self._newest:
             return
-        if self._inbox_measures and self.own_clock:
-            clock = self._clocks[self._boots[self._inbox_boot]]
-            if self._unmeasured or not clock.newest_exact(self._newest):
-                return
-        least = min(clock.least for clock in self._clocks)
-        most = max(clock.most for clock in self._clocks)
+        least = min(clock.least for clock in self._clocks) - AGREEMENT
+        most = max(clock.most for clock in self._clocks) + AGREEMENT
         until = END
         for key, (_, last) in self.watch.items():
             if key[0] != "gap" and last >= self._newest + least:
@@ -175,10 +223,14 @@ class Record:
         for low, high in quiet:
             until = min(until, high - most if low <= self._newest + least else BEGINNING)
         self.calm = (self._newest, until)
+        self._offsets = (least, most)
 
     def take(self, observation: Observation, at: Instant, received: Instant, mark: str = "") -> Touched:
         """Take one observation; what it may have changed. `mark`: of a tag read, for its tap."""
-        self._work_in()
+        kept = self.work_in()
+        return wider(kept, self._take(observation, at, received, mark))
+
+    def _take(self, observation: Observation, at: Instant, received: Instant, mark: str) -> Touched:
         kind = type(observation)
         if kind is seen.LinkStatus:
             return self._link(observation.up, at, received)  # type: ignore[union-attr]
@@ -212,14 +264,14 @@ class Record:
         if kind is seen.ReaderHeartbeat:
             self._inbox_boot, self._inbox_measures = boot, now is not None
             self._newest = max(self._newest, stamp)
-            self._unmeasured = False
         elif kind is not seen.DeviceStatus:
-            self._unmeasured = True
+            self._latest = max(self._latest, at)
         if kind is seen.TagRead:
             self._read(observation, at, received, mark)  # type: ignore[arg-type]
         elif kind is seen.SyncEnd:
             now, since = self._sync(observation, at, received, index)  # type: ignore[arg-type]
             touched = wider(touched, (since, self._sync_to[-1] + self._clocks[index].most))
+            self._latest = max(self._latest, self._sync_to[-1])
         if now is not None and self.own_clock:
             touched = wider(touched, self._measure(index, UNPLACED if place is None else place, now, received))
         self._complete = None
@@ -425,6 +477,7 @@ class Record:
 
     def only_impossible(self, since: Instant) -> bool:
         """Whether it reported since an instant, and nothing but times that cannot be."""
+        self._work_in()
         heard = False
         for reports in (*self._trails, self._signs):
             if reports is None or (reports is self._signs and self.numbered):
@@ -537,6 +590,7 @@ class Record:
         self._lost_at = list(state["lost"])
         self.reads.reads = [Read(*read) for read in state["reads"]]
         self.first_heard, self.last_heard = state["heard"]
+        self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._sync_to))
         self.persons |= set(state["persons"])
         self.link_down = state["link_down"]
         self._stale(BEGINNING, END)

@@ -19,7 +19,7 @@ from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, Visit
 from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY, Point
-from gateway.rules.records import Record
+from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
@@ -41,6 +41,8 @@ KEPT: Duration = 8 * DAY
 EVIDENCE_KEPT: Duration = 3 * DAY
 """How much longer the evidence of fixed readers stays, so that a round in memory has all of its own: the longest round
 and the reach of a clock measure. Portable readers' stays longer by their measures' reach (7 days)."""
+HURRY: Duration = SECOND
+"""Heartbeats that come within 2 s of each other are worked in together after this: of their measures only the last will count."""
 GATHER: Duration = SECOND // 10
 """Evidence that arrives within this of other evidence is judged with it: a backlog's heartbeats each move their reader's clock, and
 its taps would be placed anew for every one. A verdict carries the time of the last of them."""
@@ -80,12 +82,17 @@ class Rounds:
         self._watched: dict[Key, tuple[str, ...]] = {}
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}
+        self._kept: dict[str, Record] = {}
+        """Records whose kept heartbeats are to be worked in at `_kept_due`."""
+        self._kept_due: Instant = END
         self._changed_at: Instant | None = None
         self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
         self._retired_unmatched: list[Unmatched] = []
         self._keep_all = False
+        self.woken = False
+        """A deadline has come nearer; the engine takes it back."""
         self._planned: Interval = (started - BEFORE_START, started - BEFORE_START)
         self._started = started
         self._plan_to(started + AHEAD)
@@ -162,10 +169,6 @@ class Rounds:
         self.now = max(self.now, received)
         device = observation.device
         record = self._records.get(device)
-        if type(observation) is seen.ReaderHeartbeat and record is not None:
-            calm = record.calm
-            if calm[0] < at < calm[1] and record.keep(observation, at, received):
-                return
         if record is None:
             if device not in self.site.devices:
                 if type(observation) is seen.TagRead:
@@ -173,18 +176,46 @@ class Rounds:
                 return
             record = self._record(device)
         persons, last_heard = len(record.persons), record.last_heard
-        touched = record.take(observation, at, received, mark)
-        if touched is not None and touched[0] <= record.watched_to and record.watch:
-            self._mark(record, touched)
-        if record.stale is not None:
-            self._stale[device] = None
-            self._touch(received)
+        self._changed(record, record.take(observation, at, received, mark))
         if len(record.persons) > persons and record.phone:
             self._mark_unserved(BEGINNING, END)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
-        if device not in self._silence.told:
+        self._calm(record)
+
+    def _changed(self, record: Record, touched: Touched) -> None:
+        """Mark what rests on what a record has taken in."""
+        if touched is not None and touched[0] <= record.watched_to and record.watch:
+            self._mark(record, touched)
+        if record.stale is not None:
+            self._stale[record.id] = None
+            self._touch(self.now)
+
+    def _calm(self, record: Record) -> None:
+        if record.id not in self._silence.told:
             record.settle_calm([gap.quiet for key in record.watch if (gap := self._gaps.get(key)) is not None])
+
+    def kept(self, heartbeat: seen.ReaderHeartbeat, at: Instant, received: Instant) -> bool:
+        """Take a heartbeat that changes nothing for the moment, as nearly all do; False: it must be applied."""
+        record = self._records.get(heartbeat.device)
+        if record is None:
+            return False
+        calm = record.calm
+        if not calm[0] < at < calm[1] or not record.keep(heartbeat, at, received):
+            return False
+        self.now = max(self.now, received)
+        if record.full:
+            self._work_in(record)
+        elif record.hurried and record.id not in self._kept:
+            self._kept[record.id] = record
+            if self._kept_due == END:
+                self._kept_due = received + HURRY
+                self.woken = True
+        return True
+
+    def _work_in(self, record: Record) -> None:
+        self._changed(record, record.work_in())
+        self._calm(record)
 
     def _stranger(self, observation: seen.TagRead, at: Instant, received: Instant) -> None:
         read = Read(
@@ -203,6 +234,7 @@ class Rounds:
         if self._changed_at is None:
             self._gather_until = at + GATHER
             self._changed_at = at
+            self.woken = True
         elif at > self._changed_at:
             self._changed_at = at
 
@@ -230,8 +262,10 @@ class Rounds:
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
         if self._changed_at is not None and self._changed_at < now:
-            self.flush(self._changed_at)
+            self.judge(self._changed_at)
         self.now = max(self.now, now)
+        if self._kept_due <= self.now:
+            self.flush(self.now)
         for _, key in sorted(self._timers.due(now)):
             self._touch(self.now)
             if key == _PLAN:
@@ -243,7 +277,7 @@ class Rounds:
                 self._time_of_round(state)
         for device in self._silence.advance(self._records, self.now):
             self._records[device].calm = (END, BEGINNING)
-        self.flush(self.now)
+        self.judge(self.now)
 
     def _time_of_round(self, state: RoundState) -> None:
         self._arm_round(state)
@@ -269,6 +303,8 @@ class Rounds:
         own, silence = self._timers.next(), self._silence.deadline()
         if own is None or (silence is not None and silence < own):
             own = silence
+        if self._kept_due != END and (own is None or self._kept_due < own):
+            own = self._kept_due
         if self._changed_at is None:
             return own
         gathered = max(self._changed_at + 1, self._gather_until)
@@ -276,8 +312,7 @@ class Rounds:
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
-        if self._changed_at is not None:
-            self.flush(self._changed_at)
+        self.flush(self.now if self._changed_at is None else self._changed_at)
         self.now = max(self.now, now)
         self._downs.append((down_from, now))
         self._downs.sort()
@@ -293,6 +328,15 @@ class Rounds:
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def flush(self, now: Instant) -> None:
+        """Judge all that is here, also what may wait a little."""
+        self.now = max(self.now, now)
+        self._kept_due = END
+        kept, self._kept = self._kept, {}
+        for record in kept.values():
+            self._work_in(record)
+        self.judge(now)
+
+    def judge(self, now: Instant) -> None:
         """Judge what was marked, in the order of keys (after a restart it was marked in another); the caller says what time it is."""
         self.now = max(self.now, now)
         if self._changed_at is None:

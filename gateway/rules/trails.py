@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import le, sub
 from typing import Any, ClassVar, Literal
 
 from gateway.instants import Duration, Instant
@@ -86,6 +88,14 @@ class Reports(ABC):
     def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
         """What lies between two successive certain reports with true times `before` and `after`."""
 
+    def alike(self, index: int, stop: int) -> int:  # noqa: ARG002  where nothing is alike
+        """The last report before `stop` up to which all from `index` on are as certain as it is, corrected alike and joined."""
+        return index
+
+    def doubtful(self, index: int, stop: int) -> int:  # noqa: ARG002  likewise
+        """The last report before `stop` up to which all from `index` on prove nothing, as it does."""
+        return index
+
     @abstractmethod
     def settled_to(self) -> Instant:
         """Raw time up to which only late evidence can change what was computed."""
@@ -146,9 +156,11 @@ class Reports(ABC):
         holes: list[Stretch] = []
         last = -1
         at = first = begun = 0
-        for index in range(start, stop):
+        index = start
+        while index < stop:
             time = self.true_time(index)
             if time is None:
+                index = self.doubtful(index, stop) + 1
                 continue
             joint = self.joint(last, index, at, time) if last >= 0 else "cut"
             if joint == "joined" and index - begun < PIECE:
@@ -162,7 +174,9 @@ class Reports(ABC):
                     pieces.append((at, time, last))
                 at = first = time
                 begun = index
-            last = index
+            last = self.alike(index, stop)
+            at += self.times[last] - self.times[index]
+            index = last + 1
         if at > first:
             pieces.append((first, at, begun))
         return pieces, holes, last
@@ -218,24 +232,84 @@ class Reports(ABC):
 class Trail(Reports):
     """Reports of one boot of a reader with sequence numbers; a report's place is its number, or its `last_seq`."""
 
-    __slots__ = ("clock", "numbers")
+    __slots__ = ("_delays", "_rising", "clock", "numbers")
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
         self.numbers = Numbers()
+        self._rising = True
+        """No report is dated before one of a lower place."""
+        self._delays: Interval = (END, BEGINNING)
+        """The least and the greatest `received` less time of all reports there ever were."""
 
     def add(self, place: int, time: Instant, received: Instant) -> Interval:
         """Take a report: all numbers up to `place` existed at device time `time`. The raw times it can touch."""
         places, times = self.places, self.times
         if not times or place > places[-1] or (place == places[-1] and time >= times[-1]):
+            self._note(times[-1] if times else time, (time,), (received,))
             places.append(place)
             times.append(time)
             self.receiveds.append(received)
             return (times[-2] if len(times) > 1 else time), time
+        self._rising = False
+        self._note(time, (time,), (received,))
         low = bisect_left(places, place)
         high = bisect_right(places, place, low)
         return self.insert(bisect_right(times, time, low, high), place, time, received)
+
+    def extend(self, places: array[int], times: array[int], receiveds: array[int]) -> bool:
+        """Take reports that come after all others, in order of place and time; False: they do not, and none was taken."""
+        if self.times and (places[0] < self.places[-1] or times[0] < self.times[-1]):
+            return False
+        if any(left > right for left, right in pairwise(places)):
+            return False
+        self._note(self.times[-1] if self.times else times[0], times, receiveds)
+        self.places.extend(places)
+        self.times.extend(times)
+        self.receiveds.extend(receiveds)
+        return True
+
+    def _note(self, before: Instant, times: Sequence[Instant], receiveds: Sequence[Instant]) -> None:
+        delays = list(map(sub, receiveds, times))
+        self._delays = (min(self._delays[0], *delays), max(self._delays[1], *delays))
+        self._rising = self._rising and before <= times[0] and (len(times) == 1 or all(map(le, times, times[1:])))
+
+    def restore(self, state: Any) -> None:
+        super().restore(state)
+        if self.times:
+            self._note(self.times[0], self.times, self.receiveds)
+
+    def _between(self, index: int, stop: int) -> int:
+        """The last report before `stop` that is corrected by the same two measures as `index`, and those between alike."""
+        clock, places, times = self.clock, self.places, self.times
+        line = clock.placed
+        if not self._rising or clock.loose.times or not line.times:
+            return index
+        low, high = line.neighbours(places[index], times[index])
+        if low >= high:
+            return index  # it is a measure itself
+        last = stop - 1
+        if high < len(line.times):
+            first = bisect_left(places, line.places[high], index, stop)
+            same = bisect_right(places, line.places[high], first, stop)
+            last = bisect_left(times, line.times[high], first, same) - 1
+            if line.times[high] - times[index] > clock.window:
+                return index
+        if last <= index or (low >= 0 and times[last] - line.times[low] > clock.window):
+            return index
+        return last
+
+    def doubtful(self, index: int, stop: int) -> int:
+        """Between two measures that disagree, and beside a lone one that is far off."""
+        return index if self.correction(index).certain else self._between(index, stop)
+
+    def alike(self, index: int, stop: int) -> int:
+        """Reports between the same two measures, in order of time, none ever dated impossibly, and no number missing."""
+        last = self._between(index, stop)
+        if last == index or self._delays[1] > LOST or self._delays[0] < self.correction(index).offsets[0] - DOUBT:
+            return index
+        return last if self.numbers.has_all(self.places[index], self.places[last]) else index
 
     def filled(self, number: int) -> Interval:
         """A number below the newest is here now. The raw times between which it was missing."""

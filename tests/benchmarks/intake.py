@@ -29,8 +29,8 @@ MESSAGES = 200_000
 DEVICES = 1000
 SIZES = (10, 1000, 10_000)
 ROWS = 2_000_000
-OUTAGE = timedelta(minutes=1)
-"""The messages were made within this time, evenly, up to the start of the run."""
+OUTAGE = timedelta(seconds=20)
+"""How long a contender is away. The messages were made meanwhile, evenly; each device was heard just before."""
 TELEGRAF_BATCH = 5000
 """Of 500, 1000 and 5000 the quickest here, with its flush interval at 100 ms: at 1 s the last batch waits up to a second."""
 
@@ -168,21 +168,22 @@ def _flat(title: str, results: Sequence[tuple[str, Result]]) -> int:
 def drain(opened: Opened, devices: int, mix: str, count: int) -> Result:
     """Let `count` messages wait for a contender that has heard each device once, then let it drain them.
 
-    It is halted (SIGSTOP) while they are published, so that what is measured begins with the first and ends with the last of
-    them: no start-up, no first contact.
+    It is halted (SIGSTOP) while they are published and until the outage is over, so that what is measured begins with the first
+    and ends with the last of them: no start-up, no first contact, and clocks that are as right as they were before.
     """
     estate = Estate(devices)
-    since = datetime.now(UTC) - OUTAGE
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-") as name,
         broker(Path(name)) as mosquitto,
         Publisher(mosquitto.port) as publisher,
         opened(Path(name) / "contender", mosquitto, estate) as contender,
     ):
-        known = publisher.publish(estate.once_each(since - timedelta(seconds=1)))
+        known = publisher.publish(estate.once_each(datetime.now(UTC)))
         _wait(lambda: contender.stored() >= known and contender.settled())
         with halted(contender.pid):
+            since = datetime.now(UTC)
             publisher.publish(estate.messages(mix, count, since, since + OUTAGE))
+            _wait(lambda: datetime.now(UTC) >= since + OUTAGE)
             cpu, began = cpu_s(contender.pid), time.perf_counter()
         _wait(lambda: contender.stored() >= known + count)
         seconds, used = time.perf_counter() - began, cpu_s(contender.pid) - cpu

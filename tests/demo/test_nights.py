@@ -109,9 +109,9 @@ def take(judgement: Judgement, router: Router, repeats: Repeats, said: Said, at:
     if said.topic is None:
         readings = [each for each in router.streams[said.device][1].feed(said.payload, at) if isinstance(each, Reading)]
     else:
-        decoder = router.decoder(said.topic)
-        assert decoder is not None
-        readings = decoder.decode(said.topic, said.payload, at)
+        read = router.reader(said.topic)
+        assert read is not None
+        readings = read(said.payload, at)
     for observation, body in readings:
         if observation.seq is not None:
             assert body is not None

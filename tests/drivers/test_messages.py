@@ -146,13 +146,6 @@ def test_a_device_cannot_say_when_the_gateway_received():
     assert NativeDecoder("s").decode(UP, payload, NOW)[0].observation.received is None
 
 
-def test_strangers_topics_do_not_fill_the_memory():
-    native = NativeDecoder("s")
-    for number in range(20_500):
-        native.decode(f"lamplighter/s/stranger-{number}/up", TAP, NOW)
-    assert len(native._devices) <= 20_000
-
-
 def test_an_observation_reads_back_from_what_is_spelled_out():
     observation = read_observation(TAP)
     fields = spelled_out(observation)

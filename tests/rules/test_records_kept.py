@@ -1,0 +1,85 @@
+"""Heartbeats that are only kept, and reports that are judged by stretches, give what each one by itself gives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device_drivers.observations import ReaderHeartbeat, TagRead
+from gateway.instants import SECOND, instant
+from gateway.rules.records import Record
+from gateway.rules.trails import Trail
+from gateway.site.model import Device
+
+START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+DEVICE = Device(id="rdr", driver="native", kind="reader", expect_every=60 * SECOND, own_clock=True)
+
+steps = st.tuples(
+    st.sampled_from([0.1, 0.5, 1.9, 2.0, 2.1, 30.0, 60.0]),  # since the one before, by the device's clock
+    st.sampled_from([0.0, 0.05, 1.0, 3.0, 60.0]),  # since the one before, received
+    st.sampled_from(["beat", "beat", "beat", "beat", "tap", "lost", "old"]),
+)
+
+
+def said(script: list[tuple[float, float, str]], delay: float) -> list[tuple[ReaderHeartbeat | TagRead, datetime]]:
+    """What the reader said, and when it arrived: never before it was said by more than its clock is wrong."""
+    at, received, seq = START, START + timedelta(seconds=delay), 0
+    found: list[tuple[ReaderHeartbeat | TagRead, datetime]] = []
+    for own, arrival, kind in script:
+        at += timedelta(seconds=own)
+        received += timedelta(seconds=arrival)
+        if kind == "tap":
+            seq += 1
+            found.append((TagRead(device="rdr", at=at, boot="b", seq=seq, tag="007B3972"), received))
+        else:
+            seq += kind == "lost"
+            when = at - timedelta(seconds=45) if kind == "old" else at
+            found.append((ReaderHeartbeat(device="rdr", at=when, boot="b", last_seq=seq, device_now=when), received))
+    return found
+
+
+def told(script: list[tuple[ReaderHeartbeat | TagRead, datetime]], *, keep: bool) -> tuple[Record, int]:
+    """A record that was told all of it, and how many were only kept."""
+    record, kept = Record(DEVICE, "cp", []), 0
+    for observation, received in script:
+        at, now = instant(observation.at), instant(received)
+        calm = keep and type(observation) is ReaderHeartbeat and record.calm[0] < at < record.calm[1]
+        if calm and record.keep(observation, at, now):
+            kept += 1
+            continue
+        record.take(observation, at, now)
+        record.settle_calm([])
+    return record, kept
+
+
+def outcome(record: Record) -> object:
+    record.work_in()
+    reads = [(read, record.correction(read)) for read in record.reads.reads]
+    return record.complete(), record.holes(), sorted(record.doubts()), reads
+
+
+@settings(max_examples=300)
+@given(st.lists(steps, max_size=60), st.sampled_from([-70.0, -3.0, 0.0, 0.2, 20.0, 90.0]))
+def test_a_kept_heartbeat_says_the_same_as_one_taken_at_once(script, delay):
+    evidence = said(script, delay)
+    assert outcome(told(evidence, keep=True)[0]) == outcome(told(evidence, keep=False)[0])
+
+
+@settings(max_examples=300)
+@given(st.lists(steps, max_size=60), st.sampled_from([-70.0, -3.0, 0.0, 0.2, 20.0, 90.0]))
+def test_a_stretch_between_two_measures_is_as_complete_as_its_reports(script, delay):
+    evidence = said(script, delay)
+    by_stretches = outcome(told(evidence, keep=False)[0])
+    with patch.object(Trail, "_between", lambda self, index, stop: index):
+        one_by_one = outcome(told(evidence, keep=False)[0])
+    assert by_stretches == one_by_one
+
+
+def test_a_backlog_is_kept_but_for_the_first():
+    evidence = said([(1.0, 0.01, "beat")] * 200, 200.0)
+    record, kept = told(evidence, keep=True)
+    assert kept == 199
+    assert record.hurried
