@@ -15,9 +15,6 @@ from device_drivers.observations import DeviceStatus
 _STATE_EVERY = timedelta(seconds=30)
 """Neuron states its nodes as often as each second; the same state is handed on this often."""
 
-_RUNNING = 3
-"""`running` of a node: 1 initialised, 2 ready, 3 running, 4 stopped."""
-
 _SORTS: Mapping[int, tuple[str, Callable[[Any], bool]]] = {
     1: ("a flag", lambda value: type(value) is bool),
     2: ("a whole number", lambda value: type(value) is int),
@@ -87,17 +84,15 @@ class NeuronDecoder:
         found: list[Reading] = []
         for state in states:
             if type(state) is not dict or type(state.get("node")) is not str:
-                raise DecodeError("states: expected objects with `node`, `link` and `running`")
-            link, running = state.get("link"), state.get("running")
-            if link not in (0, 1) or type(running) is not int:
-                raise DecodeError(
-                    f"states: link {shown(link)} and running {shown(running)}, expected 0 or 1, and a number"
-                )
+                raise DecodeError("states: expected objects with `node` and `link`")
+            link = state.get("link")
+            if type(link) is not int or link not in (0, 1):
+                raise DecodeError(f"states: link {shown(link)}, expected 0 or 1")
             node = state["node"]
-            online = link == 1 and running == _RUNNING
+            online = link == 1
             if retained or (self._node is not None and (node != self._node or not self._changed(online, received))):
                 continue
-            reason = None if online else "link" if running == _RUNNING else "stopped"
+            reason = None if online else "link"
             channel = node if self._node is None else None
             found.append(
                 Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason, channel=channel))
