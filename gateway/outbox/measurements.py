@@ -11,9 +11,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
-import msgspec
-
-from device_drivers.observations import Observation, read, ReaderHeartbeat, SyncEnd
+from device_drivers.observations import Observation, ReaderHeartbeat, SyncEnd, read
 from gateway.instants import instant
 from gateway.outbox.source import LogRow
 from gateway.site.model import Site
