@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from device_drivers.driver import DeviceSettings, Driver, Model
 from device_drivers.errors import SettingsError
 from device_drivers.ndef.decoder import PARAMETERS
-from device_drivers.ntag424.settings import settings_of
+from device_drivers.ntag424.settings import demand_keys, settings_of
 
 if TYPE_CHECKING:
     from device_drivers.driver import MessageDecoder
@@ -22,7 +22,7 @@ def _check(settings: DeviceSettings) -> None:
             case "parameters", _:
                 raise SettingsError("settings.parameters", "a list of names of parameters, such as `[tag, uid]`")
             case "sun", dict():
-                settings_of(value, "settings.sun")
+                demand_keys(settings_of(value, "settings.sun"), "settings.sun")
             case "sun", _:
                 raise SettingsError("settings.sun", "settings as of `ntag424`, such as `{file_key: env:SDM_FILE_KEY}`")
             case _:

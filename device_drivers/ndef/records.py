@@ -62,7 +62,7 @@ def read_message(data: bytes) -> list[Uri | Text]:
     try:
         return _records(data)
     except DecodeError as error:
-        raise DecodeError(f"{error.reason}{reason and '; '}{reason}", data[:64]) from None
+        raise DecodeError(f"{reason} ({error.reason})" if reason else error.reason, data[:64]) from None
 
 
 def uris(data: bytes) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from device_drivers.driver import DeviceSettings, Driver, Model
-from device_drivers.ntag424.settings import settings_of
+from device_drivers.ntag424.settings import demand_keys, settings_of
 
 if TYPE_CHECKING:
     from device_drivers.driver import MessageDecoder
 
 
 def _check(settings: DeviceSettings) -> None:
-    settings_of(settings.settings)
+    demand_keys(settings_of(settings.settings))
 
 
 def _decoder(_site: str, settings: DeviceSettings) -> MessageDecoder:
@@ -27,8 +27,9 @@ def _topics(_site: str, settings: DeviceSettings) -> tuple[str, ...]:
 
 
 def _listener(topic: str) -> tuple[str, DeviceSettings]:
-    """Any topic; no topic, too: the URL is all there is."""
-    return "", DeviceSettings(id=topic or "ntag424", link={"mqtt": topic} if topic else {})
+    """Any topic; no topic, too: the URL is all there is. Its keys are wherever the site keeps them."""
+    link = {"mqtt": topic} if topic else {}
+    return "", DeviceSettings(id=topic or "ntag424", link=link, settings={"file_key": "env:SDM_FILE_KEY"})
 
 
 DRIVERS = (

@@ -77,11 +77,19 @@ def settings_of(values: Mapping[str, Any], prefix: str = "settings") -> Settings
         raise SettingsError(f"{prefix}.file_key_number", _EXPECTED["file_key_number"])
     if not all(name and not set(name) & set("=&#?") for name in settings.parameters.values()):
         raise SettingsError(f"{prefix}.parameters", _EXPECTED["parameters"])
+    return settings
+
+
+def demand_keys(settings: Settings, prefix: str = "settings") -> None:
+    """Refuse settings without keys.
+
+    Raises:
+        SettingsError: there are none.
+    """
     if not settings.master_key and not settings.file_key:
         raise SettingsError(
             f"{prefix}.file_key", "the tags' key K_SDMFileRead (or master_key), as env:NAME or file:PATH"
         )
-    return settings
 
 
 def _check_key(key: str, value: str, prefix: str) -> None:

@@ -32,6 +32,9 @@ from device_drivers.patrol_export.tables import Cell, Row, Table, Tables, open_t
 SAME = timedelta(seconds=5)
 """Rows of one wand and chip this near are one: day and month sheets round differently (wands.md, Dedup key)."""
 
+LATE = timedelta(days=7)
+"""What is handed over later than this has no force (rounds.md, Clocks): said in the preview."""
+
 PREVIEWED = 8
 _NAMED = 6
 """Of a longer list only so many are named in a note."""
@@ -117,7 +120,7 @@ class _File:
         kept = self._merged(list(self._records(sheets, how)))
         owners = self._assigned(kept)
         self._ends(self._exported(sheets, how), received, owners)
-        self._warn(kept)
+        self._warn(kept, received)
         return Sheet(self._found, [_shown(row.cells, header) for row, header in _first(sheets)], notes)
 
     # -- rows
@@ -320,9 +323,15 @@ class _File:
                     break
         return latest
 
-    def _warn(self, records: Sequence[Record]) -> None:
+    def _warn(self, records: Sequence[Record], received: datetime) -> None:
         """What a person should look at before agreeing."""
         notes = self._notes
+        if old := sum(record.at < received - LATE for record in records):
+            notes.append(
+                f"{old} rows are more than {LATE.days} days old: they are kept, but serve no round and complete nothing"
+            )
+        if ahead := sum(record.at > received for record in records):
+            notes.append(f"{ahead} rows are dated after this import: the wand's clock is ahead")
         tags = Counter(record.tag for record in records if record.tag is not None)
         if self._settings.chips == "hex" and len(tags) >= 5 and all(len(tag) == 10 and tag.isdecimal() for tag in tags):
             notes.append(

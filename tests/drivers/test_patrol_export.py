@@ -340,6 +340,13 @@ def test_nothing_is_complete_past_an_unreadable_row_of_that_wand() -> None:
     ]
 
 
+def test_what_comes_too_late_or_from_the_future_is_said_before_it_is_imported() -> None:
+    rows = [HEADER_ZH, ["2026/11/01 01:00:00", "01", "", "", "", TAG], ["2026/12/01 01:00:00", "01", "", "", "", TAG]]
+    notes = " | ".join(read(workbook([("s", rows)])).notes)
+    assert "1 rows are more than 7 days old" in notes
+    assert "1 rows are dated after this import" in notes
+
+
 def test_a_line_of_words_below_the_records_hides_nothing() -> None:
     rows = [HEADER_ZH, ["2026/05/01 01:00:00", "01", "", "", "", TAG], ["值班长签字："], ["合计：1"]]
     sheet = read(workbook([("s", rows)]))
