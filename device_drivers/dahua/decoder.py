@@ -29,6 +29,12 @@ class DahuaDecoder:
         self._signs = signs
         self._parts = PartCutter(part_end)
         self._latest: datetime | None = None
+        self.begun: dict[str, set[int]] = {}
+        """For each code that is asked for: the channels on which it was begun and not ended; kept by whoever asks."""
+
+    def state(self, code: str, channel: int, active: bool, at: datetime, found: list[Reading]) -> None:
+        """What the device said when it was asked: a code holds on a channel, or does not."""
+        self._signs.report(found, EVENTS[code], channel, active, at, brief=False)
 
     def feed(self, data: bytes, received: datetime) -> list[Reading | Reject]:
         """Take the next bytes. `at` is when an event was received: the device's own time has no zone."""
@@ -60,6 +66,8 @@ class DahuaDecoder:
                 found.append(Reject(part, error.reason))
                 return
             active, brief = ACTIONS[action]
+            if code in self.begun and channel is not None:
+                (self.begun[code].add if active else self.begun[code].discard)(channel)
             self._signs.report(readings, EVENTS.get(code, BEAT), channel, active, at, brief=brief)
         found += readings
 

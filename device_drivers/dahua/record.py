@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 _NUMBERS = {
     "heartbeat_s": Number(5, 1, 60),
+    "channels": Number(1, 1, 1024),
     "expires_s": EXPIRES,
     "loss_expires_s": LOSS_EXPIRES,
     "motion_quiet_s": QUIET,
 }
 _PROBE = "/cgi-bin/magicBox.cgi?action=getDeviceType"
+_NVR_CHANNELS = 32
 _MISSED = 3
 """Heartbeats missed until the stream is given up (cameras.md, dahua)."""
 
@@ -56,18 +58,20 @@ def _decoder(settings: DeviceSettings, *, heals: bool = False) -> DahuaDecoder:
 
 
 def _poller(settings: DeviceSettings) -> WebPoller:
-    from device_drivers.event_stream import EventStreamPoller  # noqa: PLC0415  likewise
+    from device_drivers.dahua.poller import DahuaPoller  # noqa: PLC0415  likewise
     from device_drivers.web_address import web_address  # noqa: PLC0415
 
     beat_s = int(number(settings, "heartbeat_s", _NUMBERS["heartbeat_s"]))
     codes = settings.settings.get("codes", "All")
-    return EventStreamPoller(
+    usual = _NVR_CHANNELS if settings.kind == "nvr" else 1
+    return DahuaPoller(
         settings.id,
         web_address(settings),
-        paths=(f"/cgi-bin/eventManager.cgi?action=attach&codes=[{codes}]&heartbeat={beat_s}",),
+        path=f"/cgi-bin/eventManager.cgi?action=attach&codes=[{codes}]&heartbeat={beat_s}",
         probe=_PROBE,
         idle_s=float(_MISSED * beat_s),
-        decoder=lambda: _decoder(settings, heals=True),
+        decoder=_decoder(settings, heals=True),
+        channels=int(number(settings, "channels", Number(usual, 1, 1024))),
     )
 
 

@@ -205,13 +205,28 @@ async def test_a_dahua_stream_with_all_its_quirks() -> None:
         + b"--myboundary\r\nContent-Type: text/plain\r\n\r\nsome random text\r\n"
         + dahua.part(dahua.event("VideoLoss", "Stop", 4))
     )
-    page_path = "/cgi-bin/eventManager.cgi"
+    events = stream(chopped(data, 23))
+
+    async def manager(request: web.Request) -> web.StreamResponse:
+        if request.query["action"] == "attach":
+            return await events(request)
+        return web.Response(
+            text="channels[0]=0\r\n" if request.query["code"] == "VideoBlind" else "Error: No Events\r\n"
+        )
+
     async with (
-        serving(ScriptedCamera({page_path: stream(chopped(data, 23))}, password="geheim")) as camera,
+        serving(ScriptedCamera({"/cgi-bin/eventManager.cgi": manager}, password="geheim")) as camera,
         watched("dahua", camera.url) as (_, told),
     ):
         await until_heard(told, VideoState, state="loss", active=False, channel=5)
-    assert [type(each) for each in heard(told)] == [CameraHeartbeat, Motion, VideoState, VideoState]
+    assert [(type(each), getattr(each, "state", None)) for each in heard(told)] == [
+        (VideoState, "loss"),  # asked for before the stream
+        (VideoState, "blind"),
+        (CameraHeartbeat, None),
+        (Motion, None),
+        (VideoState, "loss"),
+        (VideoState, "loss"),
+    ]
     assert rejects(told) == ["neither Heartbeat nor Code=…"]
     assert camera.seen[-1] == ("/cgi-bin/eventManager.cgi?action=attach&codes=[All]&heartbeat=5", "right")
 
