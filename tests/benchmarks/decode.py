@@ -16,14 +16,17 @@ from typing import NamedTuple
 
 from device_drivers.catalogue import DRIVERS
 from device_drivers.chirpstack import device as chirpstack
+from device_drivers.dahua import device as dahua
 from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
+from device_drivers.hikvision import device as hikvision
 from device_drivers.homeassistant import device as homeassistant
 from device_drivers.homie import device as homie
 from device_drivers.json_map import device as json_map
+from device_drivers.mediamtx import device as mediamtx
 from device_drivers.milesight import device as milesight
 from device_drivers.modbus import frames as modbus
 from device_drivers.native.device import DeviceRecorder
@@ -31,7 +34,9 @@ from device_drivers.ndef import device as ndef
 from device_drivers.neuron import device as neuron
 from device_drivers.ntag424 import device as ntag424
 from device_drivers.observations import LightLevel, TagRead
+from device_drivers.onvif import device as onvif
 from device_drivers.rdm6300.device import frame
+from device_drivers.rtsp import device as rtsp
 from device_drivers.sparkplug.datatypes import Datatype
 from device_drivers.sparkplug.device import EdgeNode, Sample
 from device_drivers.tts import device as tts
@@ -119,6 +124,7 @@ def loads() -> list[Load]:
         messages("ndef: a tag's URL", "ndef", DeviceSettings(id="p"), urls),
         messages("ntag424: encrypted, signed URL", "ntag424", DeviceSettings(id="p", settings=keys), signed),
         messages("frigate: stats of 16 cameras", "frigate", DeviceSettings(id="n", link={"mqtt": "frigate"}), stats),
+        *web_cameras(),
         stream("rdm6300: repeated frame", "rdm6300", [frame("6F007B3972")] * ROTATION, timedelta(milliseconds=65)),
         stream(
             "rdm6300: other tag each time",
@@ -211,6 +217,27 @@ def pzem(number: int) -> bytes:
 def voltage(number: int) -> bytes:
     """A reply of a DL/T 645 meter."""
     return b"\xfe" * 4 + dlt645.make_frame("201709320072", 0x91, bytes.fromhex("00010102") + dlt645.to_bcd(number, 2))
+
+
+def web_cameras() -> list[Load]:
+    """Cameras that are asked over HTTP and RTSP. Most of what they say is told once in 15 s, so the messages count."""
+    losses = [hikvision.part(hikvision.alert("videoloss", True, channel=number % 64)) for number in range(ROTATION)]
+    events = [dahua.part(dahua.event("VideoLoss", "Start", number % 64)) for number in range(ROTATION)]
+    moving = onvif.Notification(
+        "tns1:RuleEngine/CellMotionDetector/Motion", {"VideoSourceConfigurationToken": "v"}, {"IsMotion": "true"}
+    )
+    pages = [mediamtx.metrics({f"p{path}": (True, number) for path in range(16)}) for number in range(20)]
+    camera = DeviceSettings(id="c")
+    return [
+        stream("hikvision: heartbeat", "hikvision", [hikvision.part(hikvision.heartbeat())] * ROTATION, timedelta()),
+        stream("hikvision: loss of video", "hikvision", losses, timedelta()),
+        stream("dahua: heartbeat", "dahua", [dahua.part(dahua.HEARTBEAT)] * ROTATION, timedelta()),
+        stream("dahua: loss of video", "dahua", events, timedelta()),
+        messages("onvif: no events", "onvif", camera, [("PullMessages", onvif.messages([]))] * ROTATION),
+        messages("onvif: motion", "onvif", camera, [("PullMessages", onvif.messages([moving]))] * ROTATION),
+        stream("rtsp: options", "rtsp", [rtsp.options(number) for number in range(ROTATION)], timedelta()),
+        messages("mediamtx: 16 paths", "mediamtx", camera, [("metrics", each) for each in pages]),
+    ]
 
 
 def messages(
