@@ -123,16 +123,3 @@ class OnvifDecoder:
         if not token or not self._recorder:
             return self._channels.get(token)
         return self._channels.get(token, token[:64])
-
-
-def _is_empty_pull(payload: bytes) -> bool:
-    """Whether it is an answer without events, by far the most common; seen without parsing it, which costs ten times as much. That it
-    came is all that it says.
-    """
-    return (
-        b"NotificationMessage" not in payload
-        and payload.count(b"PullMessagesResponse") == 2
-        and b"Fault" not in payload
-        and b"<!" not in payload
-        and payload.rstrip().endswith(b"Envelope>")
-    )
