@@ -26,9 +26,9 @@ def wall_time(day: date, clock: time, zone: tzinfo) -> WallTime:
     """The instant or instants at which the clocks of `zone` show `clock` on `day` (rounds.md, The plan).
 
     The time zone data's own reading (PEP 495) is the spec's: before a gap the old offset goes on, so a missing time
-    moves forward by the gap; of a double time fold 0 is the first.
+    moves forward by the gap; of a double time fold 0 is the first, whatever fold `clock` has.
     """
-    local = datetime.combine(day, clock, tzinfo=zone)
+    local = datetime.combine(day, clock.replace(fold=0), tzinfo=zone)
     first = local.astimezone(UTC)
     if local.utcoffset() == (folded := local.replace(fold=1)).utcoffset():
         return WallTime(instant(first), None, True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.instants import DAY, HOUR, MINUTE, instant, parse_instant
@@ -291,6 +291,7 @@ def minutes_when(zone: ZoneInfo, day: date, value: time) -> list[int]:
 
 
 @settings(max_examples=60, deadline=None)
+@example("Europe/Berlin", date(2026, 3, 29), time(2, 0, fold=1))
 @given(
     st.sampled_from(ZONES),
     days_around_changes,
