@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as one JSON document")
-    form.add_argument("--markdown", action="store_true", help="as in device_drivers/README.md")
+    form.add_argument("--markdown", action="store_true", help="as Markdown tables")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,8 +70,12 @@ def document() -> str:
 
 def markdown() -> str:
     """Both tables in Markdown."""
-    drivers, models = _tables()
-    return _markdown(drivers) + "\n" + _markdown(models)
+    return markdown_of_drivers() + "\n" + _markdown(_tables()[1])
+
+
+def markdown_of_drivers() -> str:
+    """The table of drivers in Markdown, as in device_drivers/README.md."""
+    return _markdown(_tables()[0])
 
 
 def text() -> str:

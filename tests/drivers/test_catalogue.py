@@ -127,9 +127,15 @@ def matches(pattern: str, topic: str) -> bool:
     return len(wanted) == len(found) and all(w in ("+", f) for w, f in zip(wanted, found, strict=True))
 
 
-def test_the_readme_shows_the_generated_tables():
+def test_the_readme_shows_the_generated_table_of_drivers():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert command.markdown() in readme, "run `lamplighter drivers --markdown` and paste it"
+    assert command.markdown_of_drivers() in readme, "paste the first table of `lamplighter drivers --markdown`"
+
+
+def test_every_model_is_printed_with_its_driver():
+    printed = command.markdown()
+    for model in MODELS:
+        assert f"| {model.vendor} | {model.model} | {model.driver} |" in printed
 
 
 def test_the_json_document_names_every_driver_and_model():
