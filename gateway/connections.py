@@ -1,4 +1,4 @@
-"""The links that a site asks for: its broker session, its serial ports, and the files that people bring."""
+"""The links that a site asks for: its broker session, its lines, what is asked or calls over the network, and files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from device_drivers.conversation import LinePoller
 from gateway.imports import ImportFolder, read_file
 from gateway.intake import Intake
 from gateway.links.call_link import CallLink
 from gateway.links.file_link import FileLink
+from gateway.links.line_link import LineLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
 from gateway.routing import Router, settings
 from gateway.rules.lineage import BROKER
-from gateway.site.model import Mqtt, Site
+from gateway.site.model import Device, Mqtt, Site
 
 
 def broker_session(
@@ -35,6 +37,17 @@ def broker_session(
 def serial_ports(router: Router, receiver: Receiver) -> Sequence[Link]:
     """A link for each device on a serial line; not opened yet."""
     return [SerialLink(device, receiver) for device, _ in router.streams.values()]
+
+
+def polled_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
+    """A link for each line with devices that are asked; not opened yet."""
+    lines: dict[str, list[tuple[Device, LinePoller]]] = {}
+    for device, poller in router.lines:
+        lines.setdefault(poller.line, []).append((device, poller))
+    return [
+        LineLink(line, asked[0][0].link, [(device.id, poller) for device, poller in asked], receiver)
+        for line, asked in lines.items()
+    ]
 
 
 def web_links(router: Router, receiver: Receiver, stack: AsyncExitStack) -> Sequence[Link]:

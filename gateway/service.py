@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.connections import broker_session, called_links, file_imports, serial_ports, web_links
+from gateway.connections import broker_session, called_links, file_imports, polled_lines, serial_ports, web_links
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
@@ -76,6 +76,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         links: list[Link] = [
             mqtt,
             *serial_ports(intake.router, intake),
+            *polled_lines(intake.router, intake),
             *web_links(intake.router, intake, stack),
             *called_links(site, intake.router, intake),
             file_imports(site, data, intake),
