@@ -123,7 +123,6 @@ class LineLink:
         self._reader: PortReader | None = None
         self._heard = bytearray()
         self._came: datetime | None = None  # when the latest of `_heard` came
-        self._spoke: _Turns | None = None  # whose answers may stand in `_heard`
         self._news = asyncio.Event()
         self._ended: asyncio.Future[LinkError] | None = None
 
@@ -216,7 +215,6 @@ class LineLink:
     def _lost(self) -> None:
         """The line was cut: rounds are given up, what drivers give up is handed over; all are asked when it is back."""
         self._take(len(self._heard))
-        self._spoke = None
         now = asyncio.get_running_loop().time()
         for turns in self._turns:
             turns.close()
@@ -234,9 +232,8 @@ class LineLink:
     async def _turn(self, turns: _Turns) -> None:
         """Let a device's conversation go on until it rests or its round is over."""
         loop = asyncio.get_running_loop()
-        if self._spoke is not turns:
-            self._take(len(self._heard))  # what was said to another is not an answer to this one
-            self._spoke = turns
+        if self._shared:
+            self._take(len(self._heard))  # what is late, or of a device that was not asked, is no answer to what follows
         began = loop.time()
         try:
             resting_s = await self._converse(turns)
