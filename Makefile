@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup test unit check format bench lock clean
+.PHONY: help demo run setup test unit check mutations format bench lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
@@ -10,6 +10,7 @@ help:
 	@echo "make setup   only set up: $(BIN)/lamplighter is then the command"
 	@echo "make check   ruff, mypy and import-linter, in seconds"
 	@echo "make unit    the tests that need no server or browser, in under a minute"
+	@echo "make mutations  a million damaged inputs for each driver (an hour)"
 	@echo "make bench   intake and latency benchmarks (needs Mosquitto)"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
 
@@ -43,6 +44,9 @@ check: .venv/.dev
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+mutations: .venv/.dev
+	LAMPLIGHTER_MUTATIONS=1000000 $(BIN)/pytest tests/drivers/test_mutations.py --timeout 3600
 
 format: .venv/.dev
 	$(BIN)/ruff format .

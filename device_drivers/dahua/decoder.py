@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from json import JSONDecoder
 
@@ -14,6 +15,7 @@ from device_drivers.multipart import PartCutter
 _BEAT = b"Heartbeat"
 _CODE = b"Code="
 _DATA = b";data="
+_NEXT_PART = b"\n--"
 _MOST_INDEX = 4096
 _json_end = JSONDecoder().raw_decode
 
@@ -115,10 +117,9 @@ def part_end(data: bytes, start: int, stop: int) -> int:
     inside += len(_DATA)
     if inside >= stop or data[inside] not in b"{[":
         return line
-    if data.find(b"}" if data[inside] == 0x7B else b"]", inside, stop) < 0:
-        return 0
-    try:
-        # One character a byte: only where it ends is asked.
-        return inside + _json_end(data[inside:stop].decode("latin-1"))[1]
-    except (ValueError, RecursionError):
-        return 0
+    if data.find(b"}" if data[inside] == 0x7B else b"]", inside, stop) >= 0:
+        with suppress(ValueError, RecursionError):
+            # One character a byte: only where it ends is asked.
+            return inside + _json_end(data[inside:stop].decode("latin-1"))[1]
+    # JSON holds no line that begins like a boundary: damaged data ends there, and does not swallow what comes behind it.
+    return data.find(_NEXT_PART, inside, stop) + 1

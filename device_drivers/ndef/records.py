@@ -167,5 +167,5 @@ def _printable(data: bytes) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if not text or not text.isprintable():
-        raise DecodeError("", data[:64])
+        raise DecodeError("text that is empty, not UTF-8 or cannot be printed", data[:64])
     return text

@@ -1,7 +1,7 @@
 """What each decoder does in a second on one core: `python tests/benchmarks/decode.py [--seconds 1]`.
 
-The goal is 300,000 observations a second, or messages where one holds less than one (device_drivers/README.md): decoding
-must not be what limits a gateway's intake. Each driver decodes a rotation of different messages, so that no cache of a
+The goal is 50,000 messages (or observations, where a message holds several) a second, and 300,000 for the families that speak most
+(device_drivers/README.md): decoding must not be what limits a gateway's intake. Each driver decodes a rotation of different messages, so that no cache of a
 single one flatters it.
 """
 
@@ -42,7 +42,9 @@ from device_drivers.sparkplug.device import EdgeNode, Sample
 from device_drivers.tts import device as tts
 from device_drivers.zigbee2mqtt import device as zigbee
 
-GOAL = 300_000
+GOAL = 50_000
+BUSY_GOAL = 300_000
+BUSY = ("native", "zigbee2mqtt", "rdm6300")
 ROTATION = 1000
 META, FILE, UID = bytes(range(16)), bytes(range(1, 17)), bytes.fromhex("04112233445566")
 """Keys and number of a tag that signs its taps."""
@@ -63,15 +65,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each row")
     seconds = parser.parse_args().seconds
-    print(f"{'decoder':<32}{'bytes':>6}{'messages/s':>12}{'observations/s':>16}{'µs/message':>12}  goal {GOAL:,}/s")
+    print(f"{'decoder':<32}{'bytes':>6}{'messages/s':>12}{'observations/s':>16}{'µs/message':>12}")
+    missed = 0
     for load in loads():
         messages_a_second, observations_a_second = measure(load, seconds)
-        verdict = "ok" if max(messages_a_second, observations_a_second) >= GOAL else "below"
+        goal = BUSY_GOAL if load.name.startswith(BUSY) else GOAL
+        below = max(messages_a_second, observations_a_second) < goal
+        missed |= below
+        verdict = f"below {goal:,}" if below else "ok"
         print(
             f"{load.name:<32}{load.octets / load.messages:>6.0f}{messages_a_second:>12,.0f}"
             f"{observations_a_second:>16,.0f}{1e6 / messages_a_second:>12.2f}  {verdict}"
         )
-    return 0
+    return int(missed)
 
 
 def measure(load: Load, seconds: float) -> tuple[float, float]:
