@@ -42,8 +42,6 @@ ROWS: tuple[Announced, ...] = (
     # What a DALI gateway on a serial line (LUBA, SCI) is told is public only in LGPL code: python-dali may be an extra one day.
     Announced("dali", "serial", "lamp"),
     # MQTT conventions.
-    Announced("tasmota", "mqtt", "sensor", expect_every_s=300),
-    Announced("shelly", "mqtt", "relay"),
     Announced("esphome", "mqtt", "sensor"),
     Announced("wled", "mqtt", "lamp"),
     Announced("openbeken", "mqtt", "relay"),

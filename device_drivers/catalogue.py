@@ -27,7 +27,9 @@ from device_drivers.onvif import record as onvif
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.rtsp import record as rtsp
+from device_drivers.shelly import record as shelly
 from device_drivers.sparkplug import record as sparkplug
+from device_drivers.tasmota import record as tasmota
 from device_drivers.tts import record as tts
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
@@ -35,6 +37,7 @@ FAMILIES = (
     native,
     rdm6300,
     zigbee2mqtt,
+    tasmota,
     frigate,
     patrol_export,
     ndef,
@@ -56,6 +59,7 @@ FAMILIES = (
     tts,
     sparkplug,
     homeassistant,
+    shelly,
 )
 """The record module of each family, in the order in which they are listed."""
 
