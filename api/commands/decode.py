@@ -156,7 +156,7 @@ def _settings(settings: DeviceSettings, arguments: argparse.Namespace) -> Device
         except msgspec.DecodeError:
             values[key] = text
     named = arguments.device or settings.id
-    return msgspec.structs.replace(settings, id=named, settings=values)
+    return msgspec.structs.replace(settings, id=named, settings={**settings.settings, **values})
 
 
 def _is_key(text: str) -> bool:

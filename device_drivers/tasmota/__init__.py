@@ -1,0 +1,1 @@
+"""Devices with the Tasmota firmware: relays, meters, light sensors, card readers (mqtt-conventions.md, tasmota)."""

@@ -1,0 +1,250 @@
+"""Messages of one Tasmota device: telemetry, results, its last will, and the cards that its reader reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from device_drivers.driver import Reading
+from device_drivers.errors import DecodeError
+from device_drivers.json_values import iso_time, number, read_object, read_text, shown
+from device_drivers.mapping import measurements
+from device_drivers.observations import DeviceStatus, Measurement, Motion, Observation, Panic, TagRead
+from device_drivers.tag import normal_tag
+from device_drivers.tasmota.bridge import SerialBridge
+from device_drivers.tasmota.fields import PRESSES, READERS, WIEGAND_DIGITS, InputMeaning
+from device_drivers.tasmota.telemetry import Outputs, radio, sensors
+from device_drivers.tasmota.topics import Topics
+
+_SERIAL = ("SSerialReceived", "SerialReceived")
+_INPUTS = ("Switch", "Button", "PIR")
+_DIGITS = "0123456789"
+_STATUS = (("StatusSNS", "SENSOR"), ("StatusSTS", "STATE"))
+"""Objects in the answer to a `Status` command, and the telemetry that they repeat."""
+_LARGEST_WIEGAND = 2**32
+
+_LEARNT = (("onln", "online"), ("ofln", "offline"))
+"""Keys of the discovery message: the words of the last will."""
+
+
+class TasmotaDecoder:
+    """One device.
+
+    Args:
+        device: its id.
+        topics: where it publishes.
+        outputs: its lamps.
+        bridge: its serial port.
+        inputs: what its switches and buttons mean, by their names (`Switch1`); others are measurements.
+        words: of its last will: {online: Online, offline: Offline}.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        topics: Topics,
+        *,
+        outputs: Outputs,
+        bridge: SerialBridge,
+        inputs: Mapping[str, InputMeaning],
+        words: Mapping[str, str],
+    ) -> None:
+        self._device = device
+        self._topics = topics
+        self._outputs = outputs
+        self._bridge = bridge
+        self._inputs = inputs
+        self._words = dict(words)
+        self._last: tuple[str, str] | None = None
+
+    def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+        """Decode one message. `at` is `Time` where it has an offset and is possible, else `received`.
+
+        Retained values of unknown age say nothing, nor does a retained Online; a retained Offline stands. A card in periodic
+        telemetry (beside other values) is the last one, not a read.
+
+        Raises:
+            DecodeError: not a topic of this device, not of the expected shape, or a retained card, motion or call for help.
+        """
+        kind = self._topics.kind(topic)
+        if not payload or kind == "":
+            return []
+        if kind == "LWT":
+            return self._will(read_text(payload), received, retained=retained)
+        if kind.startswith("POWER") and payload[:1] != b"{":
+            return self._power(kind, read_text(payload), received, retained=retained)
+        if b"\x02" in payload or b"\x03" in payload:  # the bridge does not escape them in all versions
+            payload = payload.translate(None, b"\x02\x03\r\n") if b"SerialReceived" in payload else payload
+        document = read_object(payload)
+        if kind == "discovery":
+            self._learn(document)
+            return []
+        readings = self._document(kind, document, received, retained=retained)
+        for key, sort in _STATUS:
+            if type(inside := document.get(key)) is dict:
+                readings += self._document(sort, inside, received, retained=retained, answer=True)
+        return readings
+
+    def _document(
+        self, kind: str, document: dict[str, Any], received: datetime, *, retained: bool, answer: bool = False
+    ) -> list[Reading]:
+        said = document.get("Time")
+        time = iso_time(said, received) if said is not None else None
+        aged = retained and time is None
+        at = received if time is None else time
+        found: list[Observation] = []
+        if kind == "SENSOR":
+            found += self._card(document, at, retained=retained, sample=answer)
+            found += sensors(document, self._device, at)
+        else:
+            found += self._outputs.read(document, at)
+            if kind == "STATE":
+                found += radio(document, self._device, at)
+        found += self._switches(document, at, retained=retained)
+        readings: list[Reading] = [] if aged else [Reading(observation) for observation in found]
+        for key in _SERIAL:
+            if (text := document.get(key)) is not None:
+                return self._serial(text, received, retained=retained)
+        return readings
+
+    # -- the device itself
+
+    def _will(self, word: str, at: datetime, *, retained: bool) -> list[Reading]:
+        words = self._words
+        if word not in (words["online"], words["offline"]):
+            raise DecodeError(f"LWT {shown(word)}, expected {words['online']} or {words['offline']}")
+        online = word == words["online"]
+        if online and retained:
+            return []
+        return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason="lwt"))]
+
+    def _power(self, kind: str, word: str, at: datetime, *, retained: bool) -> list[Reading]:
+        found = self._outputs.read({kind: word}, at)
+        return [] if retained else [Reading(observation) for observation in found]
+
+    def _learn(self, document: Mapping[str, Any]) -> None:
+        """The words that the device announces; the site file's go first where they differ from Tasmota's own."""
+        for key, word in _LEARNT:
+            said = document.get(key)
+            if type(said) is str and 0 < len(said) <= 32 and self._words[word] == word.capitalize():
+                self._words[word] = said
+        states = document.get("state")
+        if type(states) is list and len(states) > 1 and (self._outputs.off, self._outputs.on) == ("OFF", "ON"):
+            off, on = states[:2]
+            if type(off) is str and type(on) is str and off and on and off != on:
+                self._outputs.off, self._outputs.on = off, on
+
+    # -- cards
+
+    def _card(self, document: Mapping[str, Any], at: datetime, *, retained: bool, sample: bool) -> list[Observation]:
+        """The card of a message of its own; beside other values it is a sample of the last one."""
+        for name, form in READERS.items():
+            inside = document.get(name)
+            if inside is None:
+                continue
+            if type(inside) is not dict:
+                raise DecodeError(f"{name}: {shown(inside)}, expected an object")
+            tag = _tag(name, inside, form)
+            if tag is None or sample or len(document) - ("Time" in document) > 1:
+                continue
+            if retained:
+                raise DecodeError(f"retained {name}: old state, not a read")
+            if self._repeated(document.get("Time"), tag):
+                continue
+            return [TagRead(device=self._device, at=at, tag=tag, method="nfc" if name == "PN532" else "rfid")]
+        return []
+
+    def _repeated(self, time: Any, tag: str) -> bool:
+        """The same message came again (QoS 1); a device without a clock says the same time after each start."""
+        if type(time) is not str or time < "2015":
+            self._last = None
+            return False
+        last, self._last = self._last, (time, tag)
+        return last == self._last
+
+    def _serial(self, received_by_device: Any, at: datetime, *, retained: bool) -> list[Reading]:
+        if type(received_by_device) is dict:
+            return [] if retained else measurements(received_by_device, self._device, at)
+        if type(received_by_device) is not str:
+            raise DecodeError(f"SSerialReceived: {shown(received_by_device)}, expected text")
+        if retained:
+            if self._bridge.is_reader:
+                raise DecodeError("retained card: old state, not a read")
+            return []
+        return self._bridge.read(received_by_device, at)
+
+    # -- switches and buttons
+
+    def _switches(self, document: Mapping[str, Any], at: datetime, *, retained: bool) -> list[Observation]:
+        found: list[Observation] = []
+        for key, value in document.items():
+            if not key.startswith(_INPUTS):
+                continue
+            name = key.rstrip(_DIGITS)
+            place = key[len(name) :]
+            if name not in _INPUTS or not 0 < len(place) <= 2:
+                continue
+            word = value.get("Action") if type(value) is dict else value
+            meaning = self._inputs.get(key)
+            pressed = self._pressed(key, word)
+            if pressed is None:
+                continue
+            if meaning in ("motion", "panic") and retained:
+                raise DecodeError(f"retained {key}: old state, not an event")
+            if meaning == "motion":
+                found.append(Motion(device=self._device, at=at, active=pressed))
+            elif meaning == "panic":
+                found.append(Panic(device=self._device, at=at, active=pressed))
+            else:
+                quantity = meaning or name.lower()
+                found.append(
+                    Measurement(device=self._device, at=at, quantity=quantity, value=float(pressed), channel=int(place))
+                )
+        return found
+
+    def _pressed(self, key: str, word: Any) -> bool | None:
+        """Whether a switch is on or a button was pressed; None where the word says neither."""
+        if type(word) is not str:
+            if word is None:
+                return None
+            raise DecodeError(f"{key}: {shown(word)}, expected a word")
+        if word in (self._outputs.off, "OFF"):
+            return False
+        return True if word == self._outputs.on or word in PRESSES else None
+
+
+def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
+    """The card's number in its one form; None: no card, or keys of a keypad."""
+    uid = inside.get("UID")
+    if uid is None or uid == "":
+        return None
+    if form == "wiegand":
+        return _wiegand(uid, inside.get("Size"))
+    if type(uid) is not str:
+        raise DecodeError(f"{name}.UID: {shown(uid)}, expected hexadecimal digits")
+    return normal_tag(uid)
+
+
+def _wiegand(uid: Any, size: Any) -> str | None:
+    """A card behind a Wiegand reader: decimal, or hexadecimal with `h` behind or `0x` before it."""
+    digits = 8
+    if size is not None:
+        bits = number(size, "Wiegand.Size")
+        if bits is None or (known := WIEGAND_DIGITS.get(int(bits))) is None:
+            return None
+        digits = known
+    try:
+        if type(uid) is int:
+            value = uid
+        elif type(uid) is str and len(uid) <= 20 and uid.isascii():
+            text = uid.strip().lower()
+            is_hex = text.endswith("h") or text.startswith("0x")
+            value = int(text.removesuffix("h"), 16) if is_hex else int(text)
+        else:
+            raise ValueError
+    except ValueError:
+        raise DecodeError(f"Wiegand.UID: {shown(uid)}, expected a card's number") from None
+    if not 0 <= value < min(_LARGEST_WIEGAND, 16**digits):
+        raise DecodeError(f"Wiegand.UID: {shown(uid)} does not fit {digits * 4} bits")
+    return f"{value:0{digits}X}"
