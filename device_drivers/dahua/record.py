@@ -42,7 +42,7 @@ def _check(settings: DeviceSettings) -> None:
         )
 
 
-def _decoder(settings: DeviceSettings, *, heals: bool = False) -> DahuaDecoder:
+def _decoder(settings: DeviceSettings) -> DahuaDecoder:
     from device_drivers.camera_signs import CameraSigns  # noqa: PLC0415  start stays quick without such devices
     from device_drivers.dahua.decoder import DahuaDecoder  # noqa: PLC0415
 
@@ -52,7 +52,7 @@ def _decoder(settings: DeviceSettings, *, heals: bool = False) -> DahuaDecoder:
             recorder=settings.kind == "nvr",
             expires_s=expiries(settings),
             quiet_s=number(settings, "motion_quiet_s", QUIET),
-            heals=heals,
+            heals=True,  # a Stop is said only where a Start was, perhaps before the gateway's start
         )
     )
 
@@ -70,7 +70,7 @@ def _poller(settings: DeviceSettings) -> WebPoller:
         path=f"/cgi-bin/eventManager.cgi?action=attach&codes=[{codes}]&heartbeat={beat_s}",
         probe=_PROBE,
         idle_s=float(_MISSED * beat_s),
-        decoder=_decoder(settings, heals=True),
+        decoder=_decoder(settings),
         channels=int(number(settings, "channels", Number(usual, 1, 1024))),
     )
 

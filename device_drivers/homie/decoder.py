@@ -39,6 +39,7 @@ class HomieDecoder:
     def __init__(self, device: str, base: str, version: int, root_state: str, mapping: Map | None) -> None:
         self._device = device
         self._prefix = f"{base}/"
+        self._broadcasts = f"{base.rpartition('/')[0]}/$broadcast/"
         self._version = version
         self._root_state = root_state
         self._mapping = mapping
@@ -48,7 +49,7 @@ class HomieDecoder:
         self._root_gone = False
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one message. Attributes, commands and cleared topics say nothing, nor does a retained value.
+        """Decode one message. Attributes, commands, broadcasts and cleared topics say nothing, nor does a retained value.
 
         Raises:
             DecodeError: not a topic of this device, an unknown state, a description that is no JSON object, a value that
@@ -56,6 +57,8 @@ class HomieDecoder:
         """
         if topic == self._root_state and topic:
             return self._root(payload, received)
+        if topic.startswith(self._broadcasts):
+            return []
         if not topic.startswith(self._prefix):
             raise DecodeError(f"topic {topic!r}: expected {self._prefix}$state or {self._prefix}NODE/PROPERTY")
         match topic[len(self._prefix) :].split("/"):

@@ -38,7 +38,7 @@ def _decoder(site: str, settings: DeviceSettings) -> HomieDecoder:  # noqa: ARG0
 def _listener(topic: str) -> tuple[str, DeviceSettings]:
     levels = topic.split("/")
     place = 2 if len(levels) > 3 and levels[1] == "5" else 1
-    if len(levels) < place + 2 or not all(levels[: place + 1]) or levels[place].startswith("$"):
+    if len(levels) < place + 2 or not all(levels[: place + 1]):
         raise DecodeError(f"topic {topic!r}: expected homie/5/NAME/… or homie/NAME/…")
     return "", DeviceSettings(id=levels[place], link={"mqtt": "/".join(levels[: place + 1])})
 

@@ -156,7 +156,7 @@ def _bare_uri(data: bytes) -> Uri:
     text = _printable(data[1:])
     if data[0] >= len(_PREFIXES):
         raise DecodeError(f"URI identifier code {data[0]} is out of range", data[:64])
-    if len(text) < 2 or (data[0] == 0 and ":" not in text):
+    if len(text) < 2:
         raise DecodeError("too short for a URI", data[:64])
     return Uri(_PREFIXES[data[0]] + text)
 

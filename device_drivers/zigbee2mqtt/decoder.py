@@ -87,6 +87,7 @@ class Zigbee2mqttDecoder:
         self._device = device
         self._base = base
         self._availability = f"{base}/availability"
+        self._commands = (f"{base}/set", f"{base}/get")
         self._raw = illuminance == "raw"
         self._lamps = lamps or {}
         self._panic_actions = panic_actions
@@ -94,7 +95,7 @@ class Zigbee2mqttDecoder:
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. `at` is `last_seen` where Zigbee2MQTT adds it, else `received`.
 
-        An empty message means that the device was renamed or removed; it says nothing, nor does a null. Nor do
+        An empty message means that the device was renamed or removed; it says nothing, nor does a null, nor a command. Nor do
         retained values without `last_seen`, and a retained `online`: of what age they are nobody knows.
 
         Raises:
@@ -108,6 +109,8 @@ class Zigbee2mqttDecoder:
                 return []
             return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="availability"))]
         if topic != self._base:
+            if topic.startswith(self._commands):
+                return []
             raise DecodeError(f"topic {topic!r}: expected {self._base} or {self._availability}")
         if not payload:
             return []
@@ -167,6 +170,8 @@ class Zigbee2mqttDecoder:
         return [_reading(Reading, (observation, None)) for observation in found]
 
     def _lux(self, key: str, number: float, values: Mapping[str, Any]) -> float | None:
+        if number < 0:  # no light is below none: a failed reading
+            return None
         if key == "illuminance_lux":
             return number
         if values.get("illuminance_lux") is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from device_drivers.driver import DeviceKind, DeviceSettings, Driver, Model
@@ -9,6 +10,9 @@ from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.zigbee2mqtt.bridge import BridgeDecoder
 from device_drivers.zigbee2mqtt.decoder import Zigbee2mqttDecoder
 from device_drivers.zigbee2mqtt.properties import PANIC_ACTIONS
+
+_SUBTOPIC = re.compile(r"/(?:availability|(?:set|get)(?:/[^/]+)?)\Z")
+"""What may stand behind a device's name: its availability and commands to it."""
 
 _SETTINGS = ("illuminance", "lamps", "panic_actions")
 
@@ -50,7 +54,7 @@ def _listener(topic: str) -> tuple[str, DeviceSettings]:
     prefix, _, name = topic.partition("/")
     if not prefix or not name:
         raise DecodeError(f"topic {topic!r}: expected zigbee2mqtt/NAME, its /availability, or zigbee2mqtt/bridge/state")
-    name = name.removesuffix("/availability")
+    name = _SUBTOPIC.sub("", name)
     return "", DeviceSettings(id=name, link={"mqtt": f"{prefix}/{name}"})
 
 

@@ -166,7 +166,7 @@ def test_a_raw_light_value_is_lux_or_nothing(raw: float):
     assert make is not None
     settings = DeviceSettings(id="d", link={"mqtt": "z/d"}, settings={"illuminance": "raw"})
     readings = make("s", settings).decode("z/d", b'{"illuminance":%s}' % str(raw).encode(), NOW)
-    assert len(readings) == (raw < 65_535)
+    assert len(readings) == (0 <= raw < 65_535)
 
 
 def test_a_hand_over_complete_to_the_end_of_time_is_refused():
