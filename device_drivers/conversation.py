@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from device_drivers.driver import Reading, Reject, StreamDecoder
 
@@ -83,13 +83,58 @@ class LinePoller(Protocol):
         ...
 
 
+@runtime_checkable
 class ProbePoller(LinePoller, Protocol):
     """A LinePoller whose line is the device itself (`hangs_up`), a camera's RTSP port say. That it cannot be connected is no line
     that is down, which would leave the device unknown; it is told as what it proves of the device, at each round.
     """
 
     def unreached(self, received: datetime, connected: bool) -> Sequence[Reading | Reject]:
-        """There was no connection. `connected`: the network answered, the host refused it (as `Fetched.connected`)."""
+        """There was no connection, or it broke. `connected`: the network answered all the same (as `Fetched.connected`)."""
+        ...
+
+
+# -- readers on a line whose control panel we are
+
+
+class PanelReader(Protocol):
+    """One reader that a control panel polls (OSDP); several share a line. The protocol is run by a library in the link, which
+    tells what it heard; `secure` says whether the reader was in a secure channel then.
+
+    Attributes:
+        line: as in LinePoller; the port's settings are those of `Device.link`.
+        address: its address on the line.
+        key: its secure channel base key, 16 bytes; None: it has no secure channel. Never to be logged.
+        install: it may still have the standard's default key, and is given `key`.
+    """
+
+    line: str
+    address: int
+    key: bytes | None
+    install: bool
+
+    def card(self, bits: int, data: bytes, received: datetime, *, secure: bool) -> Sequence[Reading | Reject]:
+        """A card was read: `bits` bits, left-aligned in `data`."""
+        ...
+
+    def keys(self, keys: bytes, received: datetime, *, secure: bool) -> Sequence[Reading | Reject]:
+        """Keys were pressed."""
+        ...
+
+    def online(self, received: datetime, *, secure: bool) -> Sequence[Reading | Reject]:
+        """It answers, for the first time or again."""
+        ...
+
+    def alive(self, received: datetime) -> Sequence[Reading | Reject]:
+        """It still answers. Told now and then."""
+        ...
+
+    def offline(self, received: datetime) -> Sequence[Reading | Reject]:
+        """It does not answer, though the line is open."""
+        ...
+
+    def lost(self) -> None:
+        """The line was cut: forget what belongs to the connection."""
         ...
 
 

@@ -69,21 +69,24 @@ class RtspPoller:
         self._complained = ""
 
     def round(self) -> LineConversation:
-        """Probe once, and say what that proves: an answer the service, a mere connection the network. Never video."""
+        """Probe once, and say what that proves: an answer the service, a mere connection the network. Never video.
+
+        It is said before the stream is asked for: some devices hang up after each answer.
+        """
         answered, response = yield from self._ask("OPTIONS")
-        if response is not None and self._describes:
+        lives = response is not None
+        yield Give([Reading(self._reachable(answered.received, lives=lives))])
+        if lives and self._describes:
             answered, response = yield from self._describe()
-        found: list[Reading | Reject] = []
-        if response is not None:
-            found.append(Reading(Reachable(device=self._device, at=answered.received, ok=True, level="service")))
-        else:
-            found.append(Reading(Reachable(device=self._device, at=answered.received, ok=True)))
-        found += self._complaint(answered, response)
-        yield Give(found)
+        if found := self._complaint(answered, response):
+            yield Give(found)
 
     def unreached(self, received: datetime, connected: bool) -> Sequence[Reading | Reject]:
         """There was no connection: the network did not answer, or (refused) only the network did."""
         return [Reading(Reachable(device=self._device, at=received, ok=connected))]
+
+    def _reachable(self, at: datetime, *, lives: bool) -> Reachable:
+        return Reachable(device=self._device, at=at, ok=True, level="service" if lives else "network")
 
     def lost(self) -> Sequence[Reading | Reject]:
         """Nothing: a connection is for one round."""
@@ -101,6 +104,8 @@ class RtspPoller:
             if challenge is None:
                 return answered, response
             login = answer(challenge, self._address.login, "DESCRIBE", self._address.url, self._cnonce())
+            # Some hang up on a wrong password instead of saying so: until it is answered, it counts as refused.
+            self._locked_until = answered.received + timedelta(seconds=self._locked_s)
             answered, response = yield from self._ask("DESCRIBE", login)
             if response is None:
                 return answered, response

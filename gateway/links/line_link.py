@@ -7,19 +7,20 @@ often, and as often as before from its first answer on.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import assert_never
 
-from device_drivers.conversation import Answer, Give, LineConversation, LinePoller, Rest, Send
+from device_drivers.conversation import Answer, Give, LineConversation, LinePoller, ProbePoller, Rest, Send
 from gateway.errors import LinkError
 from gateway.links.backoff import Backoff
 from gateway.links.link import LinkState, Receiver, Token
 from gateway.links.port_reader import PortReader, open_soon, port_identity, read_port
 from gateway.links.serial_link import LONGEST_WAIT_S, LOOK_EVERY_S
-from gateway.links.serial_port import is_file
+from gateway.links.serial_port import OURS, error_number, is_file
 from gateway.links.standing import Clock, Standing, keep_connected, utc_now
 
 SILENT_FIRST_S = 0.5
@@ -114,10 +115,13 @@ class LineLink:
         self._receiver = receiver
         self._clock = clock
         self._backoff = backoff or (Backoff(longest_s=LONGEST_WAIT_S) if is_file(line) else Backoff())
-        self._standing = Standing(self, receiver, [device for device, _ in devices], clock)
+        # A line that is one device is no link that is down when that device is off: see ProbePoller.
+        told = [device for device, poller in devices if not isinstance(poller, ProbePoller)]
+        self._standing = Standing(self, receiver, told, clock, counts=bool(told))
         self._turns = [_Turns(device, poller, 0.0) for device, poller in devices]
         self._hangs_up = any(poller.hangs_up for _, poller in devices)
         self._shared = len(devices) > 1
+        self._ours = ""  # the fault of this machine that devices were told of
         self._running = asyncio.Event()
         self._running.set()
         self._reader: PortReader | None = None
@@ -233,7 +237,9 @@ class LineLink:
         """Let a device's conversation go on until it rests or its round is over."""
         loop = asyncio.get_running_loop()
         if self._shared:
-            self._take(len(self._heard))  # what is late, or of a device that was not asked, is no answer to what follows
+            self._take(
+                len(self._heard)
+            )  # what is late, or of a device that was not asked, is no answer to what follows
         began = loop.time()
         try:
             resting_s = await self._converse(turns)
@@ -358,26 +364,58 @@ class LineLink:
         Raises:
             LinkError: it cannot be opened.
         """
-        port = await open_soon(self.url, self._settings)
+        try:
+            port = await open_soon(self.url, self._settings)
+        except LinkError as error:
+            self._unreached(error)
+            raise
         ended: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
         ended.add_done_callback(lambda _: self._news.set())
         reader = self._reader = read_port(self, port, ended)
         self._ended = ended
         try:
             self._standing.up()
+            self._own_fault(None)
             for turns in self._turns:  # "up" was told for all
                 if turns.fault:
                     self._tell(turns, up=False, reason=turns.fault, hint=_FAULT_HINT)
             reader.watch()
             self._look(ended, port_identity(self.url))
             yield
-        except LinkError:
+        except LinkError as error:
             self._lost()
+            self._unreached(error, connected=True)
             raise
         finally:
             self._reader = self._ended = None
             reader.stop()
             ended.cancel()
+
+    # -- lines that are one device
+
+    def _unreached(self, error: LinkError, *, connected: bool = False) -> None:
+        """It could not be connected, or the connection broke: what that proves of the device is handed over."""
+        cause = error.__cause__
+        number = error_number(cause) if isinstance(cause, OSError) else None
+        if number in OURS:
+            self._own_fault(error)
+            return
+        self._own_fault(None)
+        for turns in self._turns:
+            if isinstance(turns.poller, ProbePoller):
+                now = self._clock()
+                found = turns.poller.unreached(now, connected or number == errno.ECONNREFUSED)
+                self._receiver.found(self, turns.device, found, now)
+
+    def _own_fault(self, error: LinkError | None) -> None:
+        """A fault of this machine proves nothing of the device: its link is told as down, and as up again."""
+        reason, hint = ("", "") if error is None else (error.reason, error.hint)
+        if reason == self._ours:
+            return
+        self._ours = reason
+        for turns in self._turns:
+            if isinstance(turns.poller, ProbePoller):
+                self._tell(turns, up=error is None, reason=reason, hint=hint)
 
     def _look(self, ended: asyncio.Future[LinkError], identity: tuple[int, int] | None) -> None:
         """Look now and then whether the device file is still the one that was opened."""

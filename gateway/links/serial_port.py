@@ -41,6 +41,9 @@ WORDS: dict[int, tuple[str, str]] = {
 }
 """What an error number of the operating system means for a serial port: reason and hint."""
 
+OURS = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EMFILE, errno.ENFILE})
+"""Errors that lie with this machine: they prove nothing of the device behind the port."""
+
 
 def is_file(url: str) -> bool:
     """A port of this machine, not one behind a URL."""
@@ -77,12 +80,17 @@ def open_port(url: str, settings: Mapping[str, str]) -> Any:
     return port
 
 
+def error_number(error: OSError) -> int | None:
+    """The operating system's number for it, also where pyserial has put the cause into words only; None: there is none."""
+    if error.errno is not None:
+        return error.errno
+    cause = error.__context__
+    return cause.errno if isinstance(cause, OSError) else None
+
+
 def trouble(url: str, error: OSError) -> LinkError:
     """The LinkError for a port that could not be opened or read."""
-    number = error.errno
-    if number is None:  # pyserial has put the cause into words only
-        cause: BaseException | None = error.__context__
-        number = cause.errno if isinstance(cause, OSError) else None
+    number = error_number(error)
     if number in WORDS:
         return LinkError(url, *WORDS[number])
     return LinkError(url, str(error), "check link.serial and the network" if not is_file(url) else "check link.serial")

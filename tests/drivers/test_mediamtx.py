@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,14 @@ def test_damaged_pages_are_read_or_refused(page: bytes, data: st.DataObject) -> 
 def test_hostile_pages_are_refused(page: bytes) -> None:
     with pytest.raises(DecodeError):
         decoder().decode("", page, NOW)
+
+
+@pytest.mark.parametrize("line", [b"paths{", b'paths{name="', b'paths{name="a",', b'paths{name="\\'])
+def test_a_line_without_its_end_costs_no_more_than_its_length(line: bytes) -> None:
+    began = time.perf_counter()
+    with pytest.raises(DecodeError):
+        decoder().decode("", line + b"a" * 200_000, NOW)
+    assert time.perf_counter() - began < 2
 
 
 def test_names_may_hold_anything() -> None:
