@@ -28,13 +28,10 @@ class Announced(msgspec.Struct, frozen=True):
 
 ROWS: tuple[Announced, ...] = (
     # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
-    Announced("gwiot_7941", "serial", "reader", transmits_only=True),
-    Announced("gwiot_7941w", "serial", "reader"),
     Announced("wiegand_serial", "serial", "reader", transmits_only=True),
     Announced("pn532", "serial", "reader"),
     Announced("hid_wedge", "serial", "reader", transmits_only=True),
     Announced("ibutton", "serial", "reader"),
-    Announced("osdp", "serial", "reader"),
     # What guards carry.
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
@@ -42,9 +39,6 @@ ROWS: tuple[Announced, ...] = (
     # What a DALI gateway on a serial line (LUBA, SCI) is told is public only in LGPL code: python-dali may be an extra one day.
     Announced("dali", "serial", "lamp"),
     # MQTT conventions.
-    Announced("esphome", "mqtt", "sensor"),
-    Announced("wled", "mqtt", "lamp"),
-    Announced("openbeken", "mqtt", "relay"),
     # Cameras and recorders.
     Announced("motioneye", "http", "nvr"),
     Announced("shinobi", "http", "nvr"),

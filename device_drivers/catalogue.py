@@ -9,9 +9,11 @@ from device_drivers.chirpstack import record as chirpstack
 from device_drivers.dahua import record as dahua
 from device_drivers.dlt645 import record as dlt645
 from device_drivers.driver import Driver, Model
+from device_drivers.esphome import record as esphome
 from device_drivers.frigate import record as frigate
 from device_drivers.gat1400 import record as gat1400
 from device_drivers.gb28181 import record as gb28181
+from device_drivers.gwiot import record as gwiot
 from device_drivers.hikvision import record as hikvision
 from device_drivers.homeassistant import record as homeassistant
 from device_drivers.homie import record as homie
@@ -24,6 +26,8 @@ from device_drivers.ndef import record as ndef
 from device_drivers.neuron import record as neuron
 from device_drivers.ntag424 import record as ntag424
 from device_drivers.onvif import record as onvif
+from device_drivers.openbeken import record as openbeken
+from device_drivers.osdp import record as osdp
 from device_drivers.patrol_export import record as patrol_export
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.rtsp import record as rtsp
@@ -31,13 +35,17 @@ from device_drivers.shelly import record as shelly
 from device_drivers.sparkplug import record as sparkplug
 from device_drivers.tasmota import record as tasmota
 from device_drivers.tts import record as tts
+from device_drivers.wled import record as wled
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
 FAMILIES = (
     native,
     rdm6300,
+    gwiot,
+    osdp,
     zigbee2mqtt,
     tasmota,
+    openbeken,
     frigate,
     patrol_export,
     ndef,
@@ -60,6 +68,8 @@ FAMILIES = (
     sparkplug,
     homeassistant,
     shelly,
+    esphome,
+    wled,
 )
 """The record module of each family, in the order in which they are listed."""
 

@@ -15,7 +15,7 @@ import msgspec
 from device_drivers.observations import Observation
 
 if TYPE_CHECKING:
-    from device_drivers.conversation import CallServer, FileDecoder, LinePoller, WebPoller, WebServer
+    from device_drivers.conversation import CallServer, FileDecoder, LinePoller, PanelReader, WebPoller, WebServer
 
 DeviceKind = Literal[
     "reader",
@@ -145,6 +145,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
         listener: of drivers with a message decoder: (site id, entry) of a device that would hear `topic`, for `decode`, where
             no site file names one. Raises DecodeError if no device of this family has such a topic.
         line_poller / web_poller: makes what asks one device, over a line or over HTTP.
+        panel_reader: makes what hears one reader of a line whose control panel we are.
         call_server / web_server: makes what serves all devices of the family that call us, from their settings and the
             site file's `services: {NAME: {…}}` of this driver.
         check: raises SettingsError if the device's link or settings cannot be used.
@@ -167,6 +168,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     listener: Callable[[str], tuple[str, DeviceSettings]] | None = None
     line_poller: Callable[[DeviceSettings], LinePoller] | None = None
     web_poller: Callable[[DeviceSettings], WebPoller] | None = None
+    panel_reader: Callable[[DeviceSettings], PanelReader] | None = None
     call_server: Callable[[Sequence[DeviceSettings], Mapping[str, Any]], CallServer] | None = None
     web_server: Callable[[Sequence[DeviceSettings], Mapping[str, Any]], WebServer] | None = None
     check: Callable[[DeviceSettings], None]
