@@ -9,6 +9,7 @@ from typing import Any
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import number, shown
 from device_drivers.observations import LampState, LightLevel, Measurement, Observation, Power
+from device_drivers.outputs import lamp_name
 from device_drivers.tasmota.fields import (
     ENERGY,
     FIELDS,
@@ -28,7 +29,7 @@ class Outputs:
 
     Args:
         device: its id, which is also the lamp of an output without a number.
-        lamps: the lamp's id by the output's number; an output not named is `device/NUMBER`.
+        lamps: the lamp's id by the output's number; as `outputs.lamp_name`; 1 is its own.
         on / off: the words for the two states (`StateText`).
     """
 
@@ -39,7 +40,7 @@ class Outputs:
 
     def lamp(self, output: str) -> str | None:
         """The lamp behind an output: "" is the only one. None: the device itself."""
-        return self._lamps.get(output or "1") if not output else self._lamps.get(output, f"{self._device}/{output}")
+        return lamp_name(self._device, self._lamps, output or "1", "1")
 
     def state(self, word: Any, name: str) -> bool | None:
         """On or off; None where the device does not know.
