@@ -1,0 +1,1 @@
+"""Devices with the ESPHome firmware, over MQTT (mqtt-conventions.md, esphome)."""

@@ -1,0 +1,1 @@
+"""LED strips with the WLED firmware, over MQTT (mqtt-conventions.md, wled)."""
