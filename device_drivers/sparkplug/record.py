@@ -9,6 +9,7 @@ from device_drivers.errors import SettingsError
 from device_drivers.link_topics import check_known, check_topic
 from device_drivers.mapping import Map, read_rows
 from device_drivers.sparkplug.decoder import Address, SparkplugDecoder, split_topic
+from device_drivers.sparkplug.host import HostDecoder
 
 _EXAMPLE = "spBv1.0/GROUP/NODE` or `spBv1.0/GROUP/NODE/DEVICE"
 
@@ -22,11 +23,18 @@ def _address(settings: DeviceSettings) -> Address | None:
     return None
 
 
+def _is_host(settings: DeviceSettings) -> bool:
+    levels = settings.link.get("mqtt", "").split("/")
+    return len(levels) == 3 and levels[1] == "STATE" and all(levels)
+
+
 def _watches(settings: DeviceSettings, address: Address) -> bool:
     return bool(settings.settings.get("watch_seq", not address.device))
 
 
 def _topics(site: str, settings: DeviceSettings) -> Sequence[str]:  # noqa: ARG001  its topics do not name the site
+    if _is_host(settings):
+        return (settings.link["mqtt"],)
     address = _address(settings)
     if address is None:
         return ()
@@ -34,7 +42,9 @@ def _topics(site: str, settings: DeviceSettings) -> Sequence[str]:  # noqa: ARG0
     return (f"{node}/#",) if _watches(settings, address) else (node, f"{node}/{address.device}")
 
 
-def _decoder(site: str, settings: DeviceSettings) -> SparkplugDecoder:  # noqa: ARG001
+def _decoder(site: str, settings: DeviceSettings) -> SparkplugDecoder | HostDecoder:  # noqa: ARG001
+    if _is_host(settings):
+        return HostDecoder(settings.id, settings.link["mqtt"])
     address = _address(settings) or Address("", "", "", "")
     rows = read_rows(settings, source="metric")
     mapping = None if rows is None else Map(settings.id, rows)
@@ -42,12 +52,18 @@ def _decoder(site: str, settings: DeviceSettings) -> SparkplugDecoder:  # noqa: 
 
 
 def _listener(topic: str) -> tuple[str, DeviceSettings]:
+    host = DeviceSettings(id=topic.rpartition("/")[2], kind="bridge", link={"mqtt": topic})
+    if _is_host(host):
+        return "", host
     address = split_topic(topic)
     return "", DeviceSettings(id=address.device or address.node, link={"mqtt": "/".join(filter(None, address))})
 
 
 def _check(settings: DeviceSettings) -> None:
     check_topic(settings, _EXAMPLE)
+    if _is_host(settings):
+        check_known(settings, ())
+        return
     address = _address(settings)
     if address is None:
         raise SettingsError("link.mqtt", f"`{_EXAMPLE}`")
@@ -87,6 +103,14 @@ DRIVERS = (
                 kind="sensor",
                 capabilities=("device_status", "light_level", "lamp_state", "power", "measurement"),
                 note="settings.map",
+            ),
+            Model(
+                vendor="any",
+                model="Sparkplug B host application",
+                driver="sparkplug",
+                kind="bridge",
+                capabilities=("device_status",),
+                note="link: {mqtt: spBv1.0/STATE/HOST}",
             ),
         ),
     ),
