@@ -40,6 +40,23 @@ _EVENTS = "events/rpc"
 _STATUS = "status/"
 
 
+class _Told:
+    """What the components of one message say.
+
+    What changes the decoder's memory waits in `inputs` and `errors` until the whole message has been read: a message that is
+    refused must not make the next one look like a repetition.
+    """
+
+    __slots__ = ("errors", "inputs", "observations", "retained", "whole")
+
+    def __init__(self, *, retained: bool, whole: bool) -> None:
+        self.observations: list[Observation] = []
+        self.inputs: list[tuple[str, bool, datetime]] = []
+        self.errors: list[tuple[str, frozenset[str], datetime]] = []
+        self.retained = retained
+        self.whole = whole
+
+
 class ShellyDecoder:
     """One device of any generation; its topics say which.
 
@@ -94,8 +111,9 @@ class ShellyDecoder:
         if entry is not None:
             found = self._value(entry, suffix, channel, payload, received, retained=retained)
         elif suffix.startswith(_STATUS) and "/" not in suffix[len(_STATUS) :]:
-            found = []
-            self._state(suffix[len(_STATUS) :], read_object(payload), received, found, retained=retained, whole=True)
+            told = _Told(retained=retained, whole=True)
+            self._state(suffix[len(_STATUS) :], read_object(payload), received, told)
+            found = self._settled(told)
         else:
             return []
         if retained:
@@ -107,7 +125,7 @@ class ShellyDecoder:
     def _value(
         self, entry: Topic, suffix: str, channel: int | None, payload: bytes, at: datetime, *, retained: bool
     ) -> list[Observation]:
-        target, name, factor, unit = entry
+        target, name, factor, unit, nothing = entry
         device = self._device
         match target:
             case "light":
@@ -126,11 +144,13 @@ class ShellyDecoder:
                 return [Power(device=device, at=at, channel=channel, **fields)]
             case "measurement":
                 value = number(text, suffix)
-                return self._measured(name, None if value is None else value * factor, at, unit, channel)
+                if value is None or value == nothing:
+                    return []
+                return self._measured(name, value * factor, at, unit, channel)
             case "lux":
                 return _lux(device, number(text, suffix), at)
             case "lamp":
-                return self._switched(text, suffix, str(channel or 0), at)
+                return self._switched(text, suffix, str(channel or 0), at, retained=retained)
         if target == "opening":
             opening = _OPENINGS.get(text)
             if opening is None and text != "unknown":
@@ -145,17 +165,17 @@ class ShellyDecoder:
             case "motion":
                 return self._moved(flag, at, retained=retained)
             case "input":
-                return self._input(f"input:{channel}", "input", flag, channel, at, retained=retained)
+                return self._input(flag, channel, at, retained=retained)
         return self._measured(name, float(flag), at, unit, channel)
 
-    def _switched(self, text: str, suffix: str, output: str, at: datetime) -> list[Observation]:
+    def _switched(self, text: str, suffix: str, output: str, at: datetime, *, retained: bool) -> list[Observation]:
         on = _SWITCHED.get(text)
         if on is None:
             raise DecodeError(f"{suffix}: {shown(text)}, expected on, off or overpower")
         lamp = lamp_name(self._device, self._lamps, output, "0")
         found: list[Observation] = [LampState(device=self._device, at=at, lamp=lamp, on=on)]
-        if text == "overpower" or output in self._faults:
-            found += self._troubles(output, ["overpower"] if text == "overpower" else [], at)
+        if not retained and (text == "overpower" or output in self._faults):
+            found += self._troubles(output, frozenset({"overpower"}) if text == "overpower" else frozenset(), at)
         return found
 
     def _light(self, status: dict[str, Any], channel: int, at: datetime) -> list[Observation]:
@@ -214,16 +234,26 @@ class ShellyDecoder:
             return [Reading(call) for call in self._events(params, received, retained=retained)]
         own = _time(params.get("ts"), received)
         at = received if own is None else own
-        whole = method == "NotifyFullStatus"
-        found: list[Observation] = []
+        told = _Told(retained=retained, whole=method == "NotifyFullStatus")
         for name, status in params.items():
             if type(status) is dict:
-                self._state(name, status, at, found, retained=retained, whole=whole)
+                self._state(name, status, at, told)
             elif status is not None and name != "ts":
                 raise DecodeError(f"{name[:80]}: {shown(status)}, expected an object")
         if retained and own is None:
             return []
-        return [Reading(observation) for observation in found]
+        return [Reading(observation) for observation in self._settled(told)]
+
+    def _settled(self, told: _Told) -> list[Observation]:
+        """All that was told, now that the message is known to be sound."""
+        found = told.observations
+        for name, active, at in told.inputs:
+            if (observation := self._inputs.state(name, active, at)) is not None:
+                found.append(observation)
+        for output, faults, at in told.errors:
+            if faults or output in self._faults:
+                found += self._troubles(output, faults, at)
+        return found
 
     def _events(self, params: dict[str, Any], received: datetime, *, retained: bool) -> list[Observation]:
         events = params.get("events")
@@ -243,16 +273,7 @@ class ShellyDecoder:
             found.append(Panic(device=self._device, at=received if at is None else at))
         return found
 
-    def _state(
-        self,
-        name: str,
-        status: dict[str, Any],
-        at: datetime,
-        found: list[Observation],
-        *,
-        retained: bool,
-        whole: bool,
-    ) -> None:
+    def _state(self, name: str, status: dict[str, Any], at: datetime, told: _Told) -> None:
         """Add what one component says. Only what has changed may be there: what is absent is as it was."""
         known = self._components.get(name)
         if known is None:
@@ -265,6 +286,7 @@ class ShellyDecoder:
         if fields is None:
             return
         device = self._device
+        found, whole = told.observations, told.whole
         power: dict[str, dict[str, Any]] | None = None
         on = level = None
         for key, value in status.items():
@@ -302,7 +324,7 @@ class ShellyDecoder:
                 elif target == "lux":
                     found += _lux(device, number(inside, key), at)
                 elif target == "input":
-                    found += self._sensed(name, quantity, inside, channel, at, retained=retained)
+                    self._sensed(name, quantity, inside, channel, at, told)
                 else:
                     flag = _flag(inside, key)
                     found += self._measured(quantity, None if flag is None else float(flag), at, unit, channel)
@@ -316,29 +338,33 @@ class ShellyDecoder:
             lamp = lamp_name(device, self._lamps, output, "0")
             found.append(LampState(device=device, at=at, lamp=lamp, on=on, level=level))
         errors = status.get("errors")
-        if errors is not None or (whole and output in self._faults):
-            found += self._troubles(output, errors or [], at)
+        if (errors is not None or whole) and not told.retained:
+            told.errors.append((output, _faults(errors or []), at))
 
-    def _sensed(
-        self, name: str, quantity: str, value: Any, channel: int | None, at: datetime, *, retained: bool
-    ) -> list[Observation]:
+    def _sensed(  # noqa: PLR0917
+        self, name: str, quantity: str, value: Any, channel: int | None, at: datetime, told: _Told
+    ) -> None:
         """An input, or a sensor behind the device whose sort only the site knows."""
         if type(value) is bool:
-            return self._input(name, quantity, value, channel, at, retained=retained)
-        if quantity == "input":
+            meaning = self._inputs.meaning(name)
+            if meaning == "measurement":
+                told.observations += self._measured(quantity, float(value), at, channel=channel)
+            elif told.retained:
+                raise DecodeError(f"retained {meaning}: old state, not an event")
+            else:
+                told.inputs.append((name, value, at))
+        elif quantity == "input":
             raise DecodeError(f"{name}: {shown(value)}, expected true or false")
-        if type(value) is str:
-            return []
-        return self._measured(quantity, number(value, name), at, channel=channel)
+        elif type(value) is not str:
+            told.observations += self._measured(quantity, number(value, name), at, channel=channel)
 
     # -- both
 
-    def _input(
-        self, name: str, quantity: str, active: bool, channel: int | None, at: datetime, *, retained: bool
-    ) -> list[Observation]:
+    def _input(self, active: bool, channel: int | None, at: datetime, *, retained: bool) -> list[Observation]:
+        name = f"input:{channel}"
         meaning = self._inputs.meaning(name)
         if meaning == "measurement":
-            return self._measured(quantity, float(active), at, channel=channel)
+            return self._measured("input", float(active), at, channel=channel)
         if retained:
             raise DecodeError(f"retained {meaning}: old state, not an event")
         observation = self._inputs.state(name, active, at)
@@ -349,11 +375,8 @@ class ShellyDecoder:
             raise DecodeError("retained motion: old state, not an event")
         return [Motion(device=self._device, at=at, active=active)]
 
-    def _troubles(self, output: str, errors: Any, at: datetime) -> list[Observation]:
+    def _troubles(self, output: str, now: frozenset[str], at: datetime) -> list[Observation]:
         """Faults of an output that stand, and the end of those that stood."""
-        if type(errors) is not list or not all(type(error) is str for error in errors[:_MOST_FAULTS]):
-            raise DecodeError(f"errors: {shown(errors)}, expected a list of words")
-        now = frozenset(FAULTS.get(error, error)[:64] for error in errors[:_MOST_FAULTS])
         before = self._faults.pop(output, frozenset())
         if now and len(self._faults) < _MOST_OUTPUTS:
             self._faults[output] = now
@@ -403,6 +426,12 @@ def _component(name: str) -> str:
 def _lux(device: str, lux: float | None, at: datetime) -> list[Observation]:
     """Below nothing is a sensor that has no value (-1)."""
     return [] if lux is None or lux < 0 else [LightLevel(device=device, at=at, lux=lux)]
+
+
+def _faults(errors: Any) -> frozenset[str]:
+    if type(errors) is not list or not all(type(error) is str for error in errors[:_MOST_FAULTS]):
+        raise DecodeError(f"errors: {shown(errors)}, expected a list of words")
+    return frozenset(FAULTS.get(error, error)[:64] for error in errors[:_MOST_FAULTS])
 
 
 def _flag(value: Any, key: str) -> bool | None:

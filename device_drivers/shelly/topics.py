@@ -18,12 +18,14 @@ class Topic(NamedTuple):
         name: a field of `power`, the quantity of a measurement.
         factor: from the device's unit to ours.
         unit: of a measurement, UCUM.
+        nothing: the device's word for "no value".
     """
 
     target: Target
     name: str = ""
     factor: float = 1.0
     unit: str = "1"
+    nothing: float | None = None
 
 
 _WATT_MINUTES = 1 / 60
@@ -57,12 +59,12 @@ TOPICS: Mapping[str, Topic] = {
     "input_event/N": Topic("event"),
     "temperature": Topic("measurement", "temperature", unit="Cel"),
     "overtemperature": Topic("flag", "overtemperature"),
-    "ext_temperature/N": Topic("measurement", "ext_temperature", unit="Cel"),
-    "ext_humidity/N": Topic("measurement", "ext_humidity", unit="%"),
+    "ext_temperature/N": Topic("measurement", "ext_temperature", unit="Cel", nothing=999),
+    "ext_humidity/N": Topic("measurement", "ext_humidity", unit="%", nothing=999),
     "adc/N": Topic("measurement", "adc", unit="V"),
-    "sensor/temperature": Topic("measurement", "temperature", unit="Cel"),
-    "sensor/humidity": Topic("measurement", "humidity", unit="%"),
-    "sensor/battery": Topic("measurement", "battery", unit="%"),
+    "sensor/temperature": Topic("measurement", "temperature", unit="Cel", nothing=999),
+    "sensor/humidity": Topic("measurement", "humidity", unit="%", nothing=999),
+    "sensor/battery": Topic("measurement", "battery", unit="%", nothing=-1),
     "sensor/lux": Topic("lux"),
     "sensor/motion": Topic("motion"),
     "sensor/vibration": Topic("flag", "vibration"),

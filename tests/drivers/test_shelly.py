@@ -17,7 +17,7 @@ import device_drivers
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, MessageDecoder
 from device_drivers.errors import DecodeError, SettingsError
-from device_drivers.observations import DeviceStatus, LampState, Measurement, Observation, Panic, Power
+from device_drivers.observations import DeviceStatus, LampFault, LampState, Measurement, Observation, Panic, Power
 from device_drivers.shelly import device as shelly
 from device_drivers.shelly.components import COMPONENTS
 from device_drivers.shelly.decoder import base_of
@@ -147,6 +147,31 @@ def test_a_press_the_broker_had_kept_is_no_call_when_it_is_told_again():
         ears.decode(kept.topic, kept.payload, NOW, retained=True)
     assert heard(ears, kept) == []
     assert heard(ears, shelly.press(BASE, "L", 8)) == [Panic(device="d", at=NOW)]
+
+
+def test_a_message_that_is_refused_does_not_make_the_next_call_a_repetition():
+    ears = decoder(inputs={"0": "panic"})
+    sound = {"input:0": {"id": 0, "state": True}}
+    with pytest.raises(DecodeError):
+        heard(ears, shelly.changed(BASE, {**sound, "temperature:0": {"tC": "hot"}}, NOW))
+    assert heard(ears, shelly.changed(BASE, sound, NOW)) == [Panic(device="d", at=NOW)]
+    assert heard(ears, shelly.changed(BASE, sound, NOW)) == []
+
+
+def test_a_retained_state_does_not_end_a_fault_unheard():
+    ears = decoder()
+    heard(ears, shelly.changed(BASE, {"switch:0": {"errors": ["overpower"]}}, NOW))
+    well = shelly.component(BASE, "switch:0", {"id": 0})
+    assert ears.decode(well.topic, well.payload, NOW, retained=True) == []
+    assert heard(ears, well) == [LampFault(device="d", at=NOW, fault="overpower", active=False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("ext_temperature/0", 999), ("sensor/humidity", 999), ("sensor/battery", -1), ("sensor/lux", -1)]
+)
+def test_the_devices_word_for_no_value_is_no_observation(name: str, word: int):
+    assert heard(decoder(), shelly.value(BASE, name, word)) == []
+    assert heard(decoder(), shelly.value(BASE, name, 21)) != []
 
 
 def test_retained_values_with_a_time_of_their_own_are_an_old_sample():
