@@ -35,6 +35,7 @@ from device_drivers.shelly import record as shelly
 from device_drivers.sparkplug import record as sparkplug
 from device_drivers.tasmota import record as tasmota
 from device_drivers.tts import record as tts
+from device_drivers.wiegand_serial import record as wiegand_serial
 from device_drivers.wled import record as wled
 from device_drivers.zigbee2mqtt import record as zigbee2mqtt
 
@@ -42,6 +43,7 @@ FAMILIES = (
     native,
     rdm6300,
     gwiot,
+    wiegand_serial,
     osdp,
     zigbee2mqtt,
     tasmota,

@@ -1,0 +1,1 @@
+"""Wiegand heads behind a converter to a serial line, whatever form its lines have (tag-readers.md)."""
