@@ -50,20 +50,21 @@ class HomieDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. Attributes, commands, broadcasts and cleared topics say nothing, nor does a retained value.
+        A retained state that is on line proves no life now: the broker may have been down with the device.
 
         Raises:
             DecodeError: not a topic of this device, an unknown state, a description that is no JSON object, a value that
                 is not of its datatype or not known to the mapping, or a retained event.
         """
         if topic == self._root_state and topic:
-            return self._root(payload, received)
+            return self._root(payload, received, retained=retained)
         if topic.startswith(self._broadcasts):
             return []
         if not topic.startswith(self._prefix):
             raise DecodeError(f"topic {topic!r}: expected {self._prefix}$state or {self._prefix}NODE/PROPERTY")
         match topic[len(self._prefix) :].split("/"):
             case ["$state"]:
-                return self._state(payload, received)
+                return self._state(payload, received, retained=retained)
             case ["$description"] if self._version == 5:
                 self._describe(payload)
                 return []
@@ -80,16 +81,16 @@ class HomieDecoder:
                 return []
         raise DecodeError(f"topic {topic!r}: expected {self._prefix}$state or {self._prefix}NODE/PROPERTY")
 
-    def _state(self, payload: bytes, at: datetime) -> list[Reading]:
+    def _state(self, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
             return []
         online, reason = self._read_state(payload)
         self._own = online
-        if online is None or (online and self._root_gone):
+        if online is None or (online and (retained or self._root_gone)):
             return []
         return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))]
 
-    def _root(self, payload: bytes, at: datetime) -> list[Reading]:
+    def _root(self, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         """The root's state: with a root that is gone its children are gone, whatever their own topics still say."""
         if not payload:
             return []
@@ -97,7 +98,7 @@ class HomieDecoder:
         was_gone, self._root_gone = self._root_gone, online is False
         if online is False:
             return [Reading(DeviceStatus(device=self._device, at=at, online=False, reason=f"root_{reason}"))]
-        if was_gone and online and self._own:
+        if was_gone and online and self._own and not retained:
             return [Reading(DeviceStatus(device=self._device, at=at, online=True))]
         return []
 
