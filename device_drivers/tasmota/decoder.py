@@ -8,12 +8,12 @@ from typing import Any
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import iso_time, number, read_object, read_text, shown
+from device_drivers.json_values import EARLIEST, instant, iso_time, number, read_object, read_text, shown
 from device_drivers.mapping import measurements
 from device_drivers.observations import DeviceStatus, Measurement, Motion, Observation, Panic, TagRead
 from device_drivers.tag import normal_tag
 from device_drivers.tasmota.bridge import SerialBridge
-from device_drivers.tasmota.fields import PRESSES, READERS, WIEGAND_DIGITS, InputMeaning
+from device_drivers.tasmota.fields import KEY_BITS, PRESSES, READERS, WIEGAND_DIGITS, InputMeaning
 from device_drivers.tasmota.telemetry import Outputs, radio, sensors
 from device_drivers.tasmota.topics import Topics
 
@@ -22,7 +22,11 @@ _INPUTS = ("Switch", "Button", "PIR")
 _DIGITS = "0123456789"
 _STATUS = (("StatusSNS", "SENSOR"), ("StatusSTS", "STATE"))
 """Objects in the answer to a `Status` command, and the telemetry that they repeat."""
-_LARGEST_WIEGAND = 2**32
+_WIEGAND_BITS = 64
+_EARLIEST, _EARLIEST_S = "2015", int(EARLIEST.timestamp())
+"""A device that says it is earlier has not set its clock: as text, and in seconds since 1970."""
+_ALONE = frozenset({"Time", "Epoch", "TempUnit", "PressureUnit", *READERS})
+"""What may stand beside a card in the message of its read."""
 
 _LEARNT = (("onln", "online"), ("ofln", "offline"))
 """Keys of the discovery message: the words of the last will."""
@@ -89,13 +93,12 @@ class TasmotaDecoder:
     def _document(
         self, kind: str, document: dict[str, Any], received: datetime, *, retained: bool, answer: bool = False
     ) -> list[Reading]:
-        said = document.get("Time")
-        time = iso_time(said, received) if said is not None else None
+        time = _time(document, received)
         aged = retained and time is None
         at = received if time is None else time
         found: list[Observation] = []
         if kind == "SENSOR":
-            found += self._card(document, at, retained=retained, sample=answer)
+            found += self._card(document, at, retained=retained, sample=answer or not document.keys() <= _ALONE)
             found += sensors(document, self._device, at)
         else:
             found += self._outputs.read(document, at)
@@ -139,14 +142,14 @@ class TasmotaDecoder:
 
     def _card(self, document: Mapping[str, Any], at: datetime, *, retained: bool, sample: bool) -> list[Observation]:
         """The card of a message of its own; beside other values it is a sample of the last one."""
-        for name, form in READERS.items():
-            inside = document.get(name)
-            if inside is None:
+        for name, inside in document.items():
+            form = READERS.get(name)
+            if form is None or inside is None:
                 continue
             if type(inside) is not dict:
                 raise DecodeError(f"{name}: {shown(inside)}, expected an object")
             tag = _tag(name, inside, form)
-            if tag is None or sample or len(document) - ("Time" in document) > 1:
+            if tag is None or sample:
                 continue
             if retained:
                 raise DecodeError(f"retained {name}: old state, not a read")
@@ -157,11 +160,9 @@ class TasmotaDecoder:
 
     def _repeated(self, time: Any, tag: str) -> bool:
         """The same message came again (QoS 1); a device without a clock says the same time after each start."""
-        if type(time) is not str or time < "2015":
-            self._last = None
-            return False
-        last, self._last = self._last, (time, tag)
-        return last == self._last
+        has_clock = time > _EARLIEST if type(time) is str else type(time) is int and time > _EARLIEST_S
+        last, self._last = self._last, (str(time), tag) if has_clock else None
+        return last is not None and last == self._last
 
     def _serial(self, received_by_device: Any, at: datetime, *, retained: bool) -> list[Reading]:
         if type(received_by_device) is dict:
@@ -214,6 +215,15 @@ class TasmotaDecoder:
         return True if word == self._outputs.on or word in PRESSES else None
 
 
+def _time(document: Mapping[str, Any], received: datetime) -> datetime | None:
+    """The device's own time: text with its offset, or seconds since 1970 as `Time` or beside it (command Time 2 and 3)."""
+    said = document.get("Time")
+    if type(said) is str and (time := iso_time(said, received)) is not None:
+        return time
+    seconds = said if type(said) is int else document.get("Epoch")
+    return instant(seconds, received) if type(seconds) is int else None
+
+
 def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
     """The card's number in its one form; None: no card, or keys of a keypad."""
     uid = inside.get("UID")
@@ -228,12 +238,14 @@ def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
 
 def _wiegand(uid: Any, size: Any) -> str | None:
     """A card behind a Wiegand reader: decimal, or hexadecimal with `h` behind or `0x` before it."""
-    digits = 8
+    least = 8
+    most = _WIEGAND_BITS
     if size is not None:
         bits = number(size, "Wiegand.Size")
-        if bits is None or (known := WIEGAND_DIGITS.get(int(bits))) is None:
+        if bits is None or bits <= KEY_BITS:
             return None
-        digits = known
+        least = WIEGAND_DIGITS.get(int(min(bits, most)), (int(min(bits, most)) + 3) // 4)
+        most = least * 4
     try:
         if type(uid) is int:
             value = uid
@@ -245,6 +257,6 @@ def _wiegand(uid: Any, size: Any) -> str | None:
             raise ValueError
     except ValueError:
         raise DecodeError(f"Wiegand.UID: {shown(uid)}, expected a card's number") from None
-    if not 0 <= value < min(_LARGEST_WIEGAND, 16**digits):
-        raise DecodeError(f"Wiegand.UID: {shown(uid)} does not fit {digits * 4} bits")
-    return f"{value:0{digits}X}"
+    if not 0 <= value < 1 << most:
+        raise DecodeError(f"Wiegand.UID: {shown(uid)} does not fit {most} bits")
+    return f"{value:0{least}X}"

@@ -63,7 +63,10 @@ READERS: Mapping[str, ReaderForm] = {
 """Card readers, and how they write `UID`. They publish at the moment of the read, in a message of their own."""
 
 WIEGAND_DIGITS: Mapping[int, int] = {24: 6, 26: 6, 32: 8, 34: 8}
-"""Hexadecimal digits of a card by `Size` in bits, with or without the two of parity; other sizes are keys of a keypad."""
+"""Hexadecimal digits of a card by `Size` in bits, with or without the two of parity; others are rounded up."""
+
+KEY_BITS = 8
+"""A `Size` up to this is a key of a keypad, no card."""
 
 PRESSES = frozenset({"SINGLE", "DOUBLE", "TRIPLE", "QUAD", "PENTA", "HOLD", "ON", "TOGGLE"})
 """Actions of a button that somebody has pressed."""

@@ -27,6 +27,7 @@ class Topics:
         self._heard = tuple(f"{whole.replace(PREFIX, prefixes.get(name, name))}/" for name in ("tele", "stat"))
         self._commands = f"{whole.replace(PREFIX, prefixes.get(_COMMAND, _COMMAND))}/"
         self._discovery = f"{discovery}/" if discovery else ""
+        self._usual = {f"{root}{last}": _known(last) for root in self._heard for last in _USUAL}
 
     @property
     def filters(self) -> Sequence[str]:
@@ -39,6 +40,9 @@ class Topics:
         Raises:
             DecodeError: not a topic of this device.
         """
+        usual = self._usual.get(topic)
+        if usual is not None:
+            return usual
         for root in self._heard:
             if topic.startswith(root):
                 return _known(topic[len(root) :])
@@ -49,6 +53,8 @@ class Topics:
         raise DecodeError(f"topic {topic!r}: expected {' or '.join(root + '…' for root in self._heard)}")
 
 
+_USUAL = ("SENSOR", "STATE", "RESULT", "LWT", "POWER")
+"""What comes most, looked up at once."""
 _RESULTS = ("RESULT", "SSERIALRECEIVED", "SERIALRECEIVED", "STATUS8", "STATUS10", "STATUS11")
 
 
