@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from device_drivers.conversation import LinePoller
+from device_drivers.conversation import LinePoller, PanelReader
 from gateway.imports import ImportFolder, read_file
 from gateway.intake import Intake
 from gateway.links.call_link import CallLink
@@ -47,6 +47,21 @@ def polled_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
     return [
         LineLink(line, asked[0][0].link, [(device.id, poller) for device, poller in asked], receiver)
         for line, asked in lines.items()
+    ]
+
+
+def panel_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
+    """A link for each line whose control panel we are; not opened yet."""
+    if not router.panels:
+        return ()
+    from gateway.links.osdp_link import OsdpLink  # noqa: PLC0415  libosdp: only its users load it
+
+    lines: dict[str, list[tuple[Device, PanelReader]]] = {}
+    for device, reader in router.panels:
+        lines.setdefault(reader.line, []).append((device, reader))
+    return [
+        OsdpLink(line, heard[0][0].link, [(device.id, reader) for device, reader in heard], receiver)
+        for line, heard in lines.items()
     ]
 
 

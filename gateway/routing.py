@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from device_drivers.conversation import LinePoller, WebPoller
+from device_drivers.conversation import LinePoller, PanelReader, WebPoller
 from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, Readings, Reject, StreamDecoder
 from device_drivers.errors import DecodeError
 from device_drivers.native.decoder import NativeDecoder
@@ -34,6 +34,8 @@ class Router:
         """Decoders of the devices on a serial line, by device."""
         self.lines: list[tuple[Device, LinePoller]] = []
         """Devices that are asked on a line, several of which may share one."""
+        self.panels: list[tuple[Device, PanelReader]] = []
+        """Readers on a line whose control panel we are, several of which may share one."""
         self.web: list[tuple[Device, WebPoller]] = []
         """Devices that are asked over HTTP."""
         self.served: dict[str, list[Device]] = {}
@@ -52,6 +54,8 @@ class Router:
             given = settings(device)
             if driver.line_poller is not None:
                 self.lines.append((device, driver.line_poller(given)))
+            elif driver.panel_reader is not None:
+                self.panels.append((device, driver.panel_reader(given)))
             elif driver.web_poller is not None:
                 if device.link:  # without one it is a channel, heard through its recorder
                     self.web.append((device, driver.web_poller(given)))

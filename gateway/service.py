@@ -10,7 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.connections import broker_session, called_links, file_imports, polled_lines, serial_ports, web_links
+from gateway.connections import (
+    broker_session,
+    called_links,
+    file_imports,
+    panel_lines,
+    polled_lines,
+    serial_ports,
+    web_links,
+)
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
@@ -77,6 +85,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             mqtt,
             *serial_ports(intake.router, intake),
             *polled_lines(intake.router, intake),
+            *panel_lines(intake.router, intake),
             *web_links(intake.router, intake, stack),
             *called_links(site, intake.router, intake),
             file_imports(site, data, intake),
