@@ -29,6 +29,7 @@ from device_drivers.onvif import record as onvif
 from device_drivers.openbeken import record as openbeken
 from device_drivers.osdp import record as osdp
 from device_drivers.patrol_export import record as patrol_export
+from device_drivers.pn532 import record as pn532
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.rtsp import record as rtsp
 from device_drivers.shelly import record as shelly
@@ -44,6 +45,7 @@ FAMILIES = (
     rdm6300,
     gwiot,
     wiegand_serial,
+    pn532,
     osdp,
     zigbee2mqtt,
     tasmota,

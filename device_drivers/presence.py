@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from device_drivers.driver import Reading
 from device_drivers.observations import DeviceStatus, TagRead
@@ -60,7 +61,9 @@ class PolledReader:
         self._offline = False
         self._silent = 0
 
-    def answered(self, at: datetime, tags: Sequence[str] = ()) -> list[Reading]:
+    def answered(
+        self, at: datetime, tags: Sequence[str] = (), *, method: Literal["rfid", "nfc"] = "rfid"
+    ) -> list[Reading]:
         """It answered, and these tags are there."""
         found: list[Reading] = []
         self._silent = 0
@@ -68,7 +71,9 @@ class PolledReader:
             self._told, self._offline = at, False
             found.append(Reading(DeviceStatus(device=self._device, at=at, online=True)))
         found += [
-            Reading(TagRead(device=self._device, at=at, tag=tag)) for tag in tags if self._presence.arrives(tag, at)
+            Reading(TagRead(device=self._device, at=at, tag=tag, method=method))
+            for tag in tags
+            if self._presence.arrives(tag, at)
         ]
         return found
 
