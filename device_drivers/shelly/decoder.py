@@ -134,6 +134,9 @@ class ShellyDecoder:
                 return self._press(read_object(payload), channel or 0, at, retained=retained)
             case "info":
                 return self._info(read_object(payload), at, retained=retained)
+            case "document":
+                read_object(payload)
+                return []
         text = read_text(payload).strip()
         match target:
             case "power":

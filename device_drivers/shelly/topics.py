@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Target = Literal[
-    "online", "lamp", "light", "power", "measurement", "flag", "opening", "lux", "motion", "input", "event", "info"
+    "online",
+    "lamp",
+    "light",
+    "power",
+    "measurement",
+    "flag",
+    "opening",
+    "lux",
+    "motion",
+    "input",
+    "event",
+    "info",
+    "document",
 ]
 
 
@@ -14,7 +26,7 @@ class Topic(NamedTuple):
     """One topic below the device's own.
 
     Args:
-        target: what its value becomes; `light`, `event`, `info` are JSON, the others plain text.
+        target: what its value becomes; `light`, `event`, `info`, `document` are JSON, the others plain text.
         name: a field of `power`, the quantity of a measurement.
         factor: from the device's unit to ours.
         unit: of a measurement, UCUM.
@@ -77,12 +89,12 @@ TOPICS: Mapping[str, Topic] = {
     "sensor/ext_power": Topic("flag", "ext_power"),
     "info": Topic("info"),
     "status": Topic("info"),
+    "announce": Topic("document"),  # what the device is
 }
 """By the topic below the device's own; `N` stands for a number."""
 
 SILENT = frozenset(
     {
-        "announce",
         "roller/N",
         "roller/N/stop_reason",
         "relay/N/overpower_value",
@@ -99,7 +111,7 @@ SILENT = frozenset(
         "sensor/illumination",
     }
 )
-"""Known, and no observation: what the device is, and what is told elsewhere or only in words."""
+"""Known, and no observation: what is told elsewhere, or only in words."""
 
 COMMANDS = ("command", "set", "rpc")
 """The last level of topics that others write to."""
