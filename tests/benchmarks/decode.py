@@ -19,6 +19,7 @@ from device_drivers.chirpstack import device as chirpstack
 from device_drivers.dahua import device as dahua
 from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
+from device_drivers.esphome import device as esphome
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
@@ -35,11 +36,15 @@ from device_drivers.neuron import device as neuron
 from device_drivers.ntag424 import device as ntag424
 from device_drivers.observations import LightLevel, TagRead
 from device_drivers.onvif import device as onvif
+from device_drivers.openbeken import device as openbeken
 from device_drivers.rdm6300.device import frame
 from device_drivers.rtsp import device as rtsp
+from device_drivers.shelly import device as shelly
 from device_drivers.sparkplug.datatypes import Datatype
 from device_drivers.sparkplug.device import EdgeNode, Sample
+from device_drivers.tasmota.device import Device as Tasmota
 from device_drivers.tts import device as tts
+from device_drivers.wled import device as wled
 from device_drivers.zigbee2mqtt import device as zigbee
 
 GOAL = 50_000
@@ -155,7 +160,17 @@ def conventions() -> list[Load]:
     edge.birth(NOW)
     data = [edge.data(NOW, [Sample("lux", Datatype.FLOAT, n / 7)])[:2] for n in range(ROTATION)]
     numbers = range(ROTATION)
+    own = DeviceSettings(id="d", link={"mqtt": "d"})
     return [
+        messages("shelly: power, gen 1", "shelly", own, [shelly.value("d", "relay/0/power", n)[:2] for n in numbers]),
+        messages(
+            "shelly: power, gen 2",
+            "shelly",
+            own,
+            [shelly.changed("d", {"switch:0": {"id": 0, "apower": n, "current": 0.2}}, NOW)[:2] for n in numbers],
+        ),
+        messages("esphome: one sensor", "esphome", own, [esphome.sensor("d", "lux", n / 7)[:2] for n in numbers]),
+        messages("wled: brightness", "wled", own, [wled.brightness("d", n % 256)[:2] for n in numbers]),
         messages(
             "json_map: one value",
             "json_map",
@@ -179,6 +194,24 @@ def conventions() -> list[Load]:
             "homeassistant",
             DeviceSettings(id="d", kind="reader", link={"mqtt": "gate/tag"}),
             [homeassistant.state("gate/tag", f"{n:08X}")[:2] for n in numbers],
+        ),
+        messages(
+            "tasmota: light sensor",
+            "tasmota",
+            DeviceSettings(id="d", link={"mqtt": "d"}),
+            [Tasmota("d").light(NOW, n)[:2] for n in numbers],
+        ),
+        messages(
+            "tasmota: a card",
+            "tasmota",
+            DeviceSettings(id="d", kind="reader", link={"mqtt": "d"}),
+            [Tasmota("d").card(NOW, f"{n:08X}")[:2] for n in numbers],
+        ),
+        messages(
+            "openbeken: one value",
+            "openbeken",
+            DeviceSettings(id="d", link={"mqtt": "d"}),
+            [openbeken.value("d", "voltage", n)[:2] for n in numbers],
         ),
         messages(
             "chirpstack: Milesight light sensor",
