@@ -75,6 +75,8 @@ RAW, KEYPAD, NAK, BUSY = 0x50, 0x53, 0x41, 0x79
 
 SCS_BEGINS = 0x11
 """Security block of the command that begins a secure channel; until it stands, plain text is right again."""
+SCS = range(SCS_BEGINS, 0x19)
+"""All security blocks that there are."""
 SCS_CLOSED = frozenset({0x15, 0x16, 0x17, 0x18})
 """Security blocks of a channel that stands: a MAC of 4 bytes before the check."""
 SCS_ENCRYPTED = frozenset({0x17, 0x18})

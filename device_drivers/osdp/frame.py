@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from device_drivers.errors import DecodeError
 from device_drivers.hunt import NONE, WAIT
-from device_drivers.osdp.codes import CRC, MARK, REPLY, SCB, SCS_CLOSED, SCS_ENCRYPTED, SOM, SQN
+from device_drivers.osdp.codes import CRC, MARK, REPLY, SCB, SCS, SCS_CLOSED, SCS_ENCRYPTED, SOM, SQN
 
 SHORTEST = 7
 LONGEST = 1440
@@ -116,6 +116,8 @@ def read_frame(octets: bytes) -> Frame:
         if length < 2 or at + length > end:
             raise DecodeError(f"security block of {length} byte(s), it does not fit", octets)
         security = octets[at + 1]
+        if security not in SCS:
+            raise DecodeError(f"security block {security:02X}, expected {SCS[0]:02X} to {SCS[-1]:02X}", octets)
         at += length
         if security in SCS_CLOSED:
             end -= _MAC
