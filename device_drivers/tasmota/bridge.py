@@ -55,7 +55,7 @@ class SerialBridge:
         if len(text) >= _SHORTEST_RAW and text.startswith(_RAW_BEGINS) and len(text) % 2 == 0 and _HEX.issuperset(text):
             text = bytes.fromhex(text).decode("latin-1")
         pieces = [piece for piece in text.translate(_MARKS).split("\n") if piece]
-        if self._behind == "any" and not any(_like_a_card(piece) for piece in pieces):
+        if self._behind == "any" and "\x02" not in text and not any(_like_a_card(piece) for piece in pieces):
             return Readings()
         found: list[Reading | Reject] = []
         for piece in pieces:

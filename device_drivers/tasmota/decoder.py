@@ -79,7 +79,7 @@ class TasmotaDecoder:
         if kind.startswith("POWER") and payload[:1] != b"{":
             return self._power(kind, read_text(payload), received, retained=retained)
         if b"\x02" in payload or b"\x03" in payload:  # the bridge does not escape them in all versions
-            payload = payload.translate(None, b"\x02\x03\r\n") if b"SerialReceived" in payload else payload
+            payload = _escaped(payload) if b"SerialReceived" in payload else payload
         document = read_object(payload)
         if kind == "discovery":
             self._learn(document)
@@ -222,6 +222,11 @@ def _time(document: Mapping[str, Any], received: datetime) -> datetime | None:
         return time
     seconds = said if type(said) is int else document.get("Epoch")
     return instant(seconds, received) if type(seconds) is int else None
+
+
+def _escaped(payload: bytes) -> bytes:
+    """The marks of frames as JSON writes them: they part the frames, so that two in one message stay two."""
+    return payload.translate(None, b"\r\n").replace(b"\x02", rb"\u0002").replace(b"\x03", rb"\u0003")
 
 
 def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:

@@ -269,3 +269,28 @@ def test_what_openbeken_says_is_heard():
     assert heard(ears, openbeken.connected(base, False)) == [
         seen.DeviceStatus(device=base, at=NOW, online=False, reason="connected")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("01020304FAFA", ["01020304FA"]),
+        ("\x0201020304FAFA", ["01020304FA"]),
+        ("on", []),
+        ("temperature 25.3", []),
+        ("01020304FAF", None),
+        ("\x0201020304", None),
+        ("\x02hello", None),
+    ],
+)
+def test_what_looks_like_a_card_is_one_where_nobody_said_what_is_behind_the_bridge(text: str, wanted: list[str] | None):
+    listener, make = DRIVERS["tasmota"].listener, DRIVERS["tasmota"].message_decoder
+    assert listener is not None
+    assert make is not None
+    ears = make(*listener("tele/sonoff-rfid-1/RESULT"))
+    payload = json.dumps({"SSerialReceived": text}).encode()
+    if wanted is None:
+        with pytest.raises(DecodeError, match="digit"):
+            ears.decode("tele/sonoff-rfid-1/RESULT", payload, NOW)
+        return
+    assert [each.observation.tag for each in ears.decode("tele/sonoff-rfid-1/RESULT", payload, NOW)] == wanted
