@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from device_drivers.driver import Reading
@@ -11,12 +11,15 @@ from device_drivers.errors import DecodeError
 from device_drivers.esphome.components import BRIGHTEST, COMPONENTS, Sort
 from device_drivers.json_values import number, read_object, read_text, shown
 from device_drivers.mapping import Map
-from device_drivers.observations import DeviceStatus, LampState, Measurement, Observation
+from device_drivers.observations import DeviceStatus, Incident, LampState, Measurement, Observation, TagRead
 
 _MOST_TOPICS = 512
 """Topics remembered, a device."""
 _LONGEST_NAME = 200
 """Characters of a component's name in a measurement; a longer one is not read."""
+
+_TOLD_AGAIN = timedelta(seconds=10)
+"""ESPHome publishes all its states again when it has connected, right behind its birth; the pause is for a slow network."""
 
 _ONLINE = {"online": True, "offline": False}
 _FLAGS = {"ON": True, "OFF": False}
@@ -67,6 +70,9 @@ class EsphomeDecoder:
         self._mapping = mapping
         self._mapped = mapped
         self._entities: dict[str, _Entity] = {}
+        self._born: datetime | None = None
+        self._texts: dict[str, str] = {}  # these two hold mapped names only
+        self._heard: set[str] = set()
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. Commands, logs, texts and topics that nobody mapped say nothing; nor do retained states, whose
@@ -74,10 +80,10 @@ class EsphomeDecoder:
 
         Raises:
             DecodeError: not a topic of this device, a state that its component cannot have, a value that the mapping does
-                not know, or a retained event.
+                not know, a retained event, or a scan that is only told again as the device connects.
         """
         if topic == self._status:
-            return self._birth_or_will(payload, received)
+            return self._birth_or_will(payload, received, retained=retained)
         if not topic.startswith(self._prefix):
             raise DecodeError(f"topic {topic!r}: expected {self._status} or {self._prefix}COMPONENT/OBJECT_ID/state")
         if not payload:
@@ -95,13 +101,16 @@ class EsphomeDecoder:
         observation = self._state(entity, payload, received)
         return [] if retained or observation is None else [Reading(observation)]
 
-    def _birth_or_will(self, payload: bytes, at: datetime) -> list[Reading]:
+    def _birth_or_will(self, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
             return []
         word = read_text(payload).strip()
         online = _ONLINE.get(word)
         if online is None:
             raise DecodeError(f"status: {shown(word)}, expected online or offline")
+        if online and not retained:
+            self._born = at
+            self._heard.clear()
         reason = None if online else "last_will"
         return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))]
 
@@ -115,7 +124,24 @@ class EsphomeDecoder:
         else:
             text = read_text(payload).strip()
             value = None if text in _NOTHING else text
-        return self._mapping.at({entity.name: value}, at, aged=retained, retained=retained)
+        again = entity.sort == "text" and self._told_again(entity.name, value, at, retained=retained)
+        found = self._mapping.at({entity.name: value}, at, aged=retained, retained=retained)
+        if again and any(isinstance(reading.observation, (TagRead, Incident)) for reading in found):
+            raise DecodeError(
+                f"{entity.name}: told again as the device connected, no new scan (`on_tag` publishes scans)"
+            )
+        return found
+
+    def _told_again(self, name: str, value: str | None, at: datetime, *, retained: bool) -> bool:
+        """Whether a text is the last one, told first after the birth."""
+        last = self._texts.get(name)
+        if value is not None:
+            self._texts[name] = value
+        if retained or name in self._heard:
+            return False
+        self._heard.add(name)
+        born = self._born
+        return born is not None and value == last and timedelta(0) <= at - born <= _TOLD_AGAIN
 
     def _state(self, entity: _Entity, payload: bytes, at: datetime) -> Observation | None:
         """What a state says without a mapping."""
