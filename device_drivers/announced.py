@@ -28,8 +28,6 @@ class Announced(msgspec.Struct, frozen=True):
 
 ROWS: tuple[Announced, ...] = (
     # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
-    Announced("hid_wedge", "serial", "reader", transmits_only=True),
-    Announced("ibutton", "serial", "reader"),
     # What guards carry.
     Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),

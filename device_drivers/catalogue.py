@@ -14,9 +14,11 @@ from device_drivers.frigate import record as frigate
 from device_drivers.gat1400 import record as gat1400
 from device_drivers.gb28181 import record as gb28181
 from device_drivers.gwiot import record as gwiot
+from device_drivers.hid_wedge import record as hid_wedge
 from device_drivers.hikvision import record as hikvision
 from device_drivers.homeassistant import record as homeassistant
 from device_drivers.homie import record as homie
+from device_drivers.ibutton import record as ibutton
 from device_drivers.json_map import record as json_map
 from device_drivers.mediamtx import record as mediamtx
 from device_drivers.milesight import record as milesight
@@ -46,7 +48,9 @@ FAMILIES = (
     gwiot,
     wiegand_serial,
     pn532,
+    ibutton,
     osdp,
+    hid_wedge,
     zigbee2mqtt,
     tasmota,
     openbeken,

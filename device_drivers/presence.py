@@ -77,13 +77,13 @@ class PolledReader:
         ]
         return found
 
-    def silent(self, at: datetime) -> list[Reading]:
-        """It did not answer in a round; told once, when it has not for some rounds."""
+    def silent(self, at: datetime, reason: str = "no answer", *, after: int = SILENT_AFTER) -> list[Reading]:
+        """It did not answer in a round, or could not have read a tag; told once, when this was so in `after` rounds."""
         self._silent += 1
-        if self._offline or self._silent < SILENT_AFTER:
+        if self._offline or self._silent < after:
             return []
         self._offline = True
-        return [Reading(DeviceStatus(device=self._device, at=at, online=False, reason="no answer"))]
+        return [Reading(DeviceStatus(device=self._device, at=at, online=False, reason=reason))]
 
     def lost(self) -> None:
         """The line was cut."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from device_drivers.driver import Reading, Reject
 from device_drivers.observations import TagRead
 from device_drivers.presence import Presence
+from device_drivers.text_lines import cut_lines, one_end
 from device_drivers.wiegand_serial.forms import CARD_BYTES, TEXTS, USUAL_BITS, Format
 
 LONGEST = 64
@@ -17,11 +18,6 @@ SILENCE = timedelta(seconds=1)
 
 BINARY_SILENCE = timedelta(milliseconds=200)
 """The same where only pauses part the numbers: 4 bytes take 4 ms."""
-
-_ENDS = b"\r\n\x02\x03\x00"
-"""Any of these parts two lines; some converters put STX and ETX around them."""
-
-_PARTS = bytes.maketrans(_ENDS, b"\n" * len(_ENDS))
 
 
 class WiegandDecoder:
@@ -67,7 +63,7 @@ class WiegandDecoder:
             self._give_up(self._latest, found)
         self._latest = received
         if self._form != "binary":
-            data = data.translate(_PARTS)
+            data = one_end(data)
         stream = self._rest + data
         self._rest = (self._counted if self._size else self._lines)(stream, received, found)
         return found
@@ -82,13 +78,9 @@ class WiegandDecoder:
         return found
 
     def _lines(self, stream: bytes, at: datetime, found: list[Reading | Reject]) -> bytes:
-        *lines, rest = stream.split(b"\n")
+        lines, rest = cut_lines(stream, LONGEST)
         for line in lines:
-            for start in range(0, len(line), LONGEST):
-                self._line(line[start : start + LONGEST], at, found)
-        while len(rest) >= LONGEST:
-            self._line(rest[:LONGEST], at, found)
-            rest = rest[LONGEST:]
+            self._line(line, at, found)
         return rest
 
     def _counted(self, stream: bytes, at: datetime, found: list[Reading | Reject]) -> bytes:
@@ -102,8 +94,6 @@ class WiegandDecoder:
         return stream[start:]
 
     def _line(self, line: bytes, at: datetime, found: list[Reading | Reject]) -> None:
-        if not line.strip():
-            return
         try:
             card = self._card(line)
         except ValueError as error:
