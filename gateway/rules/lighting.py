@@ -179,7 +179,9 @@ class Lighting:
 
     def undisturbed(self, source: Source, lux: float, at: Instant, now: Instant) -> bool:
         """Take a lux value that changes nothing, as nearly all do; False: it was not taken, and must be applied."""
-        if not (source.live and source.enabled) or source.watched or not now - CLOCK_LOST <= at <= now + CLOCK_AHEAD:
+        if not (source.live and source.enabled and lux >= 0) or source.watched:
+            return False
+        if not now - CLOCK_LOST <= at <= now + CLOCK_AHEAD:
             return False
         for sight in source.sights:
             if not sight.calm_from <= at < sight.calm_until or (lux >= sight.lit_lux) is not sight.memory.lit:
@@ -195,7 +197,7 @@ class Lighting:
 
     def _light(self, source: Source, lux: float, at: Instant, now: Instant) -> None:
         """One lux value: the busiest path, so a sample that changes nothing is done in a few comparisons."""
-        if lux != lux or not source.enabled:  # noqa: PLR0124 - not a number is no observation
+        if not (lux >= 0 and source.enabled):  # not a number, or less than no light: a failed reading
             return
         if source.watched:
             self._sources.watch(source, lux, at, now)

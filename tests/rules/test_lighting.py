@@ -309,8 +309,18 @@ def test_another_channel_of_the_meter_proves_nothing() -> None:
     assert told.watts("22:02", 40.0, channel="2").state() == ("ok", None)
 
 
-def test_what_is_not_a_number_proves_nothing() -> None:
-    assert night().lux("22:00", float("nan")).state() == ("unknown", "never_heard")
+@pytest.mark.parametrize("lux", [float("nan"), -1.0])
+def test_what_is_not_a_number_or_less_than_no_light_proves_nothing(lux: float) -> None:
+    assert night().lux("22:00", lux).state() == ("unknown", "never_heard")
+
+
+@pytest.mark.parametrize("lux", [float("nan"), -1.0])
+def test_a_failed_reading_keeps_nothing_alive(lux: float) -> None:
+    told = night().unlit("13:00", "13:05", "13:10")
+    source = told.rules.source_of_light("lux-lamp")
+    assert source is not None
+    assert not told.rules.undisturbed(source, lux, clock("13:11"), clock("13:11"))
+    assert told.rules.undisturbed(source, 0.5, clock("13:11"), clock("13:11"))
 
 
 def test_another_device_may_speak_for_a_lamp() -> None:
