@@ -11,6 +11,7 @@ from gateway.imports import ImportFolder, read_file
 from gateway.intake import Intake
 from gateway.links.call_link import CallLink
 from gateway.links.file_link import FileLink
+from gateway.links.hid_link import HidLink
 from gateway.links.line_link import LineLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
@@ -35,8 +36,11 @@ def broker_session(
 
 
 def serial_ports(router: Router, receiver: Receiver) -> Sequence[Link]:
-    """A link for each device on a serial line; not opened yet."""
-    return [SerialLink(device, receiver) for device, _ in router.streams.values()]
+    """A link for each device on a serial line or an input device; not opened yet."""
+    return [
+        HidLink(device, receiver) if "input" in device.link else SerialLink(device, receiver)
+        for device, _ in router.streams.values()
+    ]
 
 
 def polled_lines(router: Router, receiver: Receiver) -> Sequence[Link]:

@@ -31,7 +31,7 @@ class Router:
     def __init__(self, site: Site, drivers: Mapping[str, Driver]) -> None:
         self.drivers = drivers
         self.streams: dict[str, tuple[Device, StreamDecoder]] = {}
-        """Decoders of the devices on a serial line, by device."""
+        """Decoders of the devices on a serial line or an input device, by device."""
         self.lines: list[tuple[Device, LinePoller]] = []
         """Devices that are asked on a line, several of which may share one."""
         self.panels: list[tuple[Device, PanelReader]] = []
@@ -61,7 +61,7 @@ class Router:
                     self.web.append((device, driver.web_poller(given)))
             elif driver.call_server is not None or driver.web_server is not None:
                 self.served.setdefault(driver.name, []).append(device)
-            elif driver.stream_decoder is not None and "serial" in device.link:
+            elif driver.stream_decoder is not None and not device.link.keys().isdisjoint(("serial", "input")):
                 self.streams[device.id] = (device, driver.stream_decoder(given))
             elif driver.message_decoder is not None and "mqtt" in device.link:
                 self._add(driver, site.id, given)
