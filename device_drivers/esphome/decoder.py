@@ -76,7 +76,7 @@ class EsphomeDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. Commands, logs, texts and topics that nobody mapped say nothing; nor do retained states, whose
-        age is not known. The birth and will counts, retained or not: the broker keeps it true.
+        age is not known, and a retained birth; a retained will stands.
 
         Raises:
             DecodeError: not a topic of this device, a state that its component cannot have, a value that the mapping does
@@ -108,7 +108,9 @@ class EsphomeDecoder:
         online = _ONLINE.get(word)
         if online is None:
             raise DecodeError(f"status: {shown(word)}, expected online or offline")
-        if online and not retained:
+        if online and retained:  # the broker may have been down with the device
+            return []
+        if online:
             self._born = at
             self._heard.clear()
         reason = None if online else "last_will"

@@ -89,7 +89,7 @@ class ShellyDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. What others write to the device, and topics that are not known, say nothing; nor do
-        retained values without a time of their own. `online` is the last will, which the broker keeps true.
+        retained values without a time of their own. Nor does a retained `online`: the broker may have been down with the device.
 
         Raises:
             DecodeError: not a topic of this device, a value that is not what the topic holds, or a retained event.
@@ -117,7 +117,7 @@ class ShellyDecoder:
         else:
             return []
         if retained:
-            found = [each for each in found if type(each) is DeviceStatus]
+            found = [each for each in found if type(each) is DeviceStatus and not each.online]
         return [Reading(observation) for observation in found]
 
     # -- first generation

@@ -32,7 +32,7 @@ class WledDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. A colour, and commands that others send, say nothing; nor does a retained brightness, whose age
-        is not known. The status is the last will, which the broker keeps true: it counts, retained or not.
+        is not known, and a retained `online`: the broker may have been down with the strip. A retained `offline` stands.
 
         Raises:
             DecodeError: not a topic of this strip, or not what the topic holds.
@@ -44,7 +44,7 @@ class WledDecoder:
                 case "v":
                     return self._state(_brightness(_active(payload), "v: ac"), received, retained=retained)
                 case "status":
-                    return self._status(payload, received)
+                    return self._status(payload, received, retained=retained)
                 case "c":
                     _check_colour(payload.strip())
                     return []
@@ -54,12 +54,14 @@ class WledDecoder:
             return []
         raise DecodeError(f"topic {topic!r}: expected {self._prefix}status, g, c or v")
 
-    def _status(self, payload: bytes, at: datetime) -> list[Reading]:
+    def _status(self, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
             return []
         online = _STATUS.get(payload.strip())
         if online is None:
             raise DecodeError(f"status: {shown(read_text(payload))}, expected online or offline")
+        if online and retained:
+            return []
         reason = None if online else "last_will"
         return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))]
 
