@@ -42,6 +42,8 @@ class ChirpstackDecoder:
         if event == topic or not (event in ("up", "status", "join") or event in _SILENT):
             raise DecodeError(f"topic {topic!r}: expected {self._prefix}up, status, join, ack, txack, log or location")
         message = read_object(payload)
+        if "devEUI" in message:
+            raise DecodeError("an event of ChirpStack 3 (`devEUI`): its server says another thing by the same topic")
         self._check_device(message.get("deviceInfo"))
         time = iso_time(message.get("time"), received)
         at = received if time is None else time

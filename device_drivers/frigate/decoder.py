@@ -67,24 +67,26 @@ class FrigateDecoder:
                 raise DecodeError("retained stats: old frame rates, they prove no picture now")
             return self._cameras(payload, received)
         if topic == self._available:
-            return self._availability(payload, received)
+            return self._availability(payload, received, retained=retained)
         if topic.startswith(self._prefix):
             match topic[len(self._prefix) :].split("/"):
                 case [camera, "status", role] if camera and role:
-                    return self._role(camera, role, payload, received)
+                    return self._role(camera, role, payload, received, retained=retained)
                 case [camera, "enabled", "state"] if camera:
                     return self._switched(camera, payload)
         raise DecodeError(
             f"topic {topic!r}: expected {self._available}, {self._statistics} or {self._prefix}CAMERA/status/ROLE"
         )
 
-    def _availability(self, payload: bytes, at: datetime) -> list[Reading]:
+    def _availability(self, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
             return []
         word = payload.strip()
         if word not in _AVAILABLE:
             raise DecodeError(f"available: {_shown(word)}, expected one of {_words(_AVAILABLE)}")
         online, reason = _AVAILABLE[word]
+        if online and retained:  # the broker may have been down with it; the stats follow
+            return []
         return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))]
 
     def _cameras(self, payload: bytes, at: datetime) -> list[Reading]:
@@ -105,7 +107,7 @@ class FrigateDecoder:
             )
         return readings
 
-    def _role(self, camera: str, role: str, payload: bytes, at: datetime) -> list[Reading]:
+    def _role(self, camera: str, role: str, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
             return []
         word = payload.strip()
@@ -114,11 +116,11 @@ class FrigateDecoder:
         works = _STATUS[word]
         if role == "detect":
             self._enable(camera, works is not None)
-            if works is not None:
+            if works is not None and not (works and retained):
                 state = VideoState(device=self._device, at=at, state="loss", active=not works, channel=camera)
                 return [Reading(state)]
         elif role == "record":
-            if works is not None:
+            if works is not None and not (works and retained):
                 return [Reading(RecordingState(device=self._device, at=at, recording=works, channel=camera))]
         elif role not in _SILENT_ROLES:
             raise DecodeError(f"{camera}: role {role[:80]!r}, expected detect, record, {', '.join(_SILENT_ROLES)}")

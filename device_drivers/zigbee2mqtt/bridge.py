@@ -46,6 +46,8 @@ class BridgeDecoder:
             if not payload:
                 return []
             online = read_online(payload, topic)
+            if online and retained:  # the broker may have been down with it
+                return []
             return [Reading(DeviceStatus(device=self._device, at=received, online=online, reason="bridge_state"))]
         if topic == self._health:
             read_object(payload)

@@ -61,15 +61,20 @@ def test_zigbee2mqtt_messages_are_heard(message: zigbee.Message, wanted: seen.Ob
 @pytest.mark.parametrize("online", [True, False])
 def test_the_bridge_is_heard(online: bool):
     entry = DeviceSettings(id="z2m", kind="bridge", link={"mqtt": "zigbee2mqtt"})
-    (status,) = heard("zigbee2mqtt", zigbee.bridge_state("zigbee2mqtt", online), entry)
+    message = zigbee.bridge_state("zigbee2mqtt", online)
+    (status,) = heard("zigbee2mqtt", message._replace(retained=False), entry)
     assert isinstance(status, seen.DeviceStatus)
     assert status.online is online
+    assert bool(heard("zigbee2mqtt", message, entry)) is not online  # kept by the broker: only the will stands
 
 
 @pytest.mark.parametrize(
     ("message", "wanted"),
     [
-        (frigate.available("frigate", "online"), [seen.DeviceStatus(device="n", at=NOW, online=True)]),
+        (
+            frigate.available("frigate", "online")._replace(retained=False),
+            [seen.DeviceStatus(device="n", at=NOW, online=True)],
+        ),
         (
             frigate.stats("frigate", {"a": 5.0, "b": 0.0}),
             [
