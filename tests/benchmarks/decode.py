@@ -23,6 +23,7 @@ from device_drivers.esphome import device as esphome
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
+from device_drivers.hid_wedge import device as hid_wedge
 from device_drivers.hikvision import device as hikvision
 from device_drivers.homeassistant import device as homeassistant
 from device_drivers.homie import device as homie
@@ -37,6 +38,7 @@ from device_drivers.ntag424 import device as ntag424
 from device_drivers.observations import LightLevel, TagRead
 from device_drivers.onvif import device as onvif
 from device_drivers.openbeken import device as openbeken
+from device_drivers.osdp import device as osdp
 from device_drivers.rdm6300.device import frame
 from device_drivers.rtsp import device as rtsp
 from device_drivers.shelly import device as shelly
@@ -145,6 +147,8 @@ def loads() -> list[Load]:
         ),
         stream("modbus_lux: a light", "modbus_lux", [light(n) for n in range(ROTATION)], timedelta()),
         stream("modbus_pzem004t: a whole reading", "modbus_pzem004t", [pzem(n) for n in range(ROTATION)], timedelta()),
+        stream("osdp: a card", "osdp", [card(n) for n in range(ROTATION)], timedelta()),
+        stream("hid_wedge: a key, up and down", "hid_wedge", key_presses(), timedelta()),
         stream("dlt645: a voltage", "dlt645", [voltage(n) for n in range(ROTATION)], timedelta()),
         *conventions(),
         glued("rdm6300: frames glued by the 64", "rdm6300", [frame(f"{n:010X}") for n in range(ROTATION)]),
@@ -295,6 +299,17 @@ def messages(
         return sum([len(decode(topic, payload, NOW)) for topic, payload in feed])
 
     return Load(name, len(feed), sum(len(payload) for _, payload in feed), work)
+
+
+def card(number: int) -> bytes:
+    """A card of 26 bits in an answer of an OSDP reader."""
+    return osdp.card(1, osdp.wiegand(number.to_bytes(3)), sequence=number % 3 + 1)
+
+
+def key_presses() -> list[bytes]:
+    """The keys of cards typed one after the other, each with its six events."""
+    typed = b"".join(hid_wedge.typed(f"{n:010}", 1_763_906_400_000_000 + n * 1_000_000) for n in range(ROTATION // 11))
+    return [typed[at : at + 144] for at in range(0, len(typed), 144)]
 
 
 def stream(name: str, driver: str, frames: Sequence[bytes], apart: timedelta) -> Load:
