@@ -21,6 +21,9 @@ SLACK: Duration = 2 * SECOND
 LOST: Duration = 7 * DAY
 """A report dated longer than this before its `received` has lost its clock."""
 
+_MANY = 256
+"""Measures kept without looking whether one can still matter: a later one looks back 2 s."""
+
 UNPLACED = -1
 """The place of a measure or report without a sequence number."""
 
@@ -303,6 +306,8 @@ class Measures:
                 self.boots.extend([boot] * (last - index))
             since = min(since, self.add(clocks, boot, places[last], times[last], receiveds[last]))
             index = last + 1
+        if len(self.receiveds) > _MANY:  # nothing is received before what was received last
+            self.forget(self.receiveds[-1] - HAND_OVER)
         return since
 
     def forget(self, before: Instant) -> None:
