@@ -110,7 +110,8 @@ def _reader(settings: DeviceSettings) -> OsdpReader:
         _cards(settings),
         line=settings.link["serial"],
         address=settings.settings.get("address", 0),
-        key=None if key is None else bytes.fromhex(key),
+        # A site that is only looked at has no secrets: its readers are never asked, and no channel comes up with no key's bytes.
+        key=None if key is None else b"" if _is_reference(key) else bytes.fromhex(key),
         install=settings.settings.get("install_mode", False),
     )
 

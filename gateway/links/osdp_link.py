@@ -43,6 +43,9 @@ STUCK_AFTER_S = 5.0
 MOST_HELD = 4096
 """What was heard and not handed over, while paused. Beyond that the readers are not polled: they keep what they have."""
 
+KEY_BYTES = 16
+"""Of a secure channel's base key; the library reads as many, whatever it is given."""
+
 MOST_READERS = 32
 """Of one line: as many as the library's bit masks of who is there can hold (they are written beyond their end otherwise)."""
 
@@ -119,6 +122,8 @@ class OsdpLink:
         if len(set(addresses)) < len(addresses):
             twice = next(each for each in addresses if addresses.count(each) > 1)
             raise LinkError(self.name, f"two readers have the address {twice}", _HINT_TWICE)
+        if any(reader.key is not None and len(reader.key) != KEY_BYTES for _, reader in self._readers):
+            raise LinkError(self.name, "a reader's key is not there", "check `settings.scbk` of the line's readers")
         if len(self._readers) > MOST_READERS:
             raise LinkError(self.name, f"more than {MOST_READERS} readers on one line", "use another line for the rest")
         loop = asyncio.get_running_loop()

@@ -12,9 +12,13 @@ import pytest
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, Reading
 from device_drivers.observations import DeviceStatus, Incident, Observation, ReaderHeartbeat, TagRead
+from gateway.connections import panel_lines, polled_lines, serial_ports
 from gateway.links import osdp_link, serial_link
 from gateway.links.backoff import Backoff
+from gateway.links.hid_link import HidLink
 from gateway.links.osdp_link import OsdpLink
+from gateway.routing import Router
+from gateway.site.load import load_site
 from tests.links.osdp_device import KEY, Line, Wire, a_line, a_reader, press, tap
 from tests.links.recorder import Recorder, running
 
@@ -231,3 +235,41 @@ async def test_a_key_stands_in_no_message(line: tuple[Line, Wire], caplog: pytes
     said = caplog.text + repr(told.states) + repr(told.readings) + repr(link._readers)
     assert KEY.hex() not in said.lower()
     assert repr(KEY) not in said
+
+
+async def test_the_site_files_readers_are_heard_each_line_by_one_link(line: tuple[Line, Wire], tmp_path: Path) -> None:
+    port, wire = line
+    (tmp_path / "lobby.scbk").write_text(KEY.hex() + "\n", encoding="ascii")
+    (tmp_path / "site.yaml").write_text(
+        f"""
+site: {{id: s, name: s, timezone: Asia/Shanghai, language: en, latitude: 31.2, longitude: 121.5, holidays: CN}}
+devices:
+  - {{id: rdr-0, driver: osdp, link: {{serial: {port.path}}}, settings: {{scbk: "file:lobby.scbk"}}}}
+  - {{id: rdr-1, driver: osdp, link: {{serial: {port.path}}}, settings: {{address: 1, secure: false}}}}
+  - {{id: rdr-2, driver: hid_wedge, link: {{input: /dev/input/by-path/usb-0:2-event-kbd}}}}
+""",
+        encoding="utf-8",
+    )
+    router = Router(load_site(tmp_path / "site.yaml")[0], DRIVERS)
+    told = Recorder()
+    assert [type(link) for link in serial_ports(router, told)] == [HidLink]
+    assert not polled_lines(router, told)
+    [link] = panel_lines(router, told)
+    with a_reader(wire) as device:
+        async with running(link):
+            await until(told, lambda: statuses(told) == [True])
+            tap(device, 32, CARD)
+            await until(told, lambda: tags(told))
+
+
+def test_a_site_may_be_looked_at_without_its_secrets(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(
+        """
+site: {id: s, name: s, timezone: Asia/Shanghai, language: en, latitude: 31.2, longitude: 121.5, holidays: CN}
+devices:
+  - {id: rdr-0, driver: osdp, link: {serial: /dev/ttyUSB0}, settings: {scbk: "env:NOT_SET_HERE"}}
+""",
+        encoding="utf-8",
+    )
+    site, _ = load_site(tmp_path / "site.yaml", secrets=False)
+    assert [device.id for device, _ in Router(site, DRIVERS).panels] == ["rdr-0"]
