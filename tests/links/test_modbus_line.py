@@ -20,6 +20,8 @@ from device_drivers.catalogue import DRIVERS
 from device_drivers.conversation import Answer, Give, LinePoller, Rest
 from device_drivers.driver import DeviceSettings, Reading, Reject
 from device_drivers.observations import LampState, LightLevel, Power
+from gateway.links.line_link import LineLink
+from tests.links.recorder import Recorder, running
 from tests.links.rs485 import DEAD, LUX, METER, REFUSING, RELAY, Line, a_line, serial_slaves, tcp_slaves
 
 
@@ -169,3 +171,45 @@ async def test_nothing_is_ever_written_to_a_slave(sensor: tuple[Line, Bare, Line
     assert line.heard
     requests = [line.heard[place : place + 8] for place in range(0, len(line.heard), 8)]
     assert {request[1] for request in requests} <= {1, 2, 3, 4}
+
+
+async def linked(line: str, link: dict[str, str]) -> Recorder:
+    """What the real link hands over of everybody on the line, until each that answers was read twice."""
+    recorder = Recorder()
+    pollers = devices(link)
+    for one in pollers:
+        one.every_s = 0.1
+    names = ("lux", "dead", "relay", "refusing", "meter")
+    wanted = {"lux", "relay", "meter"}
+
+    def read_twice() -> bool:
+        told = [source for source, found in recorder.readings if isinstance(found, Reading)]
+        return all(told.count(name) >= 2 for name in wanted)
+
+    async with running(LineLink(line, {"baud": "9600"}, list(zip(names, pollers, strict=True)), recorder)):
+        await recorder.until(read_twice)
+    return recorder
+
+
+def check_linked(recorder: Recorder) -> None:
+    said = {name: [] for name in ("lux", "dead", "relay", "refusing", "meter")}
+    for source, found in recorder.readings:
+        said[source].append(found)
+    assert {item.lux for item in seen(said["lux"])} == {46}
+    assert said["dead"] == []
+    assert {item.on for item in seen(said["relay"]) if item.lamp == "lamp-a"} == {True}
+    assert [item.reason for item in said["refusing"]] == [
+        "read of 1 from 6 by function 03: exception 2 (illegal address)"
+    ]
+    assert {item.volts for item in seen(said["meter"]) if isinstance(item, Power)} >= {230.2}
+
+
+async def test_the_line_link_reads_all_slaves_beside_a_dead_one(tmp_path: Path) -> None:
+    with a_line(tmp_path) as line:
+        async with serial_slaves(line):
+            check_linked(await linked(str(line.ours), {"serial": str(line.ours)}))
+
+
+async def test_the_line_link_reads_all_units_behind_a_tcp_gateway() -> None:
+    async with tcp_slaves() as port:
+        check_linked(await linked(f"socket://127.0.0.1:{port}", {"tcp": f"127.0.0.1:{port}"}))
