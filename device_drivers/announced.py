@@ -29,7 +29,6 @@ class Announced(msgspec.Struct, frozen=True):
 ROWS: tuple[Announced, ...] = (
     # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
     # What guards carry.
-    Announced("fcard_wand", "serial", "wand", own_clock=True),
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
     # Light, power and switching on a bus that is polled.
     # What a DALI gateway on a serial line (LUBA, SCI) is told is public only in LGPL code: python-dali may be an extra one day.

@@ -10,6 +10,7 @@ from device_drivers.dahua import record as dahua
 from device_drivers.dlt645 import record as dlt645
 from device_drivers.driver import Driver, Model
 from device_drivers.esphome import record as esphome
+from device_drivers.fcard_wand import record as fcard_wand
 from device_drivers.frigate import record as frigate
 from device_drivers.gat1400 import record as gat1400
 from device_drivers.gb28181 import record as gb28181
@@ -56,6 +57,7 @@ FAMILIES = (
     openbeken,
     frigate,
     patrol_export,
+    fcard_wand,
     ndef,
     ntag424,
     gb28181,

@@ -1,0 +1,1 @@
+"""FCARD / DoNetDrive patrol wands on USB: the only wand protocol that is public (wands.md)."""
