@@ -20,13 +20,17 @@ from device_drivers.dahua import device as dahua
 from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.esphome import device as esphome
+from device_drivers.fcard_wand import frame as fcard
+from device_drivers.fcard_wand import records as fcard_records
 from device_drivers.frigate import device as frigate
 from device_drivers.gat1400 import device as gat1400
 from device_drivers.gb28181 import device as gb28181
+from device_drivers.gwiot import device as gwiot
 from device_drivers.hid_wedge import device as hid_wedge
 from device_drivers.hikvision import device as hikvision
 from device_drivers.homeassistant import device as homeassistant
 from device_drivers.homie import device as homie
+from device_drivers.ibutton import device as ibutton
 from device_drivers.json_map import device as json_map
 from device_drivers.mediamtx import device as mediamtx
 from device_drivers.milesight import device as milesight
@@ -39,6 +43,7 @@ from device_drivers.observations import LightLevel, TagRead
 from device_drivers.onvif import device as onvif
 from device_drivers.openbeken import device as openbeken
 from device_drivers.osdp import device as osdp
+from device_drivers.pn532 import device as pn532
 from device_drivers.rdm6300.device import frame
 from device_drivers.rtsp import device as rtsp
 from device_drivers.shelly import device as shelly
@@ -46,6 +51,7 @@ from device_drivers.sparkplug.datatypes import Datatype
 from device_drivers.sparkplug.device import EdgeNode, Sample
 from device_drivers.tasmota.device import Device as Tasmota
 from device_drivers.tts import device as tts
+from device_drivers.wiegand_serial import device as wiegand
 from device_drivers.wled import device as wled
 from device_drivers.zigbee2mqtt import device as zigbee
 
@@ -147,6 +153,7 @@ def loads() -> list[Load]:
         ),
         stream("modbus_lux: a light", "modbus_lux", [light(n) for n in range(ROTATION)], timedelta()),
         stream("modbus_pzem004t: a whole reading", "modbus_pzem004t", [pzem(n) for n in range(ROTATION)], timedelta()),
+        *serial_readers(),
         stream("osdp: a card", "osdp", [card(n) for n in range(ROTATION)], timedelta()),
         stream("hid_wedge: a key, up and down", "hid_wedge", key_presses(), timedelta()),
         stream("dlt645: a voltage", "dlt645", [voltage(n) for n in range(ROTATION)], timedelta()),
@@ -299,6 +306,33 @@ def messages(
         return sum([len(decode(topic, payload, NOW)) for topic, payload in feed])
 
     return Load(name, len(feed), sum(len(payload) for _, payload in feed), work)
+
+
+def serial_readers() -> list[Load]:
+    """Card readers and wands on a serial line: another tag each time."""
+    tags = [number.to_bytes(4, "big") for number in range(ROTATION)]
+    apart = timedelta(seconds=2)  # each a presentation of its own
+    records = [
+        fcard.make_frame(
+            0, 0x1000, 0x34, 6, b"\0\0\0\1" + fcard_records.card_data(fcard_records.Card(n, 1, NOW, False, f"{n:06X}"))
+        )
+        for n in range(1, ROTATION + 1)
+    ]
+    return [
+        stream("gwiot_7941: a card", "gwiot_7941", [gwiot.push_frame(tag) for tag in tags], apart),
+        stream("gwiot_7941w: a reply", "gwiot_7941w", [gwiot.reply(tag) for tag in tags], apart),
+        stream("wiegand_serial: a line of bits", "wiegand_serial", [wiegand.line(tag) for tag in tags], apart),
+        stream("pn532: an answer", "pn532", [pn532.listing([tag]) for tag in tags], apart),
+        stream("pn532: nobody there", "pn532", [pn532.listing([])] * ROTATION, timedelta(milliseconds=200)),
+        stream("ibutton: a ROM", "ibutton", [ibutton.rom_of(number) for number in range(1, ROTATION + 1)], apart),
+        stream(
+            "ibutton_probe: a line",
+            "ibutton_probe",
+            [ibutton.probe_line(ibutton.rom_of(number)) for number in range(1, ROTATION + 1)],
+            apart,
+        ),
+        stream("fcard_wand: a record", "fcard_wand", records, timedelta()),
+    ]
 
 
 def card(number: int) -> bytes:
