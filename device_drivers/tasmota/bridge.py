@@ -38,9 +38,9 @@ class SerialBridge:
         self._frames = Rdm6300Decoder(device, checksum=checksum, confirm_frames=confirm_frames)
 
     @property
-    def is_reader(self) -> bool:
-        """A reader is known to be behind it."""
-        return self._behind == "rdm6300"
+    def may_read(self) -> bool:
+        """A reader is, or may be, behind it."""
+        return self._behind != "text"
 
     def read(self, text: str, received: datetime) -> Readings:
         """The reads in one message: a tag held to the reader is one read, however often its frame is repeated.

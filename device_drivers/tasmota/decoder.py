@@ -170,7 +170,7 @@ class TasmotaDecoder:
         if type(received_by_device) is not str:
             raise DecodeError(f"SSerialReceived: {shown(received_by_device)}, expected text")
         if retained:
-            if self._bridge.is_reader:
+            if self._bridge.may_read:
                 raise DecodeError("retained card: old state, not a read")
             return []
         return self._bridge.read(received_by_device, at)
