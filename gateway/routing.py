@@ -9,7 +9,7 @@ from functools import partial
 
 from device_drivers.conversation import LinePoller, PanelReader, WebPoller
 from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, Readings, Reject, StreamDecoder
-from device_drivers.errors import DecodeError
+from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.native.decoder import NativeDecoder
 from gateway.site.model import Device, Site
 
@@ -52,6 +52,10 @@ class Router:
             if driver is None or driver.name == "native":
                 continue
             given = settings(device)
+            try:
+                driver.check(given)
+            except SettingsError:  # the site file's check has told: it is heard only through `native`
+                continue
             if driver.line_poller is not None:
                 self.lines.append((device, driver.line_poller(given)))
             elif driver.panel_reader is not None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from device_drivers.announced import ANNOUNCED
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceKind, DeviceSettings
+from device_drivers.driver import DeviceKind, DeviceSettings, Driver
 from device_drivers.errors import SettingsError
 from gateway.alerts.catalogue import CATALOGUE
 from gateway.site import schema
@@ -26,6 +26,9 @@ KINDS: tuple[str, ...] = get_args(DeviceKind)
 
 NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge"})
 """Kinds that cannot prove anything about a lamp."""
+
+PORT = {"baud": "9600", "bits": "8", "parity": "N", "stop": "1"}
+"""The settings of a serial port, and what they are if an entry names none (gateway/links/serial_port.py)."""
 
 MODE_KEYS = {
     "dusk_to_dawn": ({"offset"}, set[str]()),
@@ -156,6 +159,7 @@ class _References:
     # -- devices and what feeds them ---------------------------------------------------------------------------------
 
     def devices(self) -> None:
+        lines: dict[str, tuple[schema.DeviceEntry, Path]] = {}
         for entry, path, damaged in self._draft.devices:
             if entry.kind is not None and entry.kind not in KINDS:
                 self._mistakes.warning(
@@ -174,6 +178,28 @@ class _References:
             if entry.device_id is not None:
                 self._once((*path, "device_id"), f"a `device_id` of {entry.driver}", entry.device_id)
             self._driver(entry, path, damaged)
+            line = entry.link.get("serial")
+            if line is not None and "link" not in damaged and entry.enabled:
+                self._line((*path, "link", "serial"), entry, *lines.setdefault(line, (entry, path)))
+
+    def _line(self, at: Path, entry: schema.DeviceEntry, first: schema.DeviceEntry, path: Path) -> None:
+        """A serial line is opened once: only devices that are asked there share it, at one speed."""
+        if entry is first or entry.driver not in DRIVERS or first.driver not in DRIVERS:
+            return
+        place = self._mistakes.place(path)
+        if _way(DRIVERS[entry.driver]) != _way(DRIVERS[first.driver]) or not _way(DRIVERS[entry.driver]):
+            self._mistakes.error(
+                at,
+                f"found the line of {first.id} ({place}) a second time; only devices that are asked can share a line",
+            )
+            return
+        for key, usual in PORT.items():
+            wanted, found = (str(each.link.get(key, usual)).upper() for each in (first, entry))
+            if wanted != found:
+                self._mistakes.error(
+                    at,
+                    f"found {key} {found} on the line of {first.id} ({place}), which has {wanted}; expected the same",
+                )
 
     def _feeds(self, entry: schema.DeviceEntry | schema.ParentEntry, path: Path) -> None:
         for key in ("behind", "network", "power"):
@@ -491,6 +517,13 @@ class _References:
 
 
 _MAX_CIRCLES = 20
+
+
+def _way(driver: Driver) -> str:
+    """How devices of a driver share a line; "": they cannot."""
+    if driver.line_poller is not None:
+        return "asked"
+    return "panel" if driver.panel_reader is not None else ""
 
 
 def _circles(edges: dict[str, list[str]]) -> list[list[str]]:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from device_drivers.catalogue import DRIVERS
 from gateway.errors import ConfigError, Problem
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
+from gateway.routing import Router
 from gateway.site.load import load_site
 from gateway.site.model import Service, Site
 
@@ -149,7 +151,9 @@ def test_services_that_devices_call_have_defaults_and_their_secrets(site):
 def test_devices_that_call_without_a_password_are_warned_of(warnings):
     camera = '  - {id: cam-sip, driver: gb28181, kind: camera, device_id: "34020000001320000007"}\n'
     text = BASE.replace("checkpoints:\n", camera + "checkpoints:\n")
-    assert [(path, message[:19]) for _, path, message in warnings(text)] == [("services.gb28181", "has no `password`: ")]
+    assert [(path, message[:19]) for _, path, message in warnings(text)] == [
+        ("services.gb28181", "has no `password`: ")
+    ]
 
 
 def test_the_smallest_file_is_a_site_and_a_zone(site):
@@ -249,6 +253,40 @@ def test_a_family_whose_driver_is_not_built_is_known_and_warned_of_once(read):
     loaded, warned = read(text)
     assert (loaded.devices["nvr"].kind, loaded.devices["cam-2"].expect_every) == ("nvr", MINUTE)
     assert [(problem.line, problem.path) for problem in warned] == [(10, "devices.nvr.driver")]
+
+
+LINE = BASE.replace(
+    "  - {id: cam, driver: native", "  - {id: a, driver: ONE}\n  - {id: b, driver: TWO}\n  - {id: cam, driver: native"
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "wrong"),
+    [
+        ("gwiot_7941w, link: {serial: /dev/x, baud: 9600}", "dlt645, link: {serial: /dev/x}", ""),
+        ("gwiot_7941w, link: {serial: /dev/x, baud: 115200}", "dlt645, link: {serial: /dev/x}", "found baud 9600"),
+        ("dlt645, link: {serial: /dev/x, parity: E}", "dlt645, link: {serial: /dev/x}", "found parity N"),
+        ("rdm6300, link: {serial: /dev/x}", "rdm6300, link: {serial: /dev/x}", "a second time"),
+        ("rdm6300, link: {serial: /dev/x}", "rdm6300, link: {serial: /dev/y}", ""),
+        ("dlt645, link: {serial: /dev/x}", "rdm6300, link: {serial: /dev/x}", "a second time"),
+        ("dlt645, link: {serial: /dev/x}", "osdp, link: {serial: /dev/x}, settings: {secure: false}", "a second time"),
+    ],
+)
+def test_only_devices_that_are_asked_share_a_line_and_at_one_speed(read, one, two, wrong):
+    text = LINE.replace("ONE", one).replace("TWO", two)
+    if not wrong:
+        read(text)
+        return
+    with pytest.raises(ConfigError, match=wrong) as refused:
+        read(text)
+    assert [problem.path for problem in refused.value.problems] == ["devices.b.link.serial"]
+
+
+def test_a_polled_reader_without_a_line_is_heard_only_through_native_and_asked_by_nobody(read):
+    text = LINE.replace("ONE", "gwiot_7941w").replace("TWO", "fcard_wand, portable: true")
+    loaded, warned = read(text)
+    assert [problem.path for problem in warned] == ["devices.a.link.serial", "devices.b.link.serial"]
+    assert Router(loaded, DRIVERS).lines == []
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------
