@@ -333,6 +333,16 @@ def test_whatever_comes_back_nothing_but_reading_is_asked_unless_records_were_re
     assert set(asked.asked) <= READ_ONLY
 
 
+def test_another_wand_in_the_dock_is_left_as_it_is_and_told_once():
+    wand, poller = Wand(MORNING, number=9), a_poller(number=7)
+    wand.tap("0A0B0C", DUSK)
+    rounds = [talk(poller, wand.answers) for _ in range(2)]
+    assert [heard.reasons for heard in rounds] == [["wand 09 (hexadecimal) is in the dock, not 07"], []]
+    assert set(wand.asked) == {(1, 1)}
+    wand.number = 7
+    assert tags(talk(poller, wand.answers)) == ["0A0B0C"]
+
+
 def test_a_wand_that_is_with_its_guard_is_no_fault():
     poller = a_poller()
     assert isinstance(poller, ProbePoller)
