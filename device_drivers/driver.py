@@ -102,7 +102,10 @@ class StreamDecoder(Protocol):
     """Decodes a byte stream (serial, TCP) that arrives cut or glued."""
 
     def feed(self, data: bytes, received: datetime) -> list[Reading | Reject]:
-        """Take the next bytes; give what they completed. Never raises; buffers are bounded; resynchronises."""
+        """Take the next bytes; give what they completed. Never raises; buffers are bounded; resynchronises.
+
+        Without bytes (b"") it is told that the line is silent: what waits since more than its longest pause is to be given now.
+        """
         ...
 
     def reset(self) -> list[Reading | Reject]:

@@ -63,7 +63,7 @@ class Receiver(Protocol):
         ...
 
     def chunk(self, link: Link, device: str, data: bytes, received: datetime) -> None:
-        """Bytes of a device's stream arrived."""
+        """Bytes of a device's stream arrived; none (b""): the line has been silent for longer than a second since the latest."""
         ...
 
     def found(self, link: Link, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:

@@ -16,6 +16,10 @@ from gateway.site.model import Device
 LOOK_EVERY_S = 1.0
 """How often the device file is looked for: some drivers say nothing when their adapter is pulled."""
 
+QUIET_S = 1.5
+"""A line silent for so long is told to its decoder (more than the second that decoders wait, for clocks differ): what waits there
+for more bytes, behind a stray one or without its line end, may be a tap, and must not wait for the next guard."""
+
 LONGEST_WAIT_S = 2.0
 """Looking for a file costs nothing, and a guard waits for the reader that was plugged in again."""
 
@@ -42,6 +46,7 @@ class SerialLink:
         self._standing = Standing(self, receiver, [device.id], clock)
         self.paused = False
         self._port: PortReader | None = None
+        self._heard_at: float | None = None  # by the loop's clock, until the silence since was told
 
     @property
     def state(self) -> LinkState:
@@ -79,7 +84,14 @@ class SerialLink:
 
     def received(self, data: bytes) -> None:
         """Bytes came from the port."""
+        self._heard_at = asyncio.get_running_loop().time()
         self._receiver.chunk(self, self.device, data, self._clock())
+
+    def _tell_silence(self, now: float) -> None:
+        """Tell once, with no bytes, that nothing more came. Of a paused port it is not known."""
+        if self._heard_at is not None and now - self._heard_at >= QUIET_S and not self.paused:
+            self._heard_at = None
+            self._receiver.chunk(self, self.device, b"", self._clock())
 
     async def _connect(self) -> None:
         port = await open_soon(self.url, self._settings)
@@ -94,7 +106,10 @@ class SerialLink:
                 await asyncio.wait((ended,), timeout=LOOK_EVERY_S)
                 if not ended.done() and port_identity(self.url) != identity:
                     raise LinkError(self.name, "the port is gone", "plug the adapter in again")
+                if not ended.done():
+                    self._tell_silence(loop.time())
             raise ended.result()
         finally:
             reading, self._port = self._port, None
+            self._heard_at = None
             reading.stop()

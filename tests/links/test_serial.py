@@ -176,6 +176,42 @@ async def test_a_pause_leaves_the_bytes_in_the_port(line: Line) -> None:
         await told.until(lambda: told.stream == b"12")
 
 
+async def test_silence_is_told_once_and_again_after_the_next_bytes(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_link, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(serial_link, "QUIET_S", 0.05)
+    line.plug()
+    told = Recorder()
+    async with running(a_link(line.path, told)):
+        await told.until_up()
+        for count in (1, 2):
+            line.write(FRAME)
+            await told.until(lambda count=count: told.data.count(b"") == count)
+            await asyncio.sleep(0.15)
+    assert told.stream == FRAME * 2
+    assert told.data.count(b"") == 2
+    assert told.data[-1] == b""
+
+
+async def test_silence_is_not_told_before_the_first_byte_nor_of_a_paused_port(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serial_link, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(serial_link, "QUIET_S", 0.05)
+    line.plug()
+    told = Recorder(enough=1)
+    async with running(link := a_link(line.path, told)):
+        await told.until_up()
+        await asyncio.sleep(0.15)
+        assert told.data == []
+        line.write(b"1")
+        await told.until(lambda: told.stream == b"1")
+        await asyncio.sleep(0.15)
+        assert told.data == [b"1"]
+        told.enough = None
+        link.resume()
+        await told.until(lambda: told.data == [b"1", b""])
+
+
 @contextmanager
 def a_socket_converter() -> Iterator[tuple[str, Any]]:
     """A serial-to-TCP converter; gives its URL, and a function that takes the next connection."""
