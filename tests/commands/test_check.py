@@ -36,7 +36,9 @@ def test_a_valid_site_is_summed_up_in_one_line(capsys):
 def test_warnings_are_printed_and_do_not_fail(tmp_path, capsys):
     file = tmp_path / "riverside.yaml"
     text = (CONFIG / "riverside.yaml").read_text(encoding="utf-8")
-    file.write_text(text.replace(', device_id: "34020000001180000001"', "").replace(", channel: 2", ""), encoding="utf-8")
+    file.write_text(
+        text.replace(', device_id: "34020000001180000001"', "").replace(", channel: 2", ""), encoding="utf-8"
+    )
     assert main(["check", str(file)]) == 0
     *warnings, last = capsys.readouterr().out.splitlines()
     assert len(warnings) == 2
