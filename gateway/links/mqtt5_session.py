@@ -22,11 +22,6 @@ from gateway.links.receipts import QOS_2, Receipts
 from gateway.links.standing import Clock, Standing, keep_connected, utc_now
 from gateway.site.model import Mqtt
 
-READ = 32 * 1024
-"""Bytes read at once, some 200 messages. A broker's whole window of 1,000 in one read would be judged to its end before any of it is
-handed to the disk, and the disk would wait for the judge and the judge for the disk in turn.
-"""
-
 KEPT_OF_TOO_LARGE = 64 * 1024
 """Bytes kept of a message larger than the limit, for the quarantine."""
 
@@ -104,7 +99,7 @@ class Mqtt5Session:
         await keep_connected(self._connect, self.standing, self._backoff)
 
     def pause(self) -> None:
-        """Deliver nothing more until `resume`; at most one read of the socket is held meanwhile."""
+        """Deliver nothing more until `resume`; at most one read of the socket (256 KiB) is held meanwhile."""
         self.paused = True
         if self._connection:
             self._connection.pause()
@@ -187,7 +182,6 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.max_size = READ  # type: ignore[attr-defined]  # what asyncio reads at once; a TLS transport has its own
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
