@@ -159,6 +159,7 @@ class Registrar:
         if verdict != "right":
             ask = self._challenger.challenge(peer[0], received, stale=verdict == "stale")
             asked = self._answer(call, 401, [("WWW-Authenticate", ask)])
+            _remember(line, call, [asked])  # asked once: another nonce would read as a refusal of what is answered meanwhile
             if verdict is None:
                 return Served(answers=[asked])
             reason = (
@@ -289,7 +290,9 @@ def _xml(root: str, command: str, number: int, device_id: str, more: str = "") -
 
 
 def _key(call: Call) -> tuple[str, ...]:
-    return (call.message.method, call.peer[0], *call.message.transaction)
+    """What a request sent again has in common with its first; with its proof, as some devices count nothing up beside it."""
+    proof = call.message.headers.get("authorization", "")
+    return (call.message.method, call.peer[0], proof, *call.message.transaction)
 
 
 def _remember(line: _Line, call: Call, answers: Sequence[bytes]) -> None:

@@ -242,6 +242,25 @@ def test_the_catalogue_is_asked_for_in_step_with_the_keepalives():
     assert asked == [1, 0, 1, 0, 1, 0]
 
 
+def test_a_request_that_comes_again_gets_the_same_challenge():
+    registrar = Registrar(DEVICES, {"password": "secret"})
+    register = (
+        f"REGISTER sip:{NVR}@3402000000 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bK1\r\n"
+        f"From: <sip:{NVR}@3402000000>;tag=1\r\nTo: <sip:{NVR}@3402000000>\r\nCall-ID: a\r\nCSeq: {{}} REGISTER\r\n"
+        "{}Content-Length: 0\r\n\r\n"
+    )
+    first = registrar.datagram(register.format(1, "").encode(), PEER, NOW).answers
+    again = registrar.datagram(register.format(1, "").encode(), PEER, NOW + timedelta(seconds=1)).answers
+    other = registrar.datagram(register.format(2, "").encode(), PEER, NOW + timedelta(seconds=1)).answers
+    assert first[0].startswith(b"SIP/2.0 401")
+    assert again == first != other
+    given = parameters(first[0].decode().partition("WWW-Authenticate: ")[2].partition("\r\n")[0]) | {"username": NVR, "uri": "sip:x"}
+    given["response"] = response(given, "REGISTER", "secret")
+    proof = "Authorization: Digest " + ", ".join(f'{name}="{value}"' for name, value in given.items()) + "\r\n"
+    proved = registrar.datagram(register.format(1, proof).encode(), PEER, NOW + timedelta(seconds=2)).answers
+    assert proved[0].startswith(b"SIP/2.0 200"), "though it counts nothing up"
+
+
 def test_identifiers_that_never_change_lose_at_most_half_a_minute():
     registrar = Registrar(DEVICES, {})
     same = Device(CAMERA).keepalive()
