@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -174,8 +174,17 @@ def _content(line: Line) -> tuple[Observation, bytes]:
     return msgspec.structs.replace(observation, received=None), msgspec.json.encode(unknown, order="sorted")
 
 
+Explain = Callable[[Judgement, Instant, Instant], Any]
+"""Explains what was judged: the judge at the end, from when rounds are printed, and the time at the end."""
+
+
 def replay(
-    site: Site, evidence: Evidence, *, since: Instant | None = None, until: Instant | None = None
+    site: Site,
+    evidence: Evidence,
+    *,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    explain: Explain | None = None,
 ) -> dict[str, Any]:
     """Judge evidence; give the document that `lamplighter replay` prints.
 
@@ -185,6 +194,7 @@ def replay(
         since: rounds and windows that start earlier are not printed; default: the local midnight of the earliest `at`
             that is at most 7 days before its `received`.
         until: go on to this instant at the end.
+        explain: what it gives is added as `explanations`.
     """
     lines = evidence.lines
     heard = [line for line in lines if line.rank == _HEARD]
@@ -212,7 +222,10 @@ def replay(
     now = max([line.received for line in lines] + ([until] if until is not None else []), default=first)
     judgement.advance(now)
     judgement.conclude()
-    return document(judgement, evidence, since, now)
+    result = document(judgement, evidence, since, now)
+    if explain is not None:
+        result["explanations"] = explain(judgement, since, now)
+    return result
 
 
 def operate(judgement: Judgement, line: Operator) -> None:

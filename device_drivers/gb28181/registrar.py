@@ -159,7 +159,9 @@ class Registrar:
         if verdict != "right":
             ask = self._challenger.challenge(peer[0], received, stale=verdict == "stale")
             asked = self._answer(call, 401, [("WWW-Authenticate", ask)])
-            _remember(line, call, [asked])  # asked once: another nonce would read as a refusal of what is answered meanwhile
+            _remember(
+                line, call, [asked]
+            )  # asked once: another nonce would read as a refusal of what is answered meanwhile
             if verdict is None:
                 return Served(answers=[asked])
             reason = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import Any, get_args
 
 import msgspec
 
@@ -29,6 +30,9 @@ _EVENTS = (TagRead, Motion, Panic, Incident)
 
 _TIMES: dict[type, tuple[str, ...]] = {ReaderHeartbeat: ("device_now",), SyncEnd: ("device_now", "complete_to")}
 """The fields that hold times beside the common ones."""
+
+_PLAIN = frozenset(kind for kind in get_args(Observation) if kind not in _EVENTS and kind not in _TIMES)
+"""Kinds with nothing to check beyond what all have."""
 
 _DEEPEST = 32
 """Levels of nesting that an observation may have: none needs more than 3, and every later reader recurses."""
@@ -102,7 +106,28 @@ class NativeDecoder:
         Raises:
             DecodeError: not one of this site's `up` topics.
         """
-        return partial(self._message, self._device(topic))
+        device = self._device(topic)
+        long_way = partial(self._message, device)
+
+        def short_way(payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
+            """What nearly every message is: one observation of a kind with no more to check, of this device."""
+            try:
+                observation = decode(payload)
+            except (ValueError, RecursionError):
+                return long_way(payload, received, retained=retained)
+            kind = type(observation)
+            if (
+                (kind not in _PLAIN and (kind is not ReaderHeartbeat or not _told_well(observation)))
+                or observation.device != device
+                or observation.received is not None
+                or not 1 < observation.at.year < 9999
+                or (observation.seq is not None and observation.boot is None)
+                or payload[:1] != b"{"
+            ):
+                return long_way(payload, received, retained=retained)
+            return [_reading(Reading, (observation, payload))]
+
+        return short_way
 
     def _message(
         self,
@@ -150,11 +175,15 @@ class NativeDecoder:
         return device
 
 
+def _told_well(heartbeat: Any) -> bool:
+    now: datetime | None = heartbeat.device_now
+    return now is None or 1 < now.year < 9999
+
+
 def _check_years(observation: Observation) -> None:
-    if type(observation) is ReaderHeartbeat and observation.received is None:
-        now = observation.device_now
-        if (now is None or 1 < now.year < 9999) and 1 < observation.at.year < 9999:
-            return
+    told = type(observation) is ReaderHeartbeat and observation.received is None and _told_well(observation)
+    if told and 1 < observation.at.year < 9999:
+        return
     for name in ("at", "received", *_TIMES.get(type(observation), ())):
         time: datetime | None = getattr(observation, name)
         if time is not None and not 1 < time.year < 9999:

@@ -273,36 +273,49 @@ class _Connection(asyncio.Protocol):
             if len(self._held) >= self._needed:
                 self._take_held()
         else:
-            used = self._take(memoryview(data))
+            used = self._take(data)
             self._held += data[used:]
 
     def _take_held(self) -> None:
-        with memoryview(self._held) as view:
-            used = self._take(view)
-        del self._held[:used]
+        data = bytes(self._held)  # bytes are read a third faster than a view, which the copy costs once a read
+        del self._held[: self._take(data)]
 
-    def _take(self, view: memoryview) -> int:
-        """Read all complete frames, deliver their messages at once, and tell how many bytes were used."""
+    def _take(self, data: bytes) -> int:
+        """Read all complete frames, deliver their messages at once, and tell how many bytes were used.
+
+        A message as nearly all are is read here without the codec: QoS 1, no properties, a topic that was read before.
+        """
         received = self._session.clock()
         batch: list[Envelope | Unreadable] = []
-        size = len(view)
+        topics, arrived, epoch = self._topics, self._receipts.arrived_once, self._receipts.epoch
+        size = len(data)
         at = min(self._skipping, size)
         self._skipping -= at
         self._needed = 0
         try:
             while size - at >= 2:
-                length, start = view[at + 1], at + 2
+                length, start = data[at + 1], at + 2
                 if length > 127:
-                    length, start = _variable_integer(view, at + 1)
+                    if size - start and (second := data[start]) < 128:
+                        length, start = length & 0x7F | second << 7, start + 1
+                    else:
+                        length, start = _variable_integer(data, at + 1)
                 end = start + length
                 if end > size or not start:
-                    at = self._incomplete(view, at, end, received, batch)
+                    at = self._incomplete(data, at, end, received, batch)
                     break
-                if view[at] & 0xF7 == _PUBLISH_QOS_1 and (message := self._plain(view, start, end, received)):
-                    batch.append(message)
-                    at = end
-                    continue
-                frame = view[at:end]
+                if data[at] & 0xF7 == _PUBLISH_QOS_1 and length > _LEAST_PUBLISH:
+                    after = start + 2 + (data[start] << 8 | data[start + 1])
+                    if after + 3 <= end and not data[after + 2]:
+                        topic = topics.get(data[start + 2 : after])
+                        packet_id = data[after] << 8 | data[after + 1]
+                        if topic is not None and packet_id:
+                            arrived(packet_id)
+                            token = _tuple(Token, (epoch, packet_id))
+                            batch.append(_tuple(Envelope, (topic, data[after + 3 : end], received, False, token)))
+                            at = end
+                            continue
+                frame = memoryview(data)[at:end]
                 at = end
                 if frame[0] & 0xF0 == _PUBLISH:
                     batch.append(self._message(frame, len(frame) - length, received))
@@ -324,36 +337,23 @@ class _Connection(asyncio.Protocol):
         return at
 
     def _incomplete(
-        self, view: memoryview, at: int, end: int, received: datetime, batch: list[Envelope | Unreadable]
+        self, data: bytes, at: int, end: int, received: datetime, batch: list[Envelope | Unreadable]
     ) -> int:
         """Wait for the rest of a frame; of one that is too large, quarantine the head and skip the rest."""
         total = end - at
         if total <= self._session.largest:
             self._needed = total
             return at
-        if view[at] & 0xF0 != _PUBLISH:
-            raise ValueError(f"a packet of type {view[at] >> 4} with {total} bytes")
-        if len(view) - at < KEPT_OF_TOO_LARGE:
+        if data[at] & 0xF0 != _PUBLISH:
+            raise ValueError(f"a packet of type {data[at] >> 4} with {total} bytes")
+        if len(data) - at < KEPT_OF_TOO_LARGE:
             self._needed = KEPT_OF_TOO_LARGE
             return at
-        self._skipping = end - len(view)
-        _, start = _variable_integer(view, at + 1)
+        self._skipping = end - len(data)
+        _, start = _variable_integer(data, at + 1)
         reason = f"{total} bytes, more than the limit of {self._session.largest}; only the beginning was kept"
-        batch.append(self._unreadable(view[at : at + KEPT_OF_TOO_LARGE], start - at, received, reason))
-        return len(view)
-
-    def _plain(self, view: memoryview, start: int, end: int, received: datetime) -> Envelope | None:
-        """A message as nearly all are, read without the codec: QoS 1, no properties, a topic that was read before."""
-        at = start + 2 + (view[start] << 8 | view[start + 1]) if end - start > _LEAST_PUBLISH else end
-        if at + 3 > end or view[at + 2]:
-            return None
-        topic = self._topics.get(bytes(view[start + 2 : at]))
-        packet_id = view[at] << 8 | view[at + 1]
-        if topic is None or not packet_id:
-            return None
-        return _tuple(
-            Envelope, (topic, bytes(view[at + 3 : end]), received, False, self._receipts.arrived(packet_id, 1))
-        )
+        batch.append(self._unreadable(memoryview(data)[at : at + KEPT_OF_TOO_LARGE], start - at, received, reason))
+        return len(data)
 
     def _message(self, frame: memoryview, start: int, received: datetime) -> Envelope | Unreadable:
         """The message of a PUBLISH whose variable header begins at `start`."""
@@ -506,7 +506,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(data)
 
 
-def _variable_integer(view: memoryview, at: int) -> tuple[int, int]:
+def _variable_integer(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """A variable byte integer (MQTT 5.0 §1.5.5) and where it ends; (0, 0) while it is incomplete.
 
     Raises:
@@ -514,9 +514,9 @@ def _variable_integer(view: memoryview, at: int) -> tuple[int, int]:
     """
     value = 0
     for place in range(4):
-        if at + place >= len(view):
+        if at + place >= len(data):
             return 0, 0
-        byte = view[at + place]
+        byte = data[at + place]
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             return value, at + place + 1

@@ -254,7 +254,10 @@ def test_a_request_that_comes_again_gets_the_same_challenge():
     other = registrar.datagram(register.format(2, "").encode(), PEER, NOW + timedelta(seconds=1)).answers
     assert first[0].startswith(b"SIP/2.0 401")
     assert again == first != other
-    given = parameters(first[0].decode().partition("WWW-Authenticate: ")[2].partition("\r\n")[0]) | {"username": NVR, "uri": "sip:x"}
+    given = parameters(first[0].decode().partition("WWW-Authenticate: ")[2].partition("\r\n")[0]) | {
+        "username": NVR,
+        "uri": "sip:x",
+    }
     given["response"] = response(given, "REGISTER", "secret")
     proof = "Authorization: Digest " + ", ".join(f'{name}="{value}"' for name, value in given.items()) + "\r\n"
     proved = registrar.datagram(register.format(1, proof).encode(), PEER, NOW + timedelta(seconds=2)).answers
