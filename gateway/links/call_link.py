@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from device_drivers.conversation import Caller, CallServer, Served
 from gateway.errors import LinkError
 from gateway.links.backoff import Backoff
-from gateway.links.link import LinkState, Receiver, Token
+from gateway.links.link import Receiver, Token
 from gateway.links.listening import unopened
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 
 LARGEST_DATAGRAM = 65_535
 
@@ -53,7 +53,7 @@ class Limits(NamedTuple):
     idle_s: float = 900.0
 
 
-class CallLink:
+class CallLink(KeptLink):
     """A `Link` for all devices of a family that call us.
 
     Args:
@@ -79,14 +79,10 @@ class CallLink:
         backoff: Backoff | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, receiver, devices, clock=clock, backoff=backoff or Backoff())
         self.host, self.port = address
         self.limits = limits or Limits()
         self.server = server
-        self.clock = clock
-        self.receiver = receiver
-        self._backoff = backoff or Backoff()
-        self._standing = Standing(self, receiver, devices, clock)
         self._paused = False
         self._full = False
         self._datagrams: _Datagrams | None = None
@@ -98,22 +94,9 @@ class CallLink:
         self._broken: LinkError | None = None
 
     @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    @property
     def reading(self) -> bool:
         """Whether anything more may be read: neither paused, nor too many answers waiting."""
         return not self._paused and not self._full
-
-    async def run(self) -> None:
-        """Listen until cancelled.
-
-        Raises:
-            JournalError: what was said will never be on disk; nothing is answered any more.
-        """
-        await keep_connected(self._connect, self._standing, self._backoff)
 
     def pause(self) -> None:
         """Stop reading: datagrams stay in the kernel, which drops what it cannot keep; devices send those again."""
@@ -173,7 +156,8 @@ class CallLink:
 
     # -- inside
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
+        """See `KeptLink.connect`."""
         loop = asyncio.get_running_loop()
         self._broken = None
         datagrams, server = await self._open(loop)
@@ -181,7 +165,7 @@ class CallLink:
         try:
             self._datagrams = datagrams
             self._watch()
-            self._standing.up()
+            self.standing.up()
 
             def looking() -> None:
                 nonlocal look

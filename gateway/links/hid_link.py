@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from gateway.errors import LinkError
 from gateway.links import serial_link
 from gateway.links.backoff import Backoff
-from gateway.links.link import LinkState, Receiver, Token
+from gateway.links.link import Receiver, Token
 from gateway.links.port_reader import PortReader, port_identity, read_port
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 from gateway.site.model import Device
 
 QUIET_AFTER_S = 0.25
@@ -51,7 +51,7 @@ def grab(descriptor: int) -> None:
     fcntl.ioctl(descriptor, _EVIOCGRAB, 1)
 
 
-class HidLink:
+class HidLink(KeptLink):
     """A `Link` for one reader that types.
 
     Args:
@@ -72,24 +72,13 @@ class HidLink:
         take: Callable[[int], None] = grab,
     ) -> None:
         self.device = device.id
-        self.name = self.url = device.link["input"]
-        self._receiver = receiver
-        self._clock = clock
-        self._backoff = backoff or Backoff(longest_s=serial_link.LONGEST_WAIT_S)
+        self.url = device.link["input"]
+        backoff = backoff or Backoff(longest_s=serial_link.LONGEST_WAIT_S)
+        super().__init__(self.url, receiver, [device.id], clock=clock, backoff=backoff)
         self._take = take
-        self._standing = Standing(self, receiver, [device.id], clock)
         self.paused = False
         self._port: PortReader | None = None
         self._quiet: asyncio.TimerHandle | None = None
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    async def run(self) -> None:
-        """Open, grab, read, open again, until cancelled."""
-        await keep_connected(self._connect, self._standing, self._backoff)
 
     def pause(self) -> None:
         """Stop reading: the kernel keeps some dozen keys, and says so when it lost some."""
@@ -108,7 +97,7 @@ class HidLink:
 
     def received(self, data: bytes) -> None:
         """Events came."""
-        self._receiver.chunk(self, self.device, data, self._clock())
+        self.receiver.chunk(self, self.device, data, self.clock())
         self._wait_for_quiet(QUIET_TIMES)
 
     def _wait_for_quiet(self, times: int) -> None:
@@ -118,17 +107,17 @@ class HidLink:
 
     def _is_quiet(self, times: int) -> None:
         if not self.paused:  # while nothing is read, keys may be waiting in the kernel
-            self._receiver.chunk(self, self.device, b"", self._clock())
+            self.receiver.chunk(self, self.device, b"", self.clock())
             times -= 1
         if times:
             self._wait_for_quiet(times)
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
         port = self._open()
         ended: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
         self._port = reading = read_port(self, port, ended)
         try:
-            self._standing.up()
+            self.standing.up()
             reading.watch()
             identity = port_identity(self.url)
             while not ended.done():

@@ -21,7 +21,7 @@ from gateway.links.link import LinkState, Receiver, Token
 from gateway.links.port_reader import PortReader, open_soon, port_identity, read_port
 from gateway.links.serial_link import LONGEST_WAIT_S, LOOK_EVERY_S
 from gateway.links.serial_port import OURS, error_number, is_file
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 
 SILENT_FIRST_S = 0.5
 """The shortest wait before a device that gave no answer is asked again."""
@@ -88,7 +88,7 @@ class _Turns:
                 _log.exception("%s: its driver failed at the end of a round", self.device)
 
 
-class LineLink:
+class LineLink(KeptLink):
     """A `Link` for all devices that are asked on one line.
 
     Args:
@@ -110,14 +110,12 @@ class LineLink:
         clock: Clock = utc_now,
         backoff: Backoff | None = None,
     ) -> None:
-        self.name = self.url = line
-        self._settings = settings
-        self._receiver = receiver
-        self._clock = clock
-        self._backoff = backoff or (Backoff(longest_s=LONGEST_WAIT_S) if is_file(line) else Backoff())
         # A line that is one device is no link that is down when that device is off: see ProbePoller.
         told = [device for device, poller in devices if not isinstance(poller, ProbePoller)]
-        self._standing = Standing(self, receiver, told, clock, counts=bool(told))
+        backoff = backoff or (Backoff(longest_s=LONGEST_WAIT_S) if is_file(line) else Backoff())
+        super().__init__(line, receiver, told, clock=clock, backoff=backoff, counts=bool(told))
+        self.url = line
+        self._settings = settings
         self._turns = [_Turns(device, poller, 0.0) for device, poller in devices]
         self._hangs_up = any(poller.hangs_up for _, poller in devices)
         self._shared = len(devices) > 1
@@ -131,11 +129,6 @@ class LineLink:
         self._ended: asyncio.Future[LinkError] | None = None
 
     @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    @property
     def paused(self) -> bool:
         """Whether the port is not to be read: what waits already is as much as is kept."""
         return len(self._heard) >= MOST_HEARD
@@ -147,7 +140,7 @@ class LineLink:
             JournalError: what a device must hear is on disk never will be.
         """
         try:
-            await keep_connected(self._connect, self._standing, self._backoff)
+            await super().run()
         finally:
             for turns in self._turns:
                 turns.close()
@@ -166,14 +159,15 @@ class LineLink:
     def received(self, data: bytes) -> None:
         """Bytes came from the port."""
         self._heard += data
-        self._came = self._clock()
+        self._came = self.clock()
         if self.paused and self._reader is not None:
             self._reader.watch()
         self._news.set()
 
     # -- the connection
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
+        """See `KeptLink.connect`."""
         loop = asyncio.get_running_loop()
         for turns in self._turns:  # they wait since now, not since the line was lost
             turns.due = max(turns.due, loop.time())
@@ -229,7 +223,7 @@ class LineLink:
                 self._failed(turns, error)
                 continue
             if found:
-                self._receiver.found(self, turns.device, found, self._clock())
+                self.receiver.found(self, turns.device, found, self.clock())
 
     # -- a turn
 
@@ -284,9 +278,9 @@ class LineLink:
                     turns.asked |= bool(step.data)
                     turns.answered |= answer.whole
                 case Give(found, safe):
-                    self._receiver.found(self, turns.device, found, self._clock())
+                    self.receiver.found(self, turns.device, found, self.clock())
                     if safe:
-                        await self._receiver.safe()
+                        await self.receiver.safe()
                     await asyncio.sleep(0)
                     self._check()
                 case Rest(seconds):
@@ -331,7 +325,7 @@ class LineLink:
         if full and self._reader is not None:
             self._reader.watch()
         came = self._came if whole else None
-        return Answer(data, came or self._clock(), whole)
+        return Answer(data, came or self.clock(), whole)
 
     # -- a driver that raises
 
@@ -351,9 +345,9 @@ class LineLink:
 
     def _tell(self, turns: _Turns, *, up: bool, reason: str, hint: str) -> None:
         state = LinkState(
-            name=f"{self.name} {turns.device}", up=up, since=self._clock(), reason=reason, hint=hint, counts=False
+            name=f"{self.name} {turns.device}", up=up, since=self.clock(), reason=reason, hint=hint, counts=False
         )
-        self._receiver.link_changed(self, state, (turns.device,))
+        self.receiver.link_changed(self, state, (turns.device,))
 
     # -- the port
 
@@ -374,7 +368,7 @@ class LineLink:
         reader = self._reader = read_port(self, port, ended)
         self._ended = ended
         try:
-            self._standing.up()
+            self.standing.up()
             self._own_fault(None)
             for turns in self._turns:  # "up" was told for all
                 if turns.fault:
@@ -403,9 +397,9 @@ class LineLink:
         self._own_fault(None)
         for turns in self._turns:
             if isinstance(turns.poller, ProbePoller):
-                now = self._clock()
+                now = self.clock()
                 found = turns.poller.unreached(now, connected or number == errno.ECONNREFUSED)
-                self._receiver.found(self, turns.device, found, now)
+                self.receiver.found(self, turns.device, found, now)
 
     def _own_fault(self, error: LinkError | None) -> None:
         """A fault of this machine proves nothing of the device: its link is told as down, and as up again."""

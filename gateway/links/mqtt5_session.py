@@ -15,21 +15,16 @@ import mqtt5
 
 from gateway.errors import LinkError
 from gateway.links import broker_address
-from gateway.links.backoff import Backoff
-from gateway.links.broker_address import KEEP_ALIVE_S, LARGEST_PACKET, RECEIVE_MAXIMUM, SESSION_EXPIRY_S
-from gateway.links.link import Envelope, LinkState, Receiver, Token, Unreadable
+from gateway.links.broker_address import RECEIVE_MAXIMUM, SESSION_EXPIRY_S
+from gateway.links.broker_session import BrokerSession
+from gateway.links.link import Envelope, Token, Unreadable
 from gateway.links.receipts import QOS_2, Receipts
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
-from gateway.site.model import Mqtt
 
 KEPT_OF_TOO_LARGE = 64 * 1024
 """Bytes kept of a message larger than the limit, for the quarantine."""
 
 LONGEST_BACKLOG = 1024 * 1024
 """Unsent bytes beyond which a QoS 0 message is dropped: the broker does not read."""
-
-REFUSED_RETRY_S = 60.0
-"""A refused subscription is asked for again after this long: the broker's ACL may have been mended."""
 
 _tuple = tuple.__new__
 """Makes an Envelope without the detour through the named tuple's own constructor."""
@@ -44,104 +39,14 @@ _PUBACK = 0x40020000  # the four bytes of a PUBACK without reason; the packet id
 _PUBREC = 0x50020000
 
 
-class Mqtt5Session:
-    """An `MqttLink` that speaks MQTT 5 to an external broker.
+class Mqtt5Session(BrokerSession):
+    """An `MqttLink` that speaks MQTT 5 to an external broker."""
 
-    Args:
-        settings: where the broker is, with user name, password and TLS.
-        client_id: stable; the broker keeps the session under it.
-        filters: topic filters to subscribe to at QoS 1.
-        receiver: gets messages and changes of state.
-        devices: ids of the devices that speak through this broker.
-        had_session: an earlier run had a session; finding none now means it was lost.
-        clock: the wall clock, for `received`.
-        backoff: waits between attempts to connect.
-        keep_alive_s: MQTT keep alive; the broker may ask for another.
-        largest: bytes of a packet beyond which it is quarantined in part.
-    """
-
-    def __init__(
-        self,
-        settings: Mqtt,
-        *,
-        client_id: str,
-        filters: Sequence[str],
-        receiver: Receiver,
-        devices: Sequence[str] = (),
-        had_session: bool = False,
-        clock: Clock = utc_now,
-        backoff: Backoff | None = None,
-        keep_alive_s: int = KEEP_ALIVE_S,
-        largest: int = LARGEST_PACKET,
-    ) -> None:
-        self.name = broker_address.address(settings)
-        self.settings = settings
-        self.client_id = client_id
-        self.filters = tuple(filters)
-        self.receiver = receiver
-        self.clock = clock
-        self.keep_alive_s = keep_alive_s
-        self.largest = largest
-        self.standing = Standing(self, receiver, devices, clock)
-        self.paused = False
-        self._backoff = backoff or Backoff()
-        self._had_session = had_session
-        self._epoch = 0
-        self._connection: _Connection | None = None
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self.standing.state
-
-    async def run(self) -> None:
-        """Connect, read, reconnect, until cancelled."""
-        await keep_connected(self._connect, self.standing, self._backoff)
-
-    def pause(self) -> None:
-        """Deliver nothing more until `resume`; at most one read of the socket (256 KiB) is held meanwhile."""
-        self.paused = True
-        if self._connection:
-            self._connection.pause()
-
-    def resume(self) -> None:
-        """Deliver what was held and read on."""
-        self.paused = False
-        if self._connection:
-            self._connection.resume()
-
-    def acknowledge(self, tokens: Sequence[Token]) -> None:
-        """Acknowledge in one write, in receive order; tokens of an earlier connection are dropped."""
-        if self._connection:
-            self._connection.acknowledge(tokens)
-
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        """Publish; returns once sent (QoS 0) or acknowledged (QoS 1).
-
-        Raises:
-            LinkError: not connected, refused by the broker, or the connection broke before the acknowledgement.
-        """
-        if not self._connection:
-            raise LinkError(self.name, self.state.reason, self.state.hint)
-        await self._connection.publish(topic, payload, qos=qos, retain=retain)
-
-    def send(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 0, at once; dropped when not connected or when the broker does not read."""
-        if self._connection:
-            self._connection.send(topic, payload)
-
-    def accepted(self, *, session_present: bool) -> None:
-        """The connection tells that the broker took it; called before any message is delivered."""
-        if session_present:
-            self.standing.up()
-        elif self._had_session:
-            self.receiver.session_lost(self, "the broker had no session of this client id any more")
-        self._had_session = True
-
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
+        """See `KeptLink.connect`."""
         tls = broker_address.tls_context(self.settings)
-        self._epoch += 1
-        connection = self._connection = _Connection(self, self._epoch)
+        self.epoch += 1
+        connection = self.connection = _Connection(self, self.epoch)
         try:
             async with asyncio.timeout(broker_address.CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().create_connection(
@@ -152,7 +57,7 @@ class Mqtt5Session:
         except (OSError, UnicodeError) as error:
             raise broker_address.unreachable(self.settings, error) from error
         finally:
-            self._connection = None
+            self.connection = None
             connection.disconnect()
 
 
@@ -220,7 +125,7 @@ class _Connection(asyncio.Protocol):
             LinkError: why it ended.
         """
         keep_alive_s = self._accepted.result().server_keep_alive or self._session.keep_alive_s
-        ask_again = self._loop.time() + REFUSED_RETRY_S
+        ask_again = self._loop.time() + self._session.REFUSED_RETRY_S
         while True:
             await asyncio.wait((self._closed,), timeout=keep_alive_s / 2)
             if self._closed.done():
@@ -232,7 +137,7 @@ class _Connection(asyncio.Protocol):
                 raise LinkError(self._session.name, "the broker has fallen silent", "check the network and the broker")
             self._write(mqtt5.PingReqPacket().write())
             if not self._session.state.up and not self._subscribing and now >= ask_again:
-                ask_again = now + REFUSED_RETRY_S
+                ask_again = now + self._session.REFUSED_RETRY_S
                 self._subscribe()
 
     def disconnect(self) -> None:

@@ -22,10 +22,10 @@ from device_drivers.driver import Reading, Reject
 from gateway.errors import LinkError
 from gateway.links import serial_link
 from gateway.links.backoff import Backoff
-from gateway.links.link import LinkState, Receiver, Token
+from gateway.links.link import Receiver, Token
 from gateway.links.port_reader import open_soon, port_identity
 from gateway.links.serial_port import is_file, trouble
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 
 TURN_S = 0.01
 """How often the library may do something; it polls each reader every 50 ms, and waits 200 ms for an answer."""
@@ -63,7 +63,7 @@ class _Heard(NamedTuple):
     data: bytes = b""
 
 
-class OsdpLink:
+class OsdpLink(KeptLink):
     """A `Link` for all OSDP readers of one line.
 
     Args:
@@ -85,25 +85,14 @@ class OsdpLink:
         clock: Clock = utc_now,
         backoff: Backoff | None = None,
     ) -> None:
-        self.name = self.url = line
+        backoff = backoff or (Backoff(longest_s=serial_link.LONGEST_WAIT_S) if is_file(line) else Backoff())
+        super().__init__(line, receiver, [device for device, _ in readers], clock=clock, backoff=backoff)
+        self.url = line
         self._settings = settings
         self._readers = readers
-        self._receiver = receiver
-        self._clock = clock
-        self._backoff = backoff or (Backoff(longest_s=serial_link.LONGEST_WAIT_S) if is_file(line) else Backoff())
-        self._standing = Standing(self, receiver, [device for device, _ in readers], clock)
         self._paused = False
         self._held: deque[_Heard] = deque()
         self._told: dict[int, float] = {}  # readers that answer, and when that was last told
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    async def run(self) -> None:
-        """Open, poll, open again, until cancelled."""
-        await keep_connected(self._connect, self._standing, self._backoff)
 
     def pause(self) -> None:
         """Hand nothing over; readers are polled on as long as there is room for what they say."""
@@ -117,7 +106,7 @@ class OsdpLink:
     def acknowledge(self, tokens: Sequence[Token]) -> None:
         """Nothing: the library acknowledges each card to its reader."""
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
         addresses = [reader.address for _, reader in self._readers]
         if len(set(addresses)) < len(addresses):
             twice = next(each for each in addresses if addresses.count(each) > 1)
@@ -129,10 +118,10 @@ class OsdpLink:
         loop = asyncio.get_running_loop()
         port = await open_soon(self.url, self._settings)
         ended: asyncio.Future[LinkError] = loop.create_future()
-        panel = _Panel(self.url, port, [reader for _, reader in self._readers], self._held, self._clock)
+        panel = _Panel(self.url, port, [reader for _, reader in self._readers], self._held, self.clock)
         panel.start(loop, self._hand_over, ended)
         try:
-            self._standing.up()
+            self.standing.up()
             identity = port_identity(self.url)
             while not ended.done():
                 await asyncio.wait((ended,), timeout=serial_link.LOOK_EVERY_S)
@@ -154,7 +143,7 @@ class OsdpLink:
             device, reader = self._readers[heard.place]
             found = self._ask(reader, heard)
             if found:
-                self._receiver.found(self, device, found, heard.received)
+                self.receiver.found(self, device, found, heard.received)
 
     def _ask(self, reader: PanelReader, heard: _Heard) -> Sequence[Reading | Reject]:
         match heard.what:
@@ -178,8 +167,8 @@ class OsdpLink:
             if now - told >= ALIVE_EVERY_S:
                 self._told[index] = now
                 device, reader = self._readers[index]
-                received = self._clock()
-                self._receiver.found(self, device, reader.alive(received), received)
+                received = self.clock()
+                self.receiver.found(self, device, reader.alive(received), received)
 
 
 class _Member:
@@ -238,7 +227,7 @@ class _Panel:
         self._port = port
         self._readers = readers
         self._held = held
-        self._clock = clock
+        self.clock = clock
         self._channel = _Channel(port)
         self._members = [_Member(monotonic()) for _ in readers]
         self._stopping = threading.Event()
@@ -333,7 +322,7 @@ class _Panel:
         self, index: int, what: Literal["card", "keys", "online", "offline"], bits: int = 0, data: bytes = b""
     ) -> None:
         secure = bool(self._context.sc_status() >> index & 1)
-        self._held.append(_Heard(index, what, self._clock(), secure, bits, data))
+        self._held.append(_Heard(index, what, self.clock(), secure, bits, data))
         self._call(self._news)
 
     def _call(self, function: Callable[..., None], *values: object) -> None:

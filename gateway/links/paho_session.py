@@ -17,12 +17,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.errors import LinkError
 from gateway.links import broker_address
-from gateway.links.backoff import Backoff
-from gateway.links.broker_address import KEEP_ALIVE_S, RECEIVE_MAXIMUM
-from gateway.links.link import Envelope, LinkState, Receiver, Token, Unreadable
+from gateway.links.broker_address import RECEIVE_MAXIMUM
+from gateway.links.broker_session import BrokerSession
+from gateway.links.link import Envelope, Token, Unreadable
 from gateway.links.receipts import QOS_2, Receipts
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
-from gateway.site.model import Mqtt
 
 PACKETS_A_READ = 1000
 """Packets taken from the socket before the event loop gets its turn: what is delivered at once."""
@@ -30,104 +28,14 @@ PACKETS_A_READ = 1000
 LONGEST_BACKLOG = 1000
 """Unsent QoS 0 messages beyond which another is dropped: the broker does not read."""
 
-REFUSED_RETRY_S = 60.0
-"""A refused subscription is asked for again after this long: the broker's ACL may have been mended."""
 
+class PahoSession(BrokerSession):
+    """An `MqttLink` that speaks MQTT 3.1.1."""
 
-class PahoSession:
-    """An `MqttLink` that speaks MQTT 3.1.1.
-
-    Args:
-        settings: where the broker is, with user name, password and TLS.
-        client_id: stable; the broker keeps the session under it.
-        filters: topic filters to subscribe to at QoS 1.
-        receiver: gets messages and changes of state.
-        devices: ids of the devices that speak through this broker.
-        had_session: an earlier run had a session; finding none now means it was lost.
-        clock: the wall clock, for `received`.
-        backoff: waits between attempts to connect.
-        keep_alive_s: MQTT keep alive.
-    """
-
-    def __init__(
-        self,
-        settings: Mqtt,
-        *,
-        client_id: str,
-        filters: Sequence[str],
-        receiver: Receiver,
-        devices: Sequence[str] = (),
-        had_session: bool = False,
-        clock: Clock = utc_now,
-        backoff: Backoff | None = None,
-        keep_alive_s: int = KEEP_ALIVE_S,
-    ) -> None:
-        self.name = broker_address.address(settings)
-        self.settings = settings
-        self.client_id = client_id
-        self.filters = tuple(filters)
-        self.receiver = receiver
-        self.clock = clock
-        self.keep_alive_s = keep_alive_s
-        self.standing = Standing(self, receiver, devices, clock)
-        self.paused = False
-        self._backoff = backoff or Backoff()
-        self._had_session = had_session
-        self._epoch = 0
-        self._connection: _Connection | None = None
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self.standing.state
-
-    async def run(self) -> None:
-        """Connect, read, reconnect, until cancelled."""
-        await keep_connected(self._connect, self.standing, self._backoff)
-
-    def pause(self) -> None:
-        """Deliver nothing more until `resume`; at most one packet that was begun is held meanwhile."""
-        self.paused = True
-        if self._connection:
-            self._connection.watch()
-
-    def resume(self) -> None:
-        """Read on."""
-        self.paused = False
-        if self._connection:
-            self._connection.watch()
-
-    def acknowledge(self, tokens: Sequence[Token]) -> None:
-        """Acknowledge at once, in receive order; tokens of an earlier connection are dropped."""
-        if self._connection:
-            self._connection.acknowledge(tokens)
-
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        """Publish; returns once handed to the socket (QoS 0) or acknowledged (QoS 1).
-
-        Raises:
-            LinkError: not connected, or the connection broke before the acknowledgement.
-        """
-        if not self._connection:
-            raise LinkError(self.name, self.state.reason, self.state.hint)
-        await self._connection.publish(topic, payload, qos=qos, retain=retain)
-
-    def send(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 0, at once; dropped when not connected or when the broker does not read."""
-        if self._connection:
-            self._connection.send(topic, payload)
-
-    def accepted(self, *, session_present: bool) -> None:
-        """The connection tells that the broker took it; called before any message is delivered."""
-        if session_present:
-            self.standing.up()
-        elif self._had_session:
-            self.receiver.session_lost(self, "the broker had no session of this client id any more")
-        self._had_session = True
-
-    async def _connect(self) -> None:
-        self._epoch += 1
-        connection = self._connection = _Connection(self, self._epoch, broker_address.tls_context(self.settings))
+    async def connect(self) -> None:
+        """See `KeptLink.connect`."""
+        self.epoch += 1
+        connection = self.connection = _Connection(self, self.epoch, broker_address.tls_context(self.settings))
         try:
             async with asyncio.timeout(broker_address.CONNECT_TIMEOUT_S):
                 await connection.connect()
@@ -135,7 +43,7 @@ class PahoSession:
         except (OSError, UnicodeError) as error:
             raise broker_address.unreachable(self.settings, error) from error
         finally:
-            self._connection = None
+            self.connection = None
             connection.disconnect()
 
 
@@ -206,7 +114,7 @@ class _Connection:
         Raises:
             LinkError: why it ended.
         """
-        ask_again = self._loop.time() + REFUSED_RETRY_S
+        ask_again = self._loop.time() + self._session.REFUSED_RETRY_S
         while True:
             await asyncio.wait((self._closed,), timeout=self._session.keep_alive_s / 4)
             if self._closed.done():
@@ -214,7 +122,7 @@ class _Connection:
             if not self._session.paused:
                 self._client.loop_misc()
             if not self._session.state.up and not self._subscribing and self._loop.time() >= ask_again:
-                ask_again = self._loop.time() + REFUSED_RETRY_S
+                ask_again = self._loop.time() + self._session.REFUSED_RETRY_S
                 self._subscribe()
 
     def disconnect(self) -> None:
@@ -250,6 +158,14 @@ class _Connection:
         self._end(LinkError(self._session.name, why, "look at the network" if silent else "look at the broker's log"))
 
     # --- the socket
+
+    def pause(self) -> None:
+        """See `BrokerSession.pause`."""
+        self.watch()
+
+    def resume(self) -> None:
+        """See `BrokerSession.resume`."""
+        self.watch()
 
     def watch(self) -> None:
         """Read from the socket, or do not while paused (but for the answer to CONNECT)."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from gateway.errors import LinkError
 from gateway.links.backoff import Backoff
-from gateway.links.link import LinkState, Receiver, Token
+from gateway.links.link import Receiver, Token
 from gateway.links.port_reader import PortReader, open_soon, port_identity, read_port
 from gateway.links.serial_port import is_file
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 from gateway.site.model import Device
 
 LOOK_EVERY_S = 1.0
@@ -24,7 +24,7 @@ LONGEST_WAIT_S = 2.0
 """Looking for a file costs nothing, and a guard waits for the reader that was plugged in again."""
 
 
-class SerialLink:
+class SerialLink(KeptLink):
     """A `Link` for the stream of one device.
 
     Args:
@@ -38,24 +38,13 @@ class SerialLink:
         self, device: Device, receiver: Receiver, *, clock: Clock = utc_now, backoff: Backoff | None = None
     ) -> None:
         self.device = device.id
-        self.name = self.url = device.link["serial"]
+        self.url = device.link["serial"]
         self._settings = device.link
-        self._receiver = receiver
-        self._clock = clock
-        self._backoff = backoff or (Backoff(longest_s=LONGEST_WAIT_S) if is_file(self.url) else Backoff())
-        self._standing = Standing(self, receiver, [device.id], clock)
+        backoff = backoff or (Backoff(longest_s=LONGEST_WAIT_S) if is_file(self.url) else Backoff())
+        super().__init__(self.url, receiver, [device.id], clock=clock, backoff=backoff)
         self.paused = False
         self._port: PortReader | None = None
         self._heard_at: float | None = None  # by the loop's clock, until the silence since was told
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    async def run(self) -> None:
-        """Open, read, open again, until cancelled."""
-        await keep_connected(self._connect, self._standing, self._backoff)
 
     def pause(self) -> None:
         """Stop reading from the port."""
@@ -85,21 +74,21 @@ class SerialLink:
     def received(self, data: bytes) -> None:
         """Bytes came from the port."""
         self._heard_at = asyncio.get_running_loop().time()
-        self._receiver.chunk(self, self.device, data, self._clock())
+        self.receiver.chunk(self, self.device, data, self.clock())
 
     def _tell_silence(self, now: float) -> None:
         """Tell once, with no bytes, that nothing more came. Of a paused port it is not known."""
         if self._heard_at is not None and now - self._heard_at >= QUIET_S and not self.paused:
             self._heard_at = None
-            self._receiver.chunk(self, self.device, b"", self._clock())
+            self.receiver.chunk(self, self.device, b"", self.clock())
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
         port = await open_soon(self.url, self._settings)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[LinkError] = loop.create_future()
         self._port = read_port(self, port, ended)
         try:
-            self._standing.up()
+            self.standing.up()
             self._port.watch()
             identity = port_identity(self.url)
             while not ended.done():

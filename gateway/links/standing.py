@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from gateway.errors import LinkError
 from gateway.links.backoff import Backoff
-from gateway.links.link import Link, LinkState, Receiver
+from gateway.links.link import Link, LinkState, Receiver, Token
 
 Clock = Callable[[], datetime]
 
@@ -83,3 +84,61 @@ async def keep_connected(connect: Callable[[], Awaitable[None]], standing: Stand
         if loop.time() - began >= STEADY_S:
             backoff.reset()
         await asyncio.sleep(backoff.next_s())
+
+
+class KeptLink(ABC):
+    """A `Link` that connects, or opens its port, again and again.
+
+    Args:
+        name: for people.
+        receiver: gets what arrives, and changes of state.
+        devices: ids of those that speak through it.
+        clock: the wall clock, for `received`.
+        backoff: waits between attempts.
+        counts: as in `LinkState`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        receiver: Receiver,
+        devices: Sequence[str],
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        counts: bool = True,
+    ) -> None:
+        self.name = name
+        self.receiver = receiver
+        self.clock = clock
+        self.backoff = backoff
+        self.standing = Standing(self, receiver, devices, clock, counts=counts)
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Connect and serve until the connection ends.
+
+        Raises:
+            LinkError: why it ended.
+        """
+
+    @abstractmethod
+    def pause(self) -> None:
+        """See `Link.pause`."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """See `Link.resume`."""
+
+    @abstractmethod
+    def acknowledge(self, tokens: Sequence[Token]) -> None:
+        """See `Link.acknowledge`."""
+
+    @property
+    def state(self) -> LinkState:
+        """How the link is now."""
+        return self.standing.state
+
+    async def run(self) -> None:
+        """Connect, serve, connect again, until cancelled."""
+        await keep_connected(self.connect, self.standing, self.backoff)

@@ -15,9 +15,9 @@ from aiohttp import web
 from device_drivers.conversation import WebRequest, WebServed, WebServer
 from gateway.errors import JournalError
 from gateway.links.backoff import Backoff
-from gateway.links.link import LinkState, Receiver, Token
+from gateway.links.link import Receiver, Token
 from gateway.links.listening import unopened
-from gateway.links.standing import Clock, Standing, keep_connected, utc_now
+from gateway.links.standing import Clock, KeptLink, utc_now
 
 LARGEST_BODY = 128 * 1024
 """Bytes; a larger one (a picture) is refused with 413."""
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
     idle_s: float = 300.0
 
 
-class WebServerLink:
+class WebServerLink(KeptLink):
     """A `Link` for all devices of a family that call us over HTTP.
 
     Args:
@@ -73,28 +73,15 @@ class WebServerLink:
         backoff: Backoff | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(name, receiver, devices, clock=clock, backoff=backoff or Backoff())
         self.host, self.port = address
         self.limits = limits or Limits()
         self.doors: dict[asyncio.BaseTransport, _Door] = {}
         self.of_host: Counter[str] = Counter()
         self._server = server
-        self._receiver = receiver
-        self._clock = clock
-        self._backoff = backoff or Backoff()
-        self._standing = Standing(self, receiver, devices, clock)
         self._running = asyncio.Event()  # not paused
         self._running.set()
         self._room = asyncio.Semaphore(self.limits.at_once)
-
-    @property
-    def state(self) -> LinkState:
-        """How the link is now."""
-        return self._standing.state
-
-    async def run(self) -> None:
-        """Listen until cancelled."""
-        await keep_connected(self._connect, self._standing, self._backoff)
 
     def pause(self) -> None:
         """Let requests wait; their connections are bounded."""
@@ -107,7 +94,7 @@ class WebServerLink:
     def acknowledge(self, tokens: Sequence[Token]) -> None:
         """Nothing: a request is acknowledged by its answer."""
 
-    async def _connect(self) -> None:
+    async def connect(self) -> None:
         server = web.Server(
             self._handle,
             request_factory=_request,
@@ -124,7 +111,7 @@ class WebServerLink:
             raise unopened(self.name, error) from error
         self.port = listening.sockets[0].getsockname()[1]
         try:
-            self._standing.up()
+            self.standing.up()
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
                 now = loop.time()
@@ -158,7 +145,7 @@ class WebServerLink:
                 return _closing(408)
             except web.HTTPRequestEntityTooLarge:
                 return _closing(413)
-            received = self._clock()
+            received = self.clock()
             served = self._server.request(
                 WebRequest(
                     method=request.method,
@@ -171,9 +158,9 @@ class WebServerLink:
             )
             del body
         if served.found:
-            self._receiver.found(self, peer[0], served.found, received)
+            self.receiver.found(self, peer[0], served.found, received)
             try:
-                await self._receiver.safe()
+                await self.receiver.safe()
             except JournalError:
                 return _closing(503)  # not on disk: the device keeps what it said, and the gateway stops by itself
         return _response(served)

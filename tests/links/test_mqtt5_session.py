@@ -117,8 +117,8 @@ async def test_a_batch_is_acknowledged_in_one_write(monkeypatch: pytest.MonkeyPa
         await told.until_up()
         broker.send(b"".join(broker.publish(TOPIC, b"tap", packet_id) for packet_id in range(1, 501)))
         await told.until_messages(500)
-        assert link._connection is not None
-        monkeypatch.setattr(link._connection, "_write", lambda data: written.append(len(data)))
+        assert link.connection is not None
+        monkeypatch.setattr(link.connection, "_write", lambda data: written.append(len(data)))
         link.acknowledge(told.tokens)
     assert written[0] == 500 * 4
 
@@ -165,7 +165,7 @@ async def test_a_pause_bounds_what_is_held_and_covers_what_came_with_the_answer_
             await told.until_up()
             await asyncio.sleep(0.2)
             assert told.payloads == []
-            assert link._connection is not None
-            assert len(link._connection._held) <= 2 * 256 * 1024
+            assert link.connection is not None
+            assert len(link.connection._held) <= 2 * 256 * 1024
             link.resume()
             await told.until_messages(5000)
