@@ -14,12 +14,12 @@ from gateway.rules import findings
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
 from gateway.rules.flapping import OFFLINE_ENDS, Flapping
-from gateway.rules.impairments import KINDS, OF_THE_PICTURE, Impairments
+from gateway.rules.impairments import KINDS, OF_THE_PICTURE, Impairments, Said
 from gateway.rules.life import Life
 from gateway.rules.operations import DeviceOperation
 from gateway.rules.standing import Details, Standing, key_of
 from gateway.rules.timers import Timers, earliest
-from gateway.rules.zones import Sight, Watch, Zones
+from gateway.rules.zones import Area, Sight, Watch, Zones
 from gateway.site.model import Site
 
 CameraState = Literal["ok", "impaired", "offline", "unknown", "disabled"]
@@ -28,11 +28,12 @@ RULES = ("camera_offline", "camera_impaired", "recording_stopped")
 """One of these is told of a camera at a time."""
 
 
-class _Camera(msgspec.Struct, kw_only=True):
+class CameraJudge(msgspec.Struct, kw_only=True):
     """One camera as it is now.
 
     Attributes:
         served: the last sign of service (before the first one: of life); `pardon`: the grace given since.
+        pinged, filmed: the last answer of the network alone, and the last proof of a picture.
         told_for: the alert that its condition deserves (None: none, or not known now), and since when.
         spoken_for: a blind zone tells of it; `released`: when the last one ceased to.
     """
@@ -51,6 +52,8 @@ class _Camera(msgspec.Struct, kw_only=True):
     told_since: Instant
     spoken_for: bool = False
     released: Instant = 0
+    pinged: Instant | None = None
+    filmed: Instant | None = None
 
     @property
     def id(self) -> str:
@@ -81,6 +84,8 @@ KEPT = (
     "told_since",
     "spoken_for",
     "released",
+    "pinged",
+    "filmed",
 )
 
 
@@ -98,11 +103,11 @@ class Cameras:
         self._clock = site.zone_info
         self._standing = Standing(site, found)
         self._timers: Timers[str] = Timers()
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, CameraJudge] = {}
         for device in site.devices.values():
             life = devices.life(device.id)
             if device.kind == "camera" and life is not None and device.expect_every is not None:
-                self._cameras[device.id] = _Camera(
+                self._cameras[device.id] = CameraJudge(
                     life=life,
                     impairments=Impairments(),
                     flapping=Flapping(device.expect_every),
@@ -116,7 +121,7 @@ class Cameras:
         self.concerned: frozenset[str] = frozenset(self._cameras) | frozenset(each for each in behind if each)
         self._zones = Zones(site, found, started, self._watch, devices)
         self._zones.begin(started)
-        self._takers: dict[type, Callable[[_Camera, Any, Instant], None]] = {
+        self._takers: dict[type, Callable[[CameraJudge, Any, Instant], None]] = {
             seen.CameraHeartbeat: _heartbeat,
             seen.VideoState: _picture,
             seen.CameraStats: _frames,
@@ -140,6 +145,8 @@ class Cameras:
             camera.impairments.end("unreachable")
             if observation.level == "service":  # type: ignore[union-attr]
                 self._served(camera, received)
+            else:
+                camera.pinged = received
         if take is not None:
             take(camera, observation, received)
         if (
@@ -150,7 +157,7 @@ class Cameras:
         ):
             self._judge(camera, received)
 
-    def _concerns(self, observation: Observation) -> _Camera | None:
+    def _concerns(self, observation: Observation) -> CameraJudge | None:
         """The camera that an observation is about: an NVR's channel, or the device itself."""
         channel = getattr(observation, "channel", None)
         if channel is not None:
@@ -160,7 +167,7 @@ class Cameras:
         return self._cameras.get(observation.device)
 
     @staticmethod
-    def _served(camera: _Camera, received: Instant) -> None:
+    def _served(camera: CameraJudge, received: Instant) -> None:
         """A sign of service (and so of life)."""
         camera.served, camera.pardon = received, None
         if camera.impairments.standing:
@@ -209,7 +216,7 @@ class Cameras:
             self._tell(self._cameras[name], now)
         self._retell(now)
 
-    def _judge(self, camera: _Camera, now: Instant, *, tell: bool = True) -> None:
+    def _judge(self, camera: CameraJudge, now: Instant, *, tell: bool = True) -> None:
         life, wrong = camera.life, camera.impairments
         wrong.expire(now)
         when = self._serve(camera, now)
@@ -236,7 +243,7 @@ class Cameras:
             self._tell(camera, now)
             self._retell(now)
 
-    def _serve(self, camera: _Camera, now: Instant) -> Instant:
+    def _serve(self, camera: CameraJudge, now: Instant) -> Instant:
         """Judge the service: alive by a ping alone for longer than the timeout. Gives when a change of now began."""
         life = camera.life
         if life.last is None or life.timeout is None:
@@ -251,7 +258,7 @@ class Cameras:
         camera.impairments.begin("service_dead", camera.served)
         return ends if now == ends + 1 else now
 
-    def _flap(self, camera: _Camera, now: Instant) -> None:
+    def _flap(self, camera: CameraJudge, now: Instant) -> None:
         flapping = camera.flapping
         if flapping.deadline(now - 1) == now and flapping.check(now):
             self.found.touched["camera", camera.id] = None
@@ -261,7 +268,7 @@ class Cameras:
             flapping.stop()
             self.found.touched["camera", camera.id] = None
 
-    def _deserve(self, camera: _Camera, since: Instant) -> None:
+    def _deserve(self, camera: CameraJudge, since: Instant) -> None:
         """Which alert its condition deserves, and since when."""
         deserved = None
         if camera.state == "offline":
@@ -282,7 +289,7 @@ class Cameras:
             began = min(lost, default=began)
         return Watch(camera.sight, began, self._told_cause(camera))
 
-    def _told_cause(self, camera: _Camera) -> str | None:
+    def _told_cause(self, camera: CameraJudge) -> str | None:
         """The alert of the parent (or of its own link) that explains why a camera is unknown."""
         if camera.life.suppressor is not None:
             return self.devices.told(camera.life.suppressor)
@@ -299,7 +306,7 @@ class Cameras:
                 if name in self._cameras:
                     self._tell(self._cameras[name], now)
 
-    def _tell(self, camera: _Camera, now: Instant) -> None:
+    def _tell(self, camera: CameraJudge, now: Instant) -> None:
         """Raise what has lasted long enough and nothing else tells of, end what is over, note when to look again."""
         name, standing, flapping = camera.id, self._standing, camera.flapping
         offline = ("camera_offline", name) in standing
@@ -326,7 +333,7 @@ class Cameras:
         if offline != (("camera_offline", name) in standing) and name in self.devices.lineage.children:
             self.devices.announce(name, None if offline else key_of("camera_offline", name), now)
 
-    def _tell_one(self, camera: _Camera, now: Instant) -> None:
+    def _tell_one(self, camera: CameraJudge, now: Instant) -> None:
         name, standing, deserved = camera.id, self._standing, camera.told_for
         if camera.state == "unknown":
             into = self._told_cause(camera)
@@ -348,7 +355,7 @@ class Cameras:
             place = camera.life.device.place
             standing.start(deserved, name, at=now, raised=raised, details=details, place=place)
 
-    def _due(self, camera: _Camera) -> Instant:
+    def _due(self, camera: CameraJudge) -> Instant:
         """When its condition has lasted long enough; absence is not told while the gateway keeps restarting.
 
         Cameras that come back together are heard one after the other: those of a zone that sees again have a hold of
@@ -359,7 +366,7 @@ class Cameras:
             return max(due, self.devices.quiet_until() or 0)
         return due
 
-    def _details(self, camera: _Camera, rule: str) -> tuple[Details, Instant]:
+    def _details(self, camera: CameraJudge, rule: str) -> tuple[Details, Instant]:
         """What an alert says, and when its condition began by the evidence."""
         details: Details = {"camera": camera.id}
         life = camera.life
@@ -375,7 +382,7 @@ class Cameras:
         ]
         return details, min(camera.told_since, *begun)
 
-    def _arm(self, camera: _Camera, now: Instant) -> None:
+    def _arm(self, camera: CameraJudge, now: Instant) -> None:
         """When to look at it again: an expiry, a silent service, a check, a hold, the end of flapping by silence."""
         life, dues = camera.life, []
         if (expiry := camera.impairments.expiry()) is not None:
@@ -400,7 +407,7 @@ class Cameras:
         camera = self._cameras.get(camera_id)
         return None if camera is None else self._view(camera)
 
-    def _view(self, camera: _Camera) -> findings.Camera:
+    def _view(self, camera: CameraJudge) -> findings.Camera:
         return findings.Camera(
             id=camera.id,
             state=camera.state,
@@ -409,6 +416,30 @@ class Cameras:
             since=moment(camera.since, self._clock),
             flapping=camera.flapping.active,
         )
+
+    def judge_of(self, camera_id: str) -> CameraJudge | None:
+        """What is known of a camera; to be read only."""
+        return self._cameras.get(camera_id)
+
+    def area_of(self, zone_id: str) -> Area | None:
+        """What is known of a zone; to be read only."""
+        return self._zones.area(zone_id)
+
+    def zone_alert(self, area: Area) -> tuple[Instant | None, str | None]:
+        """When the alert of a zone's state is told, and the open one (`rule:subject`)."""
+        return self._zones.due(area), self._zones.alert_of(area.zone.id)
+
+    def due(self, camera: CameraJudge) -> Instant | None:
+        """When the alert that its condition deserves is told, or was; None: it deserves none."""
+        return None if camera.told_for is None else self._due(camera)
+
+    def alert_of(self, camera_id: str) -> str | None:
+        """The open alert (`rule:subject`) that tells of a camera, or None."""
+        rules = ("flapping", *RULES)
+        own = next((key_of(rule, camera_id) for rule in rules if (rule, camera_id) in self._standing), None)
+        camera = self._cameras.get(camera_id)
+        above = None if camera is None or camera.state != "unknown" else self._told_cause(camera)
+        return self._zones.blind_alert(camera_id) or own or above
 
     def zones(self) -> list[findings.Zone]:
         """All zones, by id."""
@@ -448,40 +479,54 @@ def _sight(state: CameraState, wrong: Impairments) -> Sight:
     return "seeing" if state == "ok" or (state == "impaired" and not wrong.cover_lost) else "lost"
 
 
-def _heartbeat(camera: _Camera, beat: seen.CameraHeartbeat, received: Instant) -> None:
+def _heartbeat(camera: CameraJudge, beat: seen.CameraHeartbeat, received: Instant) -> None:
     if beat.status == "fault":
-        camera.impairments.begin("reported_fault", received)
+        camera.impairments.begin("reported_fault", received, _said(beat, "camera_heartbeat", received, status="fault"))
     else:
         camera.impairments.end("reported_fault")
 
 
-def _picture(camera: _Camera, video: seen.VideoState, received: Instant) -> None:
+def _picture(camera: CameraJudge, video: seen.VideoState, received: Instant) -> None:
     if video.state == "ok":
         if video.active:
+            camera.filmed = received
             for name in OF_THE_PICTURE:
                 camera.impairments.end(name)
     elif not video.active:
         camera.impairments.end(video.state)
     else:
         lasts = None if video.expires_s is None else round(video.expires_s * SECOND)
-        camera.impairments.begin(video.state, received, None if lasts is None else received + lasts, lasts)
+        expires = None if lasts is None else received + lasts
+        said = _said(video, "video_state", received, state=video.state)
+        camera.impairments.begin(video.state, received, said, expires=expires, lasts=lasts)
 
 
-def _frames(camera: _Camera, stats: seen.CameraStats, received: Instant) -> None:
-    camera.impairments.frames(stats.fps, instant(stats.at), received)
+def _frames(camera: CameraJudge, stats: seen.CameraStats, received: Instant) -> None:
+    if stats.fps > 0:
+        camera.filmed = received
+    camera.impairments.frames(stats.fps, stats.device, instant(stats.at), received)
 
 
-def _recording(camera: _Camera, recording: seen.RecordingState, received: Instant) -> None:
+def _recording(camera: CameraJudge, recording: seen.RecordingState, received: Instant) -> None:
     if recording.recording:
         camera.impairments.end("not_recording")
     else:
-        camera.impairments.begin("not_recording", received)
+        said = _said(recording, "recording_state", received, recording=False)
+        camera.impairments.begin("not_recording", received, said)
 
 
-def _storage(camera: _Camera, fault: seen.StorageFault, received: Instant) -> None:
-    camera.impairments.storage(fault.what, fault.active, received)
+def _storage(camera: CameraJudge, fault: seen.StorageFault, received: Instant) -> None:
+    said = _said(fault, "storage_fault", received, what=fault.what)
+    camera.impairments.storage(fault.what, fault.active, said)
 
 
-def _probe(camera: _Camera, probe: seen.Reachable, received: Instant) -> None:
+def _probe(camera: CameraJudge, probe: seen.Reachable, received: Instant) -> None:
     if not probe.ok:
-        camera.impairments.begin("unreachable", received)
+        camera.impairments.begin(
+            "unreachable", received, _said(probe, "reachable", received, ok=False, level=probe.level)
+        )
+
+
+def _said(observation: Observation, kind: str, received: Instant, **value: str | bool) -> Said:
+    """A report as the evidence of an impairment."""
+    return Said(observation.device, kind, instant(observation.at), received, {**value})

@@ -64,7 +64,7 @@ class Suspect(NamedTuple):
         return len(self.fallen) / (len(self.fallen) + self.alive)
 
 
-class _Fault(msgspec.Struct, kw_only=True):
+class ParentFault(msgspec.Struct, kw_only=True):
     """A parent fault that stands.
 
     Attributes:
@@ -112,7 +112,7 @@ class Causes:
         self._lighting = lighting
         self._lineage = devices.lineage
         self._standing = Standing(site, found)
-        self._faults: dict[str, _Fault] = {}
+        self._faults: dict[str, ParentFault] = {}
         self._sides: dict[str, Side] = {}
         self._counts: dict[str, dict[str, int]] = {}
         self._spoken_for: dict[str, str] = {}
@@ -225,7 +225,7 @@ class Causes:
             members = dict(each.fallen)
             since, rests = min(members.values()), max(members.values())
             noticed = self._ended(members, now)
-            self._faults[each.parent] = _Fault(since=since, rests=rests, found=noticed, members=members)
+            self._faults[each.parent] = ParentFault(since=since, rests=rests, found=noticed, members=members)
             self._grown.add(each.parent)
             self._take_in([item for item, side in self._sides.items() if side == "down"], now, only=each.parent)
             self._devices.fault(each.parent, self._faults[each.parent].fall, now)
@@ -371,6 +371,10 @@ class Causes:
         for into, names in fresh.items():
             self._lighting.suppress(names, into, now)
 
+    def fault(self, parent: str) -> ParentFault | None:
+        """The fault that stands on a parent; to be read only."""
+        return self._faults.get(parent)
+
     def snapshot(self) -> Any:
         return {
             "at": self._now,
@@ -401,7 +405,7 @@ class Causes:
             if parent not in self._lineage.parents:
                 continue
             known = {item: sign for item, sign in members.items() if item in self._above}
-            fault = _Fault(since=since, rests=rests, found=found, members=known)
+            fault = ParentFault(since=since, rests=rests, found=found, members=known)
             fault.up, fault.out = {*up} & known.keys(), {*out} & known.keys()
             self._faults[parent] = fault
             self._devices.fault(parent, fault.fall, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,8 @@ class Standing(msgspec.Struct, array_like=True):
     """A fault of the circuit.
 
     `lamps`: those it rests on, each with its onset; `seen`: what each of them last proved since; `last_sign`: when one
-    of them was last seen well before; `told`: whether its alert is out.
+    of them was last seen well before; `told`: whether its alert is out. `well`: the lamps that counted against it when it
+    was found; `neither`: those on neither side, and why.
     """
 
     onset: Instant
@@ -24,6 +26,8 @@ class Standing(msgspec.Struct, array_like=True):
     last_sign: Instant
     seen: dict[str, bool] = {}
     told: bool = False
+    well: list[str] = []
+    neither: dict[str, str] = {}
 
 
 class CircuitMemory(msgspec.Struct, array_like=True):
@@ -97,23 +101,41 @@ class CircuitJudge:
 
     def find(self, row: GroupFault, now: Instant) -> Standing | None:
         """The fault of the whole circuit that its lamps add up to now, if they do."""
+        together = self.together(row)
+        count = len(together)
+        if count < GROUP_LEAST:
+            return None
+        well = [lamp.id for lamp in self.lamps if lamp.memory.state == row.well]
+        if count * 100 < GROUP_PERCENT * (count + len(well)):
+            return None
+        onset = together[0][0]
+        before = [at for _, _, lamp in together if (at := lamp.last_seen(not row.wrong)) is not None]
+        members = {name: onset for onset, name, _ in together}
+        neither = self.neither(row, members)
+        return Standing(onset, now, members, max(before, default=onset), well=well, neither=neither)
+
+    def together(self, row: GroupFault) -> list[tuple[Instant, str, LampJudge]]:
+        """The most lamps in that fault whose onsets lie within one window: onset, id and lamp, by onset."""
         failing = [
             (lamp.memory.faults[row.of].onset, lamp.id, lamp)
             for lamp in self.troubled.values()
             if row.of in lamp.memory.faults and not lamp.disabled
         ]
-        if len(failing) < GROUP_LEAST:
-            return None
-        failing.sort(key=lambda item: item[:2])
-        together = _largest_window(failing)
-        well = sum(lamp.memory.state == row.well for lamp in self.lamps)
-        count = len(together)
-        if count < GROUP_LEAST or count * 100 < GROUP_PERCENT * (count + well):
-            return None
-        onset = together[0][0]
-        before = [at for _, _, lamp in together if (at := lamp.last_seen(not row.wrong)) is not None]
-        members = {name: onset for onset, name, _ in together}
-        return Standing(onset, now, members, max(before, default=onset))
+        return _largest_window(sorted(failing, key=lambda item: item[:2]))
+
+    def neither(self, row: GroupFault, members: Collection[str]) -> dict[str, str]:
+        """The lamps that count neither with `members` nor against them, and why not."""
+        found: dict[str, str] = {}
+        for lamp in self.lamps:
+            state = lamp.memory.state
+            if lamp.id in members or state == row.well:
+                continue
+            found[lamp.id] = "other_time" if row.of in lamp.memory.faults else state
+        return found
+
+    def window(self, members: Collection[str]) -> Duration:
+        """How near to each other the onsets of these lamps must be."""
+        return _window([lamp for lamp in self.lamps if lamp.id in members])
 
     def grow(self, row: GroupFault, standing: Standing) -> bool:
         """Take in lamps that failed in the same window but were found later; whether there were any."""

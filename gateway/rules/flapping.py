@@ -78,6 +78,16 @@ class Flapping:
         self.active, self.since = False, None
         self._checks = []
 
+    @property
+    def share(self) -> float:
+        """Per cent of weighted changes among the last checks."""
+        return round(self._changed() * 100 / _WHOLE, 1)
+
+    @property
+    def checks(self) -> tuple[tuple[Instant, bool], ...]:
+        """The last checks that were made: when, and whether it was ok. Those while all are alike are not made."""
+        return tuple(self._checks)
+
     def _quiet(self) -> bool:
         """All checks known are as the camera is now."""
         return not self.active and all(value == self._value for _, value in self._checks)

@@ -37,13 +37,28 @@ ZEROS = 2
 """So many successive stats without a frame are a loss."""
 
 
+class Said(msgspec.Struct, array_like=True, frozen=True):
+    """A report as evidence: who said what, at its own time and at the gateway's, and the value that matters."""
+
+    device: str
+    kind: str
+    at: Instant
+    received: Instant
+    value: dict[str, str | int | float | bool]
+
+
 class Impairment(msgspec.Struct, kw_only=True):
-    """One that stands: since when by the evidence, and when it ends if it is not repeated."""
+    """One that stands: since when by the evidence, and when it ends if it is not repeated.
+
+    `said`: the report that began it (None: silence did); `again`: its last repeat.
+    """
 
     begun: Instant
     expires: Instant | None = None
     lasts: int | None = None
     """`expires_s` of its last report, in microseconds."""
+    said: Said | None = None
+    again: Said | None = None
 
 
 class Impairments:
@@ -59,6 +74,7 @@ class Impairments:
         self.ended_by = "cleared"
         self._zeros = 0
         self._zero_since: Instant | None = None
+        self._zero_said: Said | None = None
         self._taken: Instant | None = None
         self._storage: set[str] = set()
 
@@ -70,19 +86,28 @@ class Impairments:
     def cover_lost(self) -> bool:
         return any(KINDS[name].cover_lost for name in self.standing)
 
-    def begin(self, name: str, begun: Instant, expires: Instant | None = None, lasts: int | None = None) -> None:
+    def begin(
+        self,
+        name: str,
+        begun: Instant,
+        said: Said | None = None,
+        *,
+        expires: Instant | None = None,
+        lasts: int | None = None,
+    ) -> None:
         """It stands, or is repeated: its beginning stays, its expiry moves."""
         known = self.standing.get(name)
         if known is None:
-            self.standing[name] = Impairment(begun=begun, expires=expires, lasts=lasts)
+            self.standing[name] = Impairment(begun=begun, expires=expires, lasts=lasts, said=said)
         else:
             known.expires, known.lasts = expires, lasts
+            known.again = said
 
     def end(self, name: str, by: str = "cleared") -> None:
         if self.standing.pop(name, None) is not None:
             self.ended_by = by
 
-    def frames(self, fps: float, taken: Instant, at: Instant) -> None:
+    def frames(self, fps: float, device: str, taken: Instant, at: Instant) -> None:
         """Frames that arrive show that there is a picture, and nothing of what is on it.
 
         `taken`, the camera's own time of the count, tells a repeat from a second count without a frame.
@@ -91,27 +116,40 @@ class Impairments:
             return
         self._taken = taken
         if fps > 0:
-            self._zeros, self._zero_since = 0, None
+            self._zeros, self._zero_since, self._zero_said = 0, None, None
             self.end("loss")
             return
         self._zeros += 1
+        said = Said(device, "camera_stats", taken, at, {"fps": fps})
         if self._zero_since is None:
-            self._zero_since = at
+            self._zero_since, self._zero_said = at, said
+        if self._zeros == ZEROS:
+            self.begin("loss", self._zero_since, self._zero_said)
         if self._zeros >= ZEROS:
-            self.begin("loss", self._zero_since)
+            self.begin("loss", self._zero_since, said)
 
-    def storage(self, what: str, active: bool, at: Instant) -> None:
+    def storage(self, what: str, active: bool, said: Said) -> None:
         """A storage fault lasts until the last of its kinds has ended."""
         (self._storage.add if active else self._storage.discard)(what)
-        if self._storage:
-            self.begin("storage_fault", at)
-        else:
+        if active:
+            self.begin("storage_fault", said.received, said)
+        elif not self._storage:
             self.end("storage_fault")
+
+    @property
+    def storage_kinds(self) -> tuple[str, ...]:
+        """The kinds of storage fault that last."""
+        return tuple(sorted(self._storage))
+
+    @property
+    def empty_counts(self) -> int:
+        """Successive stats without a frame."""
+        return self._zeros
 
     def clear(self, name: str) -> None:
         """An operator ends it."""
         if name == "loss":
-            self._zeros, self._zero_since = 0, None
+            self._zeros, self._zero_since, self._zero_said = 0, None, None
         if name == "storage_fault":
             self._storage.clear()
         self.end(name, "operator")
@@ -136,14 +174,19 @@ class Impairments:
                 each.expires = now + each.lasts
 
     def snapshot(self) -> list[Any]:
-        standing = {name: [each.begun, each.expires, each.lasts] for name, each in self.standing.items()}
-        return [standing, self.ended_by, self._zeros, self._zero_since, self._taken, sorted(self._storage)]
+        return [
+            msgspec.to_builtins(self.standing),
+            self.ended_by,
+            self._zeros,
+            self._zero_since,
+            self._taken,
+            sorted(self._storage),
+            msgspec.to_builtins(self._zero_said),
+        ]
 
     def restore(self, state: list[Any]) -> None:
-        standing, self.ended_by, self._zeros, self._zero_since, self._taken, storage = state
+        standing, self.ended_by, self._zeros, self._zero_since, self._taken, storage, said = state
         self._storage = set(storage)
-        self.standing = {
-            name: Impairment(begun=begun, expires=expires, lasts=lasts)
-            for name, (begun, expires, lasts) in standing.items()
-            if name in KINDS
-        }
+        self._zero_said = msgspec.convert(said, Said | None)
+        known = msgspec.convert(standing, dict[str, Impairment])
+        self.standing = {name: each for name, each in known.items() if name in KINDS}

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.instants import Duration, Instant
 from gateway.rules import lamp_faults as table
-from gateway.rules.proofs import Rank, Sight
+from gateway.rules.proofs import Rank, Sample, Sight
 from gateway.rules.spans import Plan
 from gateway.site.model import Lamp
 
@@ -20,26 +20,35 @@ _KEPT_EVENTS = 8
 
 
 class Fault(msgspec.Struct, array_like=True):
-    """A fault that samples prove, since `onset` (the first of them)."""
+    """A fault that samples prove, since `onset` (the first of them).
+
+    `proof`: the samples it rests on: of a run the first and the last, `count` in all; of `no_trigger` one after each of
+    the `motions`; of `cycling_failure` the changes; of `dim` the steps, against the `usual` one.
+    """
 
     onset: Instant
+    proof: list[Sample] = []
+    count: int = 0
+    motions: list[Instant] = []
+    usual: float | None = None
 
 
 class Report(msgspec.Struct, array_like=True):
-    """A fault the lamp reports of itself; `until`: when it ends unless repeated, `lasts` after the last report."""
+    """A fault that is reported, last at `at`; `until`: when it ends unless repeated, `lasts` after the last report."""
 
     onset: Instant
     until: Instant | None
     lasts: Duration | None
     source: str
+    at: Instant = 0
 
 
 class Run(msgspec.Struct, array_like=True):
-    """Successive samples that contradict what is expected."""
+    """Successive samples that contradict what is expected: the earliest, the latest, how many."""
 
     lit: bool
-    first: Instant
-    last: Instant
+    first: Sample
+    last: Sample
     count: int = 1
 
 
@@ -52,7 +61,7 @@ class Walk(msgspec.Struct, array_like=True):
     first: Instant
     last: Instant
     closes: Instant
-    unlit: bool = False
+    unlit: Sample | None = None
     lit: bool = False
 
 
@@ -70,9 +79,7 @@ class LampMemory(msgspec.Struct, array_like=True):
     motions: list[Instant] = []
     watched: bool = False
     walk: Walk | None = None
-    misses: int = 0
-    missed_since: Instant = 0
-    changes: list[Instant] = []
+    misses: list[tuple[Instant, Sample]] = []
     excused: Instant | None = None
     quiet: Instant | None = None
     last: Instant | None = None
@@ -190,14 +197,15 @@ class LampJudge:
         """A command or motion explains changes: counting starts anew after it."""
         memory = self.memory
         memory.excused = at if memory.excused is None else max(memory.excused, at)
-        memory.changes = [change for change in memory.changes if change > at]
+        for sight in self.sights:
+            sight.memory.changes = [change for change in sight.memory.changes if change.at > at]
 
     def report(self, fault: str, at: Instant, now: Instant, lasts: Duration | None, source: str) -> None:
         """It says of itself that a fault is; without being repeated that holds for `lasts`, if given."""
         until = None if lasts is None else now + lasts
         standing = self.memory.reports.get(fault)
         onset = at if standing is None else standing.onset
-        self.memory.reports[fault] = Report(onset, until, lasts, source)
+        self.memory.reports[fault] = Report(onset, until, lasts, source, at)
 
     def withdraw(self, fault: str, why: str) -> None:
         """A report is over."""
@@ -214,8 +222,8 @@ class LampJudge:
             if report.until is not None and report.lasts is not None and report.until <= now:
                 report.until = now + report.lasts
 
-    def prove(self, sight: Sight, lit: bool, at: Instant, lux: float | None = None) -> bool:
-        """Take one sample that says lit or unlit.
+    def prove(self, sight: Sight, lit: bool, at: Instant, value: float | None = None) -> bool:
+        """Take one sample that says lit or unlit; `value`: lux or watts.
 
         Returns:
             whether it counts: no repeat, not beaten by better proof, not older than a fresh start.
@@ -226,23 +234,28 @@ class LampJudge:
         said, seen.said, seen.said_at = seen.said, lit, at
         if sight.source.rank != Rank.LUX and said is not None and said is not lit:
             self._tell_rivals(at)
-        if self._beaten(sight, at) or (memory.judged_from is not None and at < memory.judged_from):
+        if self._beaten(sight, at):
+            sight.put_aside("beaten", lit, at, value)
             return False
-        was, was_at, was_lux = seen.lit, seen.at, seen.lux
+        if memory.judged_from is not None and at < memory.judged_from:
+            sight.put_aside("rejudged", lit, at, value)
+            return False
+        was, was_at, was_value = seen.lit, seen.at, seen.value
+        sample = Sample(at, sight.source.key, lit, value)
         hole = memory.last is not None and abs(at - memory.last) > sight.source.limit
         seen.lit, seen.at = lit, at
         memory.last, memory.rejudging = at, False
         if was is not None and was is not lit:
             self.note(was, was_at)
         changed = was is not None and was is not lit
-        self._flicker(at, changed, hole)
-        if lux is not None:
-            seen.lux = lux
-            if lit and changed and at - was_at <= sight.source.limit:
-                self._step(sight, lux - was_lux, at)
+        self._flicker(sight, sample, changed, hole)
+        if value is not None:
+            seen.value = value
+            if sight.source.rank == Rank.LUX and lit and changed and at - was_at <= sight.source.limit:
+                self._step(sight, value - was_value, at)
         if self.mode == "motion":
-            self._trigger(lit, at)
-        self._contradict(lit, at, sight.source.limit)
+            self._trigger(sample)
+        self._contradict(sight, sample)
         return True
 
     def note(self, lit: bool, at: Instant) -> None:
@@ -278,43 +291,48 @@ class LampJudge:
 
     # -- the rows of the table -------------------------------------------------------------------------------------
 
-    def _contradict(self, lit: bool, at: Instant, limit: Duration) -> None:
+    def _contradict(self, sight: Sight, sample: Sample) -> None:
         """`lamp_failure` and `day_burner`."""
-        memory = self.memory
+        memory, lit, at = self.memory, sample.lit, sample.at
         self.end("lamp_failure" if lit else "day_burner", "seen lit" if lit else "seen unlit")
         expected = self.expected(at)
         if expected is None or lit is expected or (self.mode == "motion" and not self._burns_alone(lit, at)):
             memory.run = None
             return
         if self.in_edge(at):
+            sight.put_aside("edge", lit, at, sample.value)
             return
+        name = "day_burner" if lit else "lamp_failure"
+        if (known := memory.faults.get(name)) is not None:
+            known.count += 1
+            known.proof = [known.proof[0], max(known.proof[-1], sample, key=_time)] if known.proof else [sample]
         run = memory.run
-        if run is None or run.lit is not lit or abs(at - run.last) > limit:
-            memory.run = Run(lit, at, at)
+        if run is None or run.lit is not lit or abs(at - run.last.at) > sight.source.limit:
+            memory.run = Run(lit, sample, sample)
             return
         run.count += 1
-        run.first, run.last = min(run.first, at), max(run.last, at)
-        if run.count >= table.RUN_SAMPLES and run.last - run.first >= self.spec.confirm:
-            self.begin("day_burner" if lit else "lamp_failure", run.first)
+        run.first, run.last = min(run.first, sample, key=_time), max(run.last, sample, key=_time)
+        if run.count >= table.RUN_SAMPLES and run.last.at - run.first.at >= self.spec.confirm:
+            self.begin(name, Fault(run.first.at, [run.first, run.last], run.count))
 
     def _burns_alone(self, lit: bool, at: Instant) -> bool:
         """For `motion`: lit though no motion explains it, and the motion sensor is one that speaks."""
         past = [motion for motion in self.memory.motions if motion <= at]
         return lit and self.memory.watched and (not past or at - past[-1] > 3 * self.spec.expected.hold)
 
-    def _trigger(self, lit: bool, at: Instant) -> None:
+    def _trigger(self, sample: Sample) -> None:
         """`no_trigger`: what was seen after a motion."""
-        memory, hold = self.memory, self.spec.expected.hold
+        memory, hold, lit, at = self.memory, self.spec.expected.hold, sample.lit, sample.at
         walk = memory.walk
         inside = walk is not None and walk.first + table.TRIGGER_DELAY <= at <= walk.last + hold
         if walk is not None and inside:
             if lit:
                 walk.lit = True
             elif at <= walk.first + hold:
-                walk.unlit = True
+                walk.unlit = sample
         if lit and any(0 <= at - motion <= hold for motion in memory.motions):
             if not inside:
-                memory.misses = 0
+                memory.misses = []
             self.end("no_trigger", "seen lit after motion")
 
     def finish_walk(self) -> None:
@@ -324,17 +342,16 @@ class LampJudge:
         if walk is None:
             return
         if walk.lit:
-            memory.misses = 0
-        elif walk.unlit:
-            memory.misses += 1
-            if memory.misses == 1:
-                memory.missed_since = walk.first
-            if memory.misses >= table.UNTRIGGERED:
-                self.begin("no_trigger", memory.missed_since)
+            memory.misses = []
+        elif walk.unlit is not None:
+            memory.misses = [*memory.misses, (walk.first, walk.unlit)][-table.UNTRIGGERED :]
+            if len(memory.misses) == table.UNTRIGGERED:
+                motions, proof = [each for each, _ in memory.misses], [each for _, each in memory.misses]
+                self.begin("no_trigger", Fault(motions[0], proof, len(proof), motions))
 
-    def _flicker(self, at: Instant, changed: bool, hole: bool) -> None:
+    def _flicker(self, sight: Sight, sample: Sample, changed: bool, hole: bool) -> None:
         """`cycling_failure`."""
-        memory = self.memory
+        memory, at = self.memory, sample.at
         if "cycling_failure" in memory.faults:
             excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
             if memory.quiet is None or hole or (changed and not excused):
@@ -342,11 +359,14 @@ class LampJudge:
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")
         elif changed and not self.in_edge(at):
-            memory.changes = sorted([*memory.changes, at])[-table.FLICKER_CHANGES :]
-            first = memory.changes[0]
-            if len(memory.changes) == table.FLICKER_CHANGES and memory.changes[-1] - first <= table.FLICKER_WITHIN:
-                self.begin("cycling_failure", first)
-                memory.quiet, memory.changes = at, []
+            seen = sight.memory
+            seen.changes = sorted([*seen.changes, sample], key=_time)[-table.FLICKER_CHANGES :]
+            first, last = seen.changes[0].at, seen.changes[-1].at
+            if len(seen.changes) == table.FLICKER_CHANGES and last - first <= table.FLICKER_WITHIN:
+                self.begin("cycling_failure", Fault(first, seen.changes, len(seen.changes)))
+                memory.quiet = at
+                for each in self.sights:
+                    each.memory.changes = []
 
     def _step(self, sight: Sight, step: float, at: Instant) -> None:
         """`dim`: one switch-on, and by how much it grew brighter."""
@@ -354,25 +374,22 @@ class LampJudge:
         usual = median(seen.good) if len(seen.good) >= table.DIM_KNOWN else None
         if usual is None or step * 100 >= usual * table.GOOD_PERCENT:
             seen.good = [*seen.good, step][-table.DIM_KEPT :]
-            seen.short = 0
+            seen.short = []
             seen.full += 1
             if seen.full >= table.DIM_SAMPLES:
                 self.end("dim", "bright again")
             return
         seen.full = 0
         if step * 100 >= usual * table.DIM_PERCENT:
-            seen.short = 0
+            seen.short = []
             return
-        seen.short += 1
-        if seen.short == 1:
-            seen.short_since = at
-        if seen.short >= table.DIM_SAMPLES:
-            self.begin("dim", seen.short_since)
+        seen.short = [*seen.short, Sample(at, sight.source.key, lit=True, value=step)][-table.DIM_SAMPLES :]
+        if len(seen.short) == table.DIM_SAMPLES:
+            self.begin("dim", Fault(seen.short[0].at, seen.short, len(seen.short), usual=usual))
 
-    def begin(self, fault: str, onset: Instant) -> None:
+    def begin(self, name: str, fault: Fault) -> None:
         """A fault stands from now on; it already standing changes nothing."""
-        if fault not in self.memory.faults:
-            self.memory.faults[fault] = Fault(onset)
+        self.memory.faults.setdefault(name, fault)
 
     def end(self, fault: str, why: str) -> None:
         """A fault is over."""
@@ -476,3 +493,7 @@ class LampJudge:
         if (report := memory.reports.get(faults[0])) is not None:
             return not any(sight.source.device == report.source and sight.source.live for sight in self.sights)
         return all(sight.memory.lit is None for sight in self.sights)
+
+
+def _time(sample: Sample) -> Instant:
+    return sample.at

@@ -191,7 +191,7 @@ class Lighting:
         for sight in source.sights:
             memory = sight.memory
             memory.at = at
-            memory.lux = lux
+            memory.value = lux
             sight.lamp.memory.last = at
         return True
 
@@ -207,10 +207,12 @@ class Lighting:
         for sight in source.sights:
             if sight.calm_from <= at < sight.calm_until and (lux >= sight.lit_lux) is sight.memory.lit:
                 sight.memory.at = at
-                sight.memory.lux = lux
+                sight.memory.value = lux
                 sight.lamp.memory.last = at
             elif not sight.needs_dark or self._dark.span(at).on:
                 self._prove(sight, lux >= sight.lit_lux, at, now, lux)
+            else:
+                sight.put_aside("daylight", lux >= sight.lit_lux, at, lux)
 
     def _feed(self, device: str, watts: float, channel: int | str | None, at: Instant, now: Instant) -> None:
         """Power on one channel; without one, or where the site names none of that device, all of it."""
@@ -222,7 +224,7 @@ class Lighting:
             return
         self._sources.hear(source, now)
         for sight in source.sights:
-            self._prove(sight, watts >= sight.lamp.spec.lit_watts, at, now)
+            self._prove(sight, watts >= sight.lamp.spec.lit_watts, at, now, watts)
 
     def _word(self, observation: seen.LampState, at: Instant, now: Instant) -> None:
         """What a lamp says of itself, or another device of it."""
@@ -277,15 +279,18 @@ class Lighting:
             sight.lamp.withdraw(observation.fault, "cleared")
         self._settle(sight.lamp, now)
 
-    def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, lux: float | None = None) -> None:
-        """Take one sample that says lit or unlit."""
+    def _prove(self, sight: Sight, lit: bool, at: Instant, now: Instant, value: float | None = None) -> None:
+        """Take one sample that says lit or unlit; `value`: lux or watts."""
         lamp = sight.lamp
         if sight.calm_from <= at < sight.calm_until and lit is sight.memory.lit:
             sight.memory.at = lamp.memory.last = at
+            sight.memory.value = value or 0.0
             return
         if lamp.disabled or not sight.source.live:
+            why = "sensor_stuck" if sight.source.cause() == "sensor_stuck" else "source_down"
+            sight.put_aside(why, lit, at, value)
             return
-        if lamp.prove(sight, lit, at, lux) and lamp.spec.circuit:
+        if lamp.prove(sight, lit, at, value) and lamp.spec.circuit:
             self._circuits[lamp.spec.circuit].seen(lamp, lit)
         self._settle(lamp, now, at)
 
@@ -539,6 +544,18 @@ class Lighting:
             lamp.expected_now(self._now),
             lamp.lit(self._now),
         )
+
+    def judge_of(self, lamp_id: str) -> LampJudge | None:
+        """What is known of a lamp; to be read only."""
+        return self._lamps.get(lamp_id)
+
+    def circuit_judge(self, circuit_id: str) -> CircuitJudge | None:
+        """What is known of a circuit; to be read only."""
+        return self._circuits.get(circuit_id)
+
+    def watchers(self, place: str) -> list[str]:
+        """The motion sensors of a place, by id."""
+        return sorted(device for device in self._watchers if self.site.devices[device].place == place)
 
     def lamps(self) -> list[Lamp]:
         """All lamps, by id."""

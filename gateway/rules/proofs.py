@@ -111,23 +111,34 @@ class Source:
         self.settle()
 
 
+class Sample(msgspec.Struct, array_like=True):
+    """One reading as evidence: of which source (its key, or a device), lit or not, and the value in its unit, if it has one."""
+
+    at: Instant
+    by: str
+    lit: bool
+    value: float | None = None
+
+
 class SightMemory(msgspec.Struct, array_like=True):
-    """What one source last proved of one lamp: lit or not, when; and for lux how bright, and its past switch-ons.
+    """What one source last proved of one lamp: lit or not, when, how much (lux, watts); and for lux its past switch-ons.
 
     `said`, `said_at`: its last reading, also where better proof beat it. `lit` None: it proves nothing now. `good`: the last 20
-    good steps at switch-on; `short` and `full`: successive switch-ons below 60 % and from 80 % of their median;
-    `short_since`: the first of the short ones.
+    good steps at switch-on; `short`: the successive switch-ons below 60 % of their median, at most the three that count;
+    `full`: how many from 80 % on. `changes`: the last between lit and unlit. `aside`: by reason, its last reading that did
+    not count (`daylight`, `edge`, `beaten`, `rejudged`, `sensor_stuck`, `source_down`).
     """
 
     said: bool | None = None
     said_at: Instant = 0
     lit: bool | None = None
     at: Instant = 0
-    lux: float = 0.0
+    value: float = 0.0
     good: list[float] = []
-    short: int = 0
+    short: list[Sample] = []
     full: int = 0
-    short_since: Instant = 0
+    changes: list[Sample] = []
+    aside: dict[str, Sample] = {}
 
 
 class Sight:
@@ -146,6 +157,10 @@ class Sight:
         self.memory = SightMemory()
         self.calm_from: Instant = 0
         self.calm_until: Instant = 0
+
+    def put_aside(self, why: str, lit: bool, at: Instant, value: float | None) -> None:
+        """Remember a reading that did not count, and why not."""
+        self.memory.aside[why] = Sample(at, self.source.key, lit, value)
 
     def void(self) -> None:
         """What it proved holds no longer; when the lamp was last seen so stays known."""

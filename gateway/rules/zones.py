@@ -38,7 +38,7 @@ class Watch(NamedTuple):
     covered_by: str | None
 
 
-class _Area(msgspec.Struct, kw_only=True):
+class Area(msgspec.Struct, kw_only=True):
     """One zone as it is now. `uncovered`: unknown since then without a parent's alert that says so."""
 
     zone: Zone
@@ -81,12 +81,12 @@ class Zones:
         self._watch = watch
         self._devices = devices
         self._standing = Standing(site, found)
-        self._areas: dict[str, _Area] = {}
-        self._of: dict[str, list[_Area]] = {}
+        self._areas: dict[str, Area] = {}
+        self._of: dict[str, list[Area]] = {}
         self.retell: set[str] = set()
         self.timers: Timers[str] = Timers()
         for zone in site.zones.values():
-            area = _Area(zone=zone, counts={"seeing": 0, "lost": 0, "unknown": 0, "disabled": 0}, since=started)
+            area = Area(zone=zone, counts={"seeing": 0, "lost": 0, "unknown": 0, "disabled": 0}, since=started)
             area.uncovered = started
             self._areas[zone.id] = area
             for camera in zone.cameras:
@@ -99,7 +99,7 @@ class Zones:
             area.state = self._state(area)
             self._tell(area, started)
 
-    def _count(self, area: _Area) -> None:
+    def _count(self, area: Area) -> None:
         area.counts = {"seeing": 0, "lost": 0, "unknown": 0, "disabled": 0}
         for camera in area.zone.cameras:
             area.counts[self._watch(camera).sight] += 1
@@ -131,12 +131,12 @@ class Zones:
                 return key_of("zone_blind", area.zone.id)
         return None
 
-    def _state(self, area: _Area) -> ZoneState:
+    def _state(self, area: Area) -> ZoneState:
         counts = area.counts
         enabled = counts["seeing"] + counts["lost"] + counts["unknown"]
         return judge(counts["seeing"], counts["unknown"], enabled, area.zone.need)
 
-    def _tell(self, area: _Area, now: Instant) -> None:
+    def _tell(self, area: Area, now: Instant) -> None:
         zone = area.zone.id
         blind = ("zone_blind", zone) in self._standing
         match area.state:
@@ -151,7 +151,7 @@ class Zones:
         if blind != (("zone_blind", zone) in self._standing):
             self.retell.update(area.zone.cameras)
 
-    def _tell_unknown(self, area: _Area, now: Instant) -> None:
+    def _tell_unknown(self, area: Area, now: Instant) -> None:
         zone = area.zone.id
         watched = [self._watch(camera) for camera in area.zone.cameras]
         causes = [each.covered_by for each in watched if each.sight == "unknown"]
@@ -171,7 +171,7 @@ class Zones:
             self.timers.set(zone, None)
             self._start(area, "zone_unknown", area.uncovered, now)
 
-    def _tell_known(self, area: _Area, rule: str, now: Instant) -> None:
+    def _tell_known(self, area: Area, rule: str, now: Instant) -> None:
         zone = area.zone.id
         self._standing.end("zone_unknown", zone, now, area.state)
         other = "zone_degraded" if rule == "zone_blind" else "zone_blind"
@@ -186,7 +186,7 @@ class Zones:
         if rule == "zone_blind":
             self._standing.merge(other, zone, now, key_of(rule, zone))
 
-    def _start(self, area: _Area, rule: str, raised: Instant, now: Instant) -> None:
+    def _start(self, area: Area, rule: str, raised: Instant, now: Instant) -> None:
         zone = area.zone
         wanted: tuple[Sight, ...] = ("unknown",) if rule == "zone_unknown" else ("lost", "unknown", "disabled")
         cameras = [camera for camera in zone.cameras if self._watch(camera).sight in wanted]
@@ -198,7 +198,7 @@ class Zones:
             severity = "critical" if self._site.places[zone.place].key else "major"
         self._standing.start(rule, zone.id, at=now, raised=raised, details=details, severity=severity, place=zone.place)
 
-    def _began(self, area: _Area) -> Instant:
+    def _began(self, area: Area) -> Instant:
         """When a zone turned blind or degraded by the evidence: when the last camera it needed was lost."""
         watched = [self._watch(camera) for camera in area.zone.cameras]
         lost = sorted(each.began for each in watched if each.sight == "lost")
@@ -216,7 +216,23 @@ class Zones:
         area = self._areas.get(zone_id)
         return None if area is None else self._view(area)
 
-    def _view(self, area: _Area) -> findings.Zone:
+    def area(self, zone_id: str) -> Area | None:
+        """What is known of a zone; to be read only."""
+        return self._areas.get(zone_id)
+
+    def due(self, area: Area) -> Instant | None:
+        """When the alert of its state is told, or was; None: its state deserves none, or a parent's alert covers it."""
+        if area.state == "covered":
+            return None
+        if area.state == "unknown":
+            return None if area.uncovered is None else area.uncovered + UNKNOWN_AFTER
+        return self._devices.held_since(area.since) + self._site.hold
+
+    def alert_of(self, zone_id: str) -> str | None:
+        """The open alert (`rule:subject`) of a zone, or None."""
+        return next((key_of(rule, zone_id) for rule in ALERTS.values() if (rule, zone_id) in self._standing), None)
+
+    def _view(self, area: Area) -> findings.Zone:
         return findings.Zone(
             id=area.zone.id,
             state=area.state,
