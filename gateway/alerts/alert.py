@@ -63,7 +63,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     contact: str
     alert: str
-    kind: Literal["raised", "escalated", "resolved", "retracted", "merged"]
+    kind: Literal["raised", "escalated", "reminder", "resolved", "retracted", "merged"]
     due: Instant
     title: str
     body: str

@@ -21,6 +21,7 @@ from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
+from gateway.site.durations import written
 from gateway.site.model import Severity, Site
 
 __all__ = ["AlertBook", "Refused"]
@@ -199,7 +200,7 @@ class AlertBook:
             place=signal.place,
             details=dict(signal.details),
         )
-        case = Case(alert=alert, policy=self._policy(signal.rule))
+        case = Case(alert=alert, policy=self._policy(signal.rule), remind_at=_first_reminder(signal.rule, signal.at))
         cause = self._cause(signal)
         self._record(
             case,
@@ -216,6 +217,7 @@ class AlertBook:
         case.disarm()
         case.repeats, case.holds, case.resolved_at = 0, True, None
         at = self._not_before(case, signal.at)
+        case.reminded, case.remind_at = 0, _first_reminder(signal.rule, at)
         fields = self._described(case.alert, signal) | self._silenced(case, self._cause(signal), at)
         fields |= {"level": 0, "exhausted": False}
         self._record(case, "again", at, f"rule:{signal.rule}", signal.why or "again", **fields)
@@ -273,6 +275,7 @@ class AlertBook:
     def _fire(self, case: Case, at: Instant) -> None:
         """Do what is due of one case; then it is filed again with what comes next."""
         at = self._not_before(case, at)
+        tellings = case.tellings
         if case.expire_at is not None and case.expire_at <= at:
             case.expire_at, case.repeats = None, 0
             self._record(case, "expire", at, CLOCK, "ack_expired")
@@ -284,7 +287,27 @@ class AlertBook:
             self._lift_unless_caused(case, at)
         if case.step_at is not None and case.step_at <= at:
             self._step(case, at)
+        if case.remind_at is not None and case.remind_at <= at:
+            self._remind(case, at, frozenset(case.last_told) if case.tellings > tellings else frozenset())
         self._cases.keep(case)
+
+    def _remind(self, case: Case, at: Instant, just_told: frozenset[str]) -> None:
+        """Remind whoever was told that it still stands, once for all reminders that have fallen due; those just told know.
+
+        An acknowledged alert, and one that is worked on, is reminded of too: escalation looks for somebody who takes it,
+        a reminder says that it was not mended yet.
+        """
+        reminders = rule_of(case.alert.rule).reminders
+        passed = reminders[case.reminded]
+        while case.remind_at is not None and case.remind_at <= at:
+            passed = reminders[case.reminded]
+            case.reminded += 1
+            more = case.reminded < len(reminders)
+            case.remind_at = case.remind_at + reminders[case.reminded] - passed if more else None
+        contacts = tuple(contact for contact in case.standing if contact not in just_told)
+        if contacts and case.alert.suppressed is None:
+            self._record(case, "note", at, CLOCK, f"reminder after {written(passed)}: {', '.join(contacts)}")
+            self._tell(case, at, "reminder", contacts)
 
     def _lift_unless_caused(self, case: Case, at: Instant) -> None:
         case.lift_at = None
@@ -379,6 +402,7 @@ class AlertBook:
         if not contacts:
             return
         case.tellings += 1
+        case.last_told = list(contacts)
         alert = case.alert
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity)
         title = wording.notice_title(self.site, alert, kind, self.site.language)
@@ -465,6 +489,11 @@ class AlertBook:
     def _not_before(self, case: Case, at: Instant) -> Instant:
         """`at`, but not before the alert's last row: its history runs forward."""
         return max(at, instant(case.alert.updated))
+
+
+def _first_reminder(rule: str, opened: Instant) -> Instant | None:
+    reminders = rule_of(rule).reminders
+    return opened + reminders[0] if reminders else None
 
 
 def _same_occurrence(case: Case, at: Instant) -> bool:

@@ -22,11 +22,13 @@ class Case(msgspec.Struct, kw_only=True):
         tellings: how many times somebody was told; numbers the idempotency keys.
         told: contacts told since the alert was raised, in order.
         standing: contacts told since it was last opened, who are to hear of its end.
+        last_told: contacts of the latest telling.
         disproved: it was retracted, be it after it was closed.
         repeats: repetitions of the last escalation step done.
         resolved_at: when it was last resolved.
-        step_at, expire_at, verify_at, lift_at: own deadlines: next escalation step, expiry of the acknowledgement,
-            closing by the sensor, end of a suppression whose cause never came.
+        reminded: how many of the rule's reminders have passed since it was last opened.
+        step_at, expire_at, verify_at, lift_at, remind_at: own deadlines: next escalation step, expiry of the acknowledgement,
+            closing by the sensor, end of a suppression whose cause never came, next reminder.
     """
 
     alert: Alert
@@ -35,19 +37,22 @@ class Case(msgspec.Struct, kw_only=True):
     tellings: int = 0
     told: list[str] = msgspec.field(default_factory=list)
     standing: list[str] = msgspec.field(default_factory=list)
+    last_told: list[str] = msgspec.field(default_factory=list)
     disproved: bool = False
     repeats: int = 0
+    reminded: int = 0
     resolved_at: Instant | None = None
     step_at: Instant | None = None
     expire_at: Instant | None = None
     verify_at: Instant | None = None
     lift_at: Instant | None = None
+    remind_at: Instant | None = None
 
     def deadline(self) -> Instant | None:
         """The earliest of its deadlines."""
-        dues = (self.step_at, self.expire_at, self.verify_at, self.lift_at)
+        dues = (self.step_at, self.expire_at, self.verify_at, self.lift_at, self.remind_at)
         return min((due for due in dues if due is not None), default=None)
 
     def disarm(self) -> None:
         """No deadline any more."""
-        self.step_at = self.expire_at = self.verify_at = self.lift_at = None
+        self.step_at = self.expire_at = self.verify_at = self.lift_at = self.remind_at = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from gateway.instants import DAY, HOUR, Duration
 from gateway.site.model import Severity
 
 Basis = Literal["absence", "presence"]
@@ -19,7 +20,10 @@ Urgency = Literal["emergency", "ordinary"]
 
 
 class Rule(NamedTuple):
-    """One row. `title_*` names the kind of alert, `text_*` is the template; `work_order` None: none is opened."""
+    """One row. `title_*` names the kind of alert, `text_*` is the template; `work_order` None: none is opened.
+
+    `reminders`: how long after it opened whoever was told is reminded that it still stands.
+    """
 
     id: str
     severity: Severity
@@ -29,7 +33,11 @@ class Rule(NamedTuple):
     text_zh: str
     title_en: str
     text_en: str
+    reminders: tuple[Duration, ...] = ()
 
+
+LASTING = (HOUR, DAY)
+"""A camera that is lost says nothing more: people are reminded at 1 h and 1 day (cameras.md, Cameras)."""
 
 ROWS: tuple[Rule, ...] = (
     # Rounds (rounds.md, Alerts)
@@ -180,16 +188,19 @@ ROWS: tuple[Rule, ...] = (
         "camera_offline", "minor", "absence", "ordinary",
         "摄像机离线", "{name} 离线[[，最后收到 {last_heard}]]。请检查供电和网络。",
         "Camera offline", "{name} is offline[[, last heard {last_heard}]]. Please check power and network.",
+        reminders=LASTING,
     ),
     Rule(
         "camera_impaired", "minor", "presence", "ordinary",
         "摄像机异常", "{name} 异常[[：{impairments}]]。请查看画面并安排检修。",
         "Camera impaired", "{name} is impaired[[: {impairments}]]. Please look at its picture and have it repaired.",
+        reminders=LASTING,
     ),
     Rule(
         "recording_stopped", "major", "presence", "ordinary",
         "录像中断", "{name} 应录未录。请检查录像计划和硬盘。",
         "Recording stopped", "{name} is not being recorded. Please check the recorder's schedule and disk.",
+        reminders=LASTING,
     ),
     Rule(
         "flapping", "warning", "presence", "ordinary",

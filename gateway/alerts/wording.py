@@ -13,7 +13,7 @@ from gateway.site.model import Severity, Site
 
 Language = Literal["zh_CN", "en"]
 Detail = str | int | float | list[str]
-NoticeKind = Literal["raised", "escalated", "resolved", "retracted", "merged"]
+NoticeKind = Literal["raised", "escalated", "reminder", "resolved", "retracted", "merged"]
 
 LISTED = 6
 """Of a longer list only so many are named in a message, and the rest counted."""
@@ -27,6 +27,7 @@ KINDS: dict[Language, dict[NoticeKind, str]] = {
     "zh_CN": {
         "raised": "{severity}报警：{title}",
         "escalated": "{severity}报警未处理（第 {level} 级）：{title}",
+        "reminder": "{severity}报警仍未恢复：{title}",
         "resolved": "已恢复：{title}",
         "retracted": "撤回：{title}",
         "merged": "已并入上级原因：{title}",
@@ -34,6 +35,7 @@ KINDS: dict[Language, dict[NoticeKind, str]] = {
     "en": {
         "raised": "{severity}: {title}",
         "escalated": "{severity}, nobody has answered (level {level}): {title}",
+        "reminder": "{severity}, and it still stands: {title}",
         "resolved": "Resolved: {title}",
         "retracted": "Withdrawn: {title}",
         "merged": "Part of a larger fault: {title}",
@@ -44,6 +46,7 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
     "zh_CN": {
         "raised": "开始 {raised}。",
         "escalated": "开始 {raised}，至今无人确认。",
+        "reminder": "开始 {raised}，已持续 {lasted}，{standing}。",
         "resolved": "{raised} 开始，{updated} 结束（{by}）。",
         "retracted": "此前通知的内容经新证据证明不成立，现予撤回；原通知：{message}",
         "merged": "原因见 {cause}，不再单独通知。",
@@ -51,11 +54,18 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
     "en": {
         "raised": "Since {raised}.",
         "escalated": "Since {raised}; nobody has acknowledged it.",
+        "reminder": "Since {raised}, {lasted} by now; {standing}.",
         "resolved": "Began {raised}, ended {updated} ({by}).",
         "retracted": "New evidence shows that this never was, and it is withdrawn. We had told you: {message}",
         "merged": "See {cause}; it is not told separately any more.",
     },
 }
+
+STANDINGS: dict[Language, dict[str, str]] = {
+    "zh_CN": {"open": "无人确认", "acknowledged": "已确认，尚未开始处理", "in_progress": "处理中"},
+    "en": {"open": "nobody has acknowledged it", "acknowledged": "acknowledged, no work begun", "in_progress": "work is under way"},
+}  # fmt: skip
+"""What a reminder says of the state of an alert."""
 
 CODES: dict[str, tuple[str, str]] = {
     # causes of what cannot be judged (rounds.md, Verdicts; lighting.md, State)
@@ -123,6 +133,8 @@ def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language) 
         by=_actor(site, alert.history[-1].by if alert.history else "", language),
         message=alert.message,
         cause=cause_name(site, alert.caused_by, language),
+        lasted=_duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
+        standing=STANDINGS[language].get(alert.state, alert.state),
     )
     said = name(site, alert.subject, language) if kind in ("retracted", "merged") else alert.message
     return f"{said}\n{closing}"
