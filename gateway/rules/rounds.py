@@ -640,7 +640,7 @@ class Rounds:
                 self._estranged(device, saved)
         for saved in state["rounds"]:
             made = RoundState.restored(saved)
-            if made.opens <= self.now or any(visit.revision for visit in made.visits):
+            if made.fixed_from <= self.now or any(visit.revision for visit in made.visits):
                 self._add_round(made)
         for saved in state["gaps"]:
             gap = GapState.restored(saved)
@@ -658,7 +658,7 @@ class Rounds:
     def _plan_ahead_anew(self) -> None:
         """Plan what has not opened yet by the site as it is now."""
         for dated in plan_rounds(self.site, self.now - DAY, self._planned[1]):
-            if dated.id not in self._rounds and (made := plan(self.site, dated)).opens > self.now:
+            if dated.id not in self._rounds and (made := plan(self.site, dated)).fixed_from > self.now:
                 self._add_round(made)
         for window in plan_windows(self.site, self.now, self._planned[1]):
             gap = self.site.checkpoints[window.checkpoint].max_gap

@@ -151,6 +151,7 @@ class RoundState:
         "not_started",
         "revision",
         "route",
+        "shift",
         "start",
         "tells",
         "verdict",
@@ -160,7 +161,7 @@ class RoundState:
     def __init__(self, dated: DatedRound, route: Route, facts: tuple[VisitFacts, ...]) -> None:
         self.id = dated.id
         self.date = dated.date
-        self.start, self.end = dated.start, dated.end
+        self.start, self.end, self.shift = dated.start, dated.end, dated.shift
         self.route = route
         self.facts = facts
         self.visits = tuple(VisitState(self, position, each) for position, each in enumerate(facts, start=1))
@@ -182,6 +183,11 @@ class RoundState:
         return min(visit.opens for visit in self.visits)
 
     @property
+    def fixed_from(self) -> Instant:
+        """From when its plan is frozen: it opens, or would without jitter, so that no other seed gives a second one."""
+        return self.opens - self.shift
+
+    @property
     def closes(self) -> Instant:
         return max(visit.closes for visit in self.visits)
 
@@ -191,7 +197,9 @@ class RoundState:
 
     @property
     def dated(self) -> DatedRound:
-        return DatedRound(id=self.id, route=self.route.id, date=self.date, start=self.start, end=self.end)
+        return DatedRound(
+            id=self.id, route=self.route.id, date=self.date, start=self.start, end=self.end, shift=self.shift
+        )
 
     @property
     def span(self) -> Interval:

@@ -46,7 +46,13 @@ def is_embedded(entry: schema.MqttEntry) -> bool:
 
 
 def assemble(
-    draft: Draft, *, folder: FilePath, digest: str, secret: Secrets, line: Callable[[Path], int | None]
+    draft: Draft,
+    *,
+    folder: FilePath,
+    digest: str,
+    secret: Secrets,
+    seed: str | None,
+    line: Callable[[Path], int | None],
 ) -> model.Site:
     """The model of a draft.
 
@@ -57,6 +63,7 @@ def assemble(
         folder: the site file's folder, from which files are named.
         digest: SHA-256 of the file.
         secret: resolves references to secrets.
+        seed: what `jitter_seed` names, if it is there.
         line: where a path stands in the file.
     """
     assert draft.site is not None
@@ -88,6 +95,8 @@ def assemble(
             for name, (one, *_) in draft.parents.items()
         },
         hold=draft.hold,
+        compensation=draft.compensation.entry.max_gap,
+        jitter_seed=seed,
         alerting=_alerting(draft.alerts.entry, secret),
         work_orders=_work_orders(draft.work_orders.entry),
         storage=_storage(draft.storage.entry, secret),
@@ -230,6 +239,7 @@ def _round(entry: schema.RoundEntry, line: int) -> model.RoundRule:
         holidays=entry.holidays,
         valid_since=entry.valid.since,
         valid_until=entry.valid.until,
+        jitter=entry.jitter,
         line=line,
     )
 

@@ -30,7 +30,8 @@ def load_site(
     Args:
         path: the YAML file.
         environ: where `env:NAME` secrets are read from (default: the process environment).
-        secrets: False: secrets are not resolved (for `check`, `plan`, `replay`): they need not be there.
+        secrets: False: secrets are not resolved (for `check`, `plan`, `replay`): they need not be there. The seed of random
+            starts is read all the same, since nobody knows the plan without it; if it is not there that is a warning.
 
     Returns:
         The model, and the warnings.
@@ -43,14 +44,15 @@ def load_site(
     mistakes = Mistakes(str(path), document)
     draft = read_sections(document, mistakes)
     check_references(draft, mistakes)
-    vault = _Vault(os.environ if environ is None else environ, path.parent, mistakes) if secrets else None
+    vault = _Vault(os.environ if environ is None else environ, path.parent, mistakes)
     site = None
     if draft.site is not None:
         site = assemble(
             draft,
             folder=path.parent,
             digest=hashlib.sha256(data).hexdigest(),
-            secret=vault.read if vault else lambda reference, _: reference,
+            secret=vault.read if secrets else lambda reference, _: reference,
+            seed=vault.seed(draft.site.entry.jitter_seed, needed=secrets),
             line=document.line,
         )
         _check_model(site, draft, mistakes)
@@ -86,6 +88,19 @@ class _Vault:
         except ValueError as error:
             self._mistakes.error(place, f"found `{reference}`, but {error}")
             return ""
+
+    def seed(self, reference: str | None, *, needed: bool) -> str | None:
+        """The seed of random starts; None if there is none, or it is not there."""
+        if reference is None:
+            return None
+        place: Place = ("site", "jitter_seed")
+        if needed:
+            return self.read(reference, place) or None
+        try:
+            return resolve(reference, self._environ, self._folder)
+        except ValueError as error:
+            self._mistakes.warning(place, f"found `{reference}`, but {error}; without it random starts are not known")
+            return None
 
 
 def _check_model(site: Site, draft: Draft, mistakes: Mistakes) -> None:

@@ -129,7 +129,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class RoundRule(msgspec.Struct, frozen=True, kw_only=True):
     """One `rounds` entry: either a shift (`since`, `until`, `every`) or clock times (`starts`).
 
-    `days`: weekdays 0 (Monday) … 6. `valid_since` and `valid_until` bound the date, both inclusive.
+    `days`: weekdays 0 (Monday) … 6. `valid_since` and `valid_until` bound the date, both inclusive. `jitter`: starts are
+    put off by up to so much, in whole minutes, each by another span that only `Site.jitter_seed` tells; 0: by nothing.
     """
 
     route: str
@@ -142,6 +143,7 @@ class RoundRule(msgspec.Struct, frozen=True, kw_only=True):
     holidays: Literal["also", "only", "never"] = "also"
     valid_since: date | None = None
     valid_until: date | None = None
+    jitter: Duration = 0
     line: int = 0
     """Line in the site file, for messages."""
 
@@ -279,6 +281,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     zones: Mapping[str, Zone] = {}
     parents: Mapping[str, Parent] = {}
     hold: Duration = 3 * MINUTE
+    compensation: Duration | None = 30 * MINUTE
+    """The `max_gap` of a checkpoint in a place that turned blind or dark (cameras.md, Protection); None: off."""
+    jitter_seed: str | None = None
+    """What random starts are derived from, read from its secret; None: not given, or not there for `check` and `plan`."""
     alerting: Alerting = Alerting()
     work_orders: WorkOrders = WorkOrders()
     storage: Storage = Storage()
@@ -294,13 +300,17 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatedRound(msgspec.Struct, frozen=True, kw_only=True):
-    """One dated walk of a route, as the plan gives it. `id` is `route@start` with local start and UTC offset."""
+    """One dated walk of a route, as the plan gives it. `id` is `route@start` with local start and UTC offset.
+
+    `shift`: how much later it starts than it would without `jitter`.
+    """
 
     id: str
     route: str
     date: date
     start: Instant
     end: Instant
+    shift: Duration = 0
 
 
 class DatedWindow(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hmac
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.instants import Instant, instant, moment
+from gateway.errors import LamplighterError
+from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.site.clocks import wall_time
 from gateway.site.model import DatedRound, DatedWindow, RoundRule, Route, Site, Visit
 from gateway.site.public_holidays import is_holiday
@@ -19,6 +24,9 @@ _MARGIN_DAYS = 2
 _EARLIEST, _LATEST = (instant(datetime(year, 1, 1, tzinfo=UTC)) for year in (1000, 9000))
 """Nothing is planned outside of these years, so that no date overflows, whatever a broken clock says."""
 
+END: Instant = 2**60
+"""After any instant of a plan."""
+
 
 def plan_rounds(site: Site, since: Instant, until: Instant) -> list[DatedRound]:
     """Every dated round whose start is in [since, until), sorted by start, then id; no id twice.
@@ -27,7 +35,7 @@ def plan_rounds(site: Site, since: Instant, until: Instant) -> list[DatedRound]:
     """
     planned: dict[str, DatedRound] = {}
     for rule in site.rounds:
-        for day in _days(site.zone_info, since, until, len(rule.starts)):
+        for day in _days(site.zone_info, since, until, len(rule.starts) + (rule.jitter > 0)):
             if not applies(site, rule, day):
                 continue
             for dated in dated_rounds(site, rule, day):
@@ -85,19 +93,80 @@ def applies_apart_from_holidays(rule: RoundRule, day: date) -> bool:
     )
 
 
-def dated_rounds(site: Site, rule: RoundRule, day: date) -> list[DatedRound]:
-    """The rounds of `rule` of the business date `day`, whether or not it applies on it; in the order of its starts."""
-    route, zone = site.routes[rule.route], site.zone_info
-    return [
-        DatedRound(
-            id=f"{rule.route}@{local_start(start, zone)}",
-            route=rule.route,
-            date=day,
-            start=start,
-            end=start + rule.lasts,
+class Slot(NamedTuple):
+    """One start as its entry says it, and how much later the round may start at most (`jitter`, as far as there is room)."""
+
+    start: Instant
+    room: Duration
+
+
+class SeedMissingError(LamplighterError):
+    """Random starts were asked for, and the seed that they follow from is not there."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the starts of rounds with `jitter` are not known without the seed that `site.jitter_seed` names"
         )
-        for start in _starts(rule, route, zone, day)
-    ]
+
+
+def dated_rounds(site: Site, rule: RoundRule, day: date) -> list[DatedRound]:
+    """The rounds of `rule` of the business date `day`, whether or not it applies on it; in the order of its starts.
+
+    Raises:
+        SeedMissingError: the entry has `jitter`, and the site's seed is not there.
+    """
+    if rule.jitter and site.jitter_seed is None:
+        raise SeedMissingError
+    return [_dated(site, rule, day, slot) for slot in slots(site, rule, day)]
+
+
+def slots(site: Site, rule: RoundRule, day: date) -> list[Slot]:
+    """The starts of `rule` of the business date `day` before any jitter, in their order, and the room that each has.
+
+    The room is in whole minutes, at most `jitter`, and so that the round still starts before the end of its shift and ends
+    before the entry's next one begins, however the clock is changed between.
+    """
+    route, zone = site.routes[rule.route], site.zone_info
+    starts = list(_starts(rule, route, zone, day))
+    if not rule.jitter:
+        return [Slot(start, 0) for start in starts]
+    reach = sum(later <= earlier for earlier, later in pairwise(rule.starts))
+    around = days_between(day - reach * _ONE_DAY, day + (reach + 1) * _ONE_DAY)
+    all_starts = sorted({start for each in around for start in _starts(rule, route, zone, each)})
+    over = END if rule.since is None or rule.until is None else _shift(zone, day, rule.since, rule.until)[1]
+    return [Slot(start, _room(rule, start, over, all_starts)) for start in starts]
+
+
+def _room(rule: RoundRule, start: Instant, over: Instant, all_starts: Sequence[Instant]) -> Duration:
+    index = bisect_right(all_starts, start)
+    following = all_starts[index] if index < len(all_starts) else END
+    room = min(rule.jitter, over - 1 - start, following - rule.lasts - start)
+    return max(0, room) // MINUTE * MINUTE
+
+
+def _dated(site: Site, rule: RoundRule, day: date, slot: Slot) -> DatedRound:
+    zone = site.zone_info
+    shift = jitter_of(site, f"{rule.route}@{local_start(slot.start, zone)}", slot.room) if slot.room else 0
+    start = slot.start + shift
+    return DatedRound(
+        id=f"{rule.route}@{local_start(start, zone)}",
+        route=rule.route,
+        date=day,
+        start=start,
+        end=start + rule.lasts,
+        shift=shift,
+    )
+
+
+def jitter_of(site: Site, usual_id: str, room: Duration) -> Duration:
+    """How much later a round starts: whole minutes from 0 to `room`, both included, that follow from the seed alone.
+
+    It is the first 8 bytes of HMAC-SHA256 (key: the seed as UTF-8; message: `SITE|ROUND`, ids as UTF-8, the round's as it would be
+    without jitter), as a big-endian number, modulo the minutes of `room` + 1.
+    """
+    assert site.jitter_seed is not None
+    digest = hmac.digest(site.jitter_seed.encode(), f"{site.id}|{usual_id}".encode(), "sha256")
+    return int.from_bytes(digest[:8], "big") % (room // MINUTE + 1) * MINUTE
 
 
 def visit_interval(route: Route, visit: Visit, dated: DatedRound) -> tuple[Instant, Instant]:

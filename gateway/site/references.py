@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import time
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any, get_args
 
 from device_drivers.announced import ANNOUNCED
@@ -11,6 +13,7 @@ from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceKind, DeviceSettings, Driver
 from device_drivers.errors import SettingsError
 from gateway.alerts.catalogue import CATALOGUE
+from gateway.instants import DAY, MINUTE, Duration
 from gateway.site import schema
 from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable
 from gateway.site.durations import written
@@ -356,6 +359,8 @@ class _References:
             self._refer((*path, "route"), entry.route, "routes", "a route")
             if not damaged & {"from", "to", "every", "starts"}:
                 self._starts(entry, path)
+                if entry.jitter and not damaged & {"jitter", "lasts"}:
+                    self._jitter(entry, (*path, "jitter"))
             calendar = self._draft.site is None or self._draft.site.entry.holidays or self._draft.site.damaged
             if entry.holidays != "also" and not calendar:
                 self._mistakes.error(
@@ -378,6 +383,20 @@ class _References:
             self._mistakes.error(
                 path,
                 f"{', '.join(f'`{key}`' for key in missing)} missing; expected `from`, `to` and `every`, or `starts`",
+            )
+
+    def _jitter(self, entry: schema.RoundEntry, at: Path) -> None:
+        """Random starts need a seed, and room: a round ends before the next one begins, however late it starts."""
+        site = self._draft.site
+        if site is not None and site.entry.jitter_seed is None and "jitter_seed" not in site.damaged:
+            self._mistakes.error(at, "found without `site.jitter_seed`; expected `jitter_seed: env:NAME` there")
+        nearest = entry.every if entry.every is not None else _nearest(entry.starts or [])
+        room = max(0, nearest - entry.lasts) // MINUTE * MINUTE
+        if entry.jitter > room:
+            self._mistakes.error(
+                at,
+                f"found {written(entry.jitter)}; expected at most {written(room)}, as a round lasts {written(entry.lasts)} "
+                f"and the next one may begin {written(nearest)} after it",
             )
 
     # -- lamps and zones ---------------------------------------------------------------------------------------------
@@ -517,6 +536,14 @@ class _References:
 
 
 _MAX_CIRCLES = 20
+
+
+def _nearest(starts: Sequence[time]) -> Duration:
+    """The least distance of successive clock times; of a list that goes on within one day also to its first on the next."""
+    at = [(clock.hour * 60 + clock.minute) * MINUTE for clock in starts]
+    steps = [(later - earlier - 1) % DAY + 1 for earlier, later in pairwise(at)]
+    round_the_clock = DAY - sum(steps)
+    return min([*steps, round_the_clock if round_the_clock > 0 else DAY])
 
 
 def _way(driver: Driver) -> str:

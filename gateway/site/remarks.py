@@ -10,7 +10,7 @@ from gateway.instants import HOUR, MINUTE, SECOND, Instant, moment
 from gateway.site.clocks import wall_time
 from gateway.site.durations import written
 from gateway.site.model import RoundRule, Site
-from gateway.site.plans import applies, applies_apart_from_holidays, dated_rounds
+from gateway.site.plans import applies, applies_apart_from_holidays, slots
 from gateway.site.public_holidays import is_holiday
 
 
@@ -71,7 +71,7 @@ def _starts(site: Site, rule: RoundRule, day: date) -> Iterator[str]:
     which = f"{rule.route} of line {rule.line}"
     if rule.since is not None and rule.until is not None and rule.every is not None:
         usual = -(-_nominal(rule.since, rule.until) // rule.every)
-        if (count := len(dated_rounds(site, rule, day))) != usual:
+        if (count := len(slots(site, rule, day))) != usual:
             yield f"{which} has {count} rounds instead of {usual}, as the shift is shorter or longer in elapsed time"
         return
     before: time | None = None

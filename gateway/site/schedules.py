@@ -11,11 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.instants import Instant
+import msgspec
+
+from gateway.instants import Duration, Instant
 from gateway.site.durations import written
 from gateway.site.mistakes import Mistakes
 from gateway.site.model import DatedRound, RoundRule, Site
-from gateway.site.plans import applies_apart_from_holidays, dated_rounds, visit_interval
+from gateway.site.plans import applies_apart_from_holidays, dated_rounds, slots, visit_interval
 from gateway.site.positions import Path
 
 _PLAIN_WEEK = date(2026, 1, 5)
@@ -26,8 +28,11 @@ _MAX_ROUNDS = 50_000
 
 
 class _Dated(NamedTuple):
+    """A round as it would be without jitter; it may start by `room` later."""
+
     round: DatedRound
     rule: int
+    room: Duration
 
 
 class _Interval(NamedTuple):
@@ -67,7 +72,9 @@ def _sample(site: Site) -> list[_Dated]:
     for day in sorted(_days(site)):
         for index, rule in enumerate(site.rounds):
             if applies_apart_from_holidays(rule, day):
-                found += (_Dated(dated, index) for dated in dated_rounds(site, rule, day))
+                steady = dated_rounds(site, msgspec.structs.replace(rule, jitter=0), day)
+                rooms = (slot.room for slot in slots(site, rule, day))
+                found += (_Dated(dated, index, room) for dated, room in zip(steady, rooms, strict=True))
         if len(found) > _MAX_ROUNDS:
             break
     return found
@@ -125,7 +132,8 @@ def _overlaps(site: Site, rounds: list[_Dated], paths: Sequence[Path], mistakes:
     for one in rounds:
         route = site.routes[one.round.route]
         for visit in route.visits:
-            intervals.setdefault(visit.checkpoint, []).append(_Interval(*visit_interval(route, visit, one.round), one))
+            opens, closes = visit_interval(route, visit, one.round)
+            intervals.setdefault(visit.checkpoint, []).append(_Interval(opens, closes + one.room, one))
     told: set[tuple[int, int]] = set()
     for checkpoint, listed in intervals.items():
         listed.sort(key=lambda interval: interval[:2])

@@ -201,6 +201,7 @@ class SiteEntry(Entry):
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     holidays: Annotated[str, AfterValidator(_calendar)] | None = None
+    jitter_seed: Secret | None = None
 
 
 class PlaceEntry(Entry):
@@ -277,6 +278,12 @@ class RouteEntry(Entry):
     dst_overlap: Literal["first", "both"] = "first"
 
 
+def _whole_minutes(value: int) -> int:
+    if value % MINUTE:
+        raise ValueError("expected whole minutes such as `10m`")
+    return value
+
+
 class ValidEntry(Entry):
     since: Day | None = None
     until: Day | None = None
@@ -292,6 +299,7 @@ class RoundEntry(Entry):
     lasts: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_lasting)]
     holidays: Literal["also", "only", "never"] = "also"
     valid: ValidEntry = ValidEntry()
+    jitter: Annotated[int, _text(parse_duration, _A_DURATION), _at_least(0, "0s"), AfterValidator(_whole_minutes)] = 0
 
 
 class CircuitEntry(Entry):
@@ -329,6 +337,24 @@ class ZoneEntry(Entry):
     place: PlaceId
     cameras: list[Id]
     need: Annotated[int, Field(ge=1)] = 1
+
+
+OFF = "off"
+_COMPENSATION = "`off`, or a mapping such as `{max_gap: 30m}`"
+
+
+def _limit_or_off(value: Any) -> Any:
+    if value == OFF:
+        return None
+    if isinstance(value, str) and (limit := parse_duration(value)) >= MINUTE:
+        return limit
+    raise ValueError("expected `off`, or a duration of at least 1m")
+
+
+class CompensationEntry(Entry):
+    """How often a place that turned blind or dark is to be walked. `compensation: off` is `{max_gap: off}`."""
+
+    max_gap: Annotated[int | None, BeforeValidator(_limit_or_off)] = 30 * MINUTE
 
 
 class StepEntry(Entry):
@@ -478,6 +504,7 @@ MAPPINGS: Mapping[str, type[Entry]] = {"parents": ParentEntry}
 
 SINGLES: Mapping[str, type[Entry]] = {
     "site": SiteEntry,
+    "compensation": CompensationEntry,
     "alerts": AlertsEntry,
     "work_orders": WorkOrdersEntry,
     "storage": StorageEntry,
@@ -497,6 +524,7 @@ EXPECTED: Mapping[str, str] = {
     "bucket": "the name of an InfluxDB bucket",
     "cameras": "a list of ids of cameras",
     "checkpoint": "the id of a checkpoint",
+    "compensation": _COMPENSATION,
     "driver": "the name of a driver (`lamplighter drivers` lists them)",
     "expected": "when the lamp should burn, such as `{mode: dusk_to_dawn}`",
     "id": _AN_ID,

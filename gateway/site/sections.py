@@ -48,6 +48,7 @@ class Draft(NamedTuple):
     zones: list[Placed[schema.ZoneEntry]]
     parents: dict[str, Placed[schema.ParentEntry]]
     hold: Duration
+    compensation: Placed[schema.CompensationEntry]
     alerts: Placed[schema.AlertsEntry]
     work_orders: Placed[schema.WorkOrdersEntry]
     storage: Placed[schema.StorageEntry]
@@ -106,6 +107,8 @@ class _Sections:
         if value is None and section == "site":
             self._mistakes.error((), "the section `site` is missing; expected at least `site: {id: …, timezone: …}`")
             return None
+        if section == "compensation" and value == schema.OFF:
+            value = {"max_gap": schema.OFF}
         entry = self._entry(model, {} if value is None else value, (section,))
         if entry is None and section != "site":
             return Placed(model.model_validate({}), (section,))
@@ -145,7 +148,8 @@ class _Sections:
 
     def _entry(self, model: type[EntryType], value: Any, path: Path) -> Placed[EntryType] | None:
         if not isinstance(value, Mapping):
-            self._mistakes.error(path, f"found {shown(value)}; expected a mapping such as `{{id: …}}`")
+            shape = schema.EXPECTED.get(str(path[0])) if len(path) == 1 else None
+            self._mistakes.error(path, f"found {shown(value)}; expected {shape or 'a mapping such as `{id: …}`'}")
             return None
         damaged: set[str] = set()
         taken_out: list[list[str | int]] = []
