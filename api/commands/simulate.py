@@ -115,8 +115,9 @@ async def _load(world: World, broker: Broker, rate: float) -> None:
 def _sayings(world: World) -> Iterator[tuple[str, bytes]]:
     """Reports without end: every native reader and every light sensor in turn."""
     estate = world.estate
-    readers = [reader for reader in estate.readers if not reader.serial]
-    if not readers and not estate.light_sensors:
+    readers = [reader for reader in estate.readers if not reader.serial and reader.numbered]
+    sensors = [sensor.topic for sensor in estate.light_sensors if sensor.topic is not None]
+    if not readers and not sensors:
         raise LamplighterError(
             "the site has nothing that the load generator can play (native readers, Zigbee2MQTT sensors)"
         )
@@ -124,6 +125,6 @@ def _sayings(world: World) -> Iterator[tuple[str, bytes]]:
         for reader in readers:
             recorder = world.recorders[reader.id]
             yield recorder.topic, recorder.heartbeat(utc_now())
-        for position, sensor in enumerate(estate.light_sensors):
-            message = zigbee2mqtt.light(sensor.topic, 40 + (turn + position) % 90)
+        for position, topic in enumerate(sensors):
+            message = zigbee2mqtt.light(topic, 40 + (turn + position) % 90)
             yield message.topic, message.payload

@@ -48,20 +48,20 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
                 truth.conduct[night[1 % len(night)].id] = Conduct(late_s=9 * 60)
             case 3 if estate.lamps:
                 lamp = estate.lamps[0].id
-                world.change(start - 2 * hour, lambda now, lamp=lamp: now.dead_lamps.add(lamp))  # type: ignore[misc]
-                world.change(start + 17 * hour, lambda now, lamp=lamp: now.dead_lamps.discard(lamp))  # type: ignore[misc]
+                world.change(start - 2 * hour, lambda truth, now, lamp=lamp: truth.begin("lamp_dead", lamp, now))  # type: ignore[misc]
+                world.change(start + 17 * hour, lambda truth, now, lamp=lamp: truth.end("lamp_dead", lamp, now))  # type: ignore[misc]
             case 4 if circuits := sorted({lamp.circuit for lamp in estate.lamps if lamp.circuit}):
                 circuit = circuits[-1]
-                world.change(start + hour / 2, lambda now, name=circuit: now.dead_circuits.add(name))  # type: ignore[misc]
-                world.change(start + 3 * hour, lambda now, name=circuit: now.dead_circuits.discard(name))  # type: ignore[misc]
+                world.change(start + hour / 2, lambda truth, now, name=circuit: truth.begin("circuit_dead", name, now))  # type: ignore[misc]
+                world.change(start + 3 * hour, lambda truth, now, name=circuit: truth.end("circuit_dead", name, now))  # type: ignore[misc]
             case 5 if estate.recorders:
                 camera = estate.recorders[0].cameras[-1]
-                world.change(start + 3 * hour, lambda now, name=camera: now.dead_cameras.add(name))  # type: ignore[misc]
-                world.change(start + 4 * hour, lambda now, name=camera: now.dead_cameras.discard(name))  # type: ignore[misc]
+                world.change(start + 3 * hour, lambda truth, now, name=camera: truth.begin("video_lost", name, now))  # type: ignore[misc]
+                world.change(start + 4 * hour, lambda truth, now, name=camera: truth.end("video_lost", name, now))  # type: ignore[misc]
             case 2 if estate.wands:
                 left_out = estate.wands[0].id
-                world.change(start + DOCKING - hour, lambda now, name=left_out: now.docked.update({name: False}))  # type: ignore[misc]
-                world.change(start + 24 * hour, lambda now, name=left_out: now.docked.update({name: True}))  # type: ignore[misc]
+                world.change(start + DOCKING - hour, lambda truth, _, name=left_out: truth.docked.update({name: False}))  # type: ignore[misc]
+                world.change(start + 24 * hour, lambda truth, _, name=left_out: truth.docked.update({name: True}))  # type: ignore[misc]
                 world.dock(start + 34 * hour, left_out)
             case _:
                 pass
@@ -99,7 +99,7 @@ def tell_live(world: World, walks: Sequence[Walk], start: datetime) -> list[tupl
     world.walk(walks)
     told = _tell_walks(world, walks, start)
 
-    def tell(after_s: float, text: str, change: Callable[[Truth], None]) -> datetime:
+    def tell(after_s: float, text: str, change: Callable[[Truth, datetime], None]) -> datetime:
         told.append((after_s, text))
         when = start + timedelta(seconds=after_s)
         world.change(when, change)
@@ -107,19 +107,27 @@ def tell_live(world: World, walks: Sequence[Walk], start: datetime) -> list[tupl
 
     if always := [lamp.id for lamp in world.estate.lamps if lamp.mode == "always"]:
         lamp = always[0]
-        tell(LAMP_FAILS_S, f"lamp {lamp} fails; its alert follows a minute later", lambda now: now.dead_lamps.add(lamp))
-        tell(MENDED_S, f"lamp {lamp} is repaired: its alert ends", lambda now: now.dead_lamps.discard(lamp))
+        tell(
+            LAMP_FAILS_S,
+            f"lamp {lamp} fails; its alert follows a minute later",
+            lambda truth, now: truth.begin("lamp_dead", lamp, now),
+        )
+        tell(MENDED_S, f"lamp {lamp} is repaired: its alert ends", lambda truth, now: truth.end("lamp_dead", lamp, now))
     if world.estate.recorders:
         recorder = world.estate.recorders[0]
         camera, below = recorder.cameras[0], len(recorder.cameras)
         lost = f"camera {camera} loses its picture; its alert follows half a minute later"
-        tell(PICTURE_LOST_S, lost, lambda now: now.dead_cameras.add(camera))
-        tell(MENDED_S, f"camera {camera} has its picture again", lambda now: now.dead_cameras.discard(camera))
+        tell(PICTURE_LOST_S, lost, lambda truth, now: truth.begin("video_lost", camera, now))
+        tell(
+            MENDED_S, f"camera {camera} has its picture again", lambda truth, now: truth.end("video_lost", camera, now)
+        )
         falls = f"recorder {recorder.id} falls, and its {below} cameras with it: one alert half a minute later"
-        fall = tell(RECORDER_FALLS_S, falls, lambda now: now.dead_recorders.add(recorder.id))
+        fall = tell(RECORDER_FALLS_S, falls, lambda truth, now: truth.begin("recorder_dead", recorder.id, now))
         world.at(fall, lambda now: world.announce(recorder, False, now))
         back = tell(
-            RECORDER_BACK_S, f"recorder {recorder.id} is back", lambda now: now.dead_recorders.discard(recorder.id)
+            RECORDER_BACK_S,
+            f"recorder {recorder.id} is back",
+            lambda truth, now: truth.end("recorder_dead", recorder.id, now),
         )
         world.at(back, lambda now: world.announce(recorder, True, now))
     return sorted(told)

@@ -103,7 +103,7 @@ def test_a_late_guard_is_late_at_every_stop() -> None:
 
 def test_sensors_see_what_burns() -> None:
     world = World(ESTATE, START)
-    world.change(START + timedelta(hours=1), lambda truth: truth.dead_circuits.add("k"))
+    world.change(START + timedelta(hours=1), lambda truth, now: truth.begin("circuit_dead", "k", now))
     lux = [
         (each.at, msgspec.json.decode(each.payload)["illuminance"])
         for each in world.run(START + timedelta(hours=2))
@@ -123,8 +123,8 @@ def test_lamps_burn_from_dusk_to_dawn() -> None:
 
 def test_a_dead_recorder_is_silent_and_a_dead_camera_has_no_frames() -> None:
     world = World(ESTATE, START)
-    world.truth.dead_cameras.add("a")
-    world.change(START + timedelta(minutes=10), lambda truth: truth.dead_recorders.add("n"))
+    world.truth.begin("video_lost", "a", START)
+    world.change(START + timedelta(minutes=10), lambda truth, now: truth.begin("recorder_dead", "n", now))
     stats = [each for each in world.run(START + timedelta(hours=1)) if each.topic == "frigate/stats"]
     assert 9 <= len(stats) <= 11
     cameras = msgspec.json.decode(stats[0].payload)["cameras"]
