@@ -30,9 +30,6 @@ ROWS: tuple[Announced, ...] = (
     # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
     # What guards carry.
     Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
-    # Light, power and switching on a bus that is polled.
-    # What a DALI gateway on a serial line (LUBA, SCI) is told is public only in LGPL code: python-dali may be an extra one day.
-    Announced("dali", "serial", "lamp"),
     # MQTT conventions.
     # Cameras and recorders.
     Announced("motioneye", "http", "nvr"),

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from device_drivers.chirpstack import record as chirpstack
 from device_drivers.dahua import record as dahua
+from device_drivers.dali import record as dali
 from device_drivers.dlt645 import record as dlt645
 from device_drivers.driver import Driver, Model
 from device_drivers.esphome import record as esphome
@@ -64,6 +65,7 @@ FAMILIES = (
     gat1400,
     modbus,
     dlt645,
+    dali,
     json_map,
     neuron,
     homie,

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from device_drivers.catalogue import DRIVERS
 from device_drivers.chirpstack import device as chirpstack
 from device_drivers.dahua import device as dahua
+from device_drivers.dali import device as dali
 from device_drivers.dlt645 import frame as dlt645
 from device_drivers.driver import DeviceSettings, MessageDecoder, StreamDecoder
 from device_drivers.esphome import device as esphome
@@ -157,6 +158,7 @@ def loads() -> list[Load]:
         stream("osdp: a card", "osdp", [card(n) for n in range(ROTATION)], timedelta()),
         stream("hid_wedge: a key, up and down", "hid_wedge", key_presses(), timedelta()),
         stream("dlt645: a voltage", "dlt645", [voltage(n) for n in range(ROTATION)], timedelta()),
+        stream("dali: a status", "dali", [dali.status(n % 64, n % 8) for n in range(ROTATION)], timedelta()),
         *conventions(),
         glued("rdm6300: frames glued by the 64", "rdm6300", [frame(f"{n:010X}") for n in range(ROTATION)]),
     ]
