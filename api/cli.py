@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "check": "validate a site file",
     "plan": "print the dated rounds",
     "replay": "judge an evidence file",
+    "rejudge": "judge a stored period again by today's site file",
     "decode": "one driver on given bytes",
     "drivers": "the drivers and device models",
     "import": "wand exports (Excel, CSV) and other files",

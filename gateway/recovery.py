@@ -13,7 +13,7 @@ from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow
 from gateway.journal.store import Store
 from gateway.journal.writer import Batch
-from gateway.judgement import Judgement
+from gateway.judgement import Judgement, Outcome
 from gateway.repeats import Repeats
 from gateway.replay import Operator, operate
 from gateway.site.model import Site
@@ -36,6 +36,13 @@ class Down(msgspec.Struct, frozen=True, tag_field="kind", tag="restart", kw_only
     since: Instant
 
 
+class RejudgedRow(msgspec.Struct, frozen=True, tag_field="kind", tag="rejudge", kw_only=True):
+    """The log's row of a rejudging: these rounds in memory were planned anew by the site file of that time."""
+
+    by: str
+    rounds: tuple[str, ...]
+
+
 class Recovered(NamedTuple):
     """The state to go on from."""
 
@@ -47,7 +54,11 @@ class Recovered(NamedTuple):
 
 
 def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered:
-    """Bring rules, alerts and the memory of repeats to where they were. What they find on the way was told before."""
+    """Bring rules, alerts and the memory of repeats to where they were.
+
+    What they find on the way was told before; but what another site file makes of the evidence (a tag that is enrolled now, a device
+    that is gone) is news, and told.
+    """
     started = store.meta("started")
     if started is None:
         return Recovered(Judgement(site, now), Repeats(reader.find, whole=True), first_start=True, replayed=0)
@@ -56,12 +67,15 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     repeats = Repeats(reader.find, whole=usable)
     advanced = int(store.meta("advanced") or started)
     after = 0
+    news: Outcome | None = None
     if snapshot is not None and usable:
         state = msgspec.msgpack.decode(snapshot.state)
         judgement = Judgement(site, int(started))
         judgement.restore(state["judgement"])
         repeats.restore(state["repeats"])
         after = snapshot.seq
+        if snapshot.site != site.digest:
+            news = judgement.drain()
     else:
         since = max(int(started), advanced - EVIDENCE_NEEDED)
         judgement = Judgement(site, since)
@@ -75,6 +89,8 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
         judgement.drain()
     judgement.advance(max(advanced, judgement.now))
     judgement.drain()
+    if news is not None:
+        judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)
 
 
@@ -85,6 +101,8 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
             judgement.restarted(msgspec.json.decode(row.body, type=Down).since, row.received)
         case "operator":
             operate(judgement, _operator(row.body))
+        case "rejudge":
+            judgement.rejudge(msgspec.json.decode(row.body, type=RejudgedRow).rounds, row.received)
         case _:
             observation = read(row.body)
             if observation.device != row.device:

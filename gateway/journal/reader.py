@@ -11,13 +11,27 @@ from typing import Any, TypeVar
 
 import apsw
 
-from gateway.instants import Instant
-from gateway.journal.rows import ChangeRow, LogRow, QuarantineRow, SnapshotRow, StoredNotice
+from gateway.instants import Duration, Instant
+from gateway.journal.rows import ChangeRow, Condition, LogRow, QuarantineRow, SnapshotRow, StoredNotice
 from gateway.journal.store import connect_reader
 
 Answer = TypeVar("Answer")
 
 _LOG = "seq, received, device, kind, at, boot, n, body"
+_EVER = 1 << 62
+_CONDITION = "found, since, kind, id, state, detail"
+_KINDS = """WITH RECURSIVE known(kind) AS (
+SELECT min(kind) FROM condition
+UNION ALL SELECT (SELECT min(kind) FROM condition WHERE kind > known.kind) FROM known WHERE kind IS NOT NULL
+) SELECT kind FROM known WHERE kind IS NOT NULL"""
+_LAST = f"""WITH RECURSIVE subject(id) AS (
+SELECT min(id) FROM condition WHERE kind = ?1
+UNION ALL SELECT (SELECT min(id) FROM condition WHERE kind = ?1 AND id > subject.id) FROM subject WHERE id IS NOT NULL
+) SELECT {_CONDITION} FROM condition WHERE seq IN (
+SELECT (SELECT seq FROM condition WHERE kind = ?1 AND id = subject.id AND found <= ?2 ORDER BY found DESC, seq DESC LIMIT 1)
+FROM subject WHERE id IS NOT NULL)"""  # noqa: S608
+"""The last row of each subject of a kind up to an instant: one probe a subject, however long the history is."""
+_FOUND = f"SELECT {_CONDITION} FROM condition WHERE kind = ? AND found > ? AND found <= ? ORDER BY found, seq LIMIT ?"  # noqa: S608
 _BUCKET_BITS = 16
 """As in the index log_lookup."""
 
@@ -112,7 +126,7 @@ class Reader:
         before: int | None,
         limit: int,
     ) -> list[LogRow]:
-        conditions, values = ["kind NOT IN ('restart', 'operator')"], []
+        conditions, values = ["kind NOT IN ('restart', 'operator', 'rejudge')"], []
         for condition, value in (
             ("kind = ?", kind),
             ("received >= ?", since),
@@ -170,6 +184,45 @@ class Reader:
         """The newest view of one subject."""
         rows = await self.query("SELECT body FROM finding WHERE kind = ? AND id = ?", (kind, subject))
         return rows[0][0] if rows else None
+
+    # -- conditions
+
+    def last_conditions(self) -> list[Condition]:
+        """The last row of each subject that was ever told of. Called in the thread that needs it (start-up)."""
+        kinds = [row[0] for row in self.connection().execute(_KINDS)]
+        return [Condition(*row) for kind in kinds for row in self.connection().execute(_LAST, (kind, _EVER))]
+
+    async def conditions(
+        self, kinds: Sequence[str], since: Instant, until: Instant, reach: Duration, limit: int
+    ) -> list[Condition] | None:
+        """All that says what subjects of `kinds` were in [since, until), in order; None: more than `limit` rows.
+
+        Each subject's last row found by `since`, and rows found later; `reach`: how long before it was found a row may begin.
+        """
+        return await self.run(lambda _: self._conditions(kinds, since, until + reach, limit))
+
+    def _conditions(
+        self, kinds: Sequence[str], since: Instant, found_by: Instant, limit: int
+    ) -> list[Condition] | None:
+        run = self.connection().execute
+        rows: list[Condition] = []
+        for kind in kinds:
+            if kind == "gateway":  # a time down is found at its end, however long it was
+                rows += [Condition(*row) for row in run(_FOUND, (kind, -_EVER, _EVER, limit))]
+                continue
+            rows += [Condition(*row) for row in run(_LAST, (kind, since))]
+            rows += [Condition(*row) for row in run(_FOUND, (kind, since, found_by, limit + 1 - len(rows)))]
+            if len(rows) > limit:
+                return None
+        return rows
+
+    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
+        """The settled days of checkpoints that begin in [since, until)."""
+        rows = await self.query(
+            f"SELECT {_CONDITION} FROM condition WHERE kind = 'walk' AND since >= ? AND since < ? ORDER BY seq",  # noqa: S608
+            (since, until),
+        )
+        return [Condition(*row) for row in rows]
 
     # -- deliveries
 

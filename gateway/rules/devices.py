@@ -26,6 +26,11 @@ READER_KINDS = ("reader", "wand", "phone")
 """Their silence is told by `reader_offline` (rounds.md, Alerts)."""
 
 
+def reader_ids(site: Site) -> frozenset[str]:
+    """Readers, fixed and portable."""
+    return frozenset(device.id for device in site.devices.values() if device.portable or device.kind in READER_KINDS)
+
+
 class Devices:
     """All devices of a site.
 
@@ -43,9 +48,7 @@ class Devices:
         self.changed: set[str] = set()
         self.woken = False
         self.lineage = Lineage(site)
-        self.reader_ids: frozenset[str] = frozenset(
-            device.id for device in site.devices.values() if device.portable or device.kind in READER_KINDS
-        )
+        self.reader_ids = reader_ids(site)
         self._zone = site.zone_info
         self.judged_at = started
         self._starts = Starts(started)
