@@ -82,7 +82,7 @@ class Point:
         return found
 
     def assign(self) -> list[VisitState]:
-        """Assign anew what was touched; the visits whose service changed."""
+        """Assign anew what was touched; the visits whose service changed, and unserved ones beside them."""
         if not self.touched:
             return []
         touched, self.touched = self.touched, []
@@ -119,6 +119,8 @@ class Point:
             service = services.get(visit.key)
             if service != visit.service:
                 visit.service = service
+                changed.append(visit)
+            elif service is None and len(visits) > 1:  # who holds a tap for it may be another now
                 changed.append(visit)
         return changed
 
@@ -196,6 +198,26 @@ class Point:
             if tap not in used and visit.fit(tap) is not None and visit.refusal(person) is None:
                 return True
         return False
+
+    def holders(self, visit: VisitState) -> list[VisitState]:
+        """Visits that hold a tap which would serve an unserved one, and those that hold one for them, in order.
+
+        Would a tap for one of them come, it could hand its own on.
+        """
+        found: dict[tuple[str, str, int], VisitState] = {}
+        waiting = [visit]
+        while waiting:
+            served = waiting.pop()
+            for tap in self.taps_between(served.opens - SLACK, served.closes + SLACK):
+                person = self.people.get(tap.person) if tap.person else None
+                if served.fit(tap) is None or served.refusal(person) is not None:
+                    continue
+                for other, _ in self.fits(tap):
+                    holds = other.service is not None and tap in other.service.taps
+                    if holds and other is not served and other.key not in found:
+                        found[other.key] = other
+                        waiting.append(other)
+        return sorted(found.values(), key=lambda each: each.order)
 
     def strayed(self, visit: VisitState) -> bool:
         """Whether a tap that fits no round, by a clock never measured, lies so near that it may have been for a visit."""

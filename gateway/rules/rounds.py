@@ -24,7 +24,7 @@ from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.timers import Timers
-from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
+from gateway.rules.verdicts import ENDED_VERDICTS, judge, next_look, verdict_of
 from gateway.rules.views import Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
@@ -146,6 +146,7 @@ class Rounds:
         for visit in state.visits:
             self._points[visit.checkpoint].remove_visit(visit)
             self._unwatch(visit.key)
+            self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
         self._unwatch(("start", state.id, 0))
 
@@ -406,11 +407,18 @@ class Rounds:
 
     def _judge(self, visit: VisitState, now: Instant) -> None:
         witnesses = self._of(visit)
-        judged = judge(visit, self._points[visit.checkpoint], witnesses, self._downs, now)
-        if visit.service is None and now > visit.closes:
-            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
+        point = self._points[visit.checkpoint]
+        unserved = visit.service is None and now > visit.closes
+        holders = [(each, self._of(each)) for each in point.holders(visit)] if unserved else []
+        judged = judge(visit, point, witnesses, self._downs, now, holders=holders)
+        if unserved:
+            first = min((each.opens for each, _ in holders), default=visit.opens)
+            last = max((each.closes for each, _ in holders), default=visit.closes)
+            watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
+            self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
         else:
             self._unwatch(visit.key)
+        self._timers.set(visit.key, next_look(visit, holders, now))
         visit.cause = judged.cause
         if judged.verdict == visit.verdict:
             return

@@ -28,36 +28,69 @@ class Judged(NamedTuple):
     reason: str
 
 
+Concerned = tuple[VisitState, Sequence[Record]]
+"""A visit, with its witnesses."""
+
+
 def judge(
-    visit: VisitState, point: Point, witnesses: Sequence[Record], downs: Sequence[Interval], now: Instant
+    visit: VisitState,
+    point: Point,
+    witnesses: Sequence[Record],
+    downs: Sequence[Interval],
+    now: Instant,
+    *,
+    holders: Sequence[Concerned] = (),
 ) -> Judged:
-    """What is to be said of a visit now."""
+    """What is to be said of a visit now.
+
+    Args:
+        holders: visits that hold a tap which would serve this one (`Point.holders`). While one of them is open or not settled, a
+            tap for it may come, and hand theirs on: until then nobody is accused.
+    """
     if visit.service is not None:
         return Judged(visit.service.fit.verdict, None, "served")
     if now <= visit.closes:
         return Judged("pending", None, "open")
-    if settled(witnesses, visit.opens, visit.closes):
+    undecided = [(each, records) for each, records in holders if not _decided(each, records, now)]
+    if not undecided and settled(witnesses, visit.opens, visit.closes):
         if not point.strayed(visit):
             return Judged("skipped" if visit.optional else "missed", None, "settled")
         return Judged("skipped" if visit.optional else "unverifiable", "reader_clock", "stray_tap")
-    if now <= visit.deadline:
+    if now <= max([visit.deadline, *(each.deadline for each, _ in undecided)]):
         return Judged("pending", "awaiting_reader", "awaiting_reader")
-    return Judged("skipped" if visit.optional else "unverifiable", _cause(visit, witnesses, downs), "deadline")
+    cause = _cause([(visit, witnesses), *undecided], downs)
+    return Judged("skipped" if visit.optional else "unverifiable", cause, "deadline")
 
 
-def _cause(visit: VisitState, witnesses: Sequence[Record], downs: Sequence[Interval]) -> Cause:
+def _decided(visit: VisitState, witnesses: Sequence[Record], now: Instant) -> bool:
+    """Whether no further tap can come for a visit."""
+    return now > visit.closes and settled(witnesses, visit.opens, visit.closes)
+
+
+def next_look(visit: VisitState, holders: Sequence[Concerned], now: Instant) -> Instant | None:
+    """When an unserved visit is to be judged again for its holders' sake: as one closes, or its deadline passes."""
+    instants = [edge for each, _ in holders for edge in (each.closes + 1, each.deadline + 1) if edge > now]
+    return min(instants, default=None) if visit.service is None else None
+
+
+def _cause(concerned: Sequence[Concerned], downs: Sequence[Interval]) -> Cause:
     """What kept the record from being complete, the first that fits."""
-    unknown = [(record, missing(record.complete(), visit.opens, visit.closes)) for record in witnesses]
-    unknown = [(record, parts) for record, parts in unknown if parts]
-    for _, parts in unknown:
+    unknown = [
+        (record, visit.opens, missing(record.complete(), visit.opens, visit.closes))
+        for visit, witnesses in concerned
+        for record in witnesses
+    ]
+    unknown = [(record, opens, parts) for record, opens, parts in unknown if parts]
+    for _, _, parts in unknown:
         if any(low < end and start < high for low, high in parts for start, end in downs):
             return "gateway_down"
-    if any(record.only_impossible(visit.opens) for record, _ in unknown):
+    if any(record.only_impossible(opens) for record, opens, _ in unknown):
         return "reader_clock"
-    for record, parts in unknown:
+    for record, _, parts in unknown:
         if any(record.broken(low, high) for low, high in parts):
             return "reader_gap"
-    return "reader_offline" if any(record.first_heard is not None for record in witnesses) else "no_reader"
+    heard = any(record.first_heard is not None for _, witnesses in concerned for record in witnesses)
+    return "reader_offline" if heard else "no_reader"
 
 
 def verdict_of(state: RoundState, now: Instant) -> RoundVerdict:
