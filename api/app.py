@@ -15,7 +15,7 @@ from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
 from api.ports import GatewayPort
-from api.resources import alerts, estate, events, evidence, findings, health, rounds
+from api.resources import alerts, estate, events, evidence, explain, findings, health, rounds
 
 
 def create_app(
@@ -42,6 +42,7 @@ def create_app(
     openapi.install(app, f"Lamplighter: {gateway.site.name}")
 
     estate.add(app, gateway)
+    explain.add(app, gateway)
     rounds.add(app, gateway)
     findings.add(app, gateway)
     alerts.add(app, gateway, accounts)

@@ -21,10 +21,11 @@ from api.shapes import (
     SiteShape,
 )
 from gateway.alerts.alert import Alert
+from gateway.explain.explanation import Explanation
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 
 SHAPES = (
-    Alert, AlertAction, Camera, Circuit, DeviceAction, DeviceShape, Gap, Lamp, PersonShape, PlaceShape, ProblemShape,
+    Alert, AlertAction, Camera, Circuit, DeviceAction, DeviceShape, Explanation, Gap, Lamp, PersonShape, PlaceShape, ProblemShape,
     QuarantineShape, ReadyShape, Round, SiteShape, Unmatched, Zone,
 )  # fmt: skip
 

@@ -134,6 +134,10 @@ class GatewayPort(Protocol):
         """Rounds with start in [since, until) that memory no longer holds, in the JSON shape of `Round`."""
         ...
 
+    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
+        """Every change of a verdict of a round's visits, in the JSON shape of `VisitRevision`, by position and revision."""
+        ...
+
     async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
         """Final alerts that memory no longer holds, newest `raised` first, `raised` earlier than `before`."""
         ...

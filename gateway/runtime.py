@@ -335,6 +335,11 @@ class Gateway:
         """Rounds with start in [since, until) as last judged, by start."""
         return [msgspec.json.decode(body) for body in await self._reader.findings("round", since, until)]
 
+    async def revisions(self, round_id: str) -> list[dict[str, Any]]:
+        """Every change of a verdict of a round's visits, by position and revision."""
+        sql = "SELECT body FROM visit_revision WHERE round = ? ORDER BY position, revision, seq"
+        return [msgspec.json.decode(row[0]) for row in await self._reader.query(sql, (round_id,))]
+
     async def past_alerts(self, before: Instant | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Alerts raised before `before`, newest first."""
         rows = await self._reader.query(

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from device_drivers.errors import LamplighterError
+from gateway.explain.document import explanations
 from gateway.instants import DAY, Instant, moment, parse_instant
 from gateway.replay import read_evidence, replay
 from gateway.site.load import load_site
@@ -24,6 +25,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--from", dest="since", type=_time, metavar="T", help="print rounds and windows starting at or after T"
     )
     parser.add_argument("--until", type=_time, metavar="T", help="go on to T at the end")
+    parser.add_argument(
+        "--explain", action="store_true", help="say of each thing why it is judged so, as `explanations`"
+    )
     parser.add_argument("--json", action="store_true", help="JSON is what is always printed")
 
 
@@ -47,6 +51,12 @@ def run(parsed: argparse.Namespace) -> int:
                 evidence = read_evidence(lines)
     except OSError as error:
         raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
-    result = replay(site, evidence, since=parsed.since, until=parsed.until)
+    result = replay(
+        site,
+        evidence,
+        since=parsed.since,
+        until=parsed.until,
+        explain=explanations if parsed.explain else None,
+    )
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return 1 if evidence.rejected else 0

@@ -44,12 +44,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: dict[str, Any] = {}
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
-    """A stretch of time; `why` says what is the matter with it (empty: it is complete)."""
+class Piece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"since": "from", "until": "to"}):
+    """A stretch of time; `why` says what is the matter with it (empty: it is complete), `numbers` which records are missing."""
 
     since: datetime
     until: datetime
     why: str = ""
+    numbers: str = ""
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -59,6 +59,13 @@ def judge(before: Duration | None, after: Duration | None) -> Correction:
     return _alone(lone)
 
 
+def judge_all(measures: Sequence[Duration]) -> Correction:
+    """The correction by up to two measures, the one next before and the one next after; a lone one may stand for both."""
+    if len(measures) == 1:
+        return _alone(measures[0])
+    return judge(*measures) if measures else UNMEASURED
+
+
 def _alone(offset: Duration) -> Correction:
     """The correction by one measure only."""
     if abs(offset) > DOUBT:
@@ -168,6 +175,11 @@ class Clock:
 
     def correction(self, place: int, time: Instant) -> Correction:
         """What a device time is worth; `place` is its sequence number, UNPLACED without one."""
+        _, before, _, after = self.nearest(place, time)
+        return judge(before, after)
+
+    def nearest(self, place: int, time: Instant) -> tuple[Instant, Duration | None, Instant, Duration | None]:
+        """The measures next before and next after a device time that are near enough: each its device time and its offset."""
         placed, loose = self.placed, self.loose
         before_time, before = BEGINNING, None
         after_time, after = END, None
@@ -180,10 +192,10 @@ class Clock:
         if loose.times:
             low, high = loose.neighbours_by_time(time)
             if low >= 0 and time - loose.times[low] <= self.window and loose.times[low] >= before_time:
-                before = loose.offsets[low]
+                before_time, before = loose.times[low], loose.offsets[low]
             if high < len(loose.times) and loose.times[high] - time <= self.window and loose.times[high] <= after_time:
-                after = loose.offsets[high]
-        return judge(before, after)
+                after_time, after = loose.times[high], loose.offsets[high]
+        return before_time, before, after_time, after
 
     def doubts(self) -> list[Interval]:
         """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one."""

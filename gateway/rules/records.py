@@ -70,6 +70,8 @@ class Record:
         self._alive = not self.portable and not (device.transmits_only and not device.assume_alive)
         """Its signs of life prove that what it recorded is here, unless it sends numbers."""
         self._cuts: list[Instant] = []
+        self._link_cuts: set[Instant] = set()
+        """Those of its cuts that the gateway's link said, not the reader."""
         self._signs: Signs | None = None
         self._downs = () if device.external_broker else downs
         self._sync_to = array("q")
@@ -361,6 +363,7 @@ class Record:
         """The gateway's word about the reader's port; a sign of life of one that only transmits."""
         self.link_down = not up
         if not up:
+            self._link_cuts.add(at)
             return self._cut(at)
         if not self.transmits_only or not self._alive or self.numbered:
             return None
@@ -514,6 +517,54 @@ class Record:
             return True
         return any(first <= received <= last for received in self._receiveds())
 
+    # -- what an explanation asks ------------------------------------------------------------------------------------
+
+    @property
+    def blank(self) -> bool:
+        """Nothing was ever heard from it or said about it."""
+        return not self._boots and not self._cuts
+
+    @property
+    def assumed(self) -> bool:
+        """Its completeness is an assumption: a reader that only transmits, judged by signs of life."""
+        return self.transmits_only and self._alive and not self.numbered
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Its silence is never taken for proof (`assume_alive: false`)."""
+        return not self.portable and not self._alive and not self.numbered and not self._sync_to
+
+    def reports(self) -> list[Reports]:
+        """Its reports that decide what is complete: of each boot where it sends numbers, else its signs of life."""
+        self._work_in()
+        if self.numbered:
+            return [trail for trail in self._trails if trail is not None and trail.times]
+        return [self._signs] if self._signs is not None and self._signs.times else []
+
+    def lost_spans(self) -> list[Interval]:
+        """Stretches about which a read without a usable date leaves the record incomplete."""
+        return [(self._last_report_before(received), received) for received in self._lost_at]
+
+    def cut_after(self, since: Instant) -> Instant | None:
+        """The first time from `since` on at which it, or its link, was said to be down."""
+        index = bisect_left(self._cuts, since)
+        return self._cuts[index] if index < len(self._cuts) else None
+
+    def cut_by_link(self, cut: Instant) -> bool:
+        """Whether it was its link that was down then."""
+        return cut in self._link_cuts
+
+    def measures_of(self, read: Read) -> tuple[tuple[Instant, Duration], ...]:
+        """The measures by which a read's time is judged: device time and offset of each."""
+        index = self._boots.get(read.boot or None)
+        return () if index is None else _measures(self._clocks[index].nearest(read.seq, read.at))
+
+    def measures_at(self, time: Instant) -> tuple[tuple[Instant, Duration], ...]:
+        """The measures around a true time, of the boot that has one nearest to it."""
+        found = [_measures(clock.nearest(UNPLACED, time)) for clock in self._clocks]
+        near = [each for each in found if each]
+        return min(near, key=lambda each: min(abs(at + offset - time) for at, offset in each), default=())
+
     # -- what rests on it --------------------------------------------------------------------------------------------
 
     def watch_for(self, key: tuple[str, str, int], span: Interval | None) -> None:
@@ -542,6 +593,7 @@ class Record:
             clock.forget(before)
         self._measures.forget(before)
         self._cuts[:] = [cut for cut in self._cuts if cut >= before]
+        self._link_cuts = {cut for cut in self._link_cuts if cut >= before}
         self._lost_at = [received for received in self._lost_at if received >= before]
         keep = bisect_left([rest[1] for rest in self._sync_rest], before) if self._sync_rest else 0
         keep = min(keep, len(self._sync_to) - 1)
@@ -560,6 +612,7 @@ class Record:
             "numbered": self.numbered,
             "signs": self._signs and self._signs.snapshot(),
             "cuts": self._cuts,
+            "link_cuts": sorted(self._link_cuts),
             "syncs": [self._sync_to.tolist(), [list(rest) for rest in self._sync_rest]],
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
@@ -585,6 +638,7 @@ class Record:
             self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts, self._downs)
             self._signs.restore(state["signs"])
         self._cuts.extend(state["cuts"])
+        self._link_cuts.update(state.get("link_cuts", ()))
         self._sync_to.extend(state["syncs"][0])
         self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
         self._lost_at = list(state["lost"])
@@ -594,6 +648,14 @@ class Record:
         self.persons |= set(state["persons"])
         self.link_down = state["link_down"]
         self._stale(BEGINNING, END)
+
+
+def _measures(
+    nearest: tuple[Instant, Duration | None, Instant, Duration | None],
+) -> tuple[tuple[Instant, Duration], ...]:
+    before_time, before, after_time, after = nearest
+    found = [(time, offset) for time, offset in ((before_time, before), (after_time, after)) if offset is not None]
+    return tuple(dict.fromkeys(found))
 
 
 def wider(left: Touched, right: Touched) -> Touched:

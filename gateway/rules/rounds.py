@@ -8,7 +8,7 @@ order nor the repetition of evidence, nor on restarts; and several records hande
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant, moment
 from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
-from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
+from gateway.rules.gaps import GapState, Piece, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY, Point
 from gateway.rules.records import Record, Touched
@@ -591,6 +591,71 @@ class Rounds:
         """Keys with more than one content: those are told apart before they reach the rules."""
         return []
 
+    # -- what an explanation asks; nothing of it judges ---------------------------------------------------------------
+
+    def state(self, round_id: str) -> RoundState | None:
+        """A round in memory as judged last, its frozen plan included."""
+        return self._rounds.get(round_id)
+
+    def window(self, gap_id: str) -> GapState | None:
+        """A `max_gap` window in memory by `checkpoint@start`."""
+        return next((state for state in self._gaps.values() if self._views.gap_id(state) == gap_id), None)
+
+    def gap_id(self, gap: Gap) -> str:
+        """`checkpoint@start` of a window that is shown."""
+        return f"{gap.checkpoint}@{gap.window_start.isoformat()}"
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """Checkpoints of which anything is known."""
+        return self._points
+
+    def point(self, checkpoint: str) -> Point:
+        """A checkpoint's visits and taps."""
+        return self._points.get(checkpoint) or Point(self.site.people)
+
+    def witnesses(self, visit: VisitState) -> list[Record]:
+        """Whose complete records settle a visit."""
+        return self._of(visit)
+
+    def stretches(self, gap: GapState) -> tuple[list[Piece], list[Record], list[Interval]]:
+        """Of a window: its stretches without a tap, its witnesses, and what is complete for all of them."""
+        counts = partial(self._counts, gap.window.checkpoint)
+        spans = stretches(gap, self._points.get(gap.window.checkpoint), counts, self.now)
+        return spans, *self._complete_in(gap)
+
+    def counts(self, checkpoint: str, tap: Tap) -> bool:
+        """Whether a tap ends a stretch of its checkpoint's windows."""
+        return self._counts(checkpoint, tap)
+
+    def record(self, device: str) -> Record | None:
+        """The evidence of a reader, if it is known."""
+        return self._records.get(device)
+
+    def strays(self, checkpoint: str) -> Iterator[tuple[str, Loose]]:
+        """Reads that are no taps and yet may have been meant for a checkpoint, with their readers.
+
+        They are of its wall tags, at its fixed reader, or by a portable reader of a tag nobody knows.
+        """
+        place = self.site.checkpoints.get(checkpoint)
+        if place is None:
+            return
+        for device, loose in [(device, loose) for (device, _), loose in self._unknown.items()]:
+            owner = self._tags.find(loose.read.tag)
+            if owner is not None and owner.checkpoint == checkpoint:
+                yield device, loose
+        for record in self._records.values():
+            for loose in record.reads.loose.values():
+                owner = self._tags.find(loose.read.tag)
+                here = record.id == place.reader or (owner is not None and owner.checkpoint == checkpoint)
+                if here or (owner is None and record.portable and place.tags):
+                    yield record.id, loose
+
+    @property
+    def downs(self) -> Sequence[Interval]:
+        """When the gateway was down, as far back as it matters."""
+        return self._downs
+
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
 
     def _forget(self, before: Instant) -> None:
@@ -624,7 +689,7 @@ class Rounds:
             "started": self._started,
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
-            "records": {device: record.snapshot() for device, record in self._records.items()},
+            "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
             "rounds": [state.snapshot() for state in self._rounds.values()],
             "gaps": [state.snapshot() for state in self._gaps.values()],
             "silence": self._silence.snapshot(),

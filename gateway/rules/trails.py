@@ -60,6 +60,20 @@ class Numbers:
         index = bisect_left(self.highs, up_to)
         return index < len(self.highs) and self.lows[index] <= above + 1
 
+    def lacking(self, above: int, up_to: int) -> tuple[tuple[int, int], ...]:
+        """The runs of numbers in (above, up_to] that are not here."""
+        found = []
+        at = above + 1
+        for index in range(bisect_left(self.highs, at), len(self.highs)):
+            if self.lows[index] > up_to:
+                break
+            if self.lows[index] > at:
+                found.append((at, self.lows[index] - 1))
+            at = self.highs[index] + 1
+        if at <= up_to:
+            found.append((at, up_to))
+        return tuple(found)
+
 
 Stretch = tuple[Instant, Instant, int]
 """First and last instant, and the index of the report at which it begins."""
@@ -99,6 +113,10 @@ class Reports(ABC):
     @abstractmethod
     def settled_to(self) -> Instant:
         """Raw time up to which only late evidence can change what was computed."""
+
+    @abstractmethod
+    def bounds(self) -> Interval:
+        """The least and the greatest that is added to any of its times."""
 
     def insert(self, index: int, place: int, time: Instant, received: Instant) -> Interval:
         """Put a report where it belongs; the raw times whose completeness it can change."""
@@ -325,6 +343,9 @@ class Trail(Reports):
     def settled_to(self) -> Instant:
         return self.clock.settled_to()
 
+    def bounds(self) -> Interval:
+        return self.clock.least, self.clock.most
+
     def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
         """Complete if every number above the left one's up to the right one's is here, and the clock is certain."""
         low, high = self.places[left], self.places[right]
@@ -376,6 +397,9 @@ class Signs(Reports):
 
     def settled_to(self) -> Instant:
         return min((clock.settled_to() for clock in self.clocks), default=END)
+
+    def bounds(self) -> Interval:
+        return min(clock.least for clock in self.clocks), max(clock.most for clock in self.clocks)
 
     def joint(self, left: int, right: int, before: Instant, after: Instant) -> Joint:
         """Complete if the signs are near enough and nothing that silences the reader lies between."""

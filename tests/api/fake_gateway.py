@@ -170,6 +170,9 @@ class FakeGateway:
 
         return [item for item in self.old_rounds if since <= parse_instant(item["start"]) < until]
 
+    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
+        return []
+
     async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
         from gateway.instants import parse_instant
 
