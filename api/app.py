@@ -15,7 +15,7 @@ from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
 from api.ports import GatewayPort
-from api.resources import alerts, estate, events, evidence, explain, findings, health, rounds
+from api.resources import alerts, estate, events, evidence, figures, findings, health, rounds
 
 
 def create_app(
@@ -44,6 +44,7 @@ def create_app(
     estate.add(app, gateway)
     explain.add(app, gateway)
     rounds.add(app, gateway)
+    figures.add(app, gateway)
     findings.add(app, gateway)
     alerts.add(app, gateway, accounts)
     evidence.add(app, gateway)

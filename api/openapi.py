@@ -22,11 +22,16 @@ from api.shapes import (
 )
 from gateway.alerts.alert import Alert
 from gateway.explain.explanation import Explanation
+from gateway.figures.coverage import CameraRate, ZoneMinutes
+from gateway.figures.lamps import LampRate
+from gateway.figures.predictability import Predictability
+from gateway.figures.protection import PlaceProtection
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 
 SHAPES = (
-    Alert, AlertAction, Camera, Circuit, DeviceAction, DeviceShape, Explanation, Gap, Lamp, PersonShape, PlaceShape, ProblemShape,
-    QuarantineShape, ReadyShape, Round, SiteShape, Unmatched, Zone,
+    Alert, AlertAction, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, Gap, Lamp, LampRate,
+    PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, Round,
+    SiteShape, Unmatched, Zone, ZoneMinutes,
 )  # fmt: skip
 
 _VISIT = {
@@ -65,6 +70,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "history": [
             {"at": "2026-11-22T23:25:00+08:00", "from": None, "to": "open", "by": "rule:round_incomplete", "why": "raised"},
         ],
+    },
+    "LampRate": {
+        "id": "tower-1/f03", "lamps": 4, "on_h": 384.0, "intact_h": 369.6, "faulty_h": 2.4, "unknown_h": 12.0,
+        "rate": 0.9935, "unknown_share": 0.0313, "level": 1,
+    },
+    "CameraRate": {
+        "id": "garage", "cameras": 2, "enabled_h": 48.0, "seeing_h": 46.0, "lost_h": 1.5, "unknown_h": 0.5,
+        "rate": 0.9684, "unknown_share": 0.0104, "target": 0.98, "reached": False,
+    },
+    "ZoneMinutes": {
+        "id": "z-garage", "place": "garage", "key": True, "covered_min": 1380, "degraded_min": 0, "blind_min": 45,
+        "unknown_min": 15, "absent_min": 0,
+    },
+    "PlaceProtection": {
+        "place": "garage", "key": True,
+        "blind": {"minutes": [0, 45], "unknown": [0, 15], "total_min": 45, "unknown_total_min": 15},
+        "dark": {"minutes": [0, 0], "unknown": [60, 60], "total_min": 0, "unknown_total_min": 120},
+        "unwalked": {"minutes": [0, 12], "unknown": [0, 0], "total_min": 12, "unknown_total_min": 0},
+        "all_three": {"minutes": [0, 0], "unknown": [0, 12], "total_min": 0, "unknown_total_min": 12},
+    },
+    "Predictability": {
+        "checkpoint": "cp-garage", "place": "garage", "visits": 112, "intervals": 98, "bits": 0.41, "random_bits": 2.3,
+        "share": 0.18,
     },
     "Observation": {
         "row": 4711, "kind": "tag_read", "device": "rdr-garage", "at": "2026-11-22T23:01:12+08:00",
@@ -107,6 +135,28 @@ def many(shape: str) -> dict[int | str, dict[str, Any]]:
     }
     example = {"items": [EXAMPLES[shape]], "next": None} if shape in EXAMPLES else None
     return {200: _content(schema, example), 304: {"description": "Not modified since the ETag given"}} | ERRORS
+
+
+def figures(shape: str) -> dict[int | str, dict[str, Any]]:
+    """What a route answers that gives a page of `shape` over a period."""
+    moment = {"type": "string", "format": "date-time"}
+    schema = {
+        "type": "object",
+        "required": ["since", "until", "known_from", "items", "next"],
+        "properties": {
+            "since": moment,
+            "until": moment | {"description": "As asked, but not later than what has been judged."},
+            "known_from": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When recording began; null: after `until`.",
+            },
+            "hours": {"type": "integer", "description": "Of the protection map: hours from `since` on."},
+            "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{shape}"}},
+            "next": {"type": ["string", "null"], "description": "Give it back as `cursor`; null: the last page."},
+        },
+    }
+    return {200: _content(schema, None), 304: {"description": "Not modified since the ETag given"}} | ERRORS
 
 
 def takes(shape: str, example: dict[str, Any]) -> dict[str, Any]:

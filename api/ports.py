@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from gateway.alerts.alert import Alert, Operation
 from gateway.instants import Instant
+from gateway.journal.rows import Condition
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
 from gateway.rules.operations import DeviceOperation
@@ -144,6 +145,14 @@ class GatewayPort(Protocol):
 
     async def past_alert(self, alert_id: str) -> Mapping[str, Any] | None:
         """One alert that memory may no longer hold; None: there never was one."""
+        ...
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
+        """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
+        ...
+
+    async def walks(self, since: Instant, until: Instant) -> Sequence[Condition]:
+        """Settled days of checkpoints that begin in [since, until)."""
         ...
 
     def links(self) -> Sequence[LinkState]: ...

@@ -417,6 +417,9 @@ class Intake:
             self.seq += 1
             what = (revision.round, revision.position, revision.revision, revision.verdict, _encode(revision))
             add("visit_revision", (self.seq, instant(revision.at), *what))
+        for condition in outcome.conditions:
+            self.seq += 1
+            add("condition", (self.seq, *condition))
         for change in outcome.transitions:
             self.seq += 1
             body = _encode(change)

@@ -14,7 +14,9 @@ import msgspec
 from device_drivers.observations import Observation
 from gateway.alerts.alert import Alert, AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
+from gateway.figures.history import History
 from gateway.instants import Instant, instant
+from gateway.journal.rows import Condition
 from gateway.rules.engine import Engine
 from gateway.rules.findings import Finding, Gap, Round, VisitRevision
 from gateway.rules.operations import DeviceOperation
@@ -28,6 +30,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     transitions: list[AlertTransition]
     notices: list[Notice]
     touched: list[tuple[str, str]]
+    conditions: list[Condition]
 
 
 class Judgement:
@@ -37,6 +40,7 @@ class Judgement:
         self.site = site
         self.engine = Engine(site, started)
         self.alerts = AlertBook(site, started)
+        self.history = History(site, self.engine, started)
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._alerts_due: Instant | None = None
@@ -86,6 +90,7 @@ class Judgement:
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down from `down_from` until `now`."""
+        self.history.restarted(down_from, now)
         self.engine.restarted(down_from, now)
         self._collect()
         self.alerts.restarted(down_from, now)
@@ -110,7 +115,9 @@ class Judgement:
         if found.signals:
             self._alerts_due = self.alerts.deadline()
         self._revisions += found.revisions
-        self._touched |= found.touched
+        if found.touched:
+            self._touched |= found.touched
+            self.history.look(found.touched, self.engine.now)
 
     def drain(self) -> Outcome:
         """What changed since the last call, in order."""
@@ -122,6 +129,7 @@ class Judgement:
             transitions=changes.transitions,
             notices=changes.notices,
             touched=list(self._touched),
+            conditions=self.history.drain(self.engine.now),
         )
         self._revisions, self._touched = [], {}
         return outcome
@@ -156,4 +164,5 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        self.history.take_up()
         self._alerts_due = self.alerts.deadline()

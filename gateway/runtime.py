@@ -21,10 +21,11 @@ from gateway.alerts.alert import Alert, Operation
 from gateway.deliveries import JournalSource
 from gateway.errors import JournalError
 from gateway.events import EventHub
+from gateway.figures.history import REACH
 from gateway.instants import MINUTE, SECOND, Instant, instant
 from gateway.intake import Intake
 from gateway.journal.reader import Reader
-from gateway.journal.rows import LogRow, QuarantineRow
+from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import Store
 from gateway.journal.writer import Writer
 from gateway.judgement import Judgement
@@ -52,6 +53,9 @@ a second, and a backlog brings 100,000 rows in two.
 
 _SWITCH_INTERVAL_S = 0.0002
 """The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
+
+_CONDITIONS_AT_ONCE = 500_000
+"""Rows that one question about a period may read: some 100 MB."""
 
 _RESTART_S = 1.0
 _RESTART_MOST_S = 60.0
@@ -169,6 +173,7 @@ class Gateway:
         now = max(now, down_from)
         self.intake.record("restart", msgspec.json.encode(Down(since=down_from)), now)
         self.judgement.restarted(down_from, now)
+        self.judgement.history.resume(self._reader.last_conditions(), now)
 
     async def __aexit__(self, *_: object) -> None:
         if not self._failed.done():
@@ -352,6 +357,14 @@ class Gateway:
         """An alert as it was last, also when memory no longer holds it."""
         body = await self._reader.finding("alert", alert_id)
         return None if body is None else msgspec.json.decode(body)
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
+        """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
+        return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
+
+    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
+        """Settled days of checkpoints that begin in [since, until)."""
+        return await self._reader.walks(since, until)
 
     def links(self) -> list[LinkState]:
         """How each link is."""

@@ -55,6 +55,17 @@ class ChangeRow(NamedTuple):
     body: bytes
 
 
+class Condition(NamedTuple):
+    """What a subject was from `since` on, as found at `found`; it overrides rows before it from `since` on."""
+
+    found: Instant
+    since: Instant
+    kind: str
+    id: str
+    state: str
+    detail: str
+
+
 class SnapshotRow(NamedTuple):
     """A stored state of rules and alerts after log row `seq`."""
 

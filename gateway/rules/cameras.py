@@ -220,14 +220,15 @@ class Cameras:
         life, wrong = camera.life, camera.impairments
         wrong.expire(now)
         when = self._serve(camera, now)
-        camera.names = names = wrong.names()
+        known, camera.names = camera.names, wrong.names()
+        names = camera.names
         state: CameraState
         if life.state != "ok":
             state, since = life.state, life.since
         else:
             state, since = ("impaired" if names else "ok"), when
         cause = life.cause if state == "unknown" else None
-        if state != camera.state or cause != camera.cause:
+        if state != camera.state or cause != camera.cause or (state == "impaired" and names != known):
             self.found.touched["camera", camera.id] = None
         if state != camera.state:
             camera.state, camera.since = state, since

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.alerts.alert import Alert, Operation
 from gateway.instants import Instant, instant
-from gateway.journal.rows import LogRow, QuarantineRow
+from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
 from gateway.rules.findings import Signal
@@ -77,6 +77,8 @@ class FakeGateway:
         self.log: list[LogRow] = []
         self.unreadable: list[QuarantineRow] = []
         self.old_rounds: list[dict[str, Any]] = []
+        self.told: list[Condition] = []
+        self.too_much = False
         self.old_alerts: list[dict[str, Any]] = []
         self.operated: list[Operation | DeviceOperation] = []
         self._show()
@@ -181,6 +183,12 @@ class FakeGateway:
 
     async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
         return next((each for each in self.old_alerts if each["id"] == alert_id), None)
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
+        return None if self.too_much else [row for row in self.told if row.kind in kinds]
+
+    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
+        return [row for row in self.told if row.kind == "walk" and since <= row.since < until]
 
     def links(self) -> Sequence[LinkState]:
         return self.scene.links

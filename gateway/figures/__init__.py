@@ -1,0 +1,1 @@
+"""Figures over a period: intact rates, minutes of coverage, protection, predictability (see README.md)."""
