@@ -15,7 +15,7 @@ from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
 from api.ports import GatewayPort
-from api.resources import alerts, estate, events, evidence, figures, findings, health, rounds
+from api.resources import alerts, estate, events, evidence, explain, figures, findings, health, rounds
 
 
 def create_app(

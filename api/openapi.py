@@ -29,7 +29,7 @@ from gateway.figures.protection import PlaceProtection
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 
 SHAPES = (
-    Alert, AlertAction, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, Gap, Lamp, LampRate,
+    Alert, AlertAction, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, Explanation, Gap, Lamp, LampRate,
     PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, Round,
     SiteShape, Unmatched, Zone, ZoneMinutes,
 )  # fmt: skip

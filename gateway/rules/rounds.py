@@ -17,7 +17,7 @@ from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant, moment
 from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
 from gateway.rules.gaps import GapState, Piece, next_excess, next_time, pieces, stretches
-from gateway.rules.intervals import BEGINNING, END, Interval, without
+from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY, Point
 from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import RoundAlerts
@@ -28,7 +28,7 @@ from gateway.rules.verdicts import ENDED_VERDICTS, judge, next_look, verdict_of
 from gateway.rules.views import Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
-from gateway.site.model import DatedWindow, Device, Route, Site
+from gateway.site.model import Device, Route, Site
 from gateway.site.plans import plan_rounds, plan_windows
 
 AHEAD: Duration = 2 * DAY
@@ -497,41 +497,8 @@ class Rounds:
         """Witnesses of a window over all routes that hold its checkpoint, and what they know together."""
         window = gap.window
         routes = self._routes_with(window.checkpoint)
-        ends = min(window.end, self.now) if gap.patrol else window.end
-        witnesses = self._witnesses.of(window.checkpoint, routes, ends) if routes else []
-        complete = known(witnesses, window.start, window.end)
-        return witnesses, without(complete, self._stricter(gap)) if gap.patrol else complete
-
-    def _stricter(self, patrol: GapState) -> list[Interval]:
-        """The checkpoint's own windows with a limit as strict as a patrol's: there they say it already."""
-        own = (gap for gap in self._gaps.values() if gap.window.checkpoint == patrol.window.checkpoint and not gap.patrol)
-        return [(gap.window.start, gap.window.end) for gap in own if gap.at_most <= patrol.at_most]
-
-    def _told_by_others(self, gap: GapState, subject: str) -> bool:
-        """Whether another window of the checkpoint has told of a subject."""
-        others = (each for each in self._gaps.values() if each is not gap)
-        return any(subject in each.tells for each in others if each.window.checkpoint == gap.window.checkpoint)
-
-    def begin_patrol(self, checkpoint: str, at_most: Duration, now: Instant) -> Instant:
-        """From now on a checkpoint is to be tapped at least every `at_most`, until `end_patrol`. Gives the window's start."""
-        start = now
-        while ("gap", checkpoint, start) in self._gaps:
-            start += 1
-        window = DatedWindow(checkpoint=checkpoint, date=moment(start, self._zone).date(), start=start, end=END)
-        self._mark_gap(GapState(window, at_most, patrol=True), now)
-        return start
-
-    def end_patrol(self, checkpoint: str, start: Instant, end: Instant) -> None:
-        """It was no longer to be walked from `end` on; what comes after is not judged."""
-        gap = self._gaps.get(("gap", checkpoint, start))
-        if gap is not None and gap.patrol:
-            gap.close(max(start, end))
-            self._mark_gap(gap, self.now)
-
-    def _mark_gap(self, gap: GapState, now: Instant) -> None:
-        self._add_gap(gap)
-        self._dirty[gap.key] = None
-        self._touch(max(now, self.now))
+        witnesses = self._witnesses.of(window.checkpoint, routes, window.end) if routes else []
+        return witnesses, known(witnesses, window.start, window.end)
 
     def _counts(self, checkpoint: str, tap: Tap) -> bool:
         """Whether a tap is by anyone who may serve a route that holds the checkpoint."""
@@ -550,13 +517,12 @@ class Rounds:
         spans = stretches(gap, point, counts, now)
         witnesses, complete = self._complete_in(gap)
         found = pieces(spans, complete)
-        exceeded = [piece for piece in found if piece.length > gap.at_most]
-        self._alerts.gap(gap, exceeded, now, partial(self._told_by_others, gap))
+        self._alerts.gap(gap, [piece for piece in found if piece.length > gap.at_most], now)
         self._watch(gap.key, witnesses, (window.start, window.end))
         reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
         wakes = (next_time(gap, point, counts, now), next_excess(gap, spans, found))
         gap.quiet = (min(reached, now), min(wakes))
-        due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end and wake < END), default=None)
+        due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end), default=None)
         self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
 
