@@ -1,0 +1,744 @@
+"""Why a lamp or a circuit is judged as it is (spec: lighting.md; how it is judged: gateway/rules/lighting.md).
+
+Reads what the judge remembers and changes nothing. Times of samples are the devices' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from gateway.explain import wording_lights as words
+from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
+from gateway.explain.phrases import NOTHING, Said, clock, length, number, sentence, series
+from gateway.instants import HOUR, Duration, Instant, moment, seconds
+from gateway.judgement import Judgement
+from gateway.rules import lamp_faults as table
+from gateway.rules.circuits import CircuitJudge, Standing
+from gateway.rules.lamps import Fault, LampJudge, Report
+from gateway.rules.lighting import Lighting
+from gateway.rules.proofs import Rank, Sample, Sight, Source
+from gateway.rules.sun import DARK, HORIZON, Sun
+
+KIND_OF = {Rank.POWER: "power", Rank.LUX: "light_level", Rank.WORD: "lamp_state"}
+"""The kind of observation (evidence.md) that each rank of proof is."""
+
+_RANKS = {rank.name: rank for rank in Rank}
+_RUNS = ("lamp_failure", "day_burner")
+
+
+def explain_lamp(judgement: Judgement, lamp_id: str, now: Instant) -> Explanation | None:
+    """Why a lamp is in its state; None: the site has no such lamp. Of several faults the further ones are parts."""
+    lamp = judgement.engine.lighting.judge_of(lamp_id)
+    return None if lamp is None else _Lamp(judgement, lamp, now).explain()
+
+
+def explain_circuit(judgement: Judgement, circuit_id: str, now: Instant) -> Explanation | None:
+    """Why a circuit is in its state, with its lamps as parts; None: the site has no such circuit."""
+    circuit = judgement.engine.lighting.circuit_judge(circuit_id)
+    return None if circuit is None else _Circuit(judgement, circuit, now).explain()
+
+
+class _Lamp:
+    """One lamp, as known at `now`."""
+
+    def __init__(self, judgement: Judgement, lamp: LampJudge, now: Instant) -> None:
+        self.lighting: Lighting = judgement.engine.lighting
+        self.site = judgement.site
+        self.lamp = lamp
+        self.memory = lamp.memory
+        self.now = now
+        self.zone = judgement.site.zone_info
+        place = self.site.places.get(lamp.spec.place)
+        self.daylight = "indoor" if place is None else place.daylight
+        where = lamp.spec.place if place is None else place.name
+        self.name = Said(f"{where}的灯 {lamp.id}", f"Lamp {lamp.id} ({where})")
+
+    def explain(self) -> Explanation:
+        faults = self.lamp.faults()
+        parts = tuple(self._fault(name) for name in faults)
+        if parts:
+            return self._of(parts[0], parts[1:])
+        state = self.memory.state
+        rule = f"lighting.md, State, {state}"
+        cause = self.memory.cause if state == "unknown" else None
+        return Explanation(
+            kind="lamp",
+            id=self.lamp.id,
+            result=state,
+            cause=cause,
+            known_at=self._at(self.now),
+            rule=rule if state != "disabled" else "cameras.md, Any device, disabled",
+            sentence=self._state_sentence(),
+            expected=self._expected(self.now),
+            evidence=self._evidence(()),
+            witnesses=self._witnesses(),
+        )
+
+    @staticmethod
+    def _of(first: Explanation, others: tuple[Explanation, ...]) -> Explanation:
+        """The first fault of the table, with the others below it and named in its sentence."""
+        if not others:
+            return first
+        names = [each.cause or "" for each in others]
+        said = [words.FAULTS.get(name, Said(name, name)) for name in names]
+        more = Said(f"另有:{'、'.join(each.zh for each in said)}。", f"Also: {', '.join(each.en for each in said)}.")
+        told = sentence(Said(first.sentence.zh, first.sentence.en), more)
+        return Explanation(
+            **{name: getattr(first, name) for name in first.__struct_fields__} | {"sentence": told, "parts": others}
+        )
+
+    # -- faults ----------------------------------------------------------------------------------------------------
+
+    def _fault(self, name: str) -> Explanation:
+        fault, report = self.memory.faults.get(name), self.memory.reports.get(name)
+        onset = self.now if fault is None else fault.onset
+        expected = self._expected(onset if name in _RUNS else self.now)
+        expected |= {
+            "faults": list(self.lamp.faults()),
+            "ends": f"lighting.md, {name}, ends",
+            "alert": self._alert(name),
+        }
+        if fault is not None:
+            expected["onset"] = self._at(fault.onset)
+            what, used = self._proved(name, fault), self._proof_items(name, fault)
+        else:
+            assert report is not None
+            expected["onset"] = self._at(report.onset)
+            if report.until is not None:
+                expected["expires"] = self._at(report.until)
+            what, used = self._reported(name, report), (self._report_item(name, report),)
+        reported = fault is None
+        return Explanation(
+            kind="lamp",
+            id=self.lamp.id,
+            result="faulty",
+            cause=name,
+            known_at=self._at(self.now),
+            rule=f"lighting.md, {'reported' if reported else name}, begins",
+            sentence=sentence(what, self._unverified(), self._spoken_for(name), words.CHECK.get(name, NOTHING)),
+            expected=expected,
+            evidence=self._evidence(used),
+            witnesses=self._witnesses(),
+            marks=("unverified",) if self.lamp.unverified() else (),
+        )
+
+    def _proved(self, name: str, fault: Fault) -> Said:
+        """What the samples showed."""
+        if name in _RUNS and fault.proof:
+            return self._run(name, fault.proof[0], fault.proof[-1], fault.count)
+        if name == "no_trigger":
+            times = "、".join(self._clock(at) for at in fault.motions)
+            held = length(self.lamp.spec.expected.hold)
+            return Said(
+                f"{self.name.zh}{words.FAULTS[name].zh}:{times} 三次有人经过,之后 5 秒到 {held.zh}内只见灭、不见亮。",
+                f"{self.name.en} {words.FAULTS[name].en}: somebody passed at {times.replace('、', ', ')}, and each time it was "
+                f"seen unlit, and never lit, from 5 s to {held.en} after.",
+            )
+        if name == "cycling_failure" and fault.proof:
+            first, last = self._clock(fault.proof[0].at), self._clock(fault.proof[-1].at)
+            by = self._device(fault.proof[0])
+            return Said(
+                f"{self.name.zh}{words.FAULTS[name].zh}:{by} 在 {first} 至 {last} 之间看到 {fault.count} 次亮灭变化,"
+                "其间没有命令,也没有人经过。",
+                f"{self.name.en} {words.FAULTS[name].en}: {by} saw {fault.count} changes from {first} to {last}, without a "
+                "command or anybody passing.",
+            )
+        if name == "dim" and fault.proof:
+            steps = [number(each.value or 0) for each in fault.proof]
+            usual, by = number(fault.usual or 0), self._device(fault.proof[0])
+            return Said(
+                f"{self.name.zh}{words.FAULTS[name].zh}:最近三次点亮,{by} 的照度只增加 {'、'.join(steps)} lux,"
+                f"不到平常 {usual} lux 的 60%。",
+                f"{self.name.en} {words.FAULTS[name].en}: at its last three switch-ons {by} rose by only {', '.join(steps)} "
+                f"lux, less than 60 % of the usual {usual} lux.",
+            )
+        at = self._clock(fault.onset)
+        said = words.FAULTS.get(name, Said(name, name))
+        return Said(f"{self.name.zh}自 {at} 起{said.zh}。", f"{self.name.en} {said.en} since {at}.")
+
+    def _run(self, name: str, first: Sample, last: Sample, count: int) -> Said:
+        plan, said = self._plan(first.at), words.FAULTS[name]
+        by, value = self._device(last), self._reading(last)
+        since, until = self._clock(first.at), self._clock(last.at)
+        before = self.lamp.last_seen(name == "lamp_failure")
+        seen = NOTHING
+        if before is not None:
+            at = self._clock(before)
+            seen = (
+                Said(f"上一次见亮是 {at}。", f"It was last seen lit at {at}.")
+                if name == "lamp_failure"
+                else Said(f"上一次见灭是 {at}。", f"It was last seen unlit at {at}.")
+            )
+        return Said(
+            f"{self.name.zh}{said.zh}:{plan.zh};{by} 从 {since} 到 {until} 连续 {count} 次报告{value.zh}。{seen.zh}",
+            f"{self.name.en} {said.en}: {plan.en}; {by} reported {value.en} {count} times in a row from {since} to {until}."
+            + (f" {seen.en}" if seen.en else ""),
+        )
+
+    def _reported(self, name: str, report: Report) -> Said:
+        said, at = words.FAULTS.get(name, Said(name, name)), self._clock(report.onset)
+        lasts = NOTHING
+        if report.until is not None:
+            until = self._clock(report.until)
+            lasts = Said(f"(若不再重报,{until} 视为结束)", f" (over at {until} unless repeated)")
+        return Said(
+            f"{self.name.zh}:{report.source} 从 {at} 起报告{said.zh}{lasts.zh}。",
+            f"{self.name.en}: {report.source} has reported {said.en} since {at}{lasts.en}.",
+        )
+
+    def _unverified(self) -> Said:
+        if not self.lamp.unverified():
+            return NOTHING
+        why = self._no_source()
+        return Said(f"但现在无法复核:{why.zh}。", f"It cannot be verified now: {why.en}.")
+
+    def _spoken_for(self, name: str) -> Said:
+        by = self._by(name)
+        return NOTHING if by is None else Said(f"已由 {by} 统一报警,不单独报。", f"The alert {by} tells of it.")
+
+    def _by(self, name: str) -> str | None:
+        circuit = self._circuit()
+        return None if circuit is None else circuit.spoken_for(name)
+
+    def _circuit(self) -> CircuitJudge | None:
+        name = self.lamp.spec.circuit
+        return None if name is None else self.lighting.circuit_judge(name)
+
+    def _alert(self, name: str) -> dict[str, Any]:
+        """Whether the alert of a fault is told, and if not, what it waits for."""
+        told = name in self.memory.told
+        found: dict[str, Any] = {"told": told}
+        circuit = self._circuit()
+        if told or circuit is None:
+            return found
+        if (by := circuit.spoken_for(name)) is not None:
+            found["told_by"] = by
+        elif name in table.GROUP_OF and name in self.memory.faults:
+            due = circuit.may_tell(self.lamp, name, self.now)
+            if due is not None:
+                found |= {"due": self._at(due), "waits_for": "circuit"}
+        return found
+
+    # -- states ----------------------------------------------------------------------------------------------------
+
+    def _state_sentence(self) -> Sentence:
+        state, best = self.memory.state, self.lamp.best()
+        plan = self._plan(self.now)
+        if state == "disabled":
+            return sentence(
+                Said(f"{self.name.zh}已停用,不作判断。", f"{self.name.en} is out of service and is not judged.")
+            )
+        if state == "unknown":
+            why = self._unknown()
+            return sentence(
+                Said(
+                    f"{self.name.zh}是亮是灭不明:{why.zh}。", f"Nothing is known of {_lower(self.name.en)}: {why.en}."
+                ),
+                Said("这不算故障。", "That is no fault."),
+            )
+        lit = Said("正常", "is well") if state == "ok" else Said("正常,不在亮灯时间", "is off duty")
+        if best is None:
+            at = self._clock(self.memory.since)
+            return sentence(Said(f"{self.name.zh}{lit.zh}(自 {at})。", f"{self.name.en} {lit.en} (since {at})."))
+        sample = self._last(best)
+        value, at, by = self._reading(sample), self._clock(sample.at), best.source.device
+        agrees = sample.lit is (state == "ok")
+        said = Said(
+            f"{self.name.zh}{lit.zh}:{plan.zh};{by} 在 {at} 报告{value.zh}。",
+            f"{self.name.en} {lit.en}: {plan.en}; {by} reported {value.en} at {at}.",
+        )
+        return sentence(said) if agrees else sentence(said, self._between(sample))
+
+    def _between(self, sample: Sample) -> Said:
+        """The newest sample is contrary: why the state before holds."""
+        if self.lamp.in_edge(sample.at):
+            edge = length(self.lamp.edge)
+            return Said(
+                f"该读数在计划切换前后 {edge.zh}内,不作为故障证据。",
+                f"That is within {edge.en} of a planned change and proves no fault.",
+            )
+        confirm, run = length(self.lamp.spec.confirm), self.memory.run
+        count = 0 if run is None else run.count
+        return Said(
+            f"与预期不符的读数目前 {count} 次,要至少 2 次且前后相隔 {confirm.zh}才认定故障。",
+            f"So far {count} such reading{'s' * (count != 1)}; a fault takes at least 2, {confirm.en} apart.",
+        )
+
+    def _unknown(self) -> Said:
+        cause = self.memory.cause
+        if cause == "rejudging":
+            return Said(
+                "所在回路刚恢复,还没有它的新读数", "its circuit has just recovered and it has not been seen since"
+            )
+        if cause == "no_proof":
+            return words.NO_PROOF[self._no_proof()]
+        return self._no_source()
+
+    def _no_proof(self) -> str:
+        """Which of the reasons is meant by `no_proof`."""
+        expected, best = self.lamp.expected_now(self.now), self.lamp.best()
+        if self.lamp.mode == "commanded" and expected is None:
+            return "no_command"
+        if (
+            best is not None
+            and expected is not None
+            and best.memory.lit is not expected
+            and self._fresh(best.memory.at)
+        ):
+            return "contrary"
+        if all(sight.needs_dark for sight in self.lamp.sights) and self._by_day():
+            return "daylight"
+        return "edge" if self.memory.last is not None else "none"
+
+    def _fresh(self, at: Instant) -> bool:
+        plan = self.lamp.plan
+        if plan is None:
+            return True
+        edge = plan.span(self.now - table.NO_PROOF_AFTER_EDGE).since
+        return edge is None or at >= edge
+
+    def _by_day(self) -> bool:
+        return self.lamp.dark is not None and not self.lamp.dark.span(self.now).on
+
+    def _no_source(self) -> Said:
+        """Why none of its sources proves anything."""
+        if not self.lamp.sights:
+            return Said("没有任何来源监测它", "nothing sees it")
+        said = [self._why_not(sight.source) for sight in self.lamp.sights]
+        return Said(";".join(each.zh for each in said), "; ".join(each.en for each in said))
+
+    def _why_not(self, source: Source) -> Said:
+        memory, why = source.memory, self._code(source)
+        if why is None:
+            return words.NO_PROOF["none"]
+        row = words.CAUSES.get(why, words.CAUSES["failed"])
+        limit = length(source.limit)
+        facts = {
+            "source": source.device,
+            "cause": source.cause() or "",
+            "heard": "" if memory.heard is None else self._clock(memory.heard),
+            "since": self._clock(memory.first),
+            "value": number(memory.value or 0),
+        }
+        return Said(row.zh.format(limit=limit.zh, **facts), row.en.format(limit=limit.en, **facts))
+
+    @staticmethod
+    def _code(source: Source) -> str | None:
+        """`Source.cause`, with a device out of service told from one that failed."""
+        return "disabled" if not source.enabled else source.cause()
+
+    # -- what was expected -----------------------------------------------------------------------------------------
+
+    def _expected(self, then: Instant) -> dict[str, Any]:
+        """The plan around `then`, and every limit that counts for this lamp."""
+        spec, lamp = self.lamp.spec, self.lamp
+        found: dict[str, Any] = {
+            "mode": lamp.mode,
+            "on": lamp.expected_now(self.now) if then == self.now else lamp.expected(then),
+            "at": self._at(then),
+            "daylight": self.daylight,
+            "lit_lux": spec.lit_lux,
+            "lit_watts": spec.lit_watts,
+            "confirm_s": seconds(spec.confirm),
+            "edge_s": seconds(spec.edge),
+        }
+        if lamp.plan is not None:
+            on_from, on_until = self._planned(then)
+            found |= {"on_from": self._at(on_from), "on_until": self._at(on_until)}
+        if spec.expected.offset:
+            found["offset_s"] = seconds(spec.expected.offset)
+        if lamp.mode == "dusk_to_dawn" or lamp.dark is not None:
+            found["sun"] = self._sun(then)
+        if lamp.mode == "motion":
+            found["hold_s"] = seconds(spec.expected.hold)
+            found["watched"] = self.memory.watched
+            found["motion_sensors"] = self.lighting.watchers(spec.place)
+            found["motions"] = [self._at(each) for each in self.memory.motions]
+        if lamp.mode == "commanded":
+            found["commands"] = [{"at": self._at(at), "on": on} for at, on in self.memory.commands]
+        for name, lit in (("last_lit", True), ("last_unlit", False)):
+            if (seen := lamp.last_seen(lit)) is not None:
+                found[name] = self._at(seen)
+        found["sources"] = [self._source(sight) for sight in lamp.sights]
+        return found
+
+    def _planned(self, then: Instant) -> tuple[Instant | None, Instant | None]:
+        """The on-time that holds `then`, or the next one."""
+        plan = self.lamp.plan
+        if plan is None:
+            return None, None
+        span = plan.span(then)
+        if not span.on and span.until is not None:
+            span = plan.span(span.until)
+        return (span.since, span.until) if span.on else (None, None)
+
+    def _sun(self, then: Instant) -> dict[str, Any]:
+        """Dusk and dawn of the night that holds `then`, or of the next: the sun at −0.833° and at −6°."""
+        sun = Sun(self.site.latitude, self.site.longitude)
+        found: dict[str, Any] = {}
+        for degrees, dusk, dawn in ((HORIZON, "dusk", "dawn"), (DARK, "dark_from", "dark_until")):
+            nights = sun.nights(degrees, then - 24 * HOUR, then + 48 * HOUR)
+            night = next((night for night in nights if night[1] > then), None)
+            found |= {dusk: self._at(night[0] if night else None), dawn: self._at(night[1] if night else None)}
+        return found | {"dusk_degrees": HORIZON, "dark_degrees": DARK}
+
+    def _plan(self, then: Instant) -> Said:
+        """The plan in words."""
+        lamp, row = self.lamp, words.PLANS[self.lamp.mode]
+        since, until = self._planned(then)
+        facts = {"since": self._or_dash(since), "until": self._or_dash(until)}
+        if lamp.mode == "motion":
+            hold = length(lamp.spec.expected.hold)
+            return Said(row.zh.format(hold=hold.zh), row.en.format(hold=hold.en))
+        if lamp.mode == "commanded":
+            known = [each for each in self.memory.commands if each[0] <= then] or self.memory.commands
+            if not known:
+                return words.NO_COMMAND
+            facts["since"] = self._clock(known[-1][0])
+            on = known[-1][1]
+            return Said(
+                row.zh.format(word="开" if on else "关", **facts), row.en.format(word="on" if on else "off", **facts)
+            )
+        return Said(row.zh.format(**facts), row.en.format(**facts))
+
+    def _or_dash(self, at: Instant | None) -> str:
+        return "—" if at is None else self._clock(at)
+
+    # -- evidence --------------------------------------------------------------------------------------------------
+
+    def _evidence(self, used: Iterable[Item]) -> tuple[Item, ...]:
+        """What the state rests on, and what was heard and does not count, by time."""
+        items = list(used)
+        known = {(item.device, item.kind, item.at) for item in items}
+        best = self.lamp.best()
+        for sight in self.lamp.sights:
+            if sight.memory.lit is not None:
+                last = self._last(sight)
+                rests = sight is best and not self.lamp.faults()
+                items.append(self._item(last, used=rests, why="last_proof" if sight is best else "older_proof"))
+            items += [self._item(each, used=False, why=why) for why, each in sorted(sight.memory.aside.items())]
+        run = self.memory.run
+        if run is not None and not self.lamp.faults():
+            items += [self._item(each, used=False, why="not_confirmed") for each in (run.first, run.last)]
+        found: dict[tuple[str, str, datetime], Item] = {}
+        for item in items:
+            key = (item.device, item.kind, item.at)
+            if key not in found and (item.used or key not in known):
+                found[key] = item
+        return tuple(sorted(found.values(), key=lambda item: (item.at, item.device, item.kind)))
+
+    def _proof_items(self, name: str, fault: Fault) -> tuple[Item, ...]:
+        """The samples, and for `no_trigger` the motions, that a fault rests on."""
+        motions = [
+            Item(device=device, kind="motion", at=self._at(at), used=True, why="motion", value={"active": True})
+            for at in fault.motions
+            for device in self.lighting.watchers(self.lamp.spec.place)[:1]
+        ]
+        why = {"cycling_failure": "change", "dim": "switch_on", "no_trigger": "unlit_after_motion"}.get(name, "in_run")
+        items = [self._item(each, used=True, why=why) for each in fault.proof]
+        if name == "dim":
+            items = [
+                Item(device=item.device, kind=item.kind, at=item.at, used=True, why=why, value={"step_lux": each.value})
+                for item, each in zip(items, fault.proof, strict=True)
+            ]
+        if name in _RUNS and items:
+            counted = {**items[-1].value, "count": fault.count}
+            last = items[-1]
+            items[-1] = Item(
+                device=last.device, kind=last.kind, at=last.at, used=True, why="last_of_run", value=counted
+            )
+            if len(items) > 1:
+                first = items[0]
+                items[0] = Item(
+                    device=first.device, kind=first.kind, at=first.at, used=True, why="first_of_run", value=first.value
+                )
+        return (*motions, *items)
+
+    def _report_item(self, name: str, report: Report) -> Item:
+        value = {"fault": name, "active": True, "lamp": self.lamp.id}
+        return Item(
+            device=report.source, kind="lamp_fault", at=self._at(report.onset), used=True, why="reported", value=value
+        )
+
+    def _item(self, sample: Sample, *, used: bool, why: str) -> Item:
+        rank = _rank(sample)
+        value: dict[str, Any] = {"lit": sample.lit}
+        if rank == Rank.LUX:
+            value["lux"] = sample.value
+        elif rank == Rank.POWER:
+            value["watts"] = sample.value
+        else:
+            value["on"] = sample.lit
+        return Item(
+            device=self._device(sample), kind=KIND_OF[rank], at=self._at(sample.at), used=used, why=why, value=value
+        )
+
+    @staticmethod
+    def _last(sight: Sight) -> Sample:
+        """What a source proved last."""
+        memory = sight.memory
+        value = None if sight.source.rank == Rank.WORD else memory.value
+        return Sample(memory.at, sight.source.key, bool(memory.lit), value)
+
+    @staticmethod
+    def _device(sample: Sample) -> str:
+        return sample.by.split("|")[0]
+
+    def _reading(self, sample: Sample) -> Said:
+        """What was read, against its limit."""
+        rank, spec = _rank(sample), self.lamp.spec
+        if rank == Rank.WORD or sample.value is None:
+            return Said("亮", "on") if sample.lit else Said("灭", "off")
+        unit, limit = ("W", spec.lit_watts) if rank == Rank.POWER else ("lux", spec.lit_lux)
+        value, least = number(sample.value), number(limit)
+        if sample.lit:
+            return Said(f" {value} {unit}(亮,≥{least})", f"{value} {unit} (lit: {least} or more)")
+        return Said(f" {value} {unit}(灭,不足 {least})", f"{value} {unit} (unlit: under {least})")
+
+    # -- sources ---------------------------------------------------------------------------------------------------
+
+    def _source(self, sight: Sight) -> dict[str, Any]:
+        """One source: how good its proof is, and whether it proves anything now."""
+        source, memory = sight.source, sight.source.memory
+        why = self._code(source)
+        found: dict[str, Any] = {
+            "device": source.device,
+            "rank": source.rank.name.lower(),
+            "expect_every_s": seconds(source.every),
+            "holds_s": seconds(source.limit),
+            "usable": source.live,
+            "heard": self._at(memory.heard),
+        }
+        if (channel := source.key.split("|")[2:]) != []:
+            found["channel"] = channel[0]
+        if why is not None:
+            found |= {"why": why, "since": self._at(self._lost_since(source))}
+        elif sight.needs_dark and self._by_day():
+            found |= {"why": "daylight"}
+        if sight.memory.lit is not None:
+            found |= {"proved": {"lit": sight.memory.lit, "at": self._at(sight.memory.at)}}
+        return found
+
+    @staticmethod
+    def _lost_since(source: Source) -> Instant | None:
+        """Since when it proves nothing, as far as that is one instant."""
+        memory = source.memory
+        if memory.heard is None:
+            return None
+        if memory.lost == "stale":
+            return memory.heard + source.limit
+        return memory.stuck if memory.stuck is not None and memory.lost is None else memory.heard
+
+    def _witnesses(self) -> tuple[Witness, ...]:
+        """Its sources, and for `motion` the sensors that see who comes: from when to when their word holds."""
+        found: dict[str, Witness] = {}
+        for sight in self.lamp.sights:
+            source = sight.source
+            heard = source.memory.heard
+            if source.device in found and (heard is None or not source.live):
+                continue
+            complete: tuple[Piece, ...] = ()
+            missing: tuple[Piece, ...] = ()
+            if source.live and heard is not None:
+                until = min(self.now, heard + source.limit)
+                complete = (Piece(since=self._at(min(heard, until)), until=self._at(until)),)
+            else:
+                since = self._lost_since(source)
+                begun = self.memory.since if since is None else since
+                why = self._code(source) or ""
+                missing = (Piece(since=self._at(min(begun, self.now)), until=self._at(self.now), why=why),)
+            found[source.device] = Witness(
+                device=source.device, complete=complete, missing=missing, last_heard=self._at(heard)
+            )
+        return tuple(found[name] for name in sorted(found))
+
+    def _at(self, at: Instant | None) -> Any:
+        return None if at is None else moment(at, self.zone)
+
+    def _clock(self, at: Instant) -> str:
+        return clock(at, self.now, self.zone)
+
+
+class _Circuit:
+    """One circuit, as known at `now`."""
+
+    def __init__(self, judgement: Judgement, circuit: CircuitJudge, now: Instant) -> None:
+        self.judgement = judgement
+        self.lighting: Lighting = judgement.engine.lighting
+        self.circuit = circuit
+        self.now = now
+        self.zone = judgement.site.zone_info
+        self.panel = judgement.site.circuits[circuit.id].panel
+        self.name = Said(f"回路 {circuit.id}", f"Circuit {circuit.id}")
+
+    def explain(self) -> Explanation:
+        view = self.lighting.circuit(self.circuit.id)
+        state: str = "unknown" if view is None else view.state
+        name = self.circuit.fault()
+        row = next((row for row in table.GROUP_FAULTS if row.name == name), None)
+        standing = None if name is None else self.circuit.memory.standing.get(name)
+        lamps = [_Lamp(self.judgement, lamp, self.now) for lamp in self.circuit.lamps]
+        return Explanation(
+            kind="circuit",
+            id=self.circuit.id,
+            result=state,
+            cause=name,
+            known_at=self._at(self.now),
+            rule="lighting.md, State" if name is None else f"lighting.md, {name}, begins",
+            sentence=self._well(state) if row is None or standing is None else self._found(row, standing),
+            expected=self._reckoned(row, standing),
+            evidence=() if standing is None else self._evidence(lamps, standing),
+            witnesses=_together(lamps),
+            parts=tuple(lamp.explain() for lamp in lamps),
+        )
+
+    def _reckoned(self, row: table.GroupFault | None, standing: Standing | None) -> dict[str, Any]:
+        """Who counts on which side: of a fault as it was found and as it is now, else of what comes nearest to one."""
+        found: dict[str, Any] = {
+            "lamps": len(self.circuit.lamps),
+            "least": table.GROUP_LEAST,
+            "percent": table.GROUP_PERCENT,
+        }
+        if self.panel:
+            found["panel"] = self.panel
+        if self.circuit.memory.suppressed is not None:
+            found["told_by"] = self.circuit.memory.suppressed
+        if row is None or standing is None:
+            return found | {each.name: self._now(each) for each in table.GROUP_FAULTS}
+        wrong = [name for name in standing.lamps if standing.seen.get(name, row.wrong) is row.wrong]
+        return found | {
+            "onset": self._at(standing.onset),
+            "found": self._at(standing.found),
+            "window_s": seconds(self.circuit.window(standing.lamps)),
+            "span_s": seconds(self._span(standing)),
+            "failing": {name: self._at(onset) for name, onset in sorted(standing.lamps.items())},
+            "well": sorted(standing.well),
+            "neither": dict(sorted(standing.neither.items())),
+            "share_percent": _share(len(standing.lamps), len(standing.well)),
+            "last_seen_well": self._at(standing.last_sign),
+            "since_found": {name: "lit" if lit else "unlit" for name, lit in sorted(standing.seen.items())},
+            "still_percent": _share(len(wrong), len(standing.lamps) - len(wrong)),
+            "ends": f"lighting.md, {row.name}, ends",
+            "alert": {"told": standing.told},
+        }
+
+    def _now(self, row: table.GroupFault) -> dict[str, Any]:
+        together = self.circuit.together(row)
+        members = {name: onset for onset, name, _ in together}
+        well = sorted(lamp.id for lamp in self.circuit.lamps if lamp.memory.state == row.well)
+        return {
+            "failing": {name: self._at(onset) for name, onset in members.items()},
+            "well": well,
+            "neither": dict(sorted(self.circuit.neither(row, members).items())),
+            "share_percent": _share(len(members), len(well)),
+        }
+
+    def _found(self, row: table.GroupFault, standing: Standing) -> Sentence:
+        count, well = len(standing.lamps), len(standing.well)
+        first, last = min(standing.lamps.values()), max(standing.lamps.values())
+        share = _share(count, well)
+        window = length(self.circuit.window(standing.lamps))
+        times = self._between(first, last)
+        said = words.FAULTS[row.name]
+        names = series(sorted(standing.lamps))
+        dark = (
+            Said("转为不亮", "went dark") if row.name == "circuit_fault" else Said("被发现亮着", "were found burning")
+        )
+        aside = NOTHING
+        if standing.neither:
+            listed = [f"{name}({words.NEITHER[why].zh})" for name, why in sorted(standing.neither.items())]
+            listed_en = [f"{name} ({words.NEITHER[why].en})" for name, why in sorted(standing.neither.items())]
+            aside = Said(f"不计入:{series(listed).zh}。", f"Not counted: {series(listed_en).en}.")
+        where = NOTHING if not self.panel else Said(f"(配电箱 {self.panel})", f" (panel {self.panel})")
+        told = NOTHING
+        if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
+            told = Said(f"已由 {by} 统一报警。", f"The alert {by} tells of it.")
+        return sentence(
+            Said(
+                f"{self.name.zh}{where.zh}{said.zh}:{names.zh} 共 {count} 盏灯在 {times.zh}先后{dark.zh}"
+                f"(都在 {window.zh}之内),占能判断的 {count + well} 盏的 {number(share)}%,是一处原因,不是各灯自己的故障。",
+                f"{self.name.en}{where.en} {said.en}: {count} lamps ({names.en}) {dark.en} {times.en}, within one window of "
+                f"{window.en}: {number(share)} % of the {count + well} of which anything is known. That is one cause, not "
+                f"{count}.",
+            ),
+            aside,
+            told,
+            words.CHECK[row.name],
+        )
+
+    def _between(self, first: Instant, last: Instant) -> Said:
+        if first == last:
+            return Said(f" {self._clock(first)} ", f"at {self._clock(first)}")
+        return Said(
+            f" {self._clock(first)} 至 {self._clock(last)} ", f"from {self._clock(first)} to {self._clock(last)}"
+        )
+
+    def _well(self, state: str) -> Sentence:
+        if state == "unknown":
+            causes = sorted({lamp.memory.cause for lamp in self.circuit.lamps if lamp.memory.cause})
+            listed = series(causes)
+            why = Said(f"({listed.zh})", f" ({listed.en})") if causes else NOTHING
+            return sentence(
+                Said(
+                    f"{self.name.zh}状态不明:它的灯没有一盏能判断{why.zh}。这不算故障。",
+                    f"Nothing is known of {_lower(self.name.en)}: none of its lamps can be judged{why.en}. That is no fault.",
+                )
+            )
+        failing = [lamp.id for lamp in self.circuit.lamps if lamp.memory.state == "faulty"]
+        if not failing:
+            return sentence(Said(f"{self.name.zh}正常。", f"{self.name.en} is well."))
+        dark = self._now(table.GROUP_FAULTS[0])
+        names = series(failing)
+        return sentence(
+            Said(
+                f"{self.name.zh}没有整路故障:故障灯 {names.zh},同时不亮的 {len(dark['failing'])} 盏,"
+                f"占能判断的 {number(dark['share_percent'])}%;整路故障要至少 {table.GROUP_LEAST} 盏且达 "
+                f"{table.GROUP_PERCENT}%。",
+                f"{self.name.en} has no fault as a whole: faulty are {names.en}; {len(dark['failing'])} went dark together, "
+                f"{number(dark['share_percent'])} % of those of which anything is known; it takes {table.GROUP_LEAST} and "
+                f"{table.GROUP_PERCENT} %.",
+            )
+        )
+
+    def _evidence(self, lamps: Iterable[_Lamp], standing: Standing) -> tuple[Item, ...]:
+        """Of each lamp that counts the samples of its fault."""
+        items = [
+            item
+            for lamp in lamps
+            if lamp.lamp.id in standing.lamps
+            for name in _RUNS
+            if (fault := lamp.memory.faults.get(name)) is not None
+            for item in lamp._proof_items(name, fault)  # noqa: SLF001 - one module
+        ]
+        return tuple(sorted(items, key=lambda item: (item.at, item.device)))
+
+    @staticmethod
+    def _span(standing: Standing) -> Duration:
+        return max(standing.lamps.values()) - min(standing.lamps.values())
+
+    def _at(self, at: Instant) -> Any:
+        return moment(at, self.zone)
+
+    def _clock(self, at: Instant) -> str:
+        return clock(at, self.now, self.zone)
+
+
+def _share(count: int, against: int) -> float:
+    """Per cent, to one digit."""
+    return round(count * 100 / (count + against), 1) if count + against else 0.0
+
+
+def _rank(sample: Sample) -> Rank:
+    return _RANKS.get(sample.by.partition("|")[2].partition("|")[0], Rank.WORD)
+
+
+def _together(lamps: Iterable[_Lamp]) -> tuple[Witness, ...]:
+    """The sources of all its lamps, each once."""
+    found = {witness.device: witness for lamp in lamps for witness in lamp._witnesses()}  # noqa: SLF001 - one module
+    return tuple(found[name] for name in sorted(found))
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]
