@@ -87,6 +87,8 @@ class LampMemory(msgspec.Struct, array_like=True):
     unlit_at: Instant | None = None
     rejudging: bool = False
     judged_from: Instant | None = None
+    repeated: Instant | None = None
+    """When its command was said last, by a device that promises to speak regularly; None: by none that does."""
 
 
 class LampJudge:
@@ -159,9 +161,14 @@ class LampJudge:
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
-    def command(self, at: Instant, value: bool) -> None:
-        """It was told to burn or not; the same again is no new command."""
+    def command(self, at: Instant, value: bool, *, promised: bool = False) -> None:
+        """It was told to burn or not; the same again is no new command.
+
+        Args:
+            promised: whoever says so is to speak regularly: while it is silent nobody knows what was commanded since.
+        """
         memory = self.memory
+        memory.repeated = max(at, memory.repeated or at) if promised else None
         if (at, value) in memory.commands or (memory.commands and memory.commands[-1][1] is value):
             return
         memory.commands = sorted([*memory.commands, (at, value)])[-_KEPT_EVENTS:]
@@ -312,6 +319,8 @@ class LampJudge:
             return
         run.count += 1
         run.first, run.last = min(run.first, sample, key=_time), max(run.last, sample, key=_time)
+        if self.mode == "commanded" and memory.repeated is not None and memory.repeated < run.first.at:
+            return
         if run.count >= table.RUN_SAMPLES and run.last.at - run.first.at >= self.spec.confirm:
             self.begin(name, Fault(run.first.at, [run.first, run.last], run.count))
 

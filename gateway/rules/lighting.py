@@ -232,7 +232,8 @@ class Lighting:
         if sight is None:
             return
         if observation.commanded is not None:
-            sight.lamp.command(at, observation.commanded)
+            speaker = self.site.devices[observation.device]
+            sight.lamp.command(at, observation.commanded, promised=speaker.expect_every is not None)
         if observation.on is not None:
             self._prove(sight, observation.on, at, now)
         self._settle(sight.lamp, now)

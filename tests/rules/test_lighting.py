@@ -413,6 +413,23 @@ def test_six_changes_within_ten_minutes_are_cycling() -> None:
     assert told.lit("22:16").state() == ("ok", None)
 
 
+def test_while_the_controller_is_silent_nobody_knows_what_it_commanded() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp", expect_every=10 * MINUTE)
+    told = night(expected={"mode": "commanded"}, devices=(own,))
+    told.word("13:00", on=False, commanded=False).unlit("13:05")
+    told.lit("13:10", "13:20", "13:35")
+    assert told.view().faults == ()
+    told.word("13:36", on=True, commanded=True).lit("13:45")
+    assert told.state() == ("ok", None)
+
+
+def test_a_controller_that_repeats_its_command_lets_a_lamp_be_accused() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp", expect_every=10 * MINUTE)
+    told = night(expected={"mode": "commanded"}, devices=(own,))
+    told.word("13:00", commanded=False).lit("13:05").word("13:10", commanded=False).lit("13:15")
+    assert told.state() == ("faulty", "day_burner")
+
+
 def test_changes_after_a_command_are_no_cycling() -> None:
     told = night(devices=(PIR,))
     for index, at in enumerate(minutes(0, 8)):
