@@ -95,7 +95,7 @@ class _Camera:
             by = "操作员" if self.life.said is False else "项目文件"
             by_en = "an operator" if self.life.said is False else "the site file"
             return sentence(
-                Said(f"{name.zh}已由{by}停用,不作判断。", f"{name.en} was taken out of service by {by_en}.")
+                Said(f"{name.zh}已由{by}停用，不作判断。", f"{name.en} was taken out of service by {by_en}.")
             )
         said = {
             "ok": self._ok,
@@ -107,20 +107,20 @@ class _Camera:
 
     def _ok(self) -> Said:
         last = self._or_dash(self.life.last)
-        return Said(f"{self.name.zh}正常,最近一次信号 {last}。", f"{self.name.en} is well; last heard at {last}.")
+        return Said(f"{self.name.zh}正常，最近一次信号 {last}。", f"{self.name.en} is well; last heard at {last}.")
 
     def _offline(self) -> Said:
         life, name = self.life, self.name
         if life.will is not None:
             at = self._clock(life.will)
             return Said(
-                f"{name.zh}离线:{at} 收到它下线的遗言(last will),之后没有再收到它的服务信号。",
+                f"{name.zh}离线：{at} 收到它的断线报告（last will），之后除 ping 外没有再收到它的信号。",
                 f"{name.en} is offline: its last will came at {at}, and no sign but pings since.",
             )
         timeout = length(life.timeout or 0)
         last, since = self._or_dash(life.last), self._clock(self.camera.since)
         return Said(
-            f"{name.zh}离线:最后一次信号(含 ping)是 {last},静默超过 {timeout.zh}时限,自 {since} 起算离线。"
+            f"{name.zh}离线：最后一次信号（含 ping）是 {last}，静默超过 {timeout.zh}时限，自 {since} 起算离线。"
             "请检查电源、网线和交换机端口。",
             f"{name.en} is offline: it was last heard, pings included, at {last}; silent for longer than its {timeout.en}, "
             f"it counts as offline since {since}. Check its power, cable and switch port.",
@@ -135,24 +135,24 @@ class _Camera:
             else Said("仍算有覆盖。", "It still covers its view.")
         )
         return Said(
-            f"{self.name.zh}有问题:{';'.join(each.zh for each in said)}。{sees.zh}",
+            f"{self.name.zh}有问题：{';'.join(each.zh for each in said)}。{sees.zh}",
             f"{self.name.en} is impaired: it {'; it '.join(each.en for each in said)}. {sees.en}",
         )
 
     def _impairment(self, name: str) -> Said:
         each, row = self.camera.impairments.standing[name], words.IMPAIRMENTS[name]
         begun, ends = self._clock(each.begun), words.ENDS[name]
-        by = NOTHING if each.said is None else Said(f"({_what(each.said)})", f" ({_what(each.said)})")
+        by = NOTHING if each.said is None else Said(f"（{each.said.device} 报告）", f" (said by {each.said.device})")
         if each.expires is not None:
             until = self._clock(each.expires)
-            ends = Said(f"{ends.zh};若不再重报,{until} 视为结束", f"{ends.en}; unless repeated it is over at {until}")
+            ends = Said(f"{ends.zh}；若不再重报，{until} 视为结束", f"{ends.en}; unless repeated it is over at {until}")
         if name == "service_dead":
             pinged = self._or_dash(self.camera.pinged)
             return Said(
-                f"{row.zh},最后一次服务信号 {begun},最近一次 ping {pinged},{ends.zh}",
+                f"{row.zh}，最后一次服务信号 {begun}，最近一次 ping {pinged}，{ends.zh}",
                 f"{row.en} (last sign of service {begun}, last ping {pinged}; {ends.en})",
             )
-        return Said(f"自 {begun} 起{row.zh}{by.zh},{ends.zh}", f"{row.en} since {begun}{by.en}; {ends.en}")
+        return Said(f"自 {begun} 起{row.zh}{by.zh}，{ends.zh}", f"{row.en} since {begun}{by.en}; {ends.en}")
 
     def _unknown(self) -> Said:
         camera, life = self.camera, self.life
@@ -162,7 +162,7 @@ class _Camera:
         since = self._since_down(cause)
         facts = {"cause": cause, "until": until, "since": self._or_dash(since)}
         return Said(
-            f"{self.name.zh}状态不明:{row.zh.format(**facts)}。这不算故障。",
+            f"{self.name.zh}状态不明：{row.zh.format(**facts)}。这不算故障。",
             f"Nothing is known of {_lower(self.name.en)}: {row.en.format(**facts)}. That is no fault.",
         )
 
@@ -181,7 +181,7 @@ class _Camera:
             return NOTHING
         share = number(flapping.share)
         return Said(
-            f"它时好时坏:最近 {CHECKS} 次检查的加权变化达 {share}%(≥{BEGINS}% 开始,<{ENDS}% 结束),期间只报一个抖动报警。",
+            f"它时好时坏：最近 {CHECKS} 次检查的加权变化达 {share}%（≥{BEGINS}% 开始，<{ENDS}% 结束），期间只报一个抖动报警。",
             f"It flaps: {share} % of its last {CHECKS} checks changed ({BEGINS} % begins it, under {ENDS} % ends it); one "
             "alert tells of that.",
         )
@@ -189,7 +189,7 @@ class _Camera:
     def _told(self) -> Said:
         by, due = self.cameras.alert_of(self.camera.id), self.cameras.due(self.camera)
         if by is not None:
-            return Said(f"报警:{by}。", f"Alert: {by}.")
+            return Said(f"报警：{by}。", f"Alert: {by}.")
         if due is None or due <= self.now:
             return NOTHING
         at = self._clock(due)
@@ -338,7 +338,7 @@ class _Zone:
         place = judgement.site.places.get(area.zone.place)
         where = area.zone.place if place is None else place.name
         self.key = place is not None and place.key
-        self.name = Said(f"区域 {area.zone.id}({where})", f"Zone {area.zone.id} ({where})")
+        self.name = Said(f"区域 {area.zone.id}（{where}）", f"Zone {area.zone.id} ({where})")
         self.parts = [
             _Camera(judgement, camera, now)
             for name in area.zone.cameras
@@ -400,22 +400,22 @@ class _Zone:
         since = clock(area.since, self.now, self.zone)
         if self._none_enabled():
             said = Said(
-                f"{self.name.zh}{row.zh}:没有一台摄像机在用。",
+                f"{self.name.zh}{row.zh}：没有一台摄像机在用。",
                 f"{self.name.en} {row.en}: none of its cameras is in service.",
             )
         else:
             said = Said(
-                f"{self.name.zh}自 {since} 起{row.zh}:{count} 台摄像机中 {counts['seeing']} 台看得见,至少要 {need} 台。",
+                f"{self.name.zh}自 {since} 起{row.zh}：{count} 台摄像机中 {counts['seeing']} 台看得见，至少要 {need} 台。",
                 f"{self.name.en} {row.en} since {since}: {counts['seeing']} of {count} cameras see, {need} must.",
             )
         others = [self._why(part) for part in self.parts if part.camera.sight != "seeing"]
         listed = NOTHING
         if others and not self._none_enabled():
             zh, en = series([each.zh for each in others]).zh, series([each.en for each in others]).en
-            listed = Said(f"其余:{zh}。", f"Of the others: {en}.")
+            listed = Said(f"其中看不见或不明的：{zh}。", f"Not seeing: {en}.")
         alert = NOTHING
         if told is not None:
-            alert = Said(f"报警:{told}。", f"Alert: {told}.")
+            alert = Said(f"报警：{told}。", f"Alert: {told}.")
         elif due is not None and due > self.now:
             at = clock(due, self.now, self.zone)
             alert = Said(f"若持续到 {at} 则报警。", f"It is told if it lasts until {at}.")
@@ -431,10 +431,10 @@ class _Zone:
         elif camera.state == "offline":
             why = Said("离线", "offline")
         elif camera.state == "unknown":
-            why = Said(f"不明:{camera.cause or '—'}", f"unknown: {camera.cause or '—'}")
+            why = words.SHORT.get(camera.cause or "", Said(f"{camera.cause} 不通", f"{camera.cause} is down"))
         else:
             why = sight
-        return Said(f"{camera.id}({why.zh})", f"{camera.id} ({why.en})")
+        return Said(f"{camera.id}（{why.zh}）", f"{camera.id} ({why.en})")
 
 
 def _witnesses(lives: Any, names: Iterable[str], now: Instant, at: Any) -> tuple[Witness, ...]:
@@ -454,12 +454,6 @@ def _witnesses(lives: Any, names: Iterable[str], now: Instant, at: Any) -> tuple
             missing = (Piece(since=at(min(life.began, now)), until=at(now), why=why),)
         found[name] = Witness(device=name, complete=complete, missing=missing, last_heard=at(life.last))
     return tuple(found.values())
-
-
-def _what(said: Report) -> str:
-    """A report in short: the device's words, as they came."""
-    value = ", ".join(f"{name} {each}" for name, each in said.value.items())
-    return f"{said.device} {said.kind}: {value}"
 
 
 def _lower(name: str) -> str:

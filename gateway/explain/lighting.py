@@ -83,7 +83,7 @@ class _Lamp:
             return first
         names = [each.cause or "" for each in others]
         said = [words.FAULTS.get(name, Said(name, name)) for name in names]
-        more = Said(f"另有:{'、'.join(each.zh for each in said)}。", f"Also: {', '.join(each.en for each in said)}.")
+        more = Said(f"另有：{'、'.join(each.zh for each in said)}。", f"Also: {', '.join(each.en for each in said)}.")
         told = sentence(Said(first.sentence.zh, first.sentence.en), more)
         return Explanation(
             **{name: getattr(first, name) for name in first.__struct_fields__} | {"sentence": told, "parts": others}
@@ -117,7 +117,7 @@ class _Lamp:
             cause=name,
             known_at=self._at(self.now),
             rule=f"lighting.md, {'reported' if reported else name}, begins",
-            sentence=sentence(what, self._unverified(), self._spoken_for(name), words.CHECK.get(name, NOTHING)),
+            sentence=sentence(what, self._unverified(), self._spoken_for(name), self._check(name)),
             expected=expected,
             evidence=self._evidence(used),
             witnesses=self._witnesses(),
@@ -132,7 +132,7 @@ class _Lamp:
             times = "、".join(self._clock(at) for at in fault.motions)
             held = length(self.lamp.spec.expected.hold)
             return Said(
-                f"{self.name.zh}{words.FAULTS[name].zh}:{times} 三次有人经过,之后 5 秒到 {held.zh}内只见灭、不见亮。",
+                f"{self.name.zh}{words.FAULTS[name].zh}：{times} 三次有人经过，之后 5 秒到 {held.zh}内只见灭、不见亮。",
                 f"{self.name.en} {words.FAULTS[name].en}: somebody passed at {times.replace('、', ', ')}, and each time it was "
                 f"seen unlit, and never lit, from 5 s to {held.en} after.",
             )
@@ -140,8 +140,8 @@ class _Lamp:
             first, last = self._clock(fault.proof[0].at), self._clock(fault.proof[-1].at)
             by = self._device(fault.proof[0])
             return Said(
-                f"{self.name.zh}{words.FAULTS[name].zh}:{by} 在 {first} 至 {last} 之间看到 {fault.count} 次亮灭变化,"
-                "其间没有命令,也没有人经过。",
+                f"{self.name.zh}{words.FAULTS[name].zh}：{by} 在 {first} 至 {last} 之间看到 {fault.count} 次亮灭变化，"
+                "其间没有命令，也没有人经过。",
                 f"{self.name.en} {words.FAULTS[name].en}: {by} saw {fault.count} changes from {first} to {last}, without a "
                 "command or anybody passing.",
             )
@@ -149,7 +149,7 @@ class _Lamp:
             steps = [number(each.value or 0) for each in fault.proof]
             usual, by = number(fault.usual or 0), self._device(fault.proof[0])
             return Said(
-                f"{self.name.zh}{words.FAULTS[name].zh}:最近三次点亮,{by} 的照度只增加 {'、'.join(steps)} lux,"
+                f"{self.name.zh}{words.FAULTS[name].zh}：最近三次点亮，{by} 的照度只增加 {'、'.join(steps)} lux，"
                 f"不到平常 {usual} lux 的 60%。",
                 f"{self.name.en} {words.FAULTS[name].en}: at its last three switch-ons {by} rose by only {', '.join(steps)} "
                 f"lux, less than 60 % of the usual {usual} lux.",
@@ -172,7 +172,7 @@ class _Lamp:
                 else Said(f"上一次见灭是 {at}。", f"It was last seen unlit at {at}.")
             )
         return Said(
-            f"{self.name.zh}{said.zh}:{plan.zh};{by} 从 {since} 到 {until} 连续 {count} 次报告{value.zh}。{seen.zh}",
+            f"{self.name.zh}{said.zh}：{plan.zh}；{by} 从 {since} 到 {until} 连续 {count} 次报告{value.zh}。{seen.zh}",
             f"{self.name.en} {said.en}: {plan.en}; {by} reported {value.en} {count} times in a row from {since} to {until}."
             + (f" {seen.en}" if seen.en else ""),
         )
@@ -182,9 +182,9 @@ class _Lamp:
         lasts = NOTHING
         if report.until is not None:
             until = self._clock(report.until)
-            lasts = Said(f"(若不再重报,{until} 视为结束)", f" (over at {until} unless repeated)")
+            lasts = Said(f"（若不再重报，{until} 视为结束）", f" (over at {until} unless repeated)")
         return Said(
-            f"{self.name.zh}:{report.source} 从 {at} 起报告{said.zh}{lasts.zh}。",
+            f"{self.name.zh}：{report.source} 从 {at} 起报告{said.zh}{lasts.zh}。",
             f"{self.name.en}: {report.source} has reported {said.en} since {at}{lasts.en}.",
         )
 
@@ -192,11 +192,16 @@ class _Lamp:
         if not self.lamp.unverified():
             return NOTHING
         why = self._no_source()
-        return Said(f"但现在无法复核:{why.zh}。", f"It cannot be verified now: {why.en}.")
+        return Said(f"但现在无法复核：{why.zh}。", f"It cannot be verified now: {why.en}.")
 
     def _spoken_for(self, name: str) -> Said:
         by = self._by(name)
-        return NOTHING if by is None else Said(f"已由 {by} 统一报警,不单独报。", f"The alert {by} tells of it.")
+        return NOTHING if by is None else Said(f"已由 {by} 统一报警，不单独报。", f"The alert {by} tells of it.")
+
+    def _check(self, name: str) -> Said:
+        """What to look at: of a lamp whose circuit failed the circuit."""
+        row = None if self._by(name) is None else table.GROUP_OF.get(name)
+        return words.CHECK.get(name if row is None else row.name, NOTHING)
 
     def _by(self, name: str) -> str | None:
         circuit = self._circuit()
@@ -228,26 +233,27 @@ class _Lamp:
         plan = self._plan(self.now)
         if state == "disabled":
             return sentence(
-                Said(f"{self.name.zh}已停用,不作判断。", f"{self.name.en} is out of service and is not judged.")
+                Said(f"{self.name.zh}已停用，不作判断。", f"{self.name.en} is out of service and is not judged.")
             )
         if state == "unknown":
             why = self._unknown()
             return sentence(
                 Said(
-                    f"{self.name.zh}是亮是灭不明:{why.zh}。", f"Nothing is known of {_lower(self.name.en)}: {why.en}."
+                    f"{self.name.zh}是亮是灭不明：{why.zh}。", f"Nothing is known of {_lower(self.name.en)}: {why.en}."
                 ),
                 Said("这不算故障。", "That is no fault."),
             )
-        lit = Said("正常", "is well") if state == "ok" else Said("正常,不在亮灯时间", "is off duty")
+        lit = Said("正常", "is well") if state == "ok" else Said("正常，不在亮灯时间", "is off duty")
         if best is None:
             at = self._clock(self.memory.since)
-            return sentence(Said(f"{self.name.zh}{lit.zh}(自 {at})。", f"{self.name.en} {lit.en} (since {at})."))
+            return sentence(Said(f"{self.name.zh}{lit.zh}（自 {at}）。", f"{self.name.en} {lit.en} (since {at})."))
         sample = self._last(best)
         value, at, by = self._reading(sample), self._clock(sample.at), best.source.device
         agrees = sample.lit is (state == "ok")
+        still = NOTHING if agrees else Said("暂时仍算", " until proved otherwise")
         said = Said(
-            f"{self.name.zh}{lit.zh}:{plan.zh};{by} 在 {at} 报告{value.zh}。",
-            f"{self.name.en} {lit.en}: {plan.en}; {by} reported {value.en} at {at}.",
+            f"{self.name.zh}{still.zh}{lit.zh}：{plan.zh}；{by} 在 {at} 报告{value.zh}。",
+            f"{self.name.en} {lit.en}{still.en}: {plan.en}; {by} reported {value.en} at {at}.",
         )
         return sentence(said) if agrees else sentence(said, self._between(sample))
 
@@ -256,13 +262,13 @@ class _Lamp:
         if self.lamp.in_edge(sample.at):
             edge = length(self.lamp.edge)
             return Said(
-                f"该读数在计划切换前后 {edge.zh}内,不作为故障证据。",
+                f"该读数在计划切换前后 {edge.zh}内，不作为故障证据。",
                 f"That is within {edge.en} of a planned change and proves no fault.",
             )
         confirm, run = length(self.lamp.spec.confirm), self.memory.run
         count = 0 if run is None else run.count
         return Said(
-            f"与预期不符的读数目前 {count} 次,要至少 2 次且前后相隔 {confirm.zh}才认定故障。",
+            f"与预期不符的读数目前 {count} 次，要至少 2 次且前后相隔 {confirm.zh}才认定故障。",
             f"So far {count} such reading{'s' * (count != 1)}; a fault takes at least 2, {confirm.en} apart.",
         )
 
@@ -270,7 +276,7 @@ class _Lamp:
         cause = self.memory.cause
         if cause == "rejudging":
             return Said(
-                "所在回路刚恢复,还没有它的新读数", "its circuit has just recovered and it has not been seen since"
+                "所在回路刚恢复，还没有它的新读数", "its circuit has just recovered and it has not been seen since"
             )
         if cause == "no_proof":
             return words.NO_PROOF[self._no_proof()]
@@ -313,7 +319,7 @@ class _Lamp:
         memory, why = source.memory, self._code(source)
         if why is None:
             return words.NO_PROOF["none"]
-        row = words.CAUSES.get(why, words.CAUSES["failed"])
+        row = words.CAUSES.get(why, words.CAUSES["itself" if why == source.device else "failed"])
         limit = length(source.limit)
         facts = {
             "source": source.device,
@@ -494,8 +500,8 @@ class _Lamp:
         unit, limit = ("W", spec.lit_watts) if rank == Rank.POWER else ("lux", spec.lit_lux)
         value, least = number(sample.value), number(limit)
         if sample.lit:
-            return Said(f" {value} {unit}(亮,≥{least})", f"{value} {unit} (lit: {least} or more)")
-        return Said(f" {value} {unit}(灭,不足 {least})", f"{value} {unit} (unlit: under {least})")
+            return Said(f" {value} {unit}（亮，≥{least}）", f"{value} {unit} (lit: {least} or more)")
+        return Said(f" {value} {unit}（灭，不足 {least}）", f"{value} {unit} (unlit: under {least})")
 
     # -- sources ---------------------------------------------------------------------------------------------------
 
@@ -648,17 +654,17 @@ class _Circuit:
         )
         aside = NOTHING
         if standing.neither:
-            listed = [f"{name}({words.NEITHER[why].zh})" for name, why in sorted(standing.neither.items())]
+            listed = [f"{name}（{words.NEITHER[why].zh}）" for name, why in sorted(standing.neither.items())]
             listed_en = [f"{name} ({words.NEITHER[why].en})" for name, why in sorted(standing.neither.items())]
-            aside = Said(f"不计入:{series(listed).zh}。", f"Not counted: {series(listed_en).en}.")
-        where = NOTHING if not self.panel else Said(f"(配电箱 {self.panel})", f" (panel {self.panel})")
+            aside = Said(f"不计入：{series(listed).zh}。", f"Not counted: {series(listed_en).en}.")
+        where = NOTHING if not self.panel else Said(f"（配电箱 {self.panel}）", f" (panel {self.panel})")
         told = NOTHING
         if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
             told = Said(f"已由 {by} 统一报警。", f"The alert {by} tells of it.")
         return sentence(
             Said(
-                f"{self.name.zh}{where.zh}{said.zh}:{names.zh} 共 {count} 盏灯在 {times.zh}先后{dark.zh}"
-                f"(都在 {window.zh}之内),占能判断的 {count + well} 盏的 {number(share)}%,是一处原因,不是各灯自己的故障。",
+                f"{self.name.zh}{where.zh}{said.zh}：{names.zh} 共 {count} 盏灯在{times.zh}先后{dark.zh}"
+                f"（都在 {window.zh}之内），占能判断的 {count + well} 盏的 {number(share)}%，是一处原因，不是各灯自己的故障。",
                 f"{self.name.en}{where.en} {said.en}: {count} lamps ({names.en}) {dark.en} {times.en}, within one window of "
                 f"{window.en}: {number(share)} % of the {count + well} of which anything is known. That is one cause, not "
                 f"{count}.",
@@ -670,7 +676,7 @@ class _Circuit:
 
     def _between(self, first: Instant, last: Instant) -> Said:
         if first == last:
-            return Said(f" {self._clock(first)} ", f"at {self._clock(first)}")
+            return Said(f" {self._clock(first)} 前后", f"at {self._clock(first)}")
         return Said(
             f" {self._clock(first)} 至 {self._clock(last)} ", f"from {self._clock(first)} to {self._clock(last)}"
         )
@@ -679,22 +685,30 @@ class _Circuit:
         if state == "unknown":
             causes = sorted({lamp.memory.cause for lamp in self.circuit.lamps if lamp.memory.cause})
             listed = series(causes)
-            why = Said(f"({listed.zh})", f" ({listed.en})") if causes else NOTHING
+            why = Said(f"（{listed.zh}）", f" ({listed.en})") if causes else NOTHING
             return sentence(
                 Said(
-                    f"{self.name.zh}状态不明:它的灯没有一盏能判断{why.zh}。这不算故障。",
+                    f"{self.name.zh}状态不明：它的灯没有一盏能判断{why.zh}。这不算故障。",
                     f"Nothing is known of {_lower(self.name.en)}: none of its lamps can be judged{why.en}. That is no fault.",
                 )
             )
         failing = [lamp.id for lamp in self.circuit.lamps if lamp.memory.state == "faulty"]
         if not failing:
             return sentence(Said(f"{self.name.zh}正常。", f"{self.name.en} is well."))
+        if not any("lamp_failure" in lamp.memory.faults for lamp in self.circuit.lamps):
+            names = series(failing)
+            return sentence(
+                Said(
+                    f"{self.name.zh}没有整路故障；有故障的灯：{names.zh}。",
+                    f"{self.name.en} has no fault as a whole; faulty lamps: {names.en}.",
+                )
+            )
         dark = self._now(table.GROUP_FAULTS[0])
         names = series(failing)
         return sentence(
             Said(
-                f"{self.name.zh}没有整路故障:故障灯 {names.zh},同时不亮的 {len(dark['failing'])} 盏,"
-                f"占能判断的 {number(dark['share_percent'])}%;整路故障要至少 {table.GROUP_LEAST} 盏且达 "
+                f"{self.name.zh}没有整路故障：故障灯 {names.zh}，同时不亮的 {len(dark['failing'])} 盏，"
+                f"占能判断的 {number(dark['share_percent'])}%；整路故障要至少 {table.GROUP_LEAST} 盏且达 "
                 f"{table.GROUP_PERCENT}%。",
                 f"{self.name.en} has no fault as a whole: faulty are {names.en}; {len(dark['failing'])} went dark together, "
                 f"{number(dark['share_percent'])} % of those of which anything is known; it takes {table.GROUP_LEAST} and "
