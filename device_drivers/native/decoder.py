@@ -118,13 +118,15 @@ class NativeDecoder:
             kind = type(observation)
             if (
                 (kind not in _PLAIN and (kind is not ReaderHeartbeat or not _told_well(observation)))
-                or observation.device != device
+                or (observation.device and observation.device != device)
                 or observation.received is not None
                 or not 1 < observation.at.year < 9999
                 or (observation.seq is not None and observation.boot is None)
                 or payload[:1] != b"{"
             ):
                 return long_way(payload, received, retained=retained)
+            if not observation.device:
+                _set(observation, "device", device)
             return [_reading(Reading, (observation, payload))]
 
         return short_way
