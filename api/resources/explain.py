@@ -16,7 +16,9 @@ from api.openapi import REFUSED, one
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
+from gateway.explain.cameras import explain_camera, explain_zone
 from gateway.explain.explanation import Explanation
+from gateway.explain.lighting import explain_circuit, explain_lamp
 from gateway.explain.rounds import explain_gap, explain_round
 from gateway.instants import Instant
 from gateway.judgement import Judgement
@@ -39,6 +41,10 @@ class Kind(NamedTuple):
 KINDS: tuple[Kind, ...] = (
     Kind("rounds", "round", "rounds", lambda judge, key, now, named: explain_round(judge, key, now, named=named)),
     Kind("gaps", "gap", "rounds", lambda judge, key, now, named: explain_gap(judge, key, now, named=named)),
+    Kind("lamps", "lamp", "estate", lambda judge, key, now, _: explain_lamp(judge, key, now)),
+    Kind("circuits", "circuit", "estate", lambda judge, key, now, _: explain_circuit(judge, key, now)),
+    Kind("cameras", "camera", "estate", lambda judge, key, now, _: explain_camera(judge, key, now)),
+    Kind("zones", "zone", "estate", lambda judge, key, now, _: explain_zone(judge, key, now)),
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.explain.cameras import explain_camera, explain_zone
 from gateway.explain.explanation import Explanation
+from gateway.explain.lighting import explain_circuit, explain_lamp
 from gateway.explain.rounds import explain_gap, explain_round
 from gateway.instants import Instant, instant
 from gateway.judgement import Judgement
@@ -21,4 +23,9 @@ def explanations(judgement: Judgement, since: Instant, now: Instant) -> list[Exp
     windows = [each for each in rounds.gaps() if since <= instant(each.window_start) <= now]
     found = [explain_round(judgement, key, now) for key in sorted(each.id for each in shown)]
     found += [explain_gap(judgement, key, now) for key in sorted(rounds.gap_id(each) for each in windows)]
+    site = judgement.site
+    found += [explain_lamp(judgement, key, now) for key in sorted(site.lamps)]
+    found += [explain_circuit(judgement, key, now) for key in sorted(site.circuits)]
+    found += [explain_camera(judgement, key, now) for key in sorted(site.devices)]
+    found += [explain_zone(judgement, key, now) for key in sorted(site.zones)]
     return [each for each in found if each is not None]
