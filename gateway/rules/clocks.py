@@ -153,6 +153,8 @@ class Clock:
             return BEGINNING
         while index > 0 and line.times[index - 1] == time:
             index -= 1
+        if index > 0 and line.times[index - 1] > time:  # it was set back: what lies between may be dated before both
+            return BEGINNING
         return line.times[index - 1] if index > 0 else BEGINNING
 
     def remove(self, place: int, time: Instant, offset: Duration) -> None:

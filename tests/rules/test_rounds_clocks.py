@@ -21,6 +21,16 @@ def test_between_two_measures_that_agree_the_lesser_offset_counts() -> None:
     assert (hhmm(visit.at), hhmm(visit.device_at), visit.marks) == ("22:09:00", "22:07:00", ("clock_corrected",))
 
 
+def test_a_tap_after_its_clock_was_set_back_is_judged_by_what_is_measured_later() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=GATE, after=22 * MINUTE),)})
+    for at in ("22:00", "22:04", "22:08", "22:12", "22:16"):
+        walk.beat(at, device_now=at, last_seq=0, boot="b")
+    walk.tap("wang", "22:07", "22:22", boot="b", seq=1)
+    assert walk.verdict() == "pending"
+    walk.beat("22:09", "22:24", device_now="22:09", last_seq=1, boot="b")
+    assert (walk.verdict(), walk.visit().marks) == ("on_time", ("clock_corrected", "clock_uncertain"))
+
+
 def test_an_offset_of_at_most_five_seconds_is_none() -> None:
     walk = Walk(route=DUE)
     walk.beat("22:00", "22:00:05", device_now="22:00", last_seq=0, boot="b")
