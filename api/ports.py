@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.alerts.alert import Alert, Operation
+from gateway.explain.explanation import Explanation
+from gateway.explain.past import Kind as ExplainedKind
 from gateway.instants import Instant
 from gateway.journal.rows import Condition
 from gateway.judgement import Judgement
@@ -137,6 +139,15 @@ class GatewayPort(Protocol):
 
     async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
         """Every change of a verdict of a round's visits, in the JSON shape of `VisitRevision`, by position and revision."""
+        ...
+
+    async def explain_past(
+        self, kind: ExplainedKind, subject: str, known_at: Instant, *, named: bool
+    ) -> Explanation | None:
+        """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds.
+
+        None: there was no such thing then. Takes seconds on a large site; one at a time.
+        """
         ...
 
     async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from gateway.instants import DAY, Instant
+from gateway.instants import DAY, Duration, Instant
 from gateway.journal.rows import LogRow
 from gateway.judgement import Judgement
 from gateway.recovery import EVIDENCE_NEEDED, feed
@@ -53,6 +53,7 @@ def judged_again(
     since: Instant,
     until: Instant,
     wanted: Callable[[LogRow], bool] = everything,
+    evidence: Duration = EVIDENCE_NEEDED,
 ) -> Judgement:
     """A judge that knows what had been received by `until`, and no more.
 
@@ -63,8 +64,9 @@ def judged_again(
         since: rounds and windows that start from then on are judged and kept, however many there are.
         until: the last instant.
         wanted: which rows matter; the others are passed over unread.
+        evidence: how far before `since` the log is read.
     """
-    begin = max(started, since - EVIDENCE_NEEDED)
+    begin = max(started, since - evidence)
     judgement = Judgement(site, begin)
     judgement.plan_from(max(since, started))
     repeats = Repeats(log.find, whole=True)

@@ -21,6 +21,8 @@ from gateway.alerts.alert import Alert, Operation
 from gateway.deliveries import JournalSource
 from gateway.errors import JournalError
 from gateway.events import EventHub
+from gateway.explain.explanation import Explanation
+from gateway.explain.past import Asked, Kind, Past
 from gateway.figures.history import REACH
 from gateway.instants import MINUTE, SECOND, Instant, instant
 from gateway.intake import Intake
@@ -143,6 +145,8 @@ class Gateway:
         self._stack.callback(self._writer.close)
         now = self.now()
         recovered = recover(self.site, store, self._reader, now)
+        self._started = int(store.meta("started") or now)
+        self._past = Past(store.path, self.site)
         self.judgement = recovered.judgement
         self._repeats = recovered.repeats
         last_seq = store.last_seq()
@@ -344,6 +348,11 @@ class Gateway:
         """Every change of a verdict of a round's visits, by position and revision."""
         sql = "SELECT body FROM visit_revision WHERE round = ? ORDER BY position, revision, seq"
         return [msgspec.json.decode(row[0]) for row in await self._reader.query(sql, (round_id,))]
+
+    async def explain_past(self, kind: Kind, subject: str, known_at: Instant, *, named: bool) -> Explanation | None:
+        """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds."""
+        await self.intake.wake()
+        return await self._past.explain(self._started, Asked(kind, subject, known_at, named))
 
     async def past_alerts(self, before: Instant | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Alerts raised before `before`, newest first."""

@@ -1,0 +1,113 @@
+"""What was known then: the stored evidence judged again up to an earlier time, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from gateway.explain.explanation import Explanation
+from gateway.instants import instant
+from gateway.runtime import Gateway
+from gateway.site.load import load_site
+from gateway.site.model import Site
+
+ZONE = ZoneInfo("Asia/Shanghai")
+EVENING = datetime(2026, 11, 22, 18, 0, tzinfo=ZONE)
+ROUND = "night@2026-11-22T23:00+08:00"
+
+SITE: dict[str, Any] = {
+    "site": {"id": "s", "name": "s", "timezone": ZONE.key, "language": "en", "latitude": 31.2, "longitude": 121.5},
+    "places": [{"id": "gate", "name": "gate"}],
+    "people": [{"id": "g-wang", "name": "王强", "roles": ["guard"], "tags": ["007B3972"]}],
+    "devices": [
+        {"id": "rdr", "driver": "native", "kind": "reader", "place": "gate", "expect_every": "60s"},
+        {"id": "lux", "driver": "native", "kind": "lux_sensor", "place": "gate", "expect_every": "10m"},
+    ],
+    "checkpoints": [{"id": "cp", "place": "gate", "reader": "rdr"}],
+    "routes": [{"id": "night", "visits": [{"checkpoint": "cp"}], "band": "0s"}],
+    "rounds": [{"route": "night", "starts": ["23:00"], "lasts": "40m", "days": "sun"}],
+    "circuits": [{"id": "c"}],
+    "lamps": [{"id": "lamp", "place": "gate", "circuit": "c", "seen_by": "lux", "expected": {"mode": "always"}}],
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = EVENING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def loaded(folder: Path) -> Site:
+    path = folder / "site.yaml"
+    path.write_text(yaml.safe_dump(SITE, allow_unicode=True), encoding="utf-8")
+    return load_site(path)[0]
+
+
+def at(clock: str, day: int = 22) -> datetime:
+    hour, minute = clock.split(":")
+    return datetime(2026, 11, day, int(hour), int(minute), tzinfo=ZONE)
+
+
+async def told(gateway: Gateway, clock: Clock, when: datetime, body: dict[str, Any]) -> None:
+    clock.now = when
+    gateway.intake.observe(json.dumps(body).encode(), instant(when))
+    await gateway.intake.wake()
+
+
+def heartbeat(n: int, when: datetime) -> dict[str, Any]:
+    said = {"kind": "reader_heartbeat", "device": "rdr", "at": when.isoformat(), "device_now": when.isoformat()}
+    return said | {"boot": "b", "seq": n, "last_seq": n}
+
+
+async def test_a_round_is_told_as_it_was_known_then_and_after_memory_let_it_go(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(loaded(tmp_path), tmp_path / "data", clock=clock) as gateway:
+        await told(gateway, clock, at("22:00"), heartbeat(1, at("22:00")))
+        await told(gateway, clock, at("09:00", 23), heartbeat(2, at("09:00", 23)))
+
+        async def visit(known_at: datetime) -> Explanation:
+            found = await gateway.explain_past("round", ROUND, instant(known_at), named=True)
+            assert found is not None
+            return found.parts[0]
+
+        waiting = await visit(at("23:50"))
+        assert (waiting.result, waiting.cause) == ("pending", "awaiting_reader")
+        assert (await visit(at("03:10", 23))).result == "unverifiable"
+        assert (await visit(at("09:00", 23))).result == "missed"
+        clock.now = at("09:00", 23) + timedelta(days=40)
+        gateway.intake.tick(instant(clock.now))
+        assert gateway.judgement.engine.rounds.state(ROUND) is None
+        long_after = await visit(clock.now)
+        assert long_after.result == "missed"
+        assert long_after.witnesses
+
+
+async def test_a_lamp_is_told_as_it_was_known_then(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(loaded(tmp_path), tmp_path / "data", clock=clock) as gateway:
+        for minute in range(0, 120, 10):
+            when = at("20:00") + timedelta(minutes=minute)
+            lux = 1 if minute >= 60 else 80
+            await told(
+                gateway, clock, when, {"kind": "light_level", "device": "lux", "at": when.isoformat(), "lux": lux}
+            )
+        results = [
+            (await gateway.explain_past("lamp", "lamp", instant(at(clock)), named=True)) for clock in ("20:30", "21:55")
+        ]
+    assert [each and each.result for each in results] == ["ok", "faulty"]
+
+
+async def test_before_the_first_start_and_of_unknown_things_nothing_is_told(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(loaded(tmp_path), tmp_path / "data", clock=clock) as gateway:
+        clock.now = at("23:30")
+        assert await gateway.explain_past("round", ROUND, instant(EVENING) - 1, named=True) is None
+        assert await gateway.explain_past("round", "night@never", instant(clock.now), named=True) is None
+        assert await gateway.explain_past("lamp", "no-such", instant(clock.now), named=True) is None
