@@ -12,7 +12,7 @@ from device_drivers.observations import Channel, Measurement, Reachable
 from device_drivers.onvif.clock import read_clock
 from device_drivers.onvif.discovery import ANSWERS, MESSAGES, announcement
 from device_drivers.onvif.events import Event, read_events
-from device_drivers.onvif.soap import Envelope, read_envelope
+from device_drivers.onvif.soap import Envelope, is_quiet, read_envelope
 
 _SILENT = (
     "CreatePullPointSubscriptionResponse",
@@ -56,6 +56,8 @@ class OnvifDecoder:
         """
         if retained:
             raise DecodeError("a retained answer: nothing is retained over HTTP")
+        if topic in ("PullMessages", "PullMessagesResponse", "") and is_quiet(payload):
+            return self.quiet(received)
         envelope = read_envelope(payload)
         if (
             topic
@@ -92,6 +94,10 @@ class OnvifDecoder:
         if name in _SILENT:
             return []
         raise DecodeError(f"an answer of an unknown kind: {name[:80]!r}")
+
+    def quiet(self, received: datetime) -> list[Reading]:
+        """What an answer without events says: the service lives, and motion may have ended."""
+        return self._events([], received)
 
     def _lives(self, at: datetime) -> Reading:
         return Reading(Reachable(device=self._device, at=at, ok=True, level="service"))

@@ -19,6 +19,7 @@ from device_drivers.onvif.soap import (
     Token,
     below,
     fault,
+    is_quiet,
     local,
     read_envelope,
     reference_parameters,
@@ -149,13 +150,14 @@ class OnvifPoller:
                 action=f"{_EVENTS}/PullPointSubscription/PullMessagesRequest",
                 within_s=self._pull_s + 15.0,
             )
-            envelope = self._understood(pulled, "PullMessagesResponse")
-            if envelope is None:
+            quiet = pulled.status == 200 and is_quiet(pulled.body)
+            envelope = None if quiet else self._understood(pulled, "PullMessagesResponse")
+            if envelope is None and not quiet:
                 yield Give(self._complaint(pulled))
                 return
             now = pulled.received
             try:
-                yield Give(self._decoder.read(envelope, now))
+                yield Give(self._decoder.quiet(now) if envelope is None else self._decoder.read(envelope, now))
             except DecodeError as error:
                 yield Give([Reject(pulled.body, error.reason)])
             if now - renewed >= timedelta(seconds=_LASTS_S / 2):

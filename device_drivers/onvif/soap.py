@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha1
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
+from xml.parsers.expat import ExpatError, ParserCreate
 from xml.sax.saxutils import escape
 
 from device_drivers.errors import DecodeError
@@ -25,8 +25,10 @@ _BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-
 
 HEADERS = {"Content-Type": "application/soap+xml; charset=utf-8"}
 
-_DECLARED = re.compile(r"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,200}\?>""")
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
+_DECLARED = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.-]{1,40})["'][^>]{0,200}\?>"""
+)
+_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,400}\?>")
 _ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "iso-8859-1": "latin-1"}
 _MOST_REFERENCE = 4096
 """Bytes of a subscription's reference parameters that are sent back."""
@@ -50,42 +52,71 @@ def read_envelope(data: bytes) -> Envelope:
     if local(root) != "Envelope":
         raise DecodeError(f"{local(root)[:80]!r}, expected a SOAP envelope")
     body = child(root, "Body")
-    content = None if body is None else next((each for each in body if isinstance(each.tag, str)), None)
-    if content is None:
+    if body is None or not len(body):
         raise DecodeError("an envelope with nothing in its body")
-    return Envelope(local(content), content, child(root, "Header"))
+    return Envelope(local(body[0]), body[0], child(root, "Header"))
+
+
+def is_quiet(data: bytes) -> bool:
+    """Whether an answer to PullMessages holds no events, as most do; False too where only `read_envelope` can say.
+
+    The whole text is parsed, but no elements are made of it.
+    """
+    if b"<!" in data or b"NotificationMessage" in data or data.count(b"Body") != 2 or not data.isascii():
+        return False
+    names: list[str] = []  # of each element twice, where it begins and where it ends
+    parser = ParserCreate("utf-8", "}")
+    parser.StartElementHandler = lambda name, _: names.append(name)
+    parser.EndElementHandler = names.append
+    try:
+        parser.Parse(data, True)
+    except ExpatError:
+        return False
+    if len(names) < 6:
+        return False
+    answer, body, envelope = names[-3:]
+    return (
+        envelope.endswith("}Envelope")
+        and body.endswith("}Body")
+        and answer.endswith("}PullMessagesResponse")
+        and names.count(answer) == names.count(body) == 2
+        and names[names.index(body) + 1] == answer
+    )
 
 
 def read_xml(data: bytes) -> Element:
     """The root of a document. Raises DecodeError."""
-    head = data[:512].decode("latin-1").removeprefix("ï»¿")
-    declared = _DECLARED.match(head)
-    encoding = "utf-8" if declared is None else _ENCODINGS.get(declared[1].lower(), "utf-8")
+    declared = _DECLARED.match(data, 0, 512)
+    encoding = "utf-8" if declared is None else _ENCODINGS.get(declared[1].decode().lower(), "utf-8")
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise DecodeError(f"text that is not {encoding}") from error
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DecodeError("XML with a document type or entities: refused, a device needs none")
+    declaration = _DECLARATION.match(text)
     try:
-        return fromstring(_DECLARATION.sub("", text, count=1))  # noqa: S314  no entities can be in it, see above
+        return fromstring(text if declaration is None else text[declaration.end() :])  # noqa: S314  no entities, see above
     except (ParseError, ValueError) as error:
         raise DecodeError(f"not XML: {error}") from error
 
 
 def local(element: Element) -> str:
-    """An element's name without namespace."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    """An element's name without namespace. The parser keeps neither comments nor instructions, so each has one."""
+    return element.tag.rpartition("}")[2]
 
 
 def child(element: Element, name: str) -> Element | None:
     """The first direct child of that local name."""
-    return next(children(element, name), None)
+    for each in element:
+        if each.tag.rpartition("}")[2] == name:
+            return each
+    return None
 
 
-def children(element: Element, name: str) -> Iterator[Element]:
+def children(element: Element, name: str) -> list[Element]:
     """The direct children of that local name."""
-    return (each for each in element if isinstance(each.tag, str) and each.tag.rpartition("}")[2] == name)
+    return [each for each in element if each.tag.rpartition("}")[2] == name]
 
 
 def below(element: Element, *path: str) -> Element | None:

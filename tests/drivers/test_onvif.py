@@ -23,7 +23,7 @@ from device_drivers.observations import CameraHeartbeat, Measurement, Motion, Re
 from device_drivers.onvif import device
 from device_drivers.onvif.discovery import read_announcement
 from device_drivers.onvif.events import TOPICS, read_events
-from device_drivers.onvif.soap import read_envelope
+from device_drivers.onvif.soap import is_quiet, read_envelope
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 ENTRY = DeviceSettings(id="cam", kind="camera", link={"http": "http://10.0.0.7", "user": "watch", "password": "geheim"})
@@ -98,6 +98,60 @@ def test_damaged_messages_are_read_or_refused(message: bytes, data: st.DataObjec
         decoder().decode(topic, bytes(damaged), NOW)
     except DecodeError as error:
         assert error.reason  # noqa: PT017  what is refused is told why
+
+
+QUIET = device.messages([])
+PIECES = re.findall(rb"<[^>]*>", QUIET)
+
+
+@given(data=st.data())
+def test_an_answer_that_seems_to_hold_no_events_says_the_same_when_it_is_read_whole(data: st.DataObject) -> None:
+    damaged = QUIET
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(damaged)))
+        put = data.draw(
+            st.one_of(st.sampled_from([*PIECES, b"<a>", b"</a>", b"<a/>", b"&lt;", b"&a;"]), st.binary(max_size=3))
+        )
+        damaged = damaged[:at] + put + damaged[at + data.draw(st.sampled_from([0, 0, 0, 1, 9])) :]
+    if is_quiet(damaged):
+        whole = read_envelope(damaged)
+        assert whole.name == "PullMessagesResponse"
+        assert read_events(whole.content) == []
+
+
+NO_ENTITY = b'<!DOCTYPE a [<!ENTITY b "x">]>'
+
+
+@pytest.mark.parametrize(
+    ("answer", "quiet"),
+    [
+        (QUIET, True),
+        (QUIET.replace(b"SOAP-ENV", b"s").replace(b"tev:", b"e:").replace(b":tev", b":e"), True),
+        (QUIET.replace(b"SOAP-ENV:Header></", b"SOAP-ENV:Header><m xmlns='urn:m'>urn:uuid:1</m></"), True),
+        (device.messages([MOTION]), False),
+        (device.fault("NotAuthorized"), False),
+        (device.subscription("http://10.0.0.7/"), False),
+        (QUIET.replace(b"<SOAP-ENV:Envelope", NO_ENTITY + b"<SOAP-ENV:Envelope"), False),
+        (QUIET.replace(b"2026-11-23T14:00:00Z", b"&b;"), False),
+        (QUIET[:-1], False),
+        (b"", False),
+        (b"<Envelope/>", False),
+        (re.sub(rb"(<tev:Pull.*tev:PullMessagesResponse>)(</SOAP-ENV:Body>)", rb"</SOAP-ENV:Body>\1", QUIET), False),
+        (QUIET.replace(b"</SOAP-ENV:Body>", b"<a/></SOAP-ENV:Body>"), False),
+    ],
+)
+def test_only_a_whole_answer_without_events_is_quiet(answer: bytes, quiet: bool) -> None:
+    assert is_quiet(answer) is quiet
+
+
+def test_a_bomb_among_answers_without_events_is_refused() -> None:
+    bomb = QUIET.replace(b"<SOAP-ENV:Envelope", NO_ENTITY + b"<SOAP-ENV:Envelope").replace(
+        b"2026-11-23T14:00:00Z", b"&b;"
+    )
+    one = decoder()
+    assert one.decode("PullMessages", QUIET, NOW)
+    with pytest.raises(DecodeError, match="document type"):
+        one.decode("PullMessages", bomb, NOW)
 
 
 @pytest.mark.parametrize(
