@@ -67,6 +67,11 @@ ROWS: tuple[Rule, ...] = (
         "Gap exceeded", "{name} was not visited for too long[[: {length} since {from}]][[ (allowed: {at_most})]]. Please send someone.",
     ),
     Rule(
+        "compensating_patrol", "minor", "presence", None,
+        "加强巡查", "{name} 需加强巡查：[[自 {from} 起]][[每 {at_most} 至少打点一次]]，直至修复得到证实。[[盲区：{zones}。]][[熄灯回路：{circuits}。]]",
+        "Compensating patrol", "{name} is to be tapped[[ at least every {at_most}]][[ from {from} on]], until the repair is proved.[[ No camera sees: {zones}.]][[ Dark circuit: {circuits}.]]",
+    ),
+    Rule(
         "reader_offline", "minor", "absence", "ordinary",
         "读卡器离线", "{name} 无信号[[，最后收到 {last_heard}]]。期间打点可能稍后补传，不判漏检。请检查供电和线路，巡更棒请插回充电座。",
         "Reader offline", "{name} is silent[[, last heard {last_heard}]]. Taps may arrive later; nothing is judged missed. Please check power and line, or dock the wand.",

@@ -20,6 +20,7 @@ from gateway.instants import Instant, instant
 from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
+from gateway.rules.compensation import Compensation
 from gateway.rules.counters import Counters
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
@@ -54,6 +55,7 @@ class Engine:
         self.reader_alerts = ReaderAlerts(site, self.found, self.devices)
         self.calls = Calls(site, self.found)
         self.counters = Counters(site, self.found)
+        self.compensation = Compensation(site, self.found, self.rounds, self.lighting, self.cameras)
         self._modules = (
             self.devices,
             self.rounds,
@@ -63,6 +65,7 @@ class Engine:
             self.reader_alerts,
             self.calls,
             self.counters,
+            self.compensation,
         )
         self._sensors: dict[str, tuple[Life, Source] | None] = {}
         """Devices that are nothing but light sensors with lamps: where their values go, found once."""
@@ -115,6 +118,8 @@ class Engine:
         if device in self.cameras.concerned:
             self.cameras.apply(observation, at, received)
             self._expect(self.cameras.deadline())
+            if self.found.signals or self.found.touched:
+                self._settle(received)
         if type(observation) in Calls.KINDS:
             self.calls.apply(observation, at, received)
         if devices.changed:
@@ -211,6 +216,7 @@ class Engine:
             self.reader_alerts.look(changed | devices.changed, now)
             if not devices.changed:
                 break
+        self.compensation.look(now)
         devices.woken = False
         self._due = 0
 

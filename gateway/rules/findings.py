@@ -75,9 +75,11 @@ class Exceedance(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "fr
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of a checkpoint. `window_end` None: a compensating patrol that goes on until a repair is proved."""
+
     checkpoint: str
     window_start: datetime
-    window_end: datetime
+    window_end: datetime | None
     largest_s: float
     exceeded: bool
     exceedances: tuple[Exceedance, ...] = ()

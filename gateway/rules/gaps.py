@@ -28,13 +28,17 @@ class Piece(NamedTuple):
 
 
 class GapState:
-    """One dated window. `tells`: the pieces that stand as alerts, by subject."""
+    """One dated window. `tells`: the pieces that stand as alerts, by subject.
 
-    __slots__ = ("at_most", "quiet", "tells", "window")
+    `patrol`: it is not the checkpoint's own `max_gap`, but a compensating patrol (`compensation`), open until its end is known.
+    """
 
-    def __init__(self, window: DatedWindow, at_most: Duration) -> None:
+    __slots__ = ("at_most", "patrol", "quiet", "tells", "window")
+
+    def __init__(self, window: DatedWindow, at_most: Duration, *, patrol: bool = False) -> None:
         self.window = window
         self.at_most = at_most
+        self.patrol = patrol
         self.tells: dict[str, Piece] = {}
         self.quiet: Interval = (window.start, window.start)
         """Evidence that completes only times in it cannot make a piece too long."""
@@ -44,16 +48,21 @@ class GapState:
         """Its name among what rests on a record."""
         return "gap", self.window.checkpoint, self.window.start
 
+    def close(self, end: Instant) -> None:
+        """The window ends, or ended, at `end`."""
+        self.window = msgspec.structs.replace(self.window, end=end)
+
     def snapshot(self) -> Any:
         return [
             msgspec.to_builtins(self.window),
             self.at_most,
             [[name, list(piece)] for name, piece in self.tells.items()],
+            self.patrol,
         ]
 
     @classmethod
     def restored(cls, state: Any) -> GapState:
-        made = cls(msgspec.convert(state[0], DatedWindow), state[1])
+        made = cls(msgspec.convert(state[0], DatedWindow), state[1], patrol=len(state) > 3 and state[3])
         made.tells = {name: Piece(*piece) for name, piece in state[2]}
         return made
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Literal
 
 from gateway.instants import Instant, moment, seconds
@@ -110,8 +112,12 @@ class RoundAlerts:
             state.tells[rule] = ("merged",)
             self._signal(rule, state.id, "merge", now, "merged", caused_by=f"{standing}:{state.id}")
 
-    def gap(self, state: GapState, exceeded: list[Piece], now: Instant) -> None:
-        """Tell of the pieces of one window that are too long; a piece that overlaps one told of is the same."""
+    def gap(self, state: GapState, exceeded: list[Piece], now: Instant, told: Callable[[str], bool]) -> None:
+        """Tell of the pieces of one window that are too long; a piece that overlaps one told of is the same.
+
+        Args:
+            told: whether another window of the checkpoint tells of a subject; an alert is of one window.
+        """
         checkpoint = state.window.checkpoint
         tells: dict[str, Piece] = {}
         for piece in exceeded:
@@ -124,7 +130,8 @@ class RoundAlerts:
                 None,
             )
             if subject is None:
-                subject = f"{checkpoint}@{self._time(piece.start)}"
+                names = (f"{checkpoint}@{self._time(at)}" for at in count(piece.start))
+                subject = next(name for name in names if not told(name))
                 self._tell_gap(state, subject, piece, "raise", now)
                 if not piece.open:
                     self._signal("gap_exceeded", subject, "resolve", now, "ended")

@@ -8,7 +8,7 @@ order nor the repetition of evidence, nor on restarts; and several records hande
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,14 +17,14 @@ from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant, moment
 from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
 from gateway.rules.gaps import GapState, Piece, next_excess, next_time, pieces, stretches
-from gateway.rules.intervals import BEGINNING, END, Interval
+from gateway.rules.intervals import BEGINNING, END, Interval, without
 from gateway.rules.points import STRAY, Point
 from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.timers import Timers
-from gateway.rules.verdicts import ENDED_VERDICTS, judge, next_look, verdict_of
+from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
 from gateway.rules.views import Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
@@ -146,7 +146,6 @@ class Rounds:
         for visit in state.visits:
             self._points[visit.checkpoint].remove_visit(visit)
             self._unwatch(visit.key)
-            self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
         self._unwatch(("start", state.id, 0))
 
@@ -407,18 +406,11 @@ class Rounds:
 
     def _judge(self, visit: VisitState, now: Instant) -> None:
         witnesses = self._of(visit)
-        point = self._points[visit.checkpoint]
-        unserved = visit.service is None and now > visit.closes
-        holders = [(each, self._of(each)) for each in point.holders(visit)] if unserved else []
-        judged = judge(visit, point, witnesses, self._downs, now, holders=holders)
-        if unserved:
-            first = min((each.opens for each, _ in holders), default=visit.opens)
-            last = max((each.closes for each, _ in holders), default=visit.closes)
-            watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
-            self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
+        judged = judge(visit, self._points[visit.checkpoint], witnesses, self._downs, now)
+        if visit.service is None and now > visit.closes:
+            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
         else:
             self._unwatch(visit.key)
-        self._timers.set(visit.key, next_look(visit, holders, now))
         visit.cause = judged.cause
         if judged.verdict == visit.verdict:
             return
@@ -526,15 +518,6 @@ class Rounds:
         self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
 
-    def walked(self, checkpoint: str, first: Instant, last: Instant) -> tuple[list[Instant], list[Interval]]:
-        """When anyone who may serve tapped at a checkpoint in [first, last], and what of it is complete for every witness."""
-        self.flush(self.now)
-        point, routes = self._points.get(checkpoint), self._routes_with(checkpoint)
-        taps = () if point is None else point.taps_between(first, last)
-        times = {each.time for tap in taps if self._counts(checkpoint, tap) for each in tap.moments}
-        witnesses = self._witnesses.of(checkpoint, routes, last) if routes else []
-        return sorted(at for at in times if first <= at <= last), known(witnesses, first, min(last, self.now))
-
     # -- what is shown -----------------------------------------------------------------------------------------------
 
     def rounds(self, since: Instant | None = None, until: Instant | None = None) -> list[Round]:
@@ -600,71 +583,6 @@ class Rounds:
         """Keys with more than one content: those are told apart before they reach the rules."""
         return []
 
-    # -- what an explanation asks; nothing of it judges ---------------------------------------------------------------
-
-    def state(self, round_id: str) -> RoundState | None:
-        """A round in memory as judged last, its frozen plan included."""
-        return self._rounds.get(round_id)
-
-    def window(self, gap_id: str) -> GapState | None:
-        """A `max_gap` window in memory by `checkpoint@start`."""
-        return next((state for state in self._gaps.values() if self._views.gap_id(state) == gap_id), None)
-
-    def gap_id(self, gap: Gap) -> str:
-        """`checkpoint@start` of a window that is shown."""
-        return f"{gap.checkpoint}@{gap.window_start.isoformat()}"
-
-    @property
-    def points(self) -> Mapping[str, Point]:
-        """Checkpoints of which anything is known."""
-        return self._points
-
-    def point(self, checkpoint: str) -> Point:
-        """A checkpoint's visits and taps."""
-        return self._points.get(checkpoint) or Point(self.site.people)
-
-    def witnesses(self, visit: VisitState) -> list[Record]:
-        """Whose complete records settle a visit."""
-        return self._of(visit)
-
-    def stretches(self, gap: GapState) -> tuple[list[Piece], list[Record], list[Interval]]:
-        """Of a window: its stretches without a tap, its witnesses, and what is complete for all of them."""
-        counts = partial(self._counts, gap.window.checkpoint)
-        spans = stretches(gap, self._points.get(gap.window.checkpoint), counts, self.now)
-        return spans, *self._complete_in(gap)
-
-    def counts(self, checkpoint: str, tap: Tap) -> bool:
-        """Whether a tap ends a stretch of its checkpoint's windows."""
-        return self._counts(checkpoint, tap)
-
-    def record(self, device: str) -> Record | None:
-        """The evidence of a reader, if it is known."""
-        return self._records.get(device)
-
-    def strays(self, checkpoint: str) -> Iterator[tuple[str, Loose]]:
-        """Reads that are no taps and yet may have been meant for a checkpoint, with their readers.
-
-        They are of its wall tags, at its fixed reader, or by a portable reader of a tag nobody knows.
-        """
-        place = self.site.checkpoints.get(checkpoint)
-        if place is None:
-            return
-        for device, loose in [(device, loose) for (device, _), loose in self._unknown.items()]:
-            owner = self._tags.find(loose.read.tag)
-            if owner is not None and owner.checkpoint == checkpoint:
-                yield device, loose
-        for record in self._records.values():
-            for loose in record.reads.loose.values():
-                owner = self._tags.find(loose.read.tag)
-                here = record.id == place.reader or (owner is not None and owner.checkpoint == checkpoint)
-                if here or (owner is None and record.portable and place.tags):
-                    yield record.id, loose
-
-    @property
-    def downs(self) -> Sequence[Interval]:
-        """When the gateway was down, as far back as it matters."""
-        return self._downs
-
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
 
     def _forget(self, before: Instant) -> None:
@@ -698,7 +616,7 @@ class Rounds:
             "started": self._started,
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
-            "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
+            "records": {device: record.snapshot() for device, record in self._records.items()},
             "rounds": [state.snapshot() for state in self._rounds.values()],
             "gaps": [state.snapshot() for state in self._gaps.values()],
             "silence": self._silence.snapshot(),

@@ -8,6 +8,7 @@ from datetime import datetime
 from gateway.instants import Instant, moment, seconds
 from gateway.rules.findings import Exceedance, Gap, Round, Unmatched, Visit
 from gateway.rules.gaps import GapState, Piece
+from gateway.rules.intervals import END
 from gateway.rules.marks import round_marks, visit_marks
 from gateway.rules.points import Point
 from gateway.rules.records import Record
@@ -79,7 +80,7 @@ class Views:
         return Gap(
             checkpoint=state.window.checkpoint,
             window_start=self._time(state.window.start),
-            window_end=self._time(state.window.end),
+            window_end=None if state.window.end == END else self._time(state.window.end),
             largest_s=seconds(max((piece.length for piece in found), default=0)),
             exceeded=bool(exceeded),
             exceedances=tuple(
