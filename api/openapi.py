@@ -38,7 +38,7 @@ _VISIT = {
     "checkpoint": "cp-garage", "position": 1, "due": "2026-11-22T23:00:00+08:00", "opens": "2026-11-22T22:50:00+08:00",
     "closes": "2026-11-22T23:10:00+08:00", "verdict": "on_time", "revision": 1, "at": "2026-11-22T23:01:12+08:00",
     "device_at": "2026-11-22T23:01:12+08:00", "person": "g-wang", "deviation_s": 72, "marks": [], "cause": None,
-    "watermark": "2026-11-22T23:10:00+08:00",
+    "watermark": "2026-11-22T23:10:00+08:00", "corroboration": {"result": "supported", "by": ["pir-garage"]},
 }  # fmt: skip
 
 EXAMPLES: dict[str, dict[str, Any]] = {

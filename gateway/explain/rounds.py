@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.explain.cases import Case, Known, Used, case_of, known_of
-from gateway.explain.explanation import Clock, Explanation, Item, Piece, Witness
+from gateway.explain.explanation import Clock, Corroboration, Explanation, Item, Piece, Witness
 from gateway.explain.names import Names
 from gateway.explain.wording_rounds import Wording, numbers
 from gateway.instants import Duration, Instant, moment, seconds
@@ -69,6 +69,7 @@ class _Telling:
 
     def __init__(self, judgement: Judgement, now: Instant, *, named: bool) -> None:
         self.rounds = judgement.engine.rounds
+        self.corroborations = judgement.engine.corroborations
         self.site: Site = judgement.site
         self.now = now
         self.wording = Wording(Names(judgement.site, named=named))
@@ -94,6 +95,31 @@ class _Telling:
             witnesses=tuple(self._witness(known) for known in case.witnesses),
             clocks=tuple(self._clocks(case)),
             marks=marks,
+            corroboration=self._corroboration(visit),
+        )
+
+    def _corroboration(self, visit: VisitState) -> Corroboration | None:
+        """What else was noticed at the place of the tap that serves a visit."""
+        if visit.service is None:
+            return None
+        at, sensors = visit.service.fit.time, self.corroborations
+        found = sensors.of(visit.checkpoint, at, self.now)
+        if found is None:
+            return None
+        signs = [sign for sign in sensors.signs(visit.checkpoint, at) if sign.device in found.by]
+        return Corroboration(
+            result=found.result,
+            by=tuple(
+                Item(
+                    device=sign.device,
+                    kind="light_level" if sign.sense == "light" else "motion",
+                    at=self.time(at if sign.at is None else sign.at),
+                    used=sign.at is not None,
+                    why=sign.sense if sign.at is not None else "silent",
+                )
+                for sign in signs
+                if sign.at is not None or found.result == "silent"
+            ),
         )
 
     def plan(self, state: RoundState) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
 from gateway.rules.causes import Causes
 from gateway.rules.compensation import Compensation
+from gateway.rules.corroboration import Corroborations
 from gateway.rules.counters import Counters
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
@@ -48,7 +49,8 @@ class Engine:
         self.now = started
         self.found = Found()
         self.devices = Devices(site, self.found, started)
-        self.rounds = Rounds(site, self.found, started)
+        self.corroborations = Corroborations(site, self.devices)
+        self.rounds = Rounds(site, self.found, started, self.corroborations.of)
         self.lighting = Lighting(site, self.found, self.devices, started)
         self.cameras = Cameras(site, self.found, self.devices, started)
         self.causes = Causes(site, self.found, self.devices, self.lighting, started)
@@ -65,6 +67,7 @@ class Engine:
             self.reader_alerts,
             self.calls,
             self.counters,
+            self.corroborations,
             self.compensation,
         )
         self._sensors: dict[str, tuple[Life, Source] | None] = {}
@@ -120,6 +123,10 @@ class Engine:
             self._expect(self.cameras.deadline())
             if self.found.signals or self.found.touched:
                 self._settle(received)
+        if type(observation) in Corroborations.KINDS:
+            self.corroborations.apply(observation, at, received)
+        elif device in self.corroborations.lights and type(observation) is LightLevel:
+            self._light(device, at, received)
         if type(observation) in Calls.KINDS:
             self.calls.apply(observation, at, received)
         if devices.changed:
@@ -127,6 +134,10 @@ class Engine:
         elif devices.woken:
             devices.woken = False
             self._expect(devices.deadline())
+
+    def _light(self, device: str, at: Instant, received: Instant) -> None:
+        if (source := self.lighting.source_of_light(device)) is not None:
+            self.corroborations.light(source, at, received)
 
     def _sensor(self, device: str) -> tuple[Life, Source] | None:
         life, source = self.devices.life(device), self.lighting.source_of_light(device)
@@ -211,6 +222,7 @@ class Engine:
                 self.rounds.devices_changed(changed, now)
                 self.lighting.devices_changed(changed, now)
                 self.cameras.devices_changed(changed, now)
+                self.corroborations.devices_changed(changed, now)
             circuits = frozenset(name for kind, name in self.found.touched if kind == "circuit")
             self.causes.look(changed, circuits, now)
             self.reader_alerts.look(changed | devices.changed, now)

@@ -17,6 +17,16 @@ Verdict = Literal["pending", "on_time", "early", "late", "missed", "skipped", "u
 RoundVerdict = Literal["scheduled", "in_progress", "completed", "missed", "incomplete", "unverifiable"]
 
 
+class Corroboration(msgspec.Struct, frozen=True, kw_only=True):
+    """What else was noticed at the place of a tap, within 60 s: `by` which devices, or (`silent`) which noticed nothing.
+
+    It changes no verdict.
+    """
+
+    result: Literal["supported", "silent", "no sensor"]
+    by: tuple[str, ...] = ()
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One expected visit as judged now. `position` 1…n; `due` None without `after`."""
 
@@ -34,6 +44,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[str, ...] = ()
     cause: str | None = None
     watermark: datetime | None = None
+    corroboration: Corroboration | None = None
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):

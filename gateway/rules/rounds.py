@@ -25,7 +25,7 @@ from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
-from gateway.rules.views import Views
+from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
 from gateway.site.model import Device, Route, Site
@@ -61,7 +61,7 @@ class Rounds:
 
     KINDS: ClassVar[frozenset[type]] = frozenset({})
 
-    def __init__(self, site: Site, found: Found, started: Instant) -> None:
+    def __init__(self, site: Site, found: Found, started: Instant, corroborate: Corroborate | None = None) -> None:
         self.site = site
         self.found = found
         self.now = started
@@ -78,7 +78,7 @@ class Rounds:
         self._alerts = RoundAlerts(site, found)
         self._silence = Silence(self._alerts)
         self._witnesses = Witnesses(site, self._record)
-        self._views = Views(site, self._points, self._of)
+        self._views = Views(site, self._points, self._of, corroborate)
         self._watched: dict[Key, tuple[str, ...]] = {}
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}

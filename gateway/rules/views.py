@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gateway.instants import Instant, moment, seconds
-from gateway.rules.findings import Exceedance, Gap, Round, Unmatched, Visit
+from gateway.rules.findings import Corroboration, Exceedance, Gap, Round, Unmatched, Visit
 from gateway.rules.gaps import GapState, Piece
 from gateway.rules.intervals import END
 from gateway.rules.marks import round_marks, visit_marks
@@ -18,6 +18,8 @@ from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.witnesses import watermark
 from gateway.site.model import Site
 
+Corroborate = Callable[[str, Instant, Instant], Corroboration | None]
+
 
 class Views:
     """Turns states into what is shown, times in the site's zone.
@@ -25,15 +27,21 @@ class Views:
     Args:
         points: the site's checkpoints as far as anything is known of them.
         witnesses: the witnesses of a visit.
+        corroborate: what else was noticed at a checkpoint at an instant, as known at another.
     """
 
     def __init__(
-        self, site: Site, points: Mapping[str, Point], witnesses: Callable[[VisitState], list[Record]]
+        self,
+        site: Site,
+        points: Mapping[str, Point],
+        witnesses: Callable[[VisitState], list[Record]],
+        corroborate: Corroborate | None = None,
     ) -> None:
         self._site = site
         self._zone = site.zone_info
         self._points = points
         self._witnesses = witnesses
+        self._corroborate = corroborate
 
     def _time(self, at: Instant) -> datetime:
         return moment(at, self._zone)
@@ -69,6 +77,11 @@ class Views:
             marks=visit_marks(visit, self._points[visit.checkpoint], self._site),
             cause=visit.cause,
             watermark=None if known is None else self._time(known),
+            corroboration=(
+                None
+                if service is None or self._corroborate is None
+                else self._corroborate(visit.checkpoint, service.fit.time, now)
+            ),
         )
 
     def gap_id(self, state: GapState) -> str:

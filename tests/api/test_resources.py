@@ -24,7 +24,10 @@ KEYS = {
     "cameras": "id state impairments cause since flapping",
     "zones": "id state since ok need",
 }
-VISIT = "checkpoint position due opens closes verdict revision at device_at person deviation_s marks cause watermark"
+VISIT = (
+    "checkpoint position due opens closes verdict revision at device_at person deviation_s marks cause watermark "
+    "corroboration"
+)
 
 
 async def everything(client: httpx.AsyncClient, path: str, **params: Any) -> list[Any]:
