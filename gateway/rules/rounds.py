@@ -8,7 +8,7 @@ order nor the repetition of evidence, nor on restarts; and several records hande
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,11 +24,11 @@ from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.timers import Timers
-from gateway.rules.verdicts import ENDED_VERDICTS, judge, verdict_of
+from gateway.rules.verdicts import ENDED_VERDICTS, judge, next_look, verdict_of
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
-from gateway.site.model import Device, Route, Site
+from gateway.site.model import DatedWindow, Device, Route, Site
 from gateway.site.plans import plan_rounds, plan_windows
 
 AHEAD: Duration = 2 * DAY
@@ -110,6 +110,26 @@ class Rounds:
         self._planned = (self._planned[0], until)
         self._timers.set(_PLAN, until - AHEAD + REPLAN)
 
+    def replan(self, round_ids: Iterable[str], now: Instant) -> None:
+        """Give rounds in memory the plan that the site has for them now, and judge them by it.
+
+        What was told of them stands until they are judged: then it is retracted where the evidence disproves it. Rounds that the
+        site no longer plans stay as they were.
+        """
+        self.flush(now)
+        for state in [self._rounds[each] for each in sorted(round_ids) if each in self._rounds]:
+            planned = [dated for dated in plan_rounds(self.site, state.start, state.start + 1) if dated.id == state.id]
+            made = plan(self.site, planned[0]) if planned else None
+            if made is None or [each.checkpoint for each in made.facts] != [each.checkpoint for each in state.facts]:
+                continue
+            for mine, theirs in zip(made.visits, state.visits, strict=True):
+                mine.verdict, mine.revision, mine.cause = theirs.verdict, theirs.revision, theirs.cause
+            made.tells, made.verdict, made.revision = state.tells, state.verdict, state.revision
+            self._drop_round(state)
+            self._add_round(made)
+        self._touch(now)
+        self.flush(now)
+
     def _add_plans(self, since: Instant, until: Instant, from_start: Instant) -> None:
         """Add what starts in [since, until): all that starts from `from_start` on, or was open at the first start."""
         for dated in plan_rounds(self.site, since, until):
@@ -146,6 +166,7 @@ class Rounds:
         for visit in state.visits:
             self._points[visit.checkpoint].remove_visit(visit)
             self._unwatch(visit.key)
+            self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
         self._unwatch(("start", state.id, 0))
 
@@ -406,11 +427,18 @@ class Rounds:
 
     def _judge(self, visit: VisitState, now: Instant) -> None:
         witnesses = self._of(visit)
-        judged = judge(visit, self._points[visit.checkpoint], witnesses, self._downs, now)
-        if visit.service is None and now > visit.closes:
-            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
+        point = self._points[visit.checkpoint]
+        unserved = visit.service is None and now > visit.closes
+        holders = [(each, self._of(each)) for each in point.holders(visit)] if unserved else []
+        judged = judge(visit, point, witnesses, self._downs, now, holders=holders)
+        if unserved:
+            first = min((each.opens for each, _ in holders), default=visit.opens)
+            last = max((each.closes for each, _ in holders), default=visit.closes)
+            watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
+            self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
         else:
             self._unwatch(visit.key)
+        self._timers.set(visit.key, next_look(visit, holders, now))
         visit.cause = judged.cause
         if judged.verdict == visit.verdict:
             return
@@ -489,8 +517,43 @@ class Rounds:
         """Witnesses of a window over all routes that hold its checkpoint, and what they know together."""
         window = gap.window
         routes = self._routes_with(window.checkpoint)
-        witnesses = self._witnesses.of(window.checkpoint, routes, window.end) if routes else []
-        return witnesses, known(witnesses, window.start, window.end)
+        ends = min(window.end, self.now) if gap.patrol else window.end
+        witnesses = self._witnesses.of(window.checkpoint, routes, ends) if routes else []
+        complete = known(witnesses, window.start, window.end)
+        return witnesses, without(complete, self._stricter(gap)) if gap.patrol else complete
+
+    def _stricter(self, patrol: GapState) -> list[Interval]:
+        """The checkpoint's own windows with a limit as strict as a patrol's: there they say it already."""
+        own = (
+            gap for gap in self._gaps.values() if gap.window.checkpoint == patrol.window.checkpoint and not gap.patrol
+        )
+        return [(gap.window.start, gap.window.end) for gap in own if gap.at_most <= patrol.at_most]
+
+    def _told_by_others(self, gap: GapState, subject: str) -> bool:
+        """Whether another window of the checkpoint has told of a subject."""
+        others = (each for each in self._gaps.values() if each is not gap)
+        return any(subject in each.tells for each in others if each.window.checkpoint == gap.window.checkpoint)
+
+    def begin_patrol(self, checkpoint: str, at_most: Duration, now: Instant) -> Instant:
+        """From now on a checkpoint is to be tapped at least every `at_most`, until `end_patrol`. Gives the window's start."""
+        start = now
+        while ("gap", checkpoint, start) in self._gaps:
+            start += 1
+        window = DatedWindow(checkpoint=checkpoint, date=moment(start, self._zone).date(), start=start, end=END)
+        self._mark_gap(GapState(window, at_most, patrol=True), now)
+        return start
+
+    def end_patrol(self, checkpoint: str, start: Instant, end: Instant) -> None:
+        """It was no longer to be walked from `end` on; what comes after is not judged."""
+        gap = self._gaps.get(("gap", checkpoint, start))
+        if gap is not None and gap.patrol:
+            gap.close(max(start, end))
+            self._mark_gap(gap, self.now)
+
+    def _mark_gap(self, gap: GapState, now: Instant) -> None:
+        self._add_gap(gap)
+        self._dirty[gap.key] = None
+        self._touch(max(now, self.now))
 
     def _counts(self, checkpoint: str, tap: Tap) -> bool:
         """Whether a tap is by anyone who may serve a route that holds the checkpoint."""
@@ -509,14 +572,24 @@ class Rounds:
         spans = stretches(gap, point, counts, now)
         witnesses, complete = self._complete_in(gap)
         found = pieces(spans, complete)
-        self._alerts.gap(gap, [piece for piece in found if piece.length > gap.at_most], now)
+        exceeded = [piece for piece in found if piece.length > gap.at_most]
+        self._alerts.gap(gap, exceeded, now, partial(self._told_by_others, gap))
         self._watch(gap.key, witnesses, (window.start, window.end))
         reached = min((record.complete()[-1][1] for record in witnesses if record.complete()), default=window.start)
         wakes = (next_time(gap, point, counts, now), next_excess(gap, spans, found))
         gap.quiet = (min(reached, now), min(wakes))
-        due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end), default=None)
+        due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end and wake < END), default=None)
         self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
+
+    def walked(self, checkpoint: str, first: Instant, last: Instant) -> tuple[list[Instant], list[Interval]]:
+        """When anyone who may serve tapped at a checkpoint in [first, last], and what of it is complete for every witness."""
+        self.flush(self.now)
+        point, routes = self._points.get(checkpoint), self._routes_with(checkpoint)
+        taps = () if point is None else point.taps_between(first, last)
+        times = {each.time for tap in taps if self._counts(checkpoint, tap) for each in tap.moments}
+        witnesses = self._witnesses.of(checkpoint, routes, last) if routes else []
+        return sorted(at for at in times if first <= at <= last), known(witnesses, first, min(last, self.now))
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -583,6 +656,71 @@ class Rounds:
         """Keys with more than one content: those are told apart before they reach the rules."""
         return []
 
+    # -- what an explanation asks; nothing of it judges ---------------------------------------------------------------
+
+    def state(self, round_id: str) -> RoundState | None:
+        """A round in memory as judged last, its frozen plan included."""
+        return self._rounds.get(round_id)
+
+    def window(self, gap_id: str) -> GapState | None:
+        """A `max_gap` window in memory by `checkpoint@start`."""
+        return next((state for state in self._gaps.values() if self._views.gap_id(state) == gap_id), None)
+
+    def gap_id(self, gap: Gap) -> str:
+        """`checkpoint@start` of a window that is shown."""
+        return f"{gap.checkpoint}@{gap.window_start.isoformat()}"
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """Checkpoints of which anything is known."""
+        return self._points
+
+    def point(self, checkpoint: str) -> Point:
+        """A checkpoint's visits and taps."""
+        return self._points.get(checkpoint) or Point(self.site.people)
+
+    def witnesses(self, visit: VisitState) -> list[Record]:
+        """Whose complete records settle a visit."""
+        return self._of(visit)
+
+    def stretches(self, gap: GapState) -> tuple[list[Piece], list[Record], list[Interval]]:
+        """Of a window: its stretches without a tap, its witnesses, and what is complete for all of them."""
+        counts = partial(self._counts, gap.window.checkpoint)
+        spans = stretches(gap, self._points.get(gap.window.checkpoint), counts, self.now)
+        return spans, *self._complete_in(gap)
+
+    def counts(self, checkpoint: str, tap: Tap) -> bool:
+        """Whether a tap ends a stretch of its checkpoint's windows."""
+        return self._counts(checkpoint, tap)
+
+    def record(self, device: str) -> Record | None:
+        """The evidence of a reader, if it is known."""
+        return self._records.get(device)
+
+    def strays(self, checkpoint: str) -> Iterator[tuple[str, Loose]]:
+        """Reads that are no taps and yet may have been meant for a checkpoint, with their readers.
+
+        They are of its wall tags, at its fixed reader, or by a portable reader of a tag nobody knows.
+        """
+        place = self.site.checkpoints.get(checkpoint)
+        if place is None:
+            return
+        for device, loose in [(device, loose) for (device, _), loose in self._unknown.items()]:
+            owner = self._tags.find(loose.read.tag)
+            if owner is not None and owner.checkpoint == checkpoint:
+                yield device, loose
+        for record in self._records.values():
+            for loose in record.reads.loose.values():
+                owner = self._tags.find(loose.read.tag)
+                here = record.id == place.reader or (owner is not None and owner.checkpoint == checkpoint)
+                if here or (owner is None and record.portable and place.tags):
+                    yield record.id, loose
+
+    @property
+    def downs(self) -> Sequence[Interval]:
+        """When the gateway was down, as far back as it matters."""
+        return self._downs
+
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
 
     def _forget(self, before: Instant) -> None:
@@ -616,7 +754,7 @@ class Rounds:
             "started": self._started,
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
-            "records": {device: record.snapshot() for device, record in self._records.items()},
+            "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
             "rounds": [state.snapshot() for state in self._rounds.values()],
             "gaps": [state.snapshot() for state in self._gaps.values()],
             "silence": self._silence.snapshot(),
