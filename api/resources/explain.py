@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from api.access.door import needs, session_of
 from api.access.roles import Right, allowed
-from api.answers import answer
+from api.answers import Moment, answer, at
 from api.openapi import REFUSED, one
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -19,21 +19,20 @@ from api.resources.rounds import round_of
 from gateway.explain.cameras import explain_camera, explain_zone
 from gateway.explain.explanation import Explanation
 from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.past import Kind as ExplainedKind
 from gateway.explain.rounds import explain_gap, explain_round
-from gateway.instants import Instant
+from gateway.instants import Instant, parse_instant
 from gateway.judgement import Judgement
 
 Explain = Callable[[Judgement, str, Instant, bool], Explanation | None]
 """Of a judge, an id and the time now; whether people are named or given by id. None: memory holds no such thing."""
-
-_FORGOTTEN = "memory_only"
 
 
 class Kind(NamedTuple):
     """One kind of thing that is explained. `right`: who may see the thing may see why."""
 
     plural: str
-    singular: str
+    singular: ExplainedKind
     right: Right
     explain: Explain
 
@@ -55,13 +54,20 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
 
 
 def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
-    async def read_why(request: Request, key: str) -> Response:
+    async def read_why(request: Request, key: str, as_of: Moment = None) -> Response:
+        """By what is known now, or (`as_of`) by what was known then. Rounds older than memory are judged again from what is stored."""
         named = allowed(session_of(request).account.role, "names")
-        found = kind.explain(gateway.judgement, key, gateway.now(), named)
+        now = gateway.now()
+        known_at = at(as_of, "as_of")
+        if known_at is not None and known_at > now:
+            raise Denied(422, "as_of: expected a time that has been, not one to come.", "invalid")
+        found = None if known_at is not None else kind.explain(gateway.judgement, key, now, named)
+        if found is None and (known_at is not None or await _forgotten(gateway, kind, key)):
+            found = await gateway.explain_past(kind.singular, key, now if known_at is None else known_at, named=named)
         if found is None:
-            raise await _missing(gateway, kind, key)
+            raise Denied(404, f"There {'is' if known_at is None else 'was'} no {kind.singular} {key!r}.")
         if kind.plural == "rounds":
-            found = await with_revisions(gateway, found)
+            found = await with_revisions(gateway, found, now if known_at is None else known_at)
         return answer(request, found)
 
     app.get(
@@ -74,20 +80,14 @@ def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
     )(read_why)
 
 
-async def _missing(gateway: GatewayPort, kind: Kind, key: str) -> Denied:
-    if kind.plural == "rounds" and await round_of(gateway, key) is not None:
-        return Denied(
-            404,
-            f"The round {key!r} is older than what memory holds (8 days after its evidence deadline): its verdicts are in "
-            f"/api/v1/rounds, but why they are so can no longer be told from here.",
-            _FORGOTTEN,
-        )
-    return Denied(404, f"There is no {kind.singular} {key!r}.")
+async def _forgotten(gateway: GatewayPort, kind: Kind, key: str) -> bool:
+    """Whether it is a round that memory no longer holds (8 days after its evidence was due)."""
+    return kind.plural == "rounds" and await round_of(gateway, key) is not None
 
 
-async def with_revisions(gateway: GatewayPort, explanation: Explanation) -> Explanation:
-    """A round's explanation with every verdict that each of its visits ever had, as the journal has them."""
-    kept = await gateway.revisions(explanation.id)
+async def with_revisions(gateway: GatewayPort, explanation: Explanation, known_at: Instant) -> Explanation:
+    """A round's explanation with every verdict that each of its visits had had by then, as the journal has them."""
+    kept = [row for row in await gateway.revisions(explanation.id) if parse_instant(row["at"]) <= known_at]
     parts = tuple(
         msgspec.structs.replace(part, revisions=tuple(_shown(row) for row in kept if _part_of(row) == part.id))
         for part in explanation.parts

@@ -172,6 +172,9 @@ class FakeGateway:
 
         return [item for item in self.old_rounds if since <= parse_instant(item["start"]) < until]
 
+    async def explain_past(self, kind: str, subject: str, known_at: Instant, *, named: bool) -> None:
+        """No evidence is stored here."""
+
     async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
         return []
 

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from api.access.invitations import Invitations
 from gateway.explain.explanation import Explanation
 from gateway.instants import instant
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
 from gateway.site.model import Site
+from tests.api.test_real_gateway import client_of, enter
 
 ZONE = ZoneInfo("Asia/Shanghai")
 EVENING = datetime(2026, 11, 22, 18, 0, tzinfo=ZONE)
@@ -111,3 +113,31 @@ async def test_before_the_first_start_and_of_unknown_things_nothing_is_told(tmp_
         assert await gateway.explain_past("round", ROUND, instant(EVENING) - 1, named=True) is None
         assert await gateway.explain_past("round", "night@never", instant(clock.now), named=True) is None
         assert await gateway.explain_past("lamp", "no-such", instant(clock.now), named=True) is None
+
+
+async def test_the_api_tells_what_was_known_then_and_what_memory_no_longer_holds(tmp_path: Path) -> None:
+    clock = Clock()
+    site = loaded(tmp_path)
+    invitations = Invitations()
+    async with Gateway(site, tmp_path / "data", clock=clock) as gateway, client_of(gateway, invitations) as client:
+        await told(gateway, clock, at("22:00"), heartbeat(1, at("22:00")))
+        await told(gateway, clock, at("09:00", 23), heartbeat(2, at("09:00", 23)))
+        await enter(client, gateway, invitations)
+        path = f"/api/v1/rounds/{ROUND}/explain"
+
+        async def verdicts(as_of: str | None) -> list[str]:
+            answer = await client.get(path, params={"as_of": as_of} if as_of else {})
+            assert answer.status_code == 200, answer.text
+            [visit] = answer.json()["parts"]
+            return [visit["result"], *(each["verdict"] for each in visit.get("revisions", []))]
+
+        assert await verdicts(at("23:50").isoformat()) == ["pending"]
+        assert await verdicts(at("03:10", 23).isoformat()) == ["unverifiable", "unverifiable"]
+        assert await verdicts(None) == ["missed", "unverifiable", "missed"]
+        clock.now = at("09:00", 23) + timedelta(days=10)
+        gateway.intake.tick(instant(clock.now))
+        await gateway.intake.drained()
+        await enter(client, gateway, invitations)
+        assert await verdicts(None) == ["missed", "unverifiable", "missed"]
+        for as_of, status in (("yesterday", 422), ("2100-01-01T00:00:00Z", 422), ("2020-01-01T00:00:00Z", 404)):
+            assert (await client.get(path, params={"as_of": as_of})).status_code == status
