@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 _SOAP = "http://www.w3.org/2003/05/soap-envelope"
+_NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def envelope(body: str, header: str = "") -> bytes:
@@ -49,13 +51,15 @@ class Notification(NamedTuple):
     time: str = "2026-11-23T14:00:00Z"
 
 
-def messages(notifications: Iterable[Notification]) -> bytes:
-    """PullMessagesResponse."""
+def messages(notifications: Iterable[Notification], now: datetime | None = None) -> bytes:
+    """PullMessagesResponse; `now` as the device says it, in UTC."""
+    now = now or _NOW
     return envelope(
         '<tev:PullMessagesResponse xmlns:tev="http://www.onvif.org/ver10/events/wsdl" '
         'xmlns:wsnt="http://docs.oasis-open.org/wsn/b-2" xmlns:tt="http://www.onvif.org/ver10/schema" '
-        'xmlns:tns1="http://www.onvif.org/ver10/topics"><tev:CurrentTime>2026-11-23T14:00:00Z</tev:CurrentTime>'
-        "<tev:TerminationTime>2026-11-23T14:03:00Z</tev:TerminationTime>"
+        'xmlns:tns1="http://www.onvif.org/ver10/topics">'
+        f"<tev:CurrentTime>{now:{_TIME}}</tev:CurrentTime>"
+        f"<tev:TerminationTime>{now + timedelta(minutes=3):{_TIME}}</tev:TerminationTime>"
         + "".join(_notification(each) for each in notifications)
         + "</tev:PullMessagesResponse>"
     )

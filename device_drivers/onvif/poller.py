@@ -19,7 +19,6 @@ from device_drivers.onvif.soap import (
     Token,
     below,
     fault,
-    is_quiet,
     local,
     read_envelope,
     reference_parameters,
@@ -150,7 +149,7 @@ class OnvifPoller:
                 action=f"{_EVENTS}/PullPointSubscription/PullMessagesRequest",
                 within_s=self._pull_s + 15.0,
             )
-            quiet = pulled.status == 200 and is_quiet(pulled.body)
+            quiet = pulled.status == 200 and self._decoder.is_quiet(pulled.body)
             envelope = None if quiet else self._understood(pulled, "PullMessagesResponse")
             if envelope is None and not quiet:
                 yield Give(self._complaint(pulled))

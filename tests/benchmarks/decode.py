@@ -279,13 +279,14 @@ def web_cameras() -> list[Load]:
         "tns1:RuleEngine/CellMotionDetector/Motion", {"VideoSourceConfigurationToken": "v"}, {"IsMotion": "true"}
     )
     pages = [mediamtx.metrics({f"p{path}": (True, number) for path in range(16)}) for number in range(20)]
+    quiet = [("PullMessages", onvif.messages([], NOW + timedelta(seconds=number))) for number in range(ROTATION)]
     camera = DeviceSettings(id="c")
     return [
         stream("hikvision: heartbeat", "hikvision", [hikvision.part(hikvision.heartbeat())] * ROTATION, timedelta()),
         stream("hikvision: loss of video", "hikvision", losses, timedelta()),
         stream("dahua: heartbeat", "dahua", [dahua.part(dahua.HEARTBEAT)] * ROTATION, timedelta()),
         stream("dahua: loss of video", "dahua", events, timedelta()),
-        messages("onvif: no events", "onvif", camera, [("PullMessages", onvif.messages([]))] * ROTATION),
+        messages("onvif: no events", "onvif", camera, quiet),
         messages("onvif: motion", "onvif", camera, [("PullMessages", onvif.messages([moving]))] * ROTATION),
         stream("rtsp: options", "rtsp", [rtsp.options(number) for number in range(ROTATION)], timedelta()),
         messages("mediamtx: 16 paths", "mediamtx", camera, [("metrics", each) for each in pages]),
