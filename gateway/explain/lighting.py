@@ -12,7 +12,7 @@ from typing import Any
 from gateway.explain import wording_lights as words
 from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
 from gateway.explain.phrases import NOTHING, Said, clock, length, number, sentence, series
-from gateway.instants import HOUR, Duration, Instant, moment, seconds
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment, seconds
 from gateway.judgement import Judgement
 from gateway.rules import lamp_faults as table
 from gateway.rules.circuits import CircuitJudge, Standing
@@ -249,7 +249,7 @@ class _Lamp:
             return sentence(Said(f"{self.name.zh}{lit.zh}（自 {at}）。", f"{self.name.en} {lit.en} (since {at})."))
         sample = self._last(best)
         value, at, by = self._reading(sample), self._clock(sample.at), best.source.device
-        agrees = sample.lit is (state == "ok")
+        agrees = sample.lit is self.lamp.expected_now(self.now)
         still = NOTHING if agrees else Said("暂时仍算", " until proved otherwise")
         said = Said(
             f"{self.name.zh}{still.zh}{lit.zh}：{plan.zh}；{by} 在 {at} 报告{value.zh}。",
@@ -267,6 +267,12 @@ class _Lamp:
             )
         confirm, run = length(self.lamp.spec.confirm), self.memory.run
         count = 0 if run is None else run.count
+        repeated = self.memory.repeated
+        if run is not None and self.lamp.mode == "commanded" and repeated is not None and repeated < run.first.at:
+            return Said(
+                f"控制器自 {self._clock(repeated)} 起没有再报命令，不知道之后是否另有命令，不作为故障证据。",
+                f"Its controller has not repeated the command since {self._clock(repeated)}: it may have been told otherwise.",
+            )
         return Said(
             f"与预期不符的读数目前 {count} 次，要至少 2 次且前后相隔 {confirm.zh}才认定故障。",
             f"So far {count} such reading{'s' * (count != 1)}; a fault takes at least 2, {confirm.en} apart.",
@@ -364,6 +370,7 @@ class _Lamp:
             found["motions"] = [self._at(each) for each in self.memory.motions]
         if lamp.mode == "commanded":
             found["commands"] = [{"at": self._at(at), "on": on} for at, on in self.memory.commands]
+            found["command_repeated"] = self._at(self.memory.repeated)
         for name, lit in (("last_lit", True), ("last_unlit", False)):
             if (seen := lamp.last_seen(lit)) is not None:
                 found[name] = self._at(seen)
@@ -394,7 +401,7 @@ class _Lamp:
         """The plan in words."""
         lamp, row = self.lamp, words.PLANS[self.lamp.mode]
         since, until = self._planned(then)
-        facts = {"since": self._or_dash(since), "until": self._or_dash(until)}
+        facts = {"since": self._minute(since), "until": self._minute(until)}
         if lamp.mode == "motion":
             hold = length(lamp.spec.expected.hold)
             return Said(row.zh.format(hold=hold.zh), row.en.format(hold=hold.en))
@@ -409,13 +416,14 @@ class _Lamp:
             )
         return Said(row.zh.format(**facts), row.en.format(**facts))
 
-    def _or_dash(self, at: Instant | None) -> str:
-        return "—" if at is None else self._clock(at)
+    def _minute(self, at: Instant | None) -> str:
+        """To the minute: the sun's times have seconds that nobody needs."""
+        return "—" if at is None else self._clock((at + 30 * SECOND) // MINUTE * MINUTE)
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
     def _evidence(self, used: Iterable[Item]) -> tuple[Item, ...]:
-        """What the state rests on, and what was heard and does not count, by time."""
+        """What the state rests on, and what was heard in the last day and does not count, by time."""
         items = list(used)
         known = {(item.device, item.kind, item.at) for item in items}
         best = self.lamp.best()
@@ -424,7 +432,8 @@ class _Lamp:
                 last = self._last(sight)
                 rests = sight is best and not self.lamp.faults()
                 items.append(self._item(last, used=rests, why="last_proof" if sight is best else "older_proof"))
-            items += [self._item(each, used=False, why=why) for why, each in sorted(sight.memory.aside.items())]
+            aside = [(why, each) for why, each in sorted(sight.memory.aside.items()) if each.at > self.now - DAY]
+            items += [self._item(each, used=False, why=why) for why, each in aside]
         run = self.memory.run
         if run is not None and not self.lamp.faults():
             items += [self._item(each, used=False, why="not_confirmed") for each in (run.first, run.last)]
