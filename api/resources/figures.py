@@ -33,6 +33,9 @@ LONGEST_SPAN: Duration = 93 * DAY
 LONGEST_MAP: Duration = 35 * DAY
 """A month, hour by hour."""
 
+_WALKS_AT_ONCE = 20
+"""Days of a checkpoint that are asked of the rules before the intake has its turn."""
+
 _LAMPS = ("gateway", "lamp", "seat", "duty")
 _CAMERAS = ("gateway", "camera")
 _ZONES = ("gateway", "zone")
@@ -184,9 +187,14 @@ async def _reckon(
 
 async def _walks(gateway: GatewayPort, since: Instant, until: Instant) -> list[Condition]:
     """Who walked where in [since, until): what is settled from the journal, the rest from the rules."""
-    settled = await gateway.walks(since - since % DAY, until)
-    recent = max(since, gateway.judgement.history.walked_to)
-    return [*settled, *walks.living(gateway.judgement.engine, recent, until)]
+    found = list(await gateway.walks(since - since % DAY, until))
+    for number, day in enumerate(
+        walks.living(gateway.judgement.engine, max(since, gateway.judgement.history.walked_to), until)
+    ):
+        found.append(day)
+        if number % _WALKS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 def _only(site: Site, place: str) -> Site:

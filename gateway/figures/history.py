@@ -12,6 +12,7 @@ import msgspec
 from gateway.instants import DAY, Duration, Instant, instant
 from gateway.journal.rows import Condition
 from gateway.rules.engine import Engine
+from gateway.rules.lamps import LampJudge
 from gateway.site.model import Expected, Lamp, Site
 
 REACH: Duration = 8 * DAY
@@ -67,6 +68,8 @@ class History:
         self._engine = engine
         self._told: dict[Key, Told] = {}
         self._since: dict[Key, Instant] = {}
+        self._faulty: dict[str, Instant] = {}
+        """Lamps with a fault, each since when it is told to have one."""
         self._rows: list[Condition] = []
         self._walked_to: Instant | None = _day(started)
         self._views: Mapping[str, Callable[[str, Instant], tuple[str, str, Instant] | None]] = {
@@ -81,7 +84,7 @@ class History:
     def resume(self, told: Iterable[Condition], now: Instant) -> None:
         """Go on from what the journal holds: the last row of each subject. What is otherwise now is told from `now` on."""
         self._rows = [row for row in self._rows if row.kind == "gateway" and row.found == now]
-        self._told, self._since = {}, {}
+        self._told, self._since, self._faulty = {}, {}, {}
         settled: Instant | None = None
         for row in told:
             match row.kind:
@@ -92,6 +95,8 @@ class History:
                 case _:
                     self._told[row.kind, row.id] = row.state, row.detail
                     self._since[row.kind, row.id] = row.since
+                    if row.kind == "lamp" and row.state == "faulty":
+                        self._faulty[row.id] = row.since
         known = self._current()
         for key in sorted(self._told):
             if key not in known and self._told[key][0] != OUT:
@@ -165,36 +170,27 @@ class History:
 
     def _lamp(self, name: str, now: Instant) -> tuple[str, str, Instant] | None:
         """A fault is since its first sample, the end of one since the sample that showed it."""
-        view = self._engine.lighting.lamp(name)
-        if view is None or view.since is None:
-            return None
-        before = self._told.get(("lamp", name))
-        since = now
-        if view.state == "faulty":
-            begun = self._begun(name)
-            if begun is not None and (before is None or before[0] != "faulty" or begun < self._since["lamp", name]):
-                since = begun
-            return view.state, " ".join(view.faults), since
-        if before is not None and before[0] == "faulty" and view.state in ("ok", "off_duty"):
-            judge = self._engine.lighting.judge_of(name)
-            best = None if judge is None else judge.best()
-            since = now if best is None else max(best.memory.at, self._since["lamp", name])
-        return view.state, view.cause or "", since
-
-    def _begun(self, name: str) -> Instant | None:
-        """When the first of a lamp's standing faults began by the evidence."""
         judge = self._engine.lighting.judge_of(name)
         if judge is None:
             return None
-        faults, reports = judge.memory.faults.values(), judge.memory.reports.values()
-        return min([*(each.onset for each in faults), *(each.onset for each in reports)], default=None)
+        memory, known = judge.memory, self._faulty.get(name)
+        if memory.state == "faulty":
+            begun = _begun(judge)
+            since = now if begun is None or (known is not None and begun >= known) else begun
+            self._faulty[name] = since if known is None else min(known, since)
+            return memory.state, " ".join(judge.faults()), since
+        if self._faulty.pop(name, None) is None or memory.state not in ("ok", "off_duty"):
+            return memory.state, memory.cause or "", now
+        best = judge.best()
+        return memory.state, "", now if best is None else max(best.memory.at, self._since["lamp", name])
 
     def _tell_duty(self, name: str, now: Instant) -> None:
         if self._site.lamps[name].expected.mode not in RECORDED:
             return
-        view = self._engine.lighting.lamp(name)
-        if view is not None:
-            state = "unsaid" if view.expected_on is None else "on" if view.expected_on else "off"
+        judge = self._engine.lighting.judge_of(name)
+        if judge is not None:
+            expected = judge.expected_now(now)
+            state = "unsaid" if expected is None else "on" if expected else "off"
             self._tell(("duty", name), (state, ""), now, now)
 
     def _circuit(self, name: str, now: Instant) -> tuple[str, str, Instant] | None:
@@ -220,6 +216,12 @@ class History:
         if view is None or view.since is None:
             return None
         return view.state, "", instant(view.since)
+
+
+def _begun(lamp: LampJudge) -> Instant | None:
+    """When the first of a lamp's standing faults began by the evidence."""
+    faults, reports = lamp.memory.faults.values(), lamp.memory.reports.values()
+    return min([*(each.onset for each in faults), *(each.onset for each in reports)], default=None)
 
 
 def _day(at: Instant) -> Instant:

@@ -5,16 +5,17 @@ before are one visit. The times between successive visits of a night, where the 
 into bins of 5 min; the score is the Shannon entropy of the bins, in bits. Who comes every hour on the minute scores 0.
 
 A random walker serves the same dated rounds, each at a time drawn evenly from what counts as on time. From his times as
-many are drawn as were observed (few samples show less entropy), and the mean over 200 walks is his score. The draws are
-seeded by the site, the checkpoint and the first night: the same question has the same answer everywhere.
+many are drawn as were observed (few samples show less entropy), and the mean over 100 walks is his score. The draws are
+seeded by the site and the first night: the same question has the same answer everywhere.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time, timedelta
+from functools import partial
 from itertools import pairwise
 from math import log2
 
@@ -31,7 +32,10 @@ NIGHTS = 14
 BIN: Duration = 5 * MINUTE
 LEAST = 20
 """Fewer times between visits say nothing."""
-_WALKS = 200
+_WALKS = 100
+
+Windows = tuple[tuple[tuple[Instant, Instant], ...], ...]
+"""When each visit of a checkpoint may be on time, night by night."""
 
 
 class Predictability(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +74,7 @@ def _noon(site: Site, day: date) -> Instant:
 def predictability(site: Site, walks: Mapping[str, Walks], now: Instant) -> list[Predictability]:
     """The score of every checkpoint that is on a route, by id."""
     spans = nights(site, now)
-    planned: dict[str, list[list[tuple[Instant, Instant]]]] = {}
+    planned: dict[str, list[tuple[tuple[Instant, Instant], ...]]] = {}
     for start, end in spans:
         tonight: dict[str, list[tuple[Instant, Instant]]] = {}
         for dated in plan_rounds(site, start, end):
@@ -78,10 +82,11 @@ def predictability(site: Site, walks: Mapping[str, Walks], now: Instant) -> list
             for visit in route.visits:
                 tonight.setdefault(visit.checkpoint, []).append(_on_time(route, visit, dated))
         for checkpoint, windows in tonight.items():
-            planned.setdefault(checkpoint, []).append(windows)
+            planned.setdefault(checkpoint, []).append(tuple(windows))
+    walker = RandomWalker(f"{site.id}|{spans[0][0]}")
     routed = {visit.checkpoint for route in site.routes.values() for visit in route.visits}
     return [
-        _score(site, name, walks.get(name, NOBODY), spans, planned.get(name, []))
+        _score(site, name, walks.get(name, NOBODY), spans, partial(walker.score, tuple(planned.get(name, ()))))
         for name in sorted(site.checkpoints)
         if name in routed
     ]
@@ -99,7 +104,7 @@ def _score(
     name: str,
     walks: Walks,
     spans: Sequence[tuple[Instant, Instant]],
-    planned: Sequence[Sequence[tuple[Instant, Instant]]],
+    chance: Callable[[int], float | None],
 ) -> Predictability:
     seen, times = 0, []
     for start, end in spans:
@@ -108,16 +113,15 @@ def _score(
         times += [later - sooner for sooner, later in pairwise(visits) if covers(walks.complete, sooner, later)]
     enough = len(times) >= LEAST
     bits = entropy(times) if enough else None
-    seed = f"{site.id}|{name}|{spans[0][0]}"
-    chance = _random_walker(planned, len(times), random.Random(seed)) if enough else None  # noqa: S311 nothing secret
+    by_chance = chance(len(times)) if enough else None
     return Predictability(
         checkpoint=name,
         place=site.checkpoints[name].place,
         visits=seen,
         intervals=len(times),
         bits=bits,
-        random_bits=chance,
-        share=bits / chance if bits is not None and chance else None,
+        random_bits=by_chance,
+        share=bits / by_chance if bits is not None and by_chance else None,
     )
 
 
@@ -138,17 +142,38 @@ def entropy(times: Sequence[Duration]) -> float:
     return sum(count / len(times) * log2(len(times) / count) for count in counts.values())
 
 
-def _random_walker(
-    planned: Sequence[Sequence[tuple[Instant, Instant]]], wanted: int, chance: random.Random
-) -> float | None:
-    """The mean entropy of walks that serve each round at a random time; None: the plan has no two visits in a night."""
-    scores = []
-    for _ in range(_WALKS):
-        times: list[Duration] = []
-        for windows in planned:
-            visits = _visits(sorted(chance.randint(first, last) for first, last in windows))
-            times += [later - sooner for sooner, later in pairwise(visits)]
-        if not times:
-            return None
-        scores.append(entropy(chance.sample(times, wanted) if len(times) > wanted else times))
-    return sum(scores) / len(scores)
+class RandomWalker:
+    """Serves each round at a random time; checkpoints with the same plan have the same walks.
+
+    Args:
+        seed: the same seed walks the same.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._walks: dict[Windows, list[list[Duration]]] = {}
+        self._scores: dict[tuple[Windows, int], float | None] = {}
+
+    def score(self, planned: Windows, wanted: int) -> float | None:
+        """The mean entropy of as many of his times as were wanted; None: the plan has no two visits in a night."""
+        key = planned, wanted
+        if key not in self._scores:
+            chance = random.Random(f"{self._seed}|{wanted}")  # noqa: S311 nothing secret
+            walks = [times for times in self._walked(planned) if times]
+            scores = [entropy(chance.sample(times, wanted) if len(times) > wanted else times) for times in walks]
+            self._scores[key] = sum(scores) / len(scores) if scores else None
+        return self._scores[key]
+
+    def _walked(self, planned: Windows) -> list[list[Duration]]:
+        """The times between visits of 100 walks."""
+        known = self._walks.get(planned)
+        if known is None:
+            chance = random.Random(self._seed)  # noqa: S311 nothing secret
+            known = self._walks[planned] = []
+            for _ in range(_WALKS):
+                times: list[Duration] = []
+                for windows in planned:
+                    visits = _visits(sorted(first + int(chance.random() * (last - first)) for first, last in windows))
+                    times += [later - sooner for sooner, later in pairwise(visits)]
+                known.append(times)
+        return known

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.figures.duty import Duties
 from gateway.figures.history import OUT
-from gateway.figures.stretches import Stretch, by_slot, common, minus, union
+from gateway.figures.stretches import Stretch, by_slot, common, length, minus, union
 from gateway.figures.timeline import Timeline
 from gateway.figures.walks import NOBODY, Walks
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment
@@ -103,12 +103,15 @@ def _dark(site: Site, timeline: Timeline) -> dict[str, _Found]:
     duties, down = Duties(site, timeline), timeline.down()
     gathered: dict[str, list[_Found]] = {}
     for lamp in timeline.ids("seat"):
+        services = [service for service in duties.of(lamp) if service.seat.place in site.places]
+        if not services:
+            continue
         states = timeline.by_state("lamp", lamp)
         well = union([*states.get("ok", []), *states.get("off_duty", [])])
         faulty = states.get("faulty", [])
         if down:
             well, faulty = minus(well, down), minus(faulty, down)
-        for service in duties.of(lamp):
+        for service in services:
             bad = common(service.due, faulty) if faulty else []
             unknown = minus(minus(service.due, well), bad)
             gathered.setdefault(service.seat.place, []).append(_Found(bad, unknown, service.present))
@@ -187,19 +190,30 @@ def _at_once(three: Sequence[_Found | None]) -> _Found | None:
 
 def _aspect(found: _Found, timeline: Timeline, hours: int) -> Aspect:
     start = timeline.since
-    told = by_slot(found.measured, start, HOUR, hours)
-    bad, unknown = by_slot(found.bad, start, HOUR, hours), by_slot(found.unknown, start, HOUR, hours)
-    unknown = [part if told[slot] else 0 for slot, part in enumerate(unknown)]
+    told: Sequence[Duration] | None = None
+    unknown = found.unknown
+    if found.measured != [(start, timeline.until)]:
+        told = by_slot(found.measured, start, HOUR, hours)
+        silent = union((start + slot * HOUR, start + (slot + 1) * HOUR) for slot in range(hours) if not told[slot])
+        unknown = minus(unknown, silent)
     return Aspect(
-        minutes=tuple(_minutes(part) if told[slot] else None for slot, part in enumerate(bad)),
-        unknown=tuple(_minutes(part) if told[slot] else None for slot, part in enumerate(unknown)),
-        total_min=_minutes(sum(bad)),
-        unknown_total_min=_minutes(sum(unknown)),
+        minutes=_hourly(found.bad, told, start, hours),
+        unknown=_hourly(unknown, told, start, hours),
+        total_min=_minutes(length(found.bad)),
+        unknown_total_min=_minutes(length(unknown)),
     )
+
+
+def _hourly(parts: Sequence[Stretch], told: Sequence[Duration] | None, start: Instant, hours: int) -> Sequence[Minutes]:
+    """Minutes hour by hour; null where nothing was there to tell."""
+    found = [_minutes(part) for part in by_slot(parts, start, HOUR, hours)] if parts else [0] * hours
+    return found if told is None else [each if told[slot] else None for slot, each in enumerate(found)]
 
 
 def _minutes(duration: Duration) -> float | int:
     """Minutes, to a hundredth: a map shows no more, and whole ones cost little to send."""
+    if not duration:
+        return 0
     whole, rest = divmod(duration, MINUTE)
     return whole if not rest else round(duration / MINUTE, 2)
 

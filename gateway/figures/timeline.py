@@ -45,13 +45,16 @@ class Timeline:
 
     def pieces(self, kind: str, subject: str) -> list[Piece]:
         """What it was, in order; before its first row nothing is said."""
-        rows = self._rows.get((kind, subject), [])
-        found = []
-        for index, row in enumerate(rows):
-            start = max(row.since, self.since)
-            end = min(rows[index + 1].since if index + 1 < len(rows) else self.until, self.until)
+        found: list[Piece] = []
+        end = self.until
+        for row in reversed(self._rows.get((kind, subject), ())):
+            start = row.since
             if start < end:
-                found.append(Piece(start, end, row.state, row.detail))
+                found.append(Piece(max(start, self.since), end, row.state, row.detail))
+                end = start
+                if end <= self.since:
+                    break
+        found.reverse()
         return found
 
     def when(self, kind: str, subject: str, states: Collection[str]) -> list[Stretch]:
@@ -61,9 +64,13 @@ class Timeline:
     def by_state(self, kind: str, subject: str) -> Mapping[str, list[Stretch]]:
         """When it was in which state."""
         found: dict[str, list[Stretch]] = {}
-        for piece in self.pieces(kind, subject):
-            found.setdefault(piece.state, []).append((piece.start, piece.end))
-        return {state: union(parts) for state, parts in found.items()}
+        for start, end, state, _ in self.pieces(kind, subject):
+            parts = found.setdefault(state, [])
+            if parts and parts[-1][1] == start:
+                parts[-1] = (parts[-1][0], end)
+            else:
+                parts.append((start, end))
+        return found
 
     def down(self) -> list[Stretch]:
         """When the gateway was down: whatever stood then, nothing of it was known."""

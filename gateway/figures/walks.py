@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,15 +26,13 @@ class Walks(NamedTuple):
 NOBODY = Walks([], [])
 
 
-def living(engine: Engine, since: Instant, until: Instant) -> list[Condition]:
+def living(engine: Engine, since: Instant, until: Instant) -> Iterator[Condition]:
     """What the rules hold of [since, until), day by day as the journal will have it. Changes nothing that is found."""
-    found = []
     for day in range(since - since % DAY, until, DAY):
         for checkpoint in sorted(engine.site.checkpoints):
             taps, complete = engine.rounds.walked(checkpoint, day, min(day + DAY, until))
             detail = msgspec.json.encode(Walked(taps=tuple(taps), complete=tuple(complete))).decode()
-            found.append(Condition(until, day, "walk", checkpoint, "", detail))
-    return found
+            yield Condition(until, day, "walk", checkpoint, "", detail)
 
 
 def read(rows: Iterable[Condition]) -> Mapping[str, Walks]:

@@ -32,6 +32,9 @@ SELECT (SELECT seq FROM condition WHERE kind = ?1 AND id = subject.id AND found 
 FROM subject WHERE id IS NOT NULL)"""  # noqa: S608
 """The last row of each subject of a kind up to an instant: one probe a subject, however long the history is."""
 _FOUND = f"SELECT {_CONDITION} FROM condition WHERE kind = ? AND found > ? AND found <= ? ORDER BY found, seq LIMIT ?"  # noqa: S608
+_LATE = f"""SELECT {_CONDITION} FROM condition
+WHERE kind = ? AND found > ? AND found <= ? AND since < found AND since < ? ORDER BY found, seq LIMIT ?"""  # noqa: S608
+"""Rows found after a period that began in it or before."""
 _BUCKET_BITS = 16
 """As in the index log_lookup."""
 
@@ -199,19 +202,21 @@ class Reader:
 
         Each subject's last row found by `since`, and rows found later; `reach`: how long before it was found a row may begin.
         """
-        return await self.run(lambda _: self._conditions(kinds, since, until + reach, limit))
+        return await self.run(lambda _: self._conditions(kinds, since, until, until + reach, limit))
 
     def _conditions(
-        self, kinds: Sequence[str], since: Instant, found_by: Instant, limit: int
+        self, kinds: Sequence[str], since: Instant, until: Instant, found_by: Instant, limit: int
     ) -> list[Condition] | None:
         run = self.connection().execute
+        make = Condition._make
         rows: list[Condition] = []
         for kind in kinds:
             if kind == "gateway":  # a time down is found at its end, however long it was
-                rows += [Condition(*row) for row in run(_FOUND, (kind, -_EVER, _EVER, limit))]
+                rows.extend(map(make, run(_FOUND, (kind, -_EVER, _EVER, limit))))
                 continue
-            rows += [Condition(*row) for row in run(_LAST, (kind, since))]
-            rows += [Condition(*row) for row in run(_FOUND, (kind, since, found_by, limit + 1 - len(rows)))]
+            rows.extend(map(make, run(_LAST, (kind, since))))
+            rows.extend(map(make, run(_FOUND, (kind, since, until, max(0, limit + 1 - len(rows))))))
+            rows.extend(map(make, run(_LATE, (kind, until, found_by, until, max(0, limit + 1 - len(rows))))))
             if len(rows) > limit:
                 return None
         return rows
