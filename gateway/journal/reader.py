@@ -32,7 +32,7 @@ SELECT (SELECT seq FROM condition WHERE kind = ?1 AND id = subject.id AND found 
 FROM subject WHERE id IS NOT NULL)"""  # noqa: S608
 """The last row of each subject of a kind up to an instant: one probe a subject, however long the history is."""
 _FOUND = f"SELECT {_CONDITION} FROM condition WHERE kind = ? AND found > ? AND found <= ? ORDER BY found, seq LIMIT ?"  # noqa: S608
-_LATE = f"""SELECT {_CONDITION} FROM condition
+_LATE = f"""SELECT {_CONDITION} FROM condition INDEXED BY condition_late
 WHERE kind = ? AND found > ? AND found <= ? AND since < found AND since < ? ORDER BY found, seq LIMIT ?"""  # noqa: S608
 """Rows found after a period that began in it or before."""
 _BUCKET_BITS = 16

@@ -16,8 +16,6 @@ CREATE INDEX condition_subject ON condition (kind, id, found);
 
 CREATE INDEX condition_time ON condition (kind, found);
 
-CREATE INDEX condition_late ON condition (kind, found, since) WHERE since < found;
-
 CREATE INDEX condition_walk ON condition (since) WHERE kind = 'walk';
 
 CREATE TRIGGER condition_is_never_changed BEFORE UPDATE ON condition
