@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
@@ -16,8 +17,8 @@ def is_calendar(code: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def holidays_of(code: str, year: int) -> frozenset[date]:
-    """The public holidays of one year.
+def holidays_of(code: str, year: int) -> Mapping[date, str]:
+    """The public holidays of one year with their names in the calendar's own language, whatever the gateway's locale.
 
     China's are as the State Council announces them each November for the next year; for a year that the installed
     library does not know yet only the statutory days are given, without the bridging days.
@@ -28,9 +29,15 @@ def holidays_of(code: str, year: int) -> frozenset[date]:
     if not is_calendar(code):
         raise ValueError(f"there is no holiday calendar {code!r}")
     country, _, region = code.partition("-")
-    return frozenset(holidays.country_holidays(country, subdiv=region or None, years=year))
+    own = holidays.country_holidays(country).default_language
+    return dict(holidays.country_holidays(country, subdiv=region or None, years=year, language=own))
 
 
 def is_holiday(code: str | None, day: date) -> bool:
     """Whether `day` is a public holiday of `code`; without a calendar none is."""
-    return code is not None and day in holidays_of(code, day.year)
+    return holiday_name(code, day) is not None
+
+
+def holiday_name(code: str | None, day: date) -> str | None:
+    """What public holiday of `code` the day is; None: it is none."""
+    return None if code is None else holidays_of(code, day.year).get(day)
