@@ -117,6 +117,28 @@ class Line:
         first, last = self._range(place, time)
         return last - 1, min(first, last)
 
+    def neighbours_of_record(self, place: int, time: Instant) -> tuple[int, int]:
+        """Indices of the measures next before and next after the record with that number.
+
+        A heartbeat with that `last_seq` was made after it, whatever its clock showed; of several with one number the times at
+        which they were received tell their order, also when the clock was set back between.
+        """
+        first, last = self._range(place, time)
+        if first < last:
+            return last - 1, first
+        after = bisect_left(self.places, place)
+        before = after - 1
+        if before >= 0:
+            before = self._edge(bisect_left(self.places, self.places[before]), after, -1)
+        if after < len(self.places):
+            after = self._edge(after, bisect_right(self.places, self.places[after], after), 1)
+        return before, after
+
+    def _edge(self, low: int, high: int, sign: int) -> int:
+        """Of entries [low, high), which have one number, the one received first (`sign` 1) or last (-1)."""
+        received = [sign * (self.times[index] + self.offsets[index]) for index in range(low, high)]
+        return low + min(range(high - low), key=received.__getitem__)
+
     def neighbours_by_time(self, time: Instant) -> tuple[int, int]:
         first, last = bisect_left(self.times, time), bisect_right(self.times, time)
         return last - 1, min(first, last)
@@ -180,13 +202,24 @@ class Clock:
         _, before, _, after = self.nearest(place, time)
         return judge(before, after)
 
-    def nearest(self, place: int, time: Instant) -> tuple[Instant, Duration | None, Instant, Duration | None]:
-        """The measures next before and next after a device time that are near enough: each its device time and its offset."""
+    def nearest(
+        self, place: int, time: Instant, *, record: bool = False
+    ) -> tuple[Instant, Duration | None, Instant, Duration | None]:
+        """The measures next before and next after a device time that are near enough: each its device time and its offset.
+
+        Args:
+            record: it is of a record with that number, not of a report made after it.
+        """
         placed, loose = self.placed, self.loose
         before_time, before = BEGINNING, None
         after_time, after = END, None
         if placed.times:
-            low, high = placed.neighbours(place, time) if place >= 0 else placed.neighbours_by_time(time)
+            if place < 0:
+                low, high = placed.neighbours_by_time(time)
+            elif record:
+                low, high = placed.neighbours_of_record(place, time)
+            else:
+                low, high = placed.neighbours(place, time)
             if low >= 0 and abs(time - placed.times[low]) <= self.window:
                 before_time, before = placed.times[low], placed.offsets[low]
             if high < len(placed.times) and abs(placed.times[high] - time) <= self.window:
@@ -198,6 +231,11 @@ class Clock:
             if high < len(loose.times) and loose.times[high] - time <= self.window and loose.times[high] <= after_time:
                 after_time, after = loose.times[high], loose.offsets[high]
         return before_time, before, after_time, after
+
+    def correction_of(self, number: int, time: Instant) -> Correction:
+        """What the device time of a record is worth; UNPLACED: it has no number."""
+        _, before, _, after = self.nearest(number, time, record=True)
+        return judge(before, after)
 
     def doubts(self) -> list[Interval]:
         """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one."""

@@ -400,7 +400,7 @@ class Record:
     def correction(self, read: Read) -> Correction:
         """What a read's time is worth."""
         index = self._boots.get(read.boot or None)
-        return UNMEASURED if index is None else self._clocks[index].correction(read.seq, read.at)
+        return UNMEASURED if index is None else self._clocks[index].correction_of(read.seq, read.at)
 
     def complete(self) -> list[Interval]:
         """Every stretch of true time in which nothing was recorded that is not here."""
@@ -557,7 +557,7 @@ class Record:
     def measures_of(self, read: Read) -> tuple[tuple[Instant, Duration], ...]:
         """The measures by which a read's time is judged: device time and offset of each."""
         index = self._boots.get(read.boot or None)
-        return () if index is None else _measures(self._clocks[index].nearest(read.seq, read.at))
+        return () if index is None else _measures(self._clocks[index].nearest(read.seq, read.at, record=True))
 
     def measures_at(self, time: Instant) -> tuple[tuple[Instant, Duration], ...]:
         """The measures around a true time, of the boot that has one nearest to it."""

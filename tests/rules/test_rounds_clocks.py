@@ -31,6 +31,21 @@ def test_a_tap_after_its_clock_was_set_back_is_judged_by_what_is_measured_later(
     assert (walk.verdict(), walk.visit().marks) == ("on_time", ("clock_corrected", "clock_uncertain"))
 
 
+def test_a_clock_set_back_later_takes_no_tap_away() -> None:
+    """Of two heartbeats with one `last_seq` the one received first is next after the tap, whatever they show."""
+    walk = Walk(route=DUE)
+    walk.beat("22:00", device_now="22:00", last_seq=0, boot="b")
+    walk.tap("wang", "22:09", boot="b", seq=1)
+    walk.beat("22:15", device_now="22:15", last_seq=1, boot="b")
+    walk.beat("22:30", device_now="22:30", last_seq=1, boot="b")
+    again = {"22:04": "23:34", "22:08": "23:38", "22:12": "23:42", "22:16": "23:46", "22:40": "00:10"}
+    for shown, at in again.items():
+        walk.beat(shown, at, device_now=shown, last_seq=1, boot="b")
+    walk.until("00:30")
+    assert (walk.verdict(), walk.visit().marks) == ("on_time", ())
+    assert "missed" not in [each.verdict for each in walk.revisions()]
+
+
 def test_an_offset_of_at_most_five_seconds_is_none() -> None:
     walk = Walk(route=DUE)
     walk.beat("22:00", "22:00:05", device_now="22:00", last_seq=0, boot="b")
