@@ -110,6 +110,9 @@ class Compensation:
     def _look_at_circuits(self, changed: Iterable[str], now: Instant) -> None:
         for circuit in sorted(changed):
             dark = self._lighting.circuit_dark_since(circuit) is not None
+            if not dark and not any(circuit in patrol.circuits for patrol in self._patrols.values()):
+                self._spoken_for.discard(circuit)  # as nearly always: nothing to begin, nothing to end
+                continue
             judge = self._lighting.circuit_judge(circuit)
             spoken_for = judge is not None and judge.memory.suppressed is not None
             forgotten = circuit in self._spoken_for and not spoken_for and not dark
