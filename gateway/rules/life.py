@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.instants import Duration, Instant
 from gateway.rules.falls import Fall
+from gateway.rules.lineage import BROKER
 from gateway.site.model import Device
 
 State = Literal["ok", "offline", "unknown", "disabled"]
@@ -67,7 +68,7 @@ class Life(msgspec.Struct, kw_only=True):
     @property
     def side(self) -> Side:
         """On which side of a share it counts (cameras.md, Parent fault)."""
-        if self.timeout is None:
+        if self.timeout is None or self.suppressor == BROKER:  # who speaks through a lost broker cannot be heard
             return "neither"
         if self.own == "ok":
             return "alive"

@@ -37,6 +37,17 @@ def test_what_falls_together_below_a_switch_is_one_alert(restored):
     assert night.standing["parent_fault:panel"].details["children"] == CAMS
 
 
+def test_a_lost_broker_is_no_fault_of_a_switch_behind_which_nobody_can_be_heard(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS, "far")
+    night.hear("22:06", link("mqtt", up=False))
+    night.go("22:30")
+    assert night.alerts() == ["link_down:mqtt"]
+    night.hear("22:30:30", link("mqtt", up=True))
+    night.beat("22:31", "22:33", *CAMS, "far")
+    assert [signal.rule for signal in night.signals] == ["link_down", "link_down"]
+
+
 def test_it_is_told_a_hold_after_it_was_found(restored):
     night = behind_switch(restored=restored)
     night.beat("22:01", "22:05", *CAMS)
