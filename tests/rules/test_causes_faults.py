@@ -10,7 +10,7 @@ from gateway.instants import MINUTE, SECOND, Instant
 from gateway.rules.causes import Causes, together
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
-from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat
+from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat, link
 
 CAMS = [f"cam-{number}" for number in range(1, 6)]
 
