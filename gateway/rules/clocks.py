@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import le, lt, sub
 from typing import Any, NamedTuple
 
 from gateway.instants import DAY, SECOND, Duration, Instant
@@ -77,9 +78,11 @@ def _alone(offset: Duration) -> Correction:
 class Line:
     """Measures of one boot in order of (sequence number, device time)."""
 
-    __slots__ = ("offsets", "places", "times")
+    __slots__ = ("offsets", "places", "rising", "times")
 
     def __init__(self) -> None:
+        self.rising = True
+        """In order of device time, too."""
         self.places = array("q")
         self.times = array("q")
         self.offsets = array("q")
@@ -92,6 +95,8 @@ class Line:
 
     def add(self, place: int, time: Instant, offset: Duration) -> None:
         if not self.times or (place, time) > (self.places[-1], self.times[-1]):
+            if self.times and time < self.times[-1]:
+                self.rising = False
             self.places.append(place)
             self.times.append(time)
             self.offsets.append(offset)
@@ -101,6 +106,8 @@ class Line:
         self.places.insert(index, place)
         self.times.insert(index, time)
         self.offsets.insert(index, offset)
+        around = self.times[max(0, index - 1) : index + 2]
+        self.rising = self.rising and all(map(le, around, around[1:]))
 
     def remove(self, place: int, time: Instant, offset: Duration) -> None:
         if self.times and (self.places[-1], self.times[-1], self.offsets[-1]) == (place, time, offset):
@@ -111,6 +118,12 @@ class Line:
             if self.offsets[index] == offset:
                 del self.places[index], self.times[index], self.offsets[index]
                 return
+
+    def steady(self, first: int, last: int) -> bool:
+        """Whether the entries [first, last] find no offset to speak of, and agree all with each other."""
+        offsets = self.offsets[first : last + 1]
+        least, most = min(offsets), max(offsets)
+        return least >= -AGREEMENT and most <= AGREEMENT and most - least <= AGREEMENT
 
     def neighbours(self, place: int, time: Instant) -> tuple[int, int]:
         """Indices of the entries next before and next after (place, time); its own entry is both. -1, len: none."""
@@ -178,6 +191,21 @@ class Clock:
         if index > 0 and line.times[index - 1] > time:  # it was set back: what lies between may be dated before both
             return BEGINNING
         return line.times[index - 1] if index > 0 else BEGINNING
+
+    def extend(self, places: array[int], times: array[int], offsets: array[int]) -> Instant:
+        """Take measures with numbers, in order and dated after all others; the raw time from which corrections may have changed."""
+        since = self.add(places[0], times[0], offsets[0])
+        self.least = min(self.least, *offsets)
+        self.most = max(self.most, *offsets)
+        self.placed.places.extend(places[1:])
+        self.placed.times.extend(times[1:])
+        self.placed.offsets.extend(offsets[1:])
+        return since
+
+    def follows(self, place: int, time: Instant) -> bool:
+        """Whether a measure comes after all others with numbers."""
+        line = self.placed
+        return place >= 0 and (not line.times or (place >= line.places[-1] and time > line.times[-1]))
 
     def remove(self, place: int, time: Instant, offset: Duration) -> None:
         """A measure turned out to count for nothing."""
@@ -279,6 +307,7 @@ class Clock:
         for line, saved in zip((self.placed, self.loose), state[2:], strict=True):
             for name, data in zip(("places", "times", "offsets"), saved, strict=True):
                 getattr(line, name).frombytes(data)
+            line.rising = all(map(le, line.times, line.times[1:]))
 
 
 class Measures:
@@ -342,6 +371,13 @@ class Measures:
 
         Of those that come within 2 s of each other only the last counts, so the others need not be looked at one by one.
         """
+        if self._apart(clocks[boot], places, times, receiveds):
+            self.receiveds.append(receiveds[-1])
+            self.times.append(times[-1])
+            self.places.append(places[-1])
+            self.boots.append(boot)
+            self._rising = True
+            return clocks[boot].extend(places, times, array("q", map(sub, receiveds, times)))
         since = self.add(clocks, boot, places[0], times[0], receiveds[0])
         index, count = 1, len(times)
         while index < count:
@@ -361,6 +397,17 @@ class Measures:
         if len(self.receiveds) > _MANY:  # nothing is received before what was received last
             self.forget(self.receiveds[-1] - HAND_OVER)
         return since
+
+    def _apart(self, clock: Clock, places: array[int], times: array[int], receiveds: array[int]) -> bool:
+        """Whether each is received more than 2 s after the one before, in order of number and time, so that all count."""
+        before = self.receiveds[-1] if self.receiveds else receiveds[0] - HAND_OVER - 1
+        return (
+            receiveds[0] - before > HAND_OVER
+            and clock.follows(places[0], times[0])
+            and all(map(lt, times, times[1:]))
+            and all(map(le, places, places[1:]))
+            and (len(receiveds) == 1 or min(map(sub, receiveds[1:], receiveds)) > HAND_OVER)
+        )
 
     def forget(self, before: Instant) -> None:
         """Drop what was received before an instant."""

@@ -321,7 +321,7 @@ class Rounds:
 
     def deadline(self) -> Instant | None:
         """The next own deadline: of the plan, or shortly after evidence, so that what comes together is judged as one."""
-        own, silence = self._timers.next(), self._silence.deadline()
+        own, silence = self._timers.next(), self._silence.deadline(self._records)
         if own is None or (silence is not None and silence < own):
             own = silence
         if self._kept_due != END and (own is None or self._kept_due < own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.instants import Instant
@@ -77,8 +78,15 @@ class Silence:
                 self._graced[device] = now
                 self._timers.set(device, self._due(record))
 
-    def deadline(self) -> Instant | None:
-        return self._timers.next()
+    def deadline(self, records: Mapping[str, Record]) -> Instant | None:
+        """When the next reader may have been silent for too long, by what was heard up to now."""
+
+        def put_off(device: str) -> Instant | None:
+            record = records.get(device)
+            awaited = record is not None and record.first_heard is not None and device not in self.told
+            return self._due(record) if awaited else None  # type: ignore[arg-type]
+
+        return self._timers.next_after(put_off)
 
     def snapshot(self) -> Any:
         return [

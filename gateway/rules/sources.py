@@ -151,6 +151,10 @@ class Sources:
         if fresh or source.live:
             self._tell(source, now)
 
+    def put_off(self, timer: tuple[str, str]) -> Instant | None:
+        """The deadline of a source as it is now; None: another's, or none."""
+        return self._sources[timer[1]].due() if timer[0] == "source" else None
+
     def fire(self, key: str, now: Instant) -> None:
         """A source may have been silent too long."""
         source = self._sources[key]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from heapq import heappop, heappush
+from collections.abc import Callable, Hashable, Iterator
+from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -43,6 +43,22 @@ class Timers(Generic[Key]):
             if self._at.get(key) == at:
                 return at
             heappop(heap)
+        return None
+
+    def next_after(self, put_off: Callable[[Key], Instant | None]) -> Instant | None:
+        """The earliest deadline, once those that have been put off since they were armed are moved on.
+
+        Args:
+            put_off: the deadline of a key as it is now; None: as armed.
+        """
+        heap = self._heap
+        while (at := self.next()) is not None:
+            key = heap[0][2]
+            later = put_off(key)
+            if later is None or later <= at:
+                return at
+            self._at[key] = later
+            heapreplace(heap, (later, next(self._order), key))
         return None
 
     def due(self, now: Instant) -> Iterator[tuple[Instant, Key]]:

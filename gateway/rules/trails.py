@@ -318,13 +318,39 @@ class Trail(Reports):
             return index
         return last
 
+    def _steady(self, index: int, stop: int) -> int:
+        """The last report before `stop` up to which no clock measure finds an offset to speak of, so that none is corrected."""
+        clock, places, times = self.clock, self.places, self.times
+        line = clock.placed
+        if not (self._rising and line.rising and line.times) or clock.loose.times:
+            return index
+        low = min(line.neighbours(places[index], times[index]))
+        if low < 0 or line.times[low] > times[index]:
+            return index
+        last = min(stop, index + PIECE) - 1
+        while last > index:
+            high = max(line.neighbours(places[last], times[last]))
+            if high >= len(line.times):
+                end = bisect_right(times, line.times[-1], index, last) - 1
+                last = end if end < last else last - 1
+                continue
+            near = line.times[high] >= times[last] and line.times[high] - line.times[low] <= clock.window
+            if near and line.steady(low, high):
+                return last
+            last = index + (last - index) // 4
+        return index
+
     def doubtful(self, index: int, stop: int) -> int:
         """Between two measures that disagree, and beside a lone one that is far off."""
         return index if self.correction(index).certain else self._between(index, stop)
 
     def alike(self, index: int, stop: int) -> int:
-        """Reports between the same two measures, in order of time, none ever dated impossibly, and no number missing."""
+        """Reports between the same two measures, or between measures that find nothing wrong: in order of time, none ever dated
+        impossibly, and no number missing.
+        """
         last = self._between(index, stop)
+        if last == index:
+            last = self._steady(index, stop)
         if last == index or self._delays[1] > LOST or self._delays[0] < self.correction(index).offsets[0] - DOUBT:
             return index
         return last if self.numbers.has_all(self.places[index], self.places[last]) else index

@@ -8,8 +8,10 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device_drivers.observations import ReaderHeartbeat, TagRead
+from device_drivers.observations import ReaderHeartbeat, SyncEnd, TagRead
 from gateway.instants import SECOND, instant
+from gateway.rules import trails
+from gateway.rules.clocks import Measures
 from gateway.rules.records import Record
 from gateway.rules.trails import Trail
 from gateway.site.model import Device
@@ -73,9 +75,56 @@ def test_a_kept_heartbeat_says_the_same_as_one_taken_at_once(script, delay):
 def test_a_stretch_between_two_measures_is_as_complete_as_its_reports(script, delay):
     evidence = said(script, delay)
     by_stretches = outcome(told(evidence, keep=False)[0])
-    with patch.object(Trail, "_between", lambda self, index, stop: index):
+    alone = lambda self, index, stop: index  # noqa: E731 - no stretch is longer than one report
+    with patch.object(Trail, "alike", alone), patch.object(Trail, "doubtful", alone):
         one_by_one = outcome(told(evidence, keep=False)[0])
     assert by_stretches == one_by_one
+
+
+beats = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [30.0, 60.0, 60.0, 60.0, 3600.0, 50_000.0, 90_000.0]
+        ),  # since the one before, by the device's clock
+        st.sampled_from([0.0, 0.0, 0.0, 0.5, -0.5, 2.0, -2.0, 6.0, -4.0, 70.0]),  # how the offset moves
+        st.sampled_from(["beat", "beat", "beat", "beat", "beat", "tap", "sync", "lost", "old"]),
+    ),
+    max_size=80,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(beats, st.sampled_from([-3.0, 0.0, 0.0, 4.0, 20.0]), st.integers(2, 40))
+def test_a_clock_that_is_right_proves_in_one_step_what_each_report_proves(script, offset, piece):
+    """Heartbeats far apart, each a measure, and measures of hand-overs that are dated otherwise than their report."""
+    at, seq, evidence = START, 0, []
+    for own, moved, kind in script:
+        at += timedelta(seconds=own)
+        offset += moved
+        received = max(at + timedelta(seconds=offset), evidence[-1][1] if evidence else START - timedelta(days=1))
+        if kind in {"tap", "sync"}:
+            seq += 1
+            if kind == "tap":
+                said = TagRead(device="rdr", at=at, boot="b", seq=seq, tag="007B3972")
+            else:
+                said = SyncEnd(
+                    device="rdr", at=at, boot="b", seq=seq, complete_to=at, device_now=at - timedelta(seconds=40)
+                )
+        else:
+            seq += kind == "lost"
+            when = at - timedelta(seconds=45) if kind == "old" else at
+            said = ReaderHeartbeat(device="rdr", at=when, boot="b", last_seq=seq, device_now=when)
+        evidence.append((said, received))
+    alone = lambda self, index, stop: index  # noqa: E731 - no stretch is longer than one report
+    with patch.object(trails, "PIECE", piece):
+        at_once = outcome(told(evidence, keep=True)[0])
+        with (
+            patch.object(Trail, "alike", alone),
+            patch.object(Trail, "doubtful", alone),
+            patch.object(Measures, "_apart", lambda *_: False),
+        ):
+            one_by_one = outcome(told(evidence, keep=False)[0])
+    assert at_once == one_by_one
 
 
 def test_a_backlog_is_kept_but_for_the_first():
