@@ -417,8 +417,9 @@ class Rounds:
         self._dirty[visit.key] = None
         route = visit.round.route
         service = visit.service
-        time, device = (service.fit.time, service.taps[-1].device) if service is not None else (None, "")
-        if self._witnesses.served(route, visit.key, time, device):
+        time = service.fit.time if service is not None else None
+        devices = tuple(tap.device for tap in service.taps) if service is not None else ()
+        if self._witnesses.served(route, visit.key, time, devices):
             self._mark_unserved(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
 
     def _of(self, visit: VisitState) -> list[Record]:
