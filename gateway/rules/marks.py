@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from gateway.instants import SECOND, Duration, Instant
 from gateway.rules.points import Point
@@ -57,48 +58,54 @@ def is_wand(site: Site, device: str) -> bool:
     return known is not None and known.portable and known.driver != "phone" and known.kind != "phone"
 
 
-class Served:
-    """One served visit as the marks of a round look at it."""
+class Step(NamedTuple):
+    """One tap that served, as it lies in the walk of its person or wand: of a pair each at its own time."""
 
-    __slots__ = ("checkpoint", "position", "time", "visit", "who")
+    time: Instant
+    position: int
+    checkpoint: str
 
-    def __init__(self, visit: VisitState, service: Service, site: Site) -> None:
-        self.visit = visit
-        self.checkpoint = visit.checkpoint
-        self.position = visit.position
-        self.time: Instant = service.fit.time
-        self.who = {("person", tap.person) for tap in service.taps if tap.person is not None}
-        self.who |= {("wand", tap.device) for tap in service.taps if is_wand(site, tap.device)}
+
+def _steps(visit: VisitState, service: Service, site: Site) -> Iterator[tuple[tuple[str, str], Step]]:
+    """Who served a visit, persons and wands, with their taps."""
+    for tap in service.taps:
+        fit = service.fit if tap is service.taps[-1] else visit.fit(tap)
+        step = Step(service.fit.time if fit is None else fit.time, visit.position, visit.checkpoint)
+        if tap.person is not None:
+            yield ("person", tap.person), step
+        if is_wand(site, tap.device):
+            yield ("wand", tap.device), step
 
 
 def round_marks(state: RoundState, site: Site, points: Mapping[str, Point]) -> tuple[str, ...]:
     """All marks of one round."""
-    served = [Served(visit, visit.service, site) for visit in state.visits if visit.service is not None]
+    served = [(visit, visit.service) for visit in state.visits if visit.service is not None]
+    times = [service.fit.time for _, service in served]
     found = []
-    if state.route.order == "listed" and any(later.time < earlier.time for earlier, later in pairwise(served)):
+    if state.route.order == "listed" and any(later < earlier for earlier, later in pairwise(times)):
         found.append("out_of_order")
-    walks = _walks(served)
+    walks = _walks(served, site)
     if any(_too_fast(walk, site) for walk in walks):
         found.append("too_fast")
     if any(_burst(walk) for walk in walks):
         found.append("burst")
-    if any(each.time > state.end for each in served):
+    if any(time > state.end for time in times):
         found.append("over_long")
-    if any(_elsewhere(each.visit, site, points) for each in served):
+    if any(_elsewhere(visit, site, points) for visit, _ in served):
         found.append("same_moment_elsewhere")
     return tuple(found)
 
 
-def _walks(served: Iterable[Served]) -> list[list[Served]]:
+def _walks(served: Iterable[tuple[VisitState, Service]], site: Site) -> list[list[Step]]:
     """What each person and each wand served, by time."""
-    by_who: dict[tuple[str, str | None], list[Served]] = {}
-    for each in served:
-        for who in each.who:
-            by_who.setdefault(who, []).append(each)
-    return [sorted(walk, key=lambda each: (each.time, each.position)) for walk in by_who.values()]
+    by_who: dict[tuple[str, str], list[Step]] = {}
+    for visit, service in served:
+        for who, step in _steps(visit, service, site):
+            by_who.setdefault(who, []).append(step)
+    return [sorted(walk) for walk in by_who.values()]
 
 
-def _too_fast(walk: Sequence[Served], site: Site) -> bool:
+def _too_fast(walk: Sequence[Step], site: Site) -> bool:
     for earlier, later in pairwise(walk):
         leg = min_leg(site, earlier.checkpoint, later.checkpoint)
         if leg is not None and later.time - earlier.time < leg:
@@ -115,7 +122,7 @@ def min_leg(site: Site, one: str, other: str) -> Duration | None:
     return None
 
 
-def _burst(walk: Sequence[Served]) -> bool:
+def _burst(walk: Sequence[Step]) -> bool:
     for index, first in enumerate(walk):
         places = {each.checkpoint for each in walk[index:] if each.time - first.time <= BURST}
         if len(places) >= BURST_PLACES:

@@ -28,17 +28,28 @@ class Witnesses:
             device.id for device in site.devices.values() if device.driver == "phone" or device.kind == "phone"
         ]
         self._guards = frozenset(person.id for person in site.people.values() if "guard" in person.roles)
-        self._served: dict[str, dict[tuple[str, str, int], tuple[Instant, str]]] = {}
+        self._served: dict[str, dict[tuple[str, str, int], tuple[Instant, tuple[str, ...]]]] = {}
 
-    def served(self, route: Route, visit: tuple[str, str, int], time: Instant | None, device: str) -> bool:
-        """A reader served a visit of a route at `time` (None: nothing serves it now). Whether that made another witness."""
+    def served(
+        self, route: Route, visit: tuple[str, str, int], time: Instant | None, devices: tuple[str, ...] = ()
+    ) -> bool:
+        """Readers (of a pair, both) served a visit of a route at `time` (None: nothing serves it now).
+
+        Returns:
+            Whether that made another witness.
+        """
         services = self._served.setdefault(route.id, {})
         before = services.pop(visit, None)
-        known = self._site.devices.get(device)
-        if time is None or known is None or not known.portable or device in route.readers:
+        others = tuple(device for device in devices if self._is_other(route, device))
+        if time is None or not others:
             return before is not None
-        services[visit] = (time, device)
-        return before != (time, device)
+        services[visit] = (time, others)
+        return before != (time, others)
+
+    def _is_other(self, route: Route, device: str) -> bool:
+        """Whether a device is a portable reader that the route does not name."""
+        known = self._site.devices.get(device)
+        return known is not None and known.portable and device not in route.readers
 
     def forget(self, before: Instant) -> None:
         """Drop services from before an instant."""
@@ -62,9 +73,9 @@ class Witnesses:
         return [self._record(each) for each in ids]
 
     def _others(self, route: Route, closes: Instant) -> Iterator[str]:
-        for time, device in self._served.get(route.id, {}).values():
-            if closes - RECENTLY <= time <= closes and device in self._site.devices:
-                yield device
+        for time, devices in self._served.get(route.id, {}).values():
+            if closes - RECENTLY <= time <= closes:
+                yield from devices
 
     def _phones_of(self, route: Route, closes: Instant) -> Iterator[str]:
         """Phones of the guards on duty: without a duty calendar the route's guards, none named: all guards."""
