@@ -111,6 +111,41 @@ class Loose(NamedTuple):
     reason: str
 
 
+class LogIn(NamedTuple):
+    """A person's tag read by a wand, at a corrected time. Sorts by it."""
+
+    at: Instant
+    boot: str
+    person: str
+
+
+def _bearer(
+    read: Read,
+    own: tuple[Instant, str] | None,
+    elsewhere: Sequence[LogIn],
+    correction: Callable[[Read], Correction],
+) -> str | None:
+    """Whose tag a wand last read within 12 h before a read.
+
+    Args:
+        own: the last log-in of the read's own boot, when by the wand's clock, and whose.
+        elsewhere: all log-ins by corrected time, of which those of other boots count.
+    """
+    if own is not None and not 0 <= read.at - own[0] <= LOGIN_HOLDS:
+        own = None
+    if not elsewhere:
+        return None if own is None else own[1]
+    offset = correction(read).offsets[0]
+    at = read.at + offset
+    found = None if own is None else (own[0] + offset, own[1])
+    for log_in in reversed(elsewhere[: bisect_right(elsewhere, at, key=lambda each: each.at)]):
+        if at - log_in.at > LOGIN_HOLDS or (found is not None and log_in.at <= found[0]):
+            break
+        if log_in.boot != read.boot:
+            return log_in.person
+    return None if found is None else found[1]
+
+
 _NONE: frozenset[str] = frozenset()
 _AHEAD = frozenset({"clock_ahead"})
 
@@ -141,7 +176,18 @@ class Reads:
         login: a person's tag read by it names its bearer (wands; a phone's reads name the person themselves).
     """
 
-    __slots__ = ("_replaced", "_taps", "checkpoint", "device", "login", "loose", "own_clock", "portable", "reads")
+    __slots__ = (
+        "_replaced",
+        "_taps",
+        "boots",
+        "checkpoint",
+        "device",
+        "login",
+        "loose",
+        "own_clock",
+        "portable",
+        "reads",
+    )
 
     def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
         self.device = device
@@ -150,6 +196,8 @@ class Reads:
         self.login = login
         self.own_clock = own_clock
         self.reads: list[Read] = []
+        self.boots: set[str] = set()
+        """Of all its reads."""
         self._taps: dict[Read, Tap] = {}
         """By each of its reads."""
         self.loose: dict[Read, Loose] = {}
@@ -158,6 +206,7 @@ class Reads:
     def add(self, read: Read) -> bool:
         """Take a read; False if it was here already (of repeats the one received first counts)."""
         reads = self.reads
+        self.boots.add(read.boot)
         if not reads or read[:4] > reads[-1][:4]:
             reads.append(read)
             return True
@@ -190,7 +239,8 @@ class Reads:
         before = {tap for read in (*span, *replaced) if (tap := self._taps.pop(read, None)) is not None}
         for read in (*span, *replaced):
             self.loose.pop(read, None)
-        bearer = self._bearer(low, tags)
+        bearers = self._bearers(low, tags)
+        elsewhere = self._log_ins(tags, correction)
         known = frozenset(people)
         groups: dict[tuple[str, str, str | None, str], list[Read]] = {}
         after: set[Tap] = set()
@@ -199,13 +249,13 @@ class Reads:
             person = read.person if read.person in known else None
             if self.portable and owner is not None and owner.person is not None:
                 if self.login and not read.lost:
-                    bearer = (read.at, owner.person)
+                    bearers[read.boot] = (read.at, owner.person)
                 continue
             reason = self._no_tap(read, owner)
             if owner is not None and owner.person is not None:
                 person = owner.person
-            elif person is None and bearer is not None and 0 <= read.at - bearer[0] <= LOGIN_HOLDS:
-                person = bearer[1]
+            elif person is None and self.login:
+                person = _bearer(read, bearers.get(read.boot), elsewhere, correction)
             if reason is not None:
                 at = moments(read, correction(read), own_clock=self.own_clock)[0].time
                 self.loose[read] = Loose(read, read.at if reason == "clock_lost" else at, person, reason)
@@ -234,17 +284,30 @@ class Reads:
             return "no_round"
         return None
 
-    def _bearer(self, index: int, tags: TagIndex[Owner]) -> tuple[Instant, str] | None:
-        """Whose tag the wand last read before the read at `index`."""
+    def _bearers(self, index: int, tags: TagIndex[Owner]) -> dict[str, tuple[Instant, str]]:
+        """Whose tag the wand last read before the read at `index`, by boot, and when by its own clock."""
+        found: dict[str, tuple[Instant, str]] = {}
         if not self.login or index >= len(self.reads):
-            return None
+            return found
         start = self.reads[index].at
-        while index > 0 and start - self.reads[index - 1].at <= LOGIN_HOLDS:
+        while index > 0 and start - self.reads[index - 1].at <= LOGIN_HOLDS and len(found) < len(self.boots):
             index -= 1
             read = self.reads[index]
+            if read.boot in found or read.lost:
+                continue
+            if (owner := tags.find(read.tag)) is not None and owner.person is not None:
+                found[read.boot] = read.at, owner.person
+        return found
+
+    def _log_ins(self, tags: TagIndex[Owner], correction: Callable[[Read], Correction]) -> list[LogIn]:
+        """All log-ins by corrected time, if the wand was restarted; within one boot its own order says it."""
+        if not self.login or len(self.boots) < 2:
+            return []
+        found = []
+        for read in self.reads:
             if not read.lost and (owner := tags.find(read.tag)) is not None and owner.person is not None:
-                return read.at, owner.person
-        return None
+                found.append(LogIn(read.at + correction(read).offsets[0], read.boot, owner.person))
+        return sorted(found)
 
     def _tap(
         self, group: Sequence[Read], checkpoint: str, person: str | None, correction: Callable[[Read], Correction]
