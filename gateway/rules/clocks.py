@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from operator import le, lt, sub
 from typing import Any, NamedTuple
 
@@ -265,6 +266,13 @@ class Clock:
         _, before, _, after = self.nearest(number, time, record=True)
         return judge(before, after)
 
+    def agree(self, left: tuple[int, Instant], right: tuple[int, Instant]) -> bool:
+        """Whether the measures around two successive reports, each by place and time, agree with each other."""
+        _, earlier, _, before = self.nearest(*left)
+        _, after, _, later = self.nearest(*right)
+        one, other = (earlier if before is None else before), (later if after is None else after)
+        return one is None or other is None or abs(one - other) <= AGREEMENT
+
     def doubts(self) -> list[Interval]:
         """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one."""
         found: list[Interval] = []
@@ -281,6 +289,23 @@ class Clock:
                 elif abs(offset - offsets[index + 1]) > AGREEMENT:
                     there = times[index + 1] + offsets[index + 1]
                     found.append((min(here, there), max(here, there)))
+        return found + self._doubts_across()
+
+    def _doubts_across(self) -> list[Interval]:
+        """Between a measure with a place and one without, next to each other by device time, that disagree."""
+        if not self.placed.times or not self.loose.times:
+            return []
+        both = sorted(
+            (time, offset, line is self.loose)
+            for line in (self.placed, self.loose)
+            for time, offset in zip(line.times, line.offsets, strict=True)
+        )
+        found = []
+        for (time, offset, loose), (next_time, next_offset, next_loose) in pairwise(both):
+            near = next_time - time <= self.window
+            if loose is not next_loose and near and abs(offset - next_offset) > AGREEMENT:
+                here, there = time + offset, next_time + next_offset
+                found.append((min(here, there), max(here, there)))
         return found
 
     def forget(self, before: Instant) -> None:

@@ -7,7 +7,7 @@ to be complete.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -205,7 +205,7 @@ class Record:
         if not (exact and small and since > BEGINNING):
             self._doubts = None
             if self._latest >= since:
-                self._stale(since, END)
+                self._stale(since - self._reach(), END)
         reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
         if reports is not None:
             reports.changed_since(since)
@@ -237,7 +237,7 @@ class Record:
         if kind is seen.LinkStatus:
             return self._link(observation.up, at, received)  # type: ignore[union-attr]
         if kind is seen.DeviceStatus and not observation.online:  # type: ignore[union-attr]
-            return self._cut(at)
+            return wider(self._cut(at), self._cut(received))
         if self.first_heard is None or received < self.first_heard:
             self.first_heard = received
         self.last_heard = max(self.last_heard, received)
@@ -314,7 +314,7 @@ class Record:
         offset = received - now
         small = -AGREEMENT <= offset <= AGREEMENT
         if not (small and before == EXACT and since > BEGINNING):
-            self._stale(since, END)
+            self._stale(since - self._reach(), END)
             self._doubts = None
         reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
         if reports is not None:
@@ -323,6 +323,12 @@ class Record:
             times and times[-1] > now for times in (self._sync_to, reports.times if reports is not None else ())
         )
         return self._true(index, (since, END if ahead or since == BEGINNING else now))
+
+    def _reach(self) -> Duration:
+        """How far apart by its own clocks a log-in to a restarted wand, and a read that it names the bearer of, may be dated."""
+        if not self.reads.login or len(self._clocks) < 2:
+            return 0
+        return max(clock.most for clock in self._clocks) - min(clock.least for clock in self._clocks)
 
     def _stale(self, since: Instant, until: Instant) -> None:
         self.stale = (since, until) if self.stale is None else (min(self.stale[0], since), max(self.stale[1], until))
@@ -336,7 +342,8 @@ class Record:
             return
         if observation.person is not None:
             self.persons.add(observation.person)
-        self._stale(at, at + (LOGIN_HOLDS if self.reads.login else 0))
+        reach = self._reach()
+        self._stale(at - reach, at + (LOGIN_HOLDS if self.reads.login else 0) + reach)
         if read.lost:
             insort(self._lost_at, received)
 
@@ -381,19 +388,15 @@ class Record:
             insort(self._cuts, at)
         if self._signs is None or self.numbered:
             return None
-        before = bisect_left(self._signs.times, at)
-        since = self._signs.times[before - 1] if before else BEGINNING
-        self._signs.changed_since(since)
         self._complete = None
-        return since, END
+        return self._signs.cut(at), END
 
     def gateway_was_down(self, since: Instant) -> None:
         """The shared list of down times grew by one that began at `since`."""
         self._work_in()
         self._complete = None
         if self._signs is not None:
-            before = bisect_right(self._signs.times, since)
-            self._signs.changed_since(self._signs.times[before - 1] if before else BEGINNING)
+            self._signs.cut(since)
 
     # -- what it proves ----------------------------------------------------------------------------------------------
 
@@ -643,6 +646,7 @@ class Record:
         self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
         self._lost_at = list(state["lost"])
         self.reads.reads = [Read(*read) for read in state["reads"]]
+        self.reads.boots = {read.boot for read in self.reads.reads}
         self.first_heard, self.last_heard = state["heard"]
         self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._sync_to))
         self.persons |= set(state["persons"])

@@ -380,6 +380,8 @@ class Trail(Reports):
         if after < before:
             return "cut"
         first, last = self.times[left], self.times[right]
+        if low != high and not self.clock.agree((low, first), (high, last)):
+            return "cut"
         if last - first > 1:
             middle = (first + last) // 2
             if not self.clock.correction(low if low == high else UNPLACED, middle).certain:
@@ -417,6 +419,14 @@ class Signs(Reports):
             self.receiveds.append(received)
             return (times[-2] if len(times) > 1 else time), time
         return self.insert(bisect_right(times, time), boot, time, received)
+
+    def cut(self, at: Instant) -> Instant:
+        """Something ended completeness at a true time; from which true time on it may be otherwise."""
+        least, most = self.bounds()
+        before = bisect_left(self.times, at - most)
+        since = self.times[before - 1] if before else BEGINNING
+        self.changed_since(since)
+        return since + least
 
     def correction(self, index: int) -> Correction:
         return self.clocks[self.places[index]].correction(UNPLACED, self.times[index])
