@@ -58,7 +58,14 @@ class Case(NamedTuple):
     used: tuple[Used, ...]
     unused: tuple[Used, ...]
     witnesses: tuple[Known, ...]
+    holders: tuple[VisitState, ...]
+    """Visits that hold a tap which could be this one's, and are not decided themselves."""
     now: Instant
+
+    @property
+    def held(self) -> bool:
+        """Only such a visit keeps this one from being decided."""
+        return bool(self.holders) and not any(known.lacks for known in self.witnesses)
 
     @property
     def refused(self) -> list[Used]:
@@ -83,7 +90,15 @@ def case_of(rounds: Rounds, visit: VisitState, now: Instant) -> Case:
     near = sorted(_near(rounds, visit, point), key=lambda each: (each.at, each.device, each.read))
     used = tuple(each for each in near if each.why == "served")
     unused = tuple(each for each in near if each.why != "served")
-    return Case(visit, _rule(visit, point, witnesses), used, unused, known, now)
+    rule = _rule(visit, point, witnesses)
+    holders = tuple(_undecided(rounds, visit, point, now)) if rule in {"awaiting_reader", "deadline"} else ()
+    return Case(visit, rule, used, unused, known, holders, now)
+
+
+def _undecided(rounds: Rounds, visit: VisitState, point: Point, now: Instant) -> Iterator[VisitState]:
+    for each in point.holders(visit):
+        if now <= each.closes or not settled(rounds.witnesses(each), each.opens, each.closes):
+            yield each
 
 
 def _rule(visit: VisitState, point: Point, witnesses: Sequence[Record]) -> Rule:

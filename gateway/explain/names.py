@@ -56,6 +56,11 @@ class Names:
                 word = _KINDS["wand"]
         return Said(f"{word.zh} {device}", f"{word.en} {device}")
 
+    def round(self, visit: str) -> Said:
+        """The round of a visit (`route@start#position`) by its route and local start."""
+        route, _, start = visit.rpartition("#")[0].partition("@")
+        return Said(f"线路 {route} {start[11:16]} 那一轮", f"the {start[11:16]} round of route {route}")
+
     def time(self, at: Instant, near: Instant) -> str:
         """The time of day in the site's zone, with seconds where there are any, and the date if it is not that night."""
         then = moment(at, self._site.zone_info)

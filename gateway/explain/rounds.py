@@ -12,9 +12,13 @@ from gateway.explain.names import Names
 from gateway.explain.wording_rounds import Wording, numbers
 from gateway.instants import Duration, Instant, moment, seconds
 from gateway.judgement import Judgement
+from gateway.rules import findings
+from gateway.rules.clocks import AGREEMENT
 from gateway.rules.clocks import judge_all as worth_of
 from gateway.rules.gaps import GapState, pieces
+from gateway.rules.intervals import END
 from gateway.rules.marks import round_marks, visit_marks
+from gateway.rules.records import Record
 from gateway.rules.taps import Read
 from gateway.rules.verdicts import verdict_of
 from gateway.rules.visits import RoundState, VisitState
@@ -89,7 +93,7 @@ class _Telling:
             cause=visit.cause,
             known_at=self.time(self.now),
             rule=_RULES[case.rule],
-            sentence=self.wording.visit(case, marks),
+            sentence=self.wording.visit(case, marks, self._noticed(visit)),
             expected=self._expected(visit),
             evidence=tuple(self._items(case)),
             witnesses=tuple(self._witness(known) for known in case.witnesses),
@@ -98,15 +102,18 @@ class _Telling:
             corroboration=self._corroboration(visit),
         )
 
-    def _corroboration(self, visit: VisitState) -> Corroboration | None:
-        """What else was noticed at the place of the tap that serves a visit."""
+    def _noticed(self, visit: VisitState) -> findings.Corroboration | None:
         if visit.service is None:
             return None
-        at, sensors = visit.service.fit.time, self.corroborations
-        found = sensors.of(visit.checkpoint, at, self.now)
-        if found is None:
+        return self.corroborations.of(visit.checkpoint, visit.service.fit.time, self.now)
+
+    def _corroboration(self, visit: VisitState) -> Corroboration | None:
+        """What else was noticed at the place of the tap that serves a visit."""
+        found = self._noticed(visit)
+        if found is None or visit.service is None:
             return None
-        signs = [sign for sign in sensors.signs(visit.checkpoint, at) if sign.device in found.by]
+        at = visit.service.fit.time
+        signs = [sign for sign in self.corroborations.signs(visit.checkpoint, at) if sign.device in found.by]
         return Corroboration(
             result=found.result,
             by=tuple(
@@ -208,9 +215,17 @@ class _Telling:
         for known in case.witnesses:
             record = known.record
             if record.own_clock and record.id not in told and record.first_heard is not None:
-                measures = record.measures_at(case.visit.closes)
-                worth = worth_of([offset for _, offset in measures])
-                yield self._clock(record.id, worth.offsets[0], measures, "" if worth.certain else "clock_uncertain")
+                yield self._clock_around(record, case.visit)
+
+    def _clock_around(self, record: Record, visit: VisitState) -> Clock:
+        """How a witness's clock was judged from a visit's opening to its close; the offset is that of the close."""
+        first, last = record.measures_at(visit.opens), record.measures_at(visit.closes)
+        worths = [worth_of([offset for _, offset in each]) for each in (first, last)]
+        measures = tuple(sorted({*first, *last}))
+        offsets = [offset for _, offset in measures]
+        agree = max(offsets, default=0) - min(offsets, default=0) <= AGREEMENT
+        certain = agree and all(worth.certain for worth in worths)
+        return self._clock(record.id, worths[1].offsets[0], measures, "" if certain else "clock_uncertain")
 
     def _clock(self, device: str, offset: Duration, measures: Iterable[tuple[Instant, Duration]], mark: str) -> Clock:
         return Clock(
@@ -228,21 +243,28 @@ class _Telling:
         found = pieces(spans, complete)
         until = min(window.end, rounds.now)
         known = [known_of(record, rounds.downs, window.start, until, self.now) for record in witnesses]
-        told = dict.fromkeys(
-            self.wording.lack(each.record.id, lack, window.end) for each in known for lack in each.lacks
-        )
-        exceeded = any(piece.length > state.at_most for piece in found)
+        told = dict.fromkeys(self.wording.lack(each.record.id, lack, until) for each in known for lack in each.lacks)
+        result = "kept" if found else "unproved"
+        if any(piece.length > state.at_most for piece in found):
+            result = "exceeded"
         return Explanation(
             kind="gap",
             id=gap_id,
-            result="exceeded" if exceeded else "kept",
+            result=result,
             known_at=self.time(self.now),
             rule="rounds.md, Largest gap",
-            sentence=self.wording.gap(window.checkpoint, (window.start, window.end), state.at_most, found, list(told)),
+            sentence=self.wording.gap(
+                window.checkpoint,
+                window=(window.start, window.end),
+                at_most=state.at_most,
+                pieces=found,
+                lacks=list(told),
+                until=until,
+            ),
             expected={
                 "checkpoint": window.checkpoint,
                 "window_start": self.time(window.start),
-                "window_end": self.time(window.end),
+                "window_end": None if window.end == END else self.time(window.end),
                 "at_most_s": seconds(state.at_most),
                 "largest_s": seconds(max((piece.length for piece in found), default=0)),
                 "exceedances": [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gateway.explain.cases import Case, Used
 from gateway.explain.explanation import Sentence
 from gateway.explain.names import Names
 from gateway.explain.phrases import NOTHING, Said, length, sentence, series
 from gateway.instants import Instant
+from gateway.rules.findings import Corroboration
 from gateway.rules.gaps import Piece
+from gateway.rules.intervals import END
 from gateway.rules.lacks import Lack
 from gateway.rules.verdicts import verdict_of
 from gateway.rules.visits import RoundState, VisitState
@@ -34,7 +37,7 @@ _LACKS: Mapping[str, Said] = {
     "link_down": Said("{zh}的线路在 {span} 断开", "the line to {en} was down {span}"),
     "offline": Said("{zh}在 {span} 离线", "{en} was offline {span}"),
     "silent": Said("{zh}在 {span} 没有信号", "{en} was silent {span}"),
-    "before_first": Said("{zh}到 {until} 才开始上报", "{en} reported nothing before {until}"),
+    "before_first": Said("{zh}在 {span} 还没有开始上报", "{en} had not begun to report in {span}"),
     "not_handed_in": Said("{zh} {since} 以后的记录还没有交回", "the record of {en} after {since} has not been handed in"),
     "awaited": Said("{zh} {since} 以后的下一次上报还没到", "the next report of {en} after {since} is still due"),
     "proves_nothing": Said("{zh}设定为不作证明", "{en} is set to prove nothing by its silence"),
@@ -52,8 +55,8 @@ _OF_CAUSE: Mapping[str, frozenset[str]] = {
 _REFUSED: Mapping[str, Said] = {
     "not_a_guard": Said("{who.zh} {at} 打过卡，但不是保安", "{who.en} tapped at {at} but is no guard"),
     "wrong_guard": Said("{who.zh} {at} 打过卡，但本线路只认指定人员", "{who.en} tapped at {at}, but only the named guards of this route count"),
-    "second_person_missing": Said("只有{who.zh} {at} 一人打卡，须两人在 {within.zh} 内先后打卡", "only {who.en} tapped, at {at}; it takes two persons within {within.en}"),
-    "served_other": Said("{who.zh} {at} 的打卡已算给 {other}", "the tap of {who.en} at {at} counts for {other}"),
+    "second_person_missing": Said("只有{who.zh} {at} 一人打卡，须两人在 {within.zh}内先后打卡", "only {who.en} tapped, at {at}; it takes two persons within {within.en}"),
+    "served_other": Said("{who.zh} {at} 的打卡已算给{other.zh}", "the tap of {who.en} at {at} counts for {other.en}"),
     "already_served": Said("{who.zh} {at} 多打了一次", "{who.en} tapped once more at {at}"),
     "clock_lost": Said("{device.zh}有一次打卡日期不可信（时钟丢失）", "{device.en} has a tap whose date cannot be trusted (its clock was lost)"),
     "unknown_tag": Said("{device.zh} {at} 读到一张未登记的卡", "{device.en} read a card at {at} that nobody has enrolled"),
@@ -93,8 +96,8 @@ class Wording:
 
     # -- a visit
 
-    def visit(self, case: Case, marks: Sequence[str]) -> Sentence:
-        """Why a visit is judged so."""
+    def visit(self, case: Case, marks: Sequence[str], noticed: Corroboration | None) -> Sentence:
+        """Why a visit is judged so, and what else was noticed at its tap."""
         judged = {
             "served": self._served,
             "open": self._open,
@@ -106,7 +109,7 @@ class Wording:
         told = [
             _MARKS[mark] for mark in marks if mark in _MARKS and not (mark == "second_person_missing" and case.refused)
         ]
-        return sentence(self._expected(case.visit), judged, *told)
+        return _spaced(sentence(self._expected(case.visit), judged, *told, *_noticed(noticed)))
 
     def _expected(self, visit: VisitState) -> Said:
         place = self._names.place(visit.checkpoint)
@@ -186,7 +189,8 @@ class Wording:
         return Said(f"没有有效的打卡（{refused.zh}）", f"no tap counts ({refused.en})")
 
     def _refusals(self, case: Case) -> Said:
-        return _joined(self._refusal(each, case) for each in case.refused[:4])
+        told = [each for each in case.refused if not (case.held and each.why == "served_other")]
+        return _joined(self._refusal(each, case) for each in told[:4])
 
     def _refusal(self, used: Used, case: Case) -> Said:
         text, visit = _REFUSED[used.why], case.visit
@@ -196,7 +200,7 @@ class Wording:
             "name": used.device,
             "at": self._time(used.at, case),
             "within": length(visit.two_person_within),
-            "other": used.other or "",
+            "other": self._names.round(used.other) if used.other is not None else NOTHING,
             "window": self._names.span(visit.opens, visit.closes, visit.closes),
         }
         return Said(text.zh.format(**words), text.en.format(**words))
@@ -217,7 +221,7 @@ class Wording:
 
     def _awaiting(self, case: Case) -> Said:
         lacks, nobody = self._lacks(case, None), self._nobody(case)
-        until, closes = self._time(case.visit.deadline, case), self._time(case.visit.closes, case)
+        until, closes = self._time(self._deadline_of(case), case), self._time(case.visit.closes, case)
         return Said(
             f"到 {closes} {nobody.zh}，但{lacks.zh}，先等记录，最迟等到 {until}，不判漏检。",
             f"by {closes} {nobody.en}, but {lacks.en}: the record is awaited until {until}, and nothing is judged missed.",
@@ -228,7 +232,7 @@ class Wording:
         lacks, verdict, until = (
             self._lacks(case, visit.cause),
             _VERDICTS[visit.verdict],
-            self._time(visit.deadline, case),
+            self._time(self._deadline_of(case), case),
         )
         skipped = visit.optional
         end = Said("。", ".") if skipped else Said("，不算漏检。", ", not missed.")
@@ -237,6 +241,9 @@ class Wording:
             f"{nobody.en}, but {lacks.en}; at the deadline of {until} nothing was proved, so it is {verdict.en}{end.en}",
         )
 
+    def _deadline_of(self, case: Case) -> Instant:
+        return max(each.deadline for each in (case.visit, *case.holders))
+
     def _lacks(self, case: Case, cause: str | None) -> Said:
         """What is missing; of a cause what it speaks of."""
         if not case.witnesses:
@@ -244,9 +251,16 @@ class Wording:
         wanted = _OF_CAUSE.get(cause or "")
         found = [(each, lack) for each in case.witnesses for lack in each.lacks]
         told = [pair for pair in found if wanted is None or pair[1].why in wanted] or found
+        held = [self._names.round(f"{each.round.id}#{each.position}") for each in case.holders]
+        if case.held:
+            return Said(
+                f"这里的打卡目前算给{'、'.join(each.zh for each in held)}，也可能是这一次的，要等那一轮有结论",
+                f"the tap here counts for {', '.join(each.en for each in held)} and could count for this one, "
+                "so that round must be decided first",
+            )
         if not told:
             return Said("记录刚刚到齐，正在判定", "the record has only just come in and is being judged")
-        return _joined(dict.fromkeys(self.lack(known.record.id, lack, case.visit.closes) for known, lack in told))
+        return _few(dict.fromkeys(self.lack(known.record.id, lack, case.visit.closes) for known, lack in told))
 
     def _time(self, at: Instant, case: Case) -> str:
         return self._names.time(at, case.visit.closes)
@@ -263,28 +277,42 @@ class Wording:
             places.setdefault(visit.verdict, []).append(self._names.place(visit.checkpoint))
         verdict = _ROUNDS[verdict_of(state, now)]
         body = _counted(len(required), places)
-        return sentence(
-            head,
-            Said(f"{body.zh}，{verdict.zh}。", f"{body.en}: {verdict.en}."),
-            *(_MARKS[mark] for mark in marks if mark in _MARKS),
-        )
+        told = (_MARKS[mark] for mark in marks if mark in _MARKS)
+        return _spaced(sentence(head, Said(f"{body.zh}，{verdict.zh}。", f"{body.en}: {verdict.en}."), *told))
 
     # -- a gap
 
     def gap(
         self,
         checkpoint: str,
+        *,
         window: tuple[Instant, Instant],
         at_most: int,
         pieces: Sequence[Piece],
         lacks: Sequence[Said],
+        until: Instant,
     ) -> Sentence:
-        """Whether a checkpoint went too long without a tap."""
-        place, near = self._names.place(checkpoint), window[1]
-        span, limit = self._names.span(*window, near), length(at_most)
+        """Whether a checkpoint went too long without a tap.
+
+        Args:
+            checkpoint: which.
+            window: its window; a patrol's has no end yet.
+            at_most: how long it may go without one.
+            pieces: what is complete of the stretches without one.
+            lacks: what is not.
+            until: up to when the window is judged.
+        """
+        place, limit = self._names.place(checkpoint), length(at_most)
+        if window[1] == END:
+            near = window[0]
+            since = self._names.time(near, near)
+            span = Said(f"{since} 起到修复证实为止", f"from {since} until the repair is proved")
+        else:
+            near = window[1]
+            span = Said(*[self._names.span(*window, near)] * 2)
         head = Said(
-            f"巡更点「{place}」{span} 每 {limit.zh}内须有人到：",
-            f"{place} must be visited every {limit.en} from {span}:",
+            f"巡更点「{place}」{span.zh} 每 {limit.zh}内须有人到：",
+            f"{place} must be visited every {limit.en}, {span.en}:",
         )
         longest = max(pieces, key=lambda piece: (piece.length, -piece.start), default=None)
         exceeded = [piece for piece in pieces if piece.length > at_most]
@@ -294,20 +322,20 @@ class Wording:
                 "no stretch of it has a complete record, so nothing is proved.",
             )
         elif not exceeded:
-            told = self._piece(longest, near)
+            told = self._piece(longest, near, until)
             body = Said(
                 f"记录完整的最长无人时段是 {told.zh}，未超时。",
                 f"the longest stretch with a complete record and no tap is {told.en}: not too long.",
             )
         else:
-            told = _joined(self._piece(piece, near) for piece in exceeded)
+            told = _joined(self._piece(piece, near, until) for piece in exceeded)
             body = Said(
                 f"{told.zh}无人到，读卡器记录完整，判为超时。",
                 f"nobody came {told.en}, and the readers' records are complete: too long.",
             )
-        unknown = _joined(lacks)
+        unknown = _few(lacks)
         more = Said(f"另外，{unknown.zh}，这些时间不算。", f"Not counted: {unknown.en}.") if lacks else NOTHING
-        return sentence(head, body, more)
+        return _spaced(sentence(head, body, more))
 
     def lack(self, record_id: str, lack: Lack, near: Instant) -> Said:
         """What is missing in a reader's record."""
@@ -318,9 +346,9 @@ class Wording:
         }  # fmt: skip
         return Said(text.zh.format(**words), text.en.format(**words))
 
-    def _piece(self, piece: Piece, near: Instant) -> Said:
+    def _piece(self, piece: Piece, near: Instant, until: Instant) -> Said:
         span, long = self._names.span(piece.start, piece.end, near), length(piece.length)
-        so_far = Said("至今", " so far") if piece.open else NOTHING
+        so_far = Said("至今", " so far") if piece.open and piece.end >= until else NOTHING
         return Said(f"{span}（{so_far.zh}{long.zh}）", f"{span} ({long.en}{so_far.en})")
 
 
@@ -332,6 +360,33 @@ _ROUNDS: Mapping[str, Said] = {
     "incomplete": Said("判为不完整", "incomplete"),
     "unverifiable": Said("判为无法核实，不算漏检", "unverifiable, nothing is held against anybody"),
 }
+
+
+def _noticed(found: Corroboration | None) -> Iterator[Said]:
+    """What sensors say of a tap: support is told, silence without blame."""
+    if found is None or not found.by:
+        return
+    names = series(found.by)
+    if found.result == "supported":
+        yield Said(
+            f"同一时刻{names.zh}也有动静，可以佐证。",
+            f"{names.en} noticed somebody at the same time, which supports it.",
+        )
+    else:
+        yield Said(
+            f"同一时刻{names.zh}没有动静（只供参考）。", f"{names.en} noticed nobody then, which proves nothing."
+        )
+
+
+def _spaced(said: Sentence) -> Sentence:
+    """A space between Chinese and what is not, as it is printed."""
+    return Sentence(zh=_SEAM.sub(" ", said.zh), en=said.en)
+
+
+_TOLD = 4
+"""Reasons in one sentence at most."""
+
+_SEAM = re.compile(r"(?<=[一-鿿])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[一-鿿])")
 
 
 def _counted(count: int, places: Mapping[str, Sequence[str]]) -> Said:
@@ -348,13 +403,20 @@ def _counted(count: int, places: Mapping[str, Sequence[str]]) -> Said:
                 )
             )
     row = _joined(told, "，", ", ")
-    return Said(f"应到 {count} 点，{row.zh}", f"of {count} points {row.en}")
+    return Said(f"应到 {count} 点，{row.zh}", f"{row.en} of {count} point{'s' * (count != 1)}")
 
 
 def numbers(lack: Lack) -> str:
     """The missing numbers, as `17` or `17–19`."""
     runs = [str(low) if low == high else f"{low}–{high}" for low, high in lack.numbers]
     return ", ".join([*runs[:5], "…"] if len(runs) > 5 else runs)
+
+
+def _few(parts: Iterable[Said]) -> Said:
+    """The first of them, and that there are more."""
+    found = list(parts)
+    more = [Said("等等", "and more")] if len(found) > _TOLD else []
+    return _joined([*found[:_TOLD], *more])
 
 
 def _joined(parts: Iterable[Said], zh: str = "；", en: str = "; ") -> Said:

@@ -68,9 +68,9 @@ def lacks(record: Record, downs: Sequence[Interval], first: Instant, last: Insta
     gone = missing(record.complete(), first, last)
     if not gone:
         return []
-    if record.first_heard is None:
-        return [Lack(low, high, "never_heard") for low, high in gone]
     reasons: list[_Break] = [_Break(low, high, "gateway_down") for low, high in downs]
+    if record.first_heard is None:
+        return sorted(_painted(gone, [*reasons, _Break(BEGINNING, END, "never_heard")]))
     reasons += [_Break(low, high, "clock_lost") for low, high in record.lost_spans()]
     near = [found for reports in record.reports() for found in _breaks(record, reports, first, last)]
     reasons += [each for each in near if each.why == "gateway_down"]
