@@ -365,7 +365,7 @@ class _Lamp:
             found["sun"] = self._sun(then)
         if lamp.mode == "motion":
             found["hold_s"] = seconds(spec.expected.hold)
-            found["watched"] = self.memory.watched
+            found["watched_since"] = self._at(self.memory.watched)
             found["motion_sensors"] = self.lighting.watchers(spec.place)
             found["motions"] = [self._at(each) for each in self.memory.motions]
         if lamp.mode == "commanded":

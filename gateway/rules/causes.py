@@ -408,9 +408,9 @@ class Causes:
             fault = ParentFault(since=since, rests=rests, found=found, members=known)
             fault.up, fault.out = {*up} & known.keys(), {*out} & known.keys()
             self._faults[parent] = fault
-            self._devices.fault(parent, fault.fall, at)
             if ("parent_fault", parent) not in self._standing:
                 self._told.set(parent, self._devices.held_since(found) + self.site.hold)
+        self._devices.faults({parent: fault.fall for parent, fault in self._faults.items()}, at)
 
 
 def together(signs: Mapping[str, tuple[Instant, Instant]]) -> list[str]:

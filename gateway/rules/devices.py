@@ -99,10 +99,10 @@ class Devices:
         silent: list[Life] = []
         for name in sorted(key for _, key in self._silence.due(now)):
             life = self._lives[name]
-            ends = self._ends(name)
-            if ends is None:
+            reference = life.reference
+            if reference is None or life.timeout is None:
                 continue
-            if ends > now:
+            if (ends := reference + life.timeout + 1) > now:
                 self._silence.set(name, ends)
             else:
                 silent.append(life)
@@ -112,13 +112,7 @@ class Devices:
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return earliest(self._silence.next_after(self._ends), self._alerts.timers.next(), self._starts.deadline())
-
-    def _ends(self, name: str) -> Instant | None:
-        """From when its silence is too long."""
-        life = self._lives[name]
-        reference = life.reference
-        return None if reference is None or life.timeout is None else reference + life.timeout + 1
+        return earliest(self._silence.next(), self._alerts.timers.next(), self._starts.deadline())
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
         """The gateway started again: what was heard before has one timeout of grace, unless it was given already."""
@@ -204,6 +198,15 @@ class Devices:
         if life is not None and life.fall is not None:
             fall = life.fall
         self._judge(self._affected(parent, fall), now)
+
+    def faults(self, falls: Mapping[str, Fall], now: Instant) -> None:
+        """Take up the parent faults of a snapshot: all of them are known before anything below them is judged."""
+        affected: dict[str, Life] = {}
+        for parent, fall in falls.items():
+            life = self._lives.get(parent)
+            if life is None or life.fall is None:
+                affected |= {each.device.id: each for each in self._affected(parent, fall)}
+        self._judge(affected.values(), now)
 
     def taken_in(self, device: str, now: Instant) -> None:
         """A parent fault that stands took in another device."""

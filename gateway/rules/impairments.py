@@ -106,6 +106,8 @@ class Impairments:
     def end(self, name: str, by: str = "cleared") -> None:
         if self.standing.pop(name, None) is not None:
             self.ended_by = by
+        if name == "loss":
+            self._zeros, self._zero_since, self._zero_said = 0, None, None
 
     def frames(self, fps: float, device: str, taken: Instant, at: Instant) -> None:
         """Frames that arrive show that there is a picture, and nothing of what is on it.
@@ -116,7 +118,6 @@ class Impairments:
             return
         self._taken = taken
         if fps > 0:
-            self._zeros, self._zero_since, self._zero_said = 0, None, None
             self.end("loss")
             return
         self._zeros += 1
@@ -148,8 +149,6 @@ class Impairments:
 
     def clear(self, name: str) -> None:
         """An operator ends it."""
-        if name == "loss":
-            self._zeros, self._zero_since, self._zero_said = 0, None, None
         if name == "storage_fault":
             self._storage.clear()
         self.end(name, "operator")

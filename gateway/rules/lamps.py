@@ -77,7 +77,8 @@ class LampMemory(msgspec.Struct, array_like=True):
     run: Run | None = None
     commands: list[tuple[Instant, bool]] = []
     motions: list[Instant] = []
-    watched: bool = False
+    watched: Instant | None = None
+    """Since when the motion sensors of its place tell who comes; None: they do not."""
     walk: Walk | None = None
     misses: list[tuple[Instant, Sample]] = []
     excused: Instant | None = None
@@ -194,9 +195,14 @@ class LampJudge:
         self.finish_walk()
         memory.walk = Walk(at, at, max(at, now) + hold)
 
+    def watch(self, at: Instant) -> None:
+        """A motion sensor of its place spoke: from now on it is known who comes."""
+        if self.memory.watched is None:
+            self.memory.watched = at
+
     def unwatch(self) -> None:
         """Its motion sensor failed: until motion is reported again nobody knows whether somebody comes."""
-        self.memory.watched = False
+        self.memory.watched = None
         if self.mode == "motion":
             self.memory.run = None
 
@@ -225,6 +231,8 @@ class LampJudge:
         memory.walk = None
         if self.mode == "motion":
             memory.run = None
+            if memory.watched is not None:
+                memory.watched = max(memory.watched, now)
         for report in memory.reports.values():
             if report.until is not None and report.lasts is not None and report.until <= now:
                 report.until = now + report.lasts
@@ -325,9 +333,12 @@ class LampJudge:
             self.begin(name, Fault(run.first.at, [run.first, run.last], run.count))
 
     def _burns_alone(self, lit: bool, at: Instant) -> bool:
-        """For `motion`: lit though no motion explains it, and the motion sensor is one that speaks."""
-        past = [motion for motion in self.memory.motions if motion <= at]
-        return lit and self.memory.watched and (not past or at - past[-1] > 3 * self.spec.expected.hold)
+        """For `motion`: lit though no motion explains it, and all motions of that time would be known."""
+        motions, watched = self.memory.motions, self.memory.watched
+        if not lit or watched is None or at < watched or (len(motions) == _KEPT_EVENTS and at < motions[0]):
+            return False
+        past = [motion for motion in motions if motion <= at]
+        return not past or at - past[-1] > 3 * self.spec.expected.hold
 
     def _trigger(self, sample: Sample) -> None:
         """`no_trigger`: what was seen after a motion."""
@@ -367,7 +378,7 @@ class LampJudge:
                 memory.quiet = at
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")
-        elif changed and not self.in_edge(at):
+        elif changed and not self.in_edge(at) and (memory.excused is None or at >= memory.excused):
             seen = sight.memory
             seen.changes = sorted([*seen.changes, sample], key=_time)[-table.FLICKER_CHANGES :]
             first, last = seen.changes[0].at, seen.changes[-1].at

@@ -253,7 +253,7 @@ class Lighting:
         if not self._sources.enabled(observation.device) or place is None:
             return
         for lamp in self._by_place.get(place, ()):
-            lamp.memory.watched = True
+            lamp.watch(at)
             if not observation.active:
                 continue
             lamp.move(at, now)
@@ -449,7 +449,7 @@ class Lighting:
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return self._timers.next_after(self._sources.put_off)
+        return self._timers.next()
 
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""

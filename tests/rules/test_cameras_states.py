@@ -199,3 +199,13 @@ def test_a_camera_that_falls_silent_while_impaired_is_told_as_offline(night):
     assert night.ends("camera_impaired:cam") == ["merge merged camera_offline:cam"]
     night.hear("22:08", heartbeat("cam"))
     assert night.camera("cam") == "impaired 22:08:00 blind", "no end of it was seen"
+
+
+def test_a_picture_proved_good_starts_the_count_of_empty_stats_anew(night):
+    night.hear("22:01", stats("cam", 0))
+    night.hear("22:02", stats("cam", 0))
+    night.hear("22:03", video("cam", "ok"))
+    night.hear("22:04", stats("cam", 0))
+    assert night.camera("cam") == "ok 22:03:00", "one count without a frame is no loss"
+    night.hear("22:05", stats("cam", 0))
+    assert night.camera("cam") == "impaired 22:05:00 loss"

@@ -543,3 +543,57 @@ def test_views_are_marked_when_they_change_and_not_otherwise(restarts: bool) -> 
     assert told.found.touched == {}
     told.unlit("22:20")
     assert ("lamp", "lamp") in told.found.touched
+
+
+def test_two_sensors_that_see_the_same_three_changes_see_three() -> None:
+    told = night(seen_by=("lux-lamp", "lux-other"))
+    for minute, lux in enumerate((80.0, 0.5, 80.0, 0.5)):
+        for name in ("lamp", "other"):
+            told.lux(f"22:{minute:02}", lux, name)
+    assert told.view().faults == ()
+    for minute, lux in enumerate((80.0, 0.5, 80.0), start=4):
+        told.lux(f"22:{minute:02}", lux)
+    assert told.view().faults == ("cycling_failure",), "six of one sensor are six"
+
+
+def test_late_changes_from_before_a_command_are_not_added_to_those_after_it() -> None:
+    told = night(devices=(Device(id="lamp", driver="native", kind="lamp", place="corridor"),))
+    told.lit("22:00").word("22:05", commanded=True)
+    told.unlit("22:06").lit("22:07").unlit("22:08")
+    for at, lux in (("22:01", 80.0), ("22:02", 0.5), ("22:03", 80.0)):
+        told.lux(at, lux, received="22:09")
+    assert told.view().faults == ()
+
+
+BUSY = [f"22:30:{second:02}" for second in range(0, 60, 5)]
+"""Motions, more than are remembered."""
+
+
+def test_light_from_before_the_motions_remembered_accuses_nobody() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("21:00", "22:00", "22:10", "22:20", *BUSY)
+    for at in ("22:01", "22:11", "22:21"):
+        told.lux(at, 80.0, received="22:31")
+    assert told.told() == []
+
+
+def test_light_from_before_the_motion_sensors_first_word_accuses_nobody() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:30")
+    for at in ("22:00", "22:10", "22:20"):
+        told.lux(at, 80.0, received="22:31")
+    assert told.told() == []
+
+
+def test_light_from_while_the_motion_sensor_was_down_accuses_nobody_afterwards() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("22:00").fail("pir", "switch-b1", "22:05")
+    told.mend("pir", "22:31").motion("22:35")
+    for at in ("22:10", "22:20", "22:30"):
+        told.lux(at, 80.0, received="22:36")
+    assert told.told() == []
+
+
+def test_light_from_while_the_gateway_was_down_accuses_nobody() -> None:
+    told = night(expected=MOTION, devices=(PIR,)).motion("21:00").wait("22:00").restart("22:00", "22:30")
+    for at in ("22:05", "22:15", "22:25"):
+        told.lux(at, 80.0, received="22:31")
+    assert told.told() == [], "whoever came meanwhile may not have been heard yet"
+    assert told.lit("22:35", "22:45").state() == ("faulty", "day_burner")
