@@ -118,6 +118,7 @@ class Judgement:
         if found.touched:
             self._touched |= found.touched
             self.history.look(found.touched, self.engine.now)
+        self.history.pass_time(self.engine.now)
 
     def drain(self) -> Outcome:
         """What changed since the last call, in order."""
@@ -129,7 +130,7 @@ class Judgement:
             transitions=changes.transitions,
             notices=changes.notices,
             touched=list(self._touched),
-            conditions=self.history.drain(self.engine.now),
+            conditions=self.history.drain(),
         )
         self._revisions, self._touched = [], {}
         return outcome

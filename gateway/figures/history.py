@@ -30,6 +30,9 @@ OUT = "absent"
 RECORDED = frozenset({"commanded", "motion"})
 """Modes whose duty no plan tells, so that it is recorded."""
 
+PROVED = frozenset({"lamp_failure", "day_burner", "no_trigger", "cycling_failure", "dim"})
+"""Faults that a sample ends; others end when they are said to, or expire."""
+
 Key = tuple[str, str]
 Told = tuple[str, str]
 
@@ -66,6 +69,7 @@ class History:
     def __init__(self, site: Site, engine: Engine, started: Instant) -> None:
         self._site = site
         self._engine = engine
+        self._started = started
         self._told: dict[Key, Told] = {}
         self._since: dict[Key, Instant] = {}
         self._faulty: dict[str, Instant] = {}
@@ -102,7 +106,10 @@ class History:
             if key not in known and self._told[key][0] != OUT:
                 self._tell(key, (OUT, ""), now, now)
         self._tell_all(now)
-        self._walked_to = _day(now - UP_TO_KEPT) if settled is None else settled + DAY
+        stopped = min((row.since for row in self._rows if row.kind == "gateway"), default=now)
+        first = max(_day(self._started), _day(stopped - UP_TO_KEPT))
+        self._walked_to = first if settled is None else settled + DAY
+        self.pass_time(now)
 
     def take_up(self) -> None:
         """The rules took up a snapshot: what they say now has been told; days are settled once the journal is known."""
@@ -125,11 +132,14 @@ class History:
         self._rows.append(Condition(now, down_from, "gateway", "", "down", ""))
         self._rows.append(Condition(now, now, "gateway", "", "up", ""))
 
-    def drain(self, now: Instant) -> list[Condition]:
-        """Rows since the last call, in order; days that are settled by `now` among them."""
+    def pass_time(self, now: Instant) -> None:
+        """Write down the days that are settled by `now`; to be asked at least once a day, while the rules still hold them."""
         while self._walked_to is not None and self._walked_to + DAY + SETTLED_AFTER <= now:
             self._settle(self._walked_to, now)
             self._walked_to += DAY
+
+    def drain(self) -> list[Condition]:
+        """Rows since the last call, in order."""
         rows, self._rows = self._rows, []
         return rows
 
@@ -179,10 +189,12 @@ class History:
             since = now if begun is None or (known is not None and begun >= known) else begun
             self._faulty[name] = since if known is None else min(known, since)
             return memory.state, " ".join(judge.faults()), since
-        if self._faulty.pop(name, None) is None or memory.state not in ("ok", "off_duty"):
+        if self._faulty.pop(name, None) is None or memory.state == "disabled":
             return memory.state, memory.cause or "", now
         best = judge.best()
-        return memory.state, "", now if best is None else max(best.memory.at, self._since["lamp", name])
+        shown = best is not None and all(fault in PROVED for fault in self._told["lamp", name][1].split())
+        since = max(best.memory.at, self._since["lamp", name]) if best is not None and shown else now
+        return memory.state, memory.cause or "", since
 
     def _tell_duty(self, name: str, now: Instant) -> None:
         if self._site.lamps[name].expected.mode not in RECORDED:

@@ -585,7 +585,6 @@ class Rounds:
 
     def walked(self, checkpoint: str, first: Instant, last: Instant) -> tuple[list[Instant], list[Interval]]:
         """When anyone who may serve tapped at a checkpoint in [first, last], and what of it is complete for every witness."""
-        self.flush(self.now)
         point, routes = self._points.get(checkpoint), self._routes_with(checkpoint)
         taps = () if point is None else point.taps_between(first, last)
         times = {each.time for tap in taps if self._counts(checkpoint, tap) for each in tap.moments}
