@@ -151,12 +151,16 @@ _AHEAD = frozenset({"clock_ahead"})
 
 
 def moments(read: Read, correction: Correction, *, own_clock: bool) -> list[Moment]:
-    """The times a read may have happened at, by what its device's clock is worth (rounds.md, Clocks)."""
+    """The times a read may have happened at, by what its device's clock is worth (rounds.md, Clocks).
+
+    What came before it can have happened was dated by a clock that no measure saw: it is judged at its receipt.
+    """
     if not own_clock:
         return [Moment(read.at, read, False, _NONE)]
+    latest = read.received + DOUBT
+    if read.at > latest and read.at + min(correction.offsets) > latest:
+        return [Moment(read.received, read, False, _AHEAD)]
     if not correction.measured:
-        if read.at > read.received + DOUBT:
-            return [Moment(read.received, read, False, _AHEAD)]
         return [Moment(read.at, read, False, _NONE)]
     result = []
     for offset in correction.offsets:
