@@ -37,7 +37,8 @@ class Rule(NamedTuple):
 
 
 LASTING = (HOUR, DAY)
-"""A camera that is lost says nothing more: people are reminded at 1 h and 1 day (cameras.md, Cameras)."""
+"""A camera that is lost says nothing more: people are reminded at 1 h and 1 day (cameras.md, Cameras); of a blind zone, too, since
+it tells of its cameras in their place."""
 
 ROWS: tuple[Rule, ...] = (
     # Rounds (rounds.md, Alerts)
@@ -216,6 +217,7 @@ ROWS: tuple[Rule, ...] = (
         "zone_blind", "major", "presence", "ordinary",
         "盲区", "{name} 无可用画面[[：{cameras}]][[（{reason}）]]。请加强该处巡查并检修。",
         "Zone blind", "No camera sees {name}[[: {cameras}]][[ ({reason})]]. Please walk it more often and repair.",
+        reminders=LASTING,
     ),
     Rule(
         "zone_degraded", "minor", "presence", "ordinary",

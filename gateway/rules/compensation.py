@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.instants import Duration, Instant, instant, moment, seconds
+from gateway.instants import DAY, Duration, Instant, instant, moment, seconds
 from gateway.rules.cameras import Cameras
 from gateway.rules.findings import Found, Lamp
 from gateway.rules.lighting import Lighting
@@ -21,18 +21,23 @@ from gateway.site.model import Site
 
 RULE = "compensating_patrol"
 
+LONGEST: Duration = DAY
+"""A window is at most so long, as a checkpoint's own ones are; then the next one begins: what is kept of each stays bounded."""
+
 
 class Patrol(msgspec.Struct, kw_only=True):
     """One that is asked for at a checkpoint.
 
     Args:
         since: when it was told; nothing before is judged.
+        window: when the window began that is open now.
         at_most: the limit that was told; it stays, whatever the site file says later.
         zones, circuits: the blind zones and dark circuits that it makes up for.
         over: when the latest of those that are over was seen well.
     """
 
     since: Instant
+    window: Instant
     at_most: Duration
     zones: set[str] = msgspec.field(default_factory=set)
     circuits: set[str] = msgspec.field(default_factory=set)
@@ -164,7 +169,7 @@ class Compensation:
             if limit is None:
                 return
             since = self._rounds.begin_patrol(checkpoint, limit, now)
-            patrol = self._patrols[checkpoint] = Patrol(since=since, at_most=limit)
+            patrol = self._patrols[checkpoint] = Patrol(since=since, window=since, at_most=limit)
         if zone is not None:
             patrol.zones.add(zone)
         if circuit is not None:
@@ -192,7 +197,7 @@ class Compensation:
             self._tell(checkpoint, patrol, now)
             return
         del self._patrols[checkpoint]
-        self._rounds.end_patrol(checkpoint, patrol.since, min(patrol.over, now))
+        self._rounds.end_patrol(checkpoint, patrol.window, min(patrol.over, now))
         self._standing.end(RULE, checkpoint, now, why)
 
     def _tell(self, checkpoint: str, patrol: Patrol, now: Instant) -> None:
@@ -211,17 +216,23 @@ class Compensation:
     # -- as the engine asks every module -------------------------------------------------------------------------------
 
     def advance(self, now: Instant) -> None:
-        """Nothing here changes by time alone: lamps, zones and windows have their own deadlines."""
+        """Let windows that have become too long end, and the next ones begin."""
+        for checkpoint in sorted(self._patrols):
+            patrol = self._patrols[checkpoint]
+            while (cut := patrol.window + LONGEST) <= now:
+                self._rounds.end_patrol(checkpoint, patrol.window, cut)
+                patrol.window = self._rounds.begin_patrol(checkpoint, patrol.at_most, cut)
 
     def deadline(self) -> Instant | None:
-        return None
+        """When the first window becomes too long."""
+        return min((patrol.window + LONGEST for patrol in self._patrols.values()), default=None)
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """A start repairs nothing: what was asked for still is."""
 
     def snapshot(self) -> Any:
         patrols = {
-            checkpoint: [each.since, each.at_most, sorted(each.zones), sorted(each.circuits), each.over]
+            checkpoint: [each.since, each.window, each.at_most, sorted(each.zones), sorted(each.circuits), each.over]
             for checkpoint, each in self._patrols.items()
         }
         return {"patrols": patrols, "spoken_for": sorted(self._spoken_for), "standing": self._standing.snapshot()}
@@ -232,13 +243,13 @@ class Compensation:
         self._standing.restore(state["standing"], now, self._site.checkpoints.__contains__)
         self._spoken_for = set(state["spoken_for"]) & self._lamps.keys()
         self._patrols = {}
-        for checkpoint, (since, at_most, zones, circuits, over) in state["patrols"].items():
-            patrol = Patrol(since=since, at_most=at_most, over=over)
+        for checkpoint, (since, window, at_most, zones, circuits, over) in state["patrols"].items():
+            patrol = Patrol(since=since, window=window, at_most=at_most, over=over)
             patrol.zones = {zone for zone in zones if checkpoint in self._near.get(zone, ())}
             patrol.circuits = {circuit for circuit in circuits if checkpoint in self._lamps.get(circuit, ())}
             gone = checkpoint not in self._site.checkpoints or self._site.compensation is None
             if gone or not (patrol.zones or patrol.circuits):
-                self._rounds.end_patrol(checkpoint, since, now)
+                self._rounds.end_patrol(checkpoint, window, now)
                 self._standing.end(RULE, checkpoint, now, "removed")
             else:
                 self._patrols[checkpoint] = patrol

@@ -21,6 +21,9 @@ from gateway.site.schedules import check_schedule
 from gateway.site.secrets import is_reference, resolve
 from gateway.site.sections import Draft, read_sections
 
+SEED_LEAST = 16
+"""Characters of a seed that nobody finds out by trying: the starts of one night tell whether a guess was right."""
+
 
 def load_site(
     path: Path, *, environ: Mapping[str, str] | None = None, secrets: bool = True
@@ -94,13 +97,19 @@ class _Vault:
         if reference is None:
             return None
         place: Place = ("site", "jitter_seed")
-        if needed:
-            return self.read(reference, place) or None
         try:
-            return resolve(reference, self._environ, self._folder)
+            seed = resolve(reference, self._environ, self._folder)
         except ValueError as error:
-            self._mistakes.warning(place, f"found `{reference}`, but {error}; without it random starts are not known")
+            tell = self._mistakes.error if needed else self._mistakes.warning
+            tell(place, f"found `{reference}`, but {error}; without it random starts are not known")
             return None
+        if len(seed) < SEED_LEAST:
+            self._mistakes.warning(
+                place,
+                f"the seed that `{reference}` names is short enough to be guessed from some starts; expected at least {SEED_LEAST} "
+                "characters, such as `openssl rand -hex 32` gives",
+            )
+        return seed
 
 
 def _check_model(site: Site, draft: Draft, mistakes: Mistakes) -> None:

@@ -37,7 +37,7 @@ def test_whoever_was_told_is_reminded_once_at_1_h_and_once_at_1_day():
     assert reminders(lost().at(3 * 1440)) == [(at, who) for at in (60, 1440) for who in everybody]
 
 
-@pytest.mark.parametrize("rule", ["camera_offline", "camera_impaired", "recording_stopped"])
+@pytest.mark.parametrize("rule", ["camera_offline", "camera_impaired", "recording_stopped", "zone_blind"])
 def test_alerts_of_cameras_are_reminded_of(rule):
     watch = Watch().signal("raise", rule, "cam-1").at(2 * 1440)
     assert {minute for minute, _ in reminders(watch)} == {60, 1440}

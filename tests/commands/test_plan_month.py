@@ -224,6 +224,14 @@ def test_without_the_seed_there_is_no_plan_to_show(plan):
     assert plan("--month", "2026-06", seed=None)[0] == 0
 
 
+def test_without_the_seed_nothing_is_judged_by_another_plan(plan, tmp_path, capsys):
+    plan("--month", "2026-06", night="jitter: 15m", seed=None)
+    evidence = tmp_path / "evidence.jsonl"
+    evidence.write_text('{"kind": "advance", "at": "2026-06-02T12:00:00+02:00"}\n')
+    assert main(["replay", "--site", str(tmp_path / "site.yaml"), str(evidence)]) == 2
+    assert "are not known without the seed" in capsys.readouterr().err
+
+
 def test_of_very_many_starts_the_first_and_last_are_shown(plan, monkeypatch):
     monkeypatch.setitem(globals(), "SITE", SITE.replace("every: 1h, lasts: 20m", "every: 30m, lasts: 5m"))
     shown = line(plan("--month", "2026-06")[1], "2026-06-01 Mon", "night").split()

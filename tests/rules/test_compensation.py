@@ -40,7 +40,7 @@ OWN = MaxGap(since=time(22), until=time(6), at_most=2 * HOUR)
 
 
 def clock(text: str) -> Instant:
-    """ "22:10" or "22:10:05" of the evening; hours before noon are of the next day; "+1 18:00" is a day later."""
+    """ "22:10" or "22:10:05" of the evening; hours before noon are of the next day; "+1 18:00" is of a day later."""
     days, _, rest = text.rpartition(" ")
     hour, minute, second = (int(part) for part in f"{rest}:00".split(":")[:3])
     return NIGHT + (int(days or 0) + (hour < 12)) * DAY + (hour - 22) * HOUR + minute * MINUTE + second * SECOND
@@ -111,12 +111,15 @@ class Garage:
         self.lit = dict.fromkeys(LAMPS, True)
         self.notices: list[Any] = []
         self.reborn_always = reborn
+        self.step = MINUTE
 
     def to(self, text: str) -> Garage:
-        """Every minute up to then everybody is heard, the quiet ones apart."""
-        until = clock(text)
-        while self.now + MINUTE <= until:
-            self.now += MINUTE
+        """Each `step` up to then everybody is heard, the quiet ones apart."""
+        return self.to_instant(clock(text))
+
+    def to_instant(self, until: Instant) -> Garage:
+        while self.now + self.step <= until:
+            self.now += self.step
             for name, device in self.site.devices.items():
                 if name in self.quiet:
                     continue
@@ -418,6 +421,29 @@ def test_a_panel_that_takes_over_the_telling_ends_no_patrol_and_its_end_proves_n
     garage.quiet.clear()
     garage.dark(lit=True, lamps=tuple(lamps)).to("22:45")
     assert garage.asked() == []
+
+
+def test_a_patrol_that_goes_on_for_weeks_charges_nobody_who_walked_it() -> None:
+    site = estate(zones={"annex": Zone(id="annex", place="garage/a", cameras=("cam-2",))})
+    garage = Garage(site).to("22:10").blind("cam-2").to("22:13")
+    keep = ("rdr-cp-a", "cam-2")
+    garage.quiet |= site.devices.keys() - set(keep)
+    garage.step = 3 * MINUTE
+    while garage.now < clock("+12 22:00"):
+        garage.to_instant(garage.now + 27 * MINUTE).tap()
+    assert garage.exceeded() == []
+    assert (garage.asked(), garage.alert().occurrence) == (["cp-a"], 1)
+    assert 8 <= len(garage.windows()) <= 10
+    garage.to_instant(garage.now + 45 * MINUTE)
+    assert [state for _, state in garage.exceeded()] == ["open"]
+
+
+def test_a_window_is_cut_each_day_and_a_stretch_with_it() -> None:
+    garage = Garage().to("22:10").blind("cam-2").to("+1 21:50").tap().to("+1 22:20")
+    assert [hours(each) for each in garage.windows()] == [("22:13:00", "22:13:00"), ("22:13:00", None)]
+    assert [each for each in garage.exceeded() if "T21:50" in each[0]] == []
+    garage.to("+1 22:44")
+    assert garage.exceeded()[-1] == ("cp-a@2026-11-23T22:13:00+00:00", "open")
 
 
 # -- beside the checkpoint's own limit -------------------------------------------------------------------------------
