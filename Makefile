@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup test unit check mutations format bench lock clean
+.PHONY: help demo run setup test unit check mutations nightly format bench lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   ruff, mypy and import-linter, in seconds"
 	@echo "make unit    the tests that need no server or browser, in under a minute"
 	@echo "make mutations  a million damaged inputs for each driver (an hour)"
+	@echo "make nightly    10,000 nights with known truth through the judge, over all cores (an hour or more)"
 	@echo "make bench   intake and latency benchmarks (needs Mosquitto)"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
 
@@ -47,6 +48,9 @@ check: .venv/.dev
 
 mutations: .venv/.dev
 	LAMPLIGHTER_MUTATIONS=1000000 $(BIN)/pytest tests/drivers/test_mutations.py --timeout 3600
+
+nightly: .venv/.dev
+	$(BIN)/python -m tests.nights --nights $${LAMPLIGHTER_NIGHTS:-10000}
 
 format: .venv/.dev
 	$(BIN)/ruff format .

@@ -150,7 +150,6 @@ def log_of(case: Case, arrivals: Sequence[Arrival]) -> list[Line]:
             read = router.reader(arrival.said.topic)
             assert read is not None, arrival.said.topic
             readings = read(arrival.said.payload, moment)
-        last = at
         for observation, body in readings:
             key = (
                 (observation.device, observation.boot, observation.seq)
@@ -160,6 +159,7 @@ def log_of(case: Case, arrivals: Sequence[Arrival]) -> list[Line]:
             if key not in heard:
                 heard.add(key)
                 lines.append(Line(at, observation))
+                last = at
     return lines
 
 
@@ -182,10 +182,14 @@ def judged(
     looked = case.start
     for number, line in enumerate(lines):
         if number in again and line.at > engine.now:
+            engine.flush()
             state = msgspec.msgpack.decode(msgspec.msgpack.encode(engine.snapshot()))
+            if watch is not None:
+                watch(engine.now, engine.drain(), engine)
             engine = Engine(case.site, case.start)
+            engine.drain()
             engine.restore(state)
-        if line.at >= looked + _LOOK_EVERY and watch is not None:
+        if line.heard is not None and line.at >= looked + _LOOK_EVERY and watch is not None:
             engine.advance(line.at - 1)
             engine.flush()
             watch(engine.now, engine.drain(), engine)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from device_drivers.simulation.nights import Lived
@@ -34,9 +34,10 @@ class Due(NamedTuple):
 
 
 class Was(NamedTuple):
-    """Somebody was there (at a post for two: both)."""
+    """Somebody was there (at a post for two: both, the first at `since`)."""
 
     at: Instant
+    since: Instant
     guards: tuple[str, ...]
     walk: str
     beyond: str
@@ -77,13 +78,15 @@ class RoundsScore(Score):
                     if one.guard != other.guard and pair[1].at - pair[0].at <= within - MARGIN:
                         beyond = pair[0].beyond or pair[1].beyond
                         known = max(pair[0].known_from, pair[1].known_from)
-                        self.there[name].append(Was(pair[1].at, (one.guard, other.guard), other.walk, beyond, known))
+                        self.there[name].append(
+                            Was(pair[1].at, pair[0].at, (one.guard, other.guard), other.walk, beyond, known)
+                        )
 
     # -- what was really so
 
     def _was(self, tap: Tapped) -> Was:
         beyond, known_from = self._beyond(tap)
-        return Was(instant(tap.at), (tap.guard,), tap.walk, beyond, known_from)
+        return Was(instant(tap.at), instant(tap.at), (tap.guard,), tap.walk, beyond, known_from)
 
     def _beyond(self, tap: Tapped) -> tuple[str, Instant]:
         at = tap.at.timestamp()
@@ -106,6 +109,8 @@ class RoundsScore(Score):
             return "the guard's card was not held to the wand", 0
         wand = next(each for each in self.case.estate.wands if each.id == tap.wand)
         if wand.id not in self.case.site.routes[tap.walk.partition("@")[0]].readers:
+            if any(each.kind == "clock_lost" and each.subject == wand.id for each in self.mishaps):
+                return "carried a reader that the route does not name, and its clock was lost", 0
             docks = [dock.at for dock in self.case.night.docks if dock.wand == wand.id and dock.at > at]
             if wand.phone or not docks:
                 return "carried a reader that the route does not name", 0
@@ -114,7 +119,7 @@ class RoundsScore(Score):
 
     def _fits(self, was: Was, due: Due, margin: Instant = MARGIN) -> bool:
         allowed = due.route.accept_others or all(guard in due.route.guards for guard in was.guards)
-        return allowed and due.opens + margin <= was.at <= due.closes - margin
+        return allowed and due.opens + margin <= was.since and was.at <= due.closes - margin
 
     def _served(self, visits: Iterable[Due], there: list[Was]) -> int:
         """How many of the visits can be served by those who were there, each once: augmenting paths."""
@@ -141,11 +146,14 @@ class RoundsScore(Score):
                 self.verdicts[key] = revision.verdict
                 if revision.verdict == "missed":
                     missed[key] = instant(revision.at)
+                    known = revision.visit.watermark
+                    if known is None or instant(known) < self.due[key].closes:
+                        self.accuse("missed unsettled", f"{key[0]} {key[1]}", missed[key])
         for key, at in missed.items():
             self._accused(self.due[key], at)
         for signal in found.signals:
             if signal.rule == "round_not_started" and signal.action == "raise":
-                self._asked(signal.subject, signal.at)
+                self._asked(signal.subject, signal.at, engine)
             elif signal.rule == "gap_exceeded" and signal.action == "raise":
                 for gap in engine.rounds.gaps():
                     for piece in gap.exceedances:
@@ -168,8 +176,14 @@ class RoundsScore(Score):
             )
             self.accuse("missed", f"{due.key[0]} {due.key[1]} {due.checkpoint}", at, beyond)
 
-    def _asked(self, round_id: str, at: Instant) -> None:
+    def _asked(self, round_id: str, at: Instant, engine: Engine) -> None:
         """`round_not_started` of a round that somebody had begun."""
+        route = self.case.site.routes[round_id.partition("@")[0]]
+        fixed = self.case.site.checkpoints[route.visits[0].checkpoint].reader
+        engine_heard = any(
+            (device := engine.devices.device(name)) is not None and device.last_heard is not None
+            for name in ([fixed] if fixed else route.readers)
+        )
         for due in (each for each in self.due.values() if each.key[0] == round_id):
             rivals = [
                 each for each in self.visits[due.checkpoint] if each.opens <= due.closes and each.closes >= due.opens
@@ -180,7 +194,8 @@ class RoundsScore(Score):
                         (each for each in self.due.values() if each.key[0] == round_id), key=lambda each: each.key[1]
                     )
                     if due.key == first.key:
-                        self.accuse("round_not_started", f"{round_id} {due.checkpoint}", at, was.beyond)
+                        unheard = "" if engine_heard else "none of its readers was ever heard"
+                        self.accuse("round_not_started", f"{round_id} {due.checkpoint}", at, was.beyond or unheard)
 
     def _gap(self, checkpoint: str, since: Instant, until: Instant, now: Instant) -> None:
         for was in self.there[checkpoint]:
