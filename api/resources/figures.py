@@ -147,7 +147,9 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         asked.until = min(asked.since + hours * HOUR, max(gateway.judgement.now, asked.since))
         walked = walks.read(await _walks(gateway, asked.since - longest_gap(site), asked.until))
         shown_site = site if place is None else _only(site, place)
-        found = await over((*_LAMPS, "zone"), asked, lambda timeline: protection(shown_site, timeline, walked, hours))
+        found = await over(
+            (*_LAMPS, "zone", "patrol"), asked, lambda timeline: protection(shown_site, timeline, walked, hours)
+        )
         return _answer(request, found, lambda item: item.place, cursor, limit, hours)
 
     @app.get(

@@ -27,6 +27,9 @@ UP_TO_KEPT: Duration = 9 * DAY
 OUT = "absent"
 """The state of what is no longer in the site."""
 
+NO_PATROL = "none"
+"""The state of a checkpoint's compensating patrol when there is none."""
+
 RECORDED = frozenset({"commanded", "motion"})
 """Modes whose duty no plan tells, so that it is recorded."""
 
@@ -74,6 +77,8 @@ class History:
         self._since: dict[Key, Instant] = {}
         self._faulty: dict[str, Instant] = {}
         """Lamps with a fault, each since when it is told to have one."""
+        self._patrols: set[str] = set()
+        """Checkpoints that are walked more often, as told."""
         self._rows: list[Condition] = []
         self._walked_to: Instant | None = _day(started)
         self._views: Mapping[str, Callable[[str, Instant], tuple[str, str, Instant] | None]] = {
@@ -88,7 +93,7 @@ class History:
     def resume(self, told: Iterable[Condition], now: Instant) -> None:
         """Go on from what the journal holds: the last row of each subject. What is otherwise now is told from `now` on."""
         self._rows = [row for row in self._rows if row.kind == "gateway" and row.found == now]
-        self._told, self._since, self._faulty = {}, {}, {}
+        self._told, self._since, self._faulty, self._patrols = {}, {}, {}, set()
         settled: Instant | None = None
         for row in told:
             match row.kind:
@@ -99,11 +104,13 @@ class History:
                 case _:
                     self._told[row.kind, row.id] = row.state, row.detail
                     self._since[row.kind, row.id] = row.since
+                    if row.kind == "patrol" and row.state != NO_PATROL:
+                        self._patrols.add(row.id)
                     if row.kind == "lamp" and row.state == "faulty":
                         self._faulty[row.id] = row.since
         known = self._current()
         for key in sorted(self._told):
-            if key not in known and self._told[key][0] != OUT:
+            if key not in known and key[0] != "patrol" and self._told[key][0] != OUT:
                 self._tell(key, (OUT, ""), now, now)
         self._tell_all(now)
         stopped = min((row.since for row in self._rows if row.kind == "gateway"), default=now)
@@ -133,7 +140,13 @@ class History:
         self._rows.append(Condition(now, now, "gateway", "", "up", ""))
 
     def pass_time(self, now: Instant) -> None:
-        """Write down the days that are settled by `now`; to be asked at least once a day, while the rules still hold them."""
+        """Tell of patrols, and write down the days that are settled by `now`, while the rules still hold them."""
+        limits = self._engine.compensation.limits()
+        if limits or self._patrols:
+            for checkpoint in sorted(limits.keys() | self._patrols):
+                limit = limits.get(checkpoint)
+                self._tell(("patrol", checkpoint), (NO_PATROL if limit is None else str(limit), ""), now, now)
+            self._patrols = set(limits)
         while self._walked_to is not None and self._walked_to + DAY + SETTLED_AFTER <= now:
             self._settle(self._walked_to, now)
             self._walked_to += DAY

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.figures.duty import Duties
-from gateway.figures.history import OUT
+from gateway.figures.history import NO_PATROL, OUT
 from gateway.figures.stretches import Stretch, by_slot, common, length, minus, union
-from gateway.figures.timeline import Timeline
+from gateway.figures.timeline import Piece, Timeline
 from gateway.figures.walks import NOBODY, Walks
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment
 from gateway.site.model import Checkpoint, Site
@@ -147,7 +147,8 @@ def _unwalked(site: Site, timeline: Timeline, walks: Mapping[str, Walks]) -> dic
             complete = common(complete, each.complete)
         bad: list[Stretch] = []
         walked: list[Stretch] = []
-        for limit, when in _limits(checkpoints, windows, whole):
+        patrols = [piece for each in checkpoints for piece in timeline.pieces("patrol", each.id)]
+        for limit, when in _limits(checkpoints, windows, patrols, whole):
             visited = union((tap, tap + limit) for tap in taps)
             silent = minus(union((start + limit, end) for start, end in complete), visited)
             bad += common(when, silent)
@@ -158,7 +159,10 @@ def _unwalked(site: Site, timeline: Timeline, walks: Mapping[str, Walks]) -> dic
 
 
 def _limits(
-    checkpoints: Iterable[Checkpoint], windows: Mapping[str, list[Stretch]], whole: list[Stretch]
+    checkpoints: Iterable[Checkpoint],
+    windows: Mapping[str, list[Stretch]],
+    patrols: Iterable[Piece],
+    whole: list[Stretch],
 ) -> list[tuple[Duration, list[Stretch]]]:
     """Which gap is too long when: the least of a place's checkpoints at each time."""
     wanted: dict[Duration, list[Stretch]] = {}
@@ -167,6 +171,9 @@ def _limits(
         if checkpoint.max_gap is not None:
             wanted.setdefault(checkpoint.max_gap.at_most, []).extend(inside)
         wanted.setdefault(UNWALKED_AFTER, []).extend(minus(whole, inside))
+    for start, end, state, _ in patrols:
+        if state != NO_PATROL:
+            wanted.setdefault(int(state), []).append((start, end))
     left, found = whole, []
     for limit in sorted(wanted):
         when = common(left, union(wanted[limit]))

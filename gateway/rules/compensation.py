@@ -230,6 +230,10 @@ class Compensation:
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """A start repairs nothing: what was asked for still is."""
 
+    def limits(self) -> dict[str, Duration]:
+        """How often at least each checkpoint with a patrol is to be walked now."""
+        return {checkpoint: patrol.at_most for checkpoint, patrol in self._patrols.items()}
+
     def snapshot(self) -> Any:
         patrols = {
             checkpoint: [each.since, each.window, each.at_most, sorted(each.zones), sorted(each.circuits), each.over]

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.figures.protection import PlaceProtection, first_hour, protection
 from gateway.figures.walks import Walks
-from gateway.instants import HOUR, moment
+from gateway.instants import HOUR, MINUTE, moment
 from gateway.journal.rows import Condition
 from gateway.site.model import Checkpoint, MaxGap, Route, Site, Visit, Zone
 from tests.figures.rows import clock, down, lamp, over, row, seat, site, up
@@ -45,6 +45,14 @@ def test_the_checkpoints_own_gap_applies_in_its_hours_and_two_hours_outside_them
     assert found.unwalked is not None
     # at 22:00, an hour and a half after the tap, an hour is too long; at midnight two hours count again
     assert found.unwalked.minutes == [30, 0, 60, 30, 0, 30]
+
+
+def test_while_a_compensating_patrol_stands_its_limit_applies() -> None:
+    rows = [up(), row("patrol", "cp", str(30 * MINUTE), "20:30"), row("patrol", "cp", "none", "22:15")]
+    found = places(site(), rows, ["20:10", "21:30"], until="23:00")["a"]
+    assert found.unwalked is not None
+    # too long from 20:40 (half an hour) to 21:30, from 22:00 to 22:15; then two hours count again
+    assert found.unwalked.minutes == [10 + 20, 30, 15]
 
 
 def test_unwalked_is_known_only_where_the_record_is_complete_for_so_long() -> None:
