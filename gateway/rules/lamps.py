@@ -438,8 +438,11 @@ class LampJudge:
     # -- state -----------------------------------------------------------------------------------------------------
 
     def usable(self) -> bool:
-        """Whether any source of it can prove something now."""
-        return any(sight.source.live for sight in self.sights)
+        """Whether any source of it can prove something now; one that never said whether it burns cannot."""
+        return any(
+            sight.source.live and (sight.source.rank != Rank.WORD or sight.memory.said is not None)
+            for sight in self.sights
+        )
 
     def lit(self, now: Instant) -> bool | None:
         """What was proved last by a source that still proves something; None an hour after an edge without proof."""
@@ -502,7 +505,8 @@ class LampJudge:
     def _cause(self) -> str:
         """Why nothing is known: of the sources ever heard the best one's reason, else the best one's."""
         causes = [cause for sight in self.sights if (cause := sight.source.cause()) is not None]
-        return next((cause for cause in causes if cause != "never_heard"), "never_heard")
+        other = "no_proof" if self.sights and not causes else "never_heard"
+        return next((cause for cause in causes if cause != "never_heard"), other)
 
     def unverified(self) -> bool:
         """Whether a fault stands whose evidence has gone stale."""

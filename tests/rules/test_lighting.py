@@ -597,3 +597,28 @@ def test_light_from_while_the_gateway_was_down_accuses_nobody() -> None:
         told.lux(at, 80.0, received="22:31")
     assert told.told() == [], "whoever came meanwhile may not have been heard yet"
     assert told.lit("22:35", "22:45").state() == ("faulty", "day_burner")
+
+
+CONTROLLER = Device(id="ctl", driver="native", kind="controller", place="corridor")
+
+
+def test_a_controller_that_only_repeats_its_command_keeps_no_lamp_well_whose_sensor_is_dead() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(CONTROLLER,)).word("22:00", "ctl", lamp="lamp", commanded=True)
+    told.lit("22:01")
+    for minute in (10, 20, 30, 40):
+        told.word(f"22:{minute}", "ctl", lamp="lamp", commanded=True)
+    assert told.state() == ("unknown", "stale")
+    assert told.lit("22:41").state() == ("ok", None)
+
+
+def test_a_hub_that_only_reports_faults_keeps_no_lamp_well_whose_sensor_is_dead() -> None:
+    told = night(devices=(CONTROLLER,)).lit("22:00")
+    for at in ("22:20", "22:40"):
+        told.say(seen.LampFault, "ctl", at, lamp="lamp", fault="relay_failure", active=False)
+    assert told.state() == ("unknown", "stale")
+
+
+def test_a_lamp_of_which_only_faults_are_reported_is_unknown_for_want_of_proof() -> None:
+    told = night(seen_by=(), devices=(CONTROLLER,))
+    told.say(seen.LampFault, "ctl", "22:00", lamp="lamp", fault="relay_failure", active=False)
+    assert told.state() == ("unknown", "no_proof")
