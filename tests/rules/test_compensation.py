@@ -169,7 +169,10 @@ class Garage:
 
     def down_until(self, text: str) -> Garage:
         """The gateway is down from now on."""
-        down_from, self.now = self.now, clock(text)
+        return self.down_until_instant(clock(text))
+
+    def down_until_instant(self, until: Instant) -> Garage:
+        down_from, self.now = self.now, until
         self.judgement.restarted(down_from, self.now)
         return self._gather()
 
