@@ -58,8 +58,10 @@ class Way:
         found: list[Arrival] = []
         for begin, end in self._downs:
             found += [Arrival(begin, "stopped"), Arrival(end, "started")]
-        for begin, end in self._cuts:
-            found += [Arrival(begin, "link_down", BROKER), Arrival(end, "link_up", BROKER)]
+        for cut, back in self._cuts:
+            begin, end = self._noticed(cut), self._noticed(back)
+            if begin < end:
+                found += [Arrival(begin, "link_down", BROKER), Arrival(end, "link_up", BROKER)]
         found += self._ports(first, last)
         for said in sayings:
             found += self._way(said)
@@ -120,6 +122,11 @@ class Way:
         at = max(at, self._last.get(device, at))
         self._last[device] = at
         return at
+
+    def _noticed(self, at: float) -> float:
+        """When the gateway notices something of its own connection: not before it runs."""
+        back = self._back(at, self._downs)
+        return at if back is None else back + 0.01
 
     def _back(self, at: float, spans: Sequence[tuple[float, float]]) -> float | None:
         return next((end for begin, end in spans if begin <= at < end), None)

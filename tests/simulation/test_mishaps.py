@@ -156,6 +156,18 @@ def test_an_unplugged_port_is_found_shut_and_open_again() -> None:
     assert [round(at) for event, at in events if event == "link_down"] == [50]
 
 
+def test_a_gateway_that_is_down_notices_nothing_of_its_broker() -> None:
+    down = mishap("gateway_down", "gateway", 50, 80)
+    inside = night(down, mishap("link_down", "mqtt", 60, 70))
+    assert not [each for each in inside if each.device == "mqtt"]
+    across = [
+        (each.event, round((each.at - ZERO) / 60))
+        for each in night(down, mishap("link_down", "mqtt", 60, 90))
+        if each.device == "mqtt"
+    ]
+    assert across == [("link_down", 80), ("link_up", 90)]
+
+
 def test_messages_come_late_out_of_order_and_twice_as_it_is_told() -> None:
     late = night(mishap("delayed", "r1", 0, None, 1800), mishap("doubled", "*", 0, None, 1.0))
     stamps = [beat["at"] for _, beat in heard(late, "r1", "reader_heartbeat")]
