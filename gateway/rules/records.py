@@ -27,7 +27,7 @@ from gateway.rules.clocks import (
     Correction,
     Measures,
 )
-from gateway.rules.intervals import BEGINNING, END, Interval, clipped, merged, without
+from gateway.rules.intervals import BEGINNING, END, Interval, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Reports, Signs, Trail
 from gateway.site.model import Device
@@ -478,8 +478,9 @@ class Record:
         return [(min(left[1], right[0]), max(left[1], right[0])) for left, right in pairwise(spans)]
 
     def broken(self, first: Instant, last: Instant) -> bool:
-        """Whether a number is missing in, or a restart falls into, [first, last]."""
-        return bool(clipped([*self.holes(), *self.restarts()], first, last))
+        """Whether a number is missing in, or a restart falls into, [first, last]; one that was over at `first` does not."""
+        parts = [*self.holes(), *self.restarts()]
+        return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)
 
     def only_impossible(self, since: Instant) -> bool:
         """Whether it reported since an instant, and nothing but times that cannot be."""

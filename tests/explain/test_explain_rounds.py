@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_drivers import observations as seen
+from gateway.explain import wording_rounds
 from gateway.explain.explanation import Explanation
 from gateway.explain.rounds import explain_round
 from gateway.instants import HOUR, MINUTE, instant
+from gateway.rules import findings, lacks, verdicts
 from gateway.rules.intervals import covers
+from gateway.rules.marks import VISIT_MARKS
 from gateway.site.model import Visit as Stop
 from tests.explain.patrol import ROUND, Patrol
 from tests.rules.walk import CARDS, GARAGE, GATE, MIDNIGHT, ROOF, WALL, clock, daily, hhmm, window
@@ -576,3 +579,43 @@ def test_every_stretch_that_is_told_is_as_the_judge_holds_it(steps: Any) -> None
     for now in ("22:12", "22:35", "23:30", "+2 00:00"):
         if clock(now) >= patrol.judge.now:
             holds(patrol, patrol.why(now))
+
+
+def test_every_code_has_words() -> None:
+    assert set(get_args(lacks.Why)) == set(wording_rounds._LACKS)
+    assert set(get_args(verdicts.Cause)) - {"awaiting_reader", "reader_offline"} == set(wording_rounds._OF_CAUSE)
+    assert set(VISIT_MARKS) | ROUND_MARKS == set(wording_rounds._MARKS)
+    assert set(get_args(findings.Verdict)) == set(wording_rounds._VERDICTS)
+    assert set(get_args(findings.RoundVerdict)) == set(wording_rounds._ROUNDS)
+
+
+ROUND_MARKS = {"out_of_order", "too_fast", "burst", "over_long", "same_moment_elsewhere"}
+
+
+@pytest.mark.parametrize(
+    ("taps", "marks", "words"),
+    [
+        ([("rdr-garage", "22:05"), ("rdr-gate", "22:06")], {"out_of_order"}, "没有按规定顺序"),
+        ([("rdr-gate", "22:05"), ("rdr-garage", "22:05:20")], {"too_fast", "same_moment_elsewhere"}, "比最短时间还快"),
+        ([("rdr-gate", "22:05"), ("rdr-garage", "22:42")], {"over_long"}, "本轮结束之后才到"),
+        (
+            [("rdr-gate", "22:05"), ("rdr-garage", "22:05:03")],
+            {"too_fast", "same_moment_elsewhere"},
+            "几乎同时在另一处",
+        ),
+    ],
+)
+def test_a_mark_of_a_round_is_told_in_words(taps: list[tuple[str, str]], marks: set[str], words: str) -> None:
+    stops = (Stop(checkpoint=GATE), Stop(checkpoint=GARAGE))
+    patrol = Patrol(route={"visits": stops, "order": "listed"}, checkpoints={GATE: {"min_leg": {GARAGE: MINUTE}}})
+    for device, at in taps:
+        patrol.tap("wang", at, device=device)
+    why = patrol.why("23:00")
+    assert set(why.marks) == marks
+    assert words in why.sentence.zh
+
+
+def test_a_round_without_a_verdict_yet() -> None:
+    patrol = Patrol()
+    assert patrol.why("21:30").sentence.zh == "线路 night 22:00–22:40：应到 1 点，待定 1，尚未开始。"
+    assert patrol.why("22:10").sentence.zh == "线路 night 22:00–22:40：应到 1 点，待定 1，进行中，未下结论。"

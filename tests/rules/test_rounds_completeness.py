@@ -56,6 +56,14 @@ def test_between_boots_nothing_is_complete() -> None:
     assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_gap")
 
 
+def test_a_restart_that_was_over_when_the_visit_opened_is_not_its_cause() -> None:
+    walk = Walk()
+    numbered(walk, ("21:50", 0))
+    numbered(walk, ("21:55", 0), boot="c")
+    walk.until("23:16")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_offline")
+
+
 def test_before_the_first_report_nothing_is_complete() -> None:
     walk = Walk()
     numbered(walk, ("21:56", 0), ("22:50", 0))
