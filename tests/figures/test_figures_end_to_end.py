@@ -15,6 +15,7 @@ from api.access.invitations import Invitations
 from api.app import create_app
 from device_drivers import observations as seen
 from gateway.instants import HOUR, MINUTE, Instant, moment
+from gateway.journal.store import FILE, connect, migrations
 from gateway.runtime import Gateway
 from gateway.site.model import (
     Checkpoint,
@@ -155,3 +156,41 @@ async def test_a_night_with_a_fault_a_blind_zone_and_a_gateway_that_was_down(tmp
             assert floor["unwalked"]["minutes"] == [0, 0, 20, 0, 55, 30, 59]
             assert floor["unwalked"]["unknown"] == [10, 0, 0, 0, 0, 30, 1]
             assert floor["all_three"]["total_min"] == 0
+
+
+async def test_a_journal_of_before_the_history_begins_it_at_its_next_start(tmp_path: Path) -> None:
+    store = connect(tmp_path / FILE)
+    for number, text in migrations()[:2]:
+        store.execute(text)
+        store.execute(f"PRAGMA user_version = {number}")
+    for key, value in (("epoch", "e"), ("started", clock("12:00")), ("advanced", clock("20:00"))):
+        store.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
+    store.close()
+    wall = Clock("21:00")
+    async with Gateway(site(), tmp_path, clock=wall) as gateway:
+        await live(gateway, wall, "22:00")
+        async with asking(gateway) as client:
+            period = {"since": "2026-11-22T19:00:00+08:00", "until": "2026-11-22T22:00:00+08:00"}
+            answer = (await client.get("/api/v1/lamps/intact", params=period)).json()
+            assert answer["known_from"] == "2026-11-22T21:00:00+08:00"
+            assert [(item["on_h"], item["rate"]) for item in answer["items"]] == [(1, 1)]
+            (zone,) = (await client.get("/api/v1/zones/minutes", params=period)).json()["items"]
+            assert (zone["absent_min"], zone["covered_min"]) == (120, 60)
+
+
+async def test_two_starts_without_anything_heard_write_nothing_twice(tmp_path: Path) -> None:
+    wall = Clock("19:00")
+    async with Gateway(site(), tmp_path, clock=wall) as gateway:
+        await live(gateway, wall, "19:30")
+    async with Gateway(site(), tmp_path, clock=wall):
+        pass
+    wall.now += 10 * MINUTE
+    async with Gateway(site(), tmp_path, clock=wall) as gateway:
+        gateway.intake.tick(wall.now)
+        await gateway.intake.drained()
+        rows = await gateway.query("SELECT since, kind, id, state, detail FROM condition ORDER BY seq")
+        told: dict[tuple[str, str], tuple[str, str]] = {}
+        for _, kind, name, *said in rows:
+            assert told.get((kind, name)) != tuple(said), (kind, name, said)
+            told[kind, name] = tuple(said)
+        assert [row[3] for row in rows if row[1] == "gateway"] == ["up", "down", "up", "down", "up"]
