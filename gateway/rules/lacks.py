@@ -6,7 +6,7 @@ reason that fits, in the order in which a verdict's cause is chosen.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -115,12 +115,12 @@ def _around(reports: Reports, first: Instant, last: Instant) -> range:
     """The reports that may lie in [first, last], and those next before and after that prove something."""
     times = reports.times
     least, most = reports.bounds()
-    inside = [
-        index
-        for index, time in enumerate(times)
-        if first <= time + most and time + least <= last and first <= _likely(reports, index) <= last
-    ]
-    low = inside[0] if inside else next((i for i, time in enumerate(times) if time + most > last), len(times))
+    begin, stop = 0, len(times)
+    if reports.ordered:
+        begin, stop = bisect_left(times, first - most), bisect_right(times, last - least)
+    inside = [index for index in range(begin, stop) if first <= _likely(reports, index) <= last]
+    after = range(begin if reports.ordered else 0, len(times))
+    low = inside[0] if inside else next((index for index in after if _likely(reports, index) > last), len(times))
     high = inside[-1] if inside else low - 1
     while low > 0 and (low > high or reports.true_time(low) is None or _likely(reports, low) >= first):
         low -= 1

@@ -114,6 +114,11 @@ class Reports(ABC):
     def settled_to(self) -> Instant:
         """Raw time up to which only late evidence can change what was computed."""
 
+    @property
+    @abstractmethod
+    def ordered(self) -> bool:
+        """No report is dated before one that stands before it."""
+
     @abstractmethod
     def bounds(self) -> Interval:
         """The least and the greatest that is added to any of its times."""
@@ -369,6 +374,10 @@ class Trail(Reports):
     def settled_to(self) -> Instant:
         return self.clock.settled_to()
 
+    @property
+    def ordered(self) -> bool:
+        return self._rising
+
     def bounds(self) -> Interval:
         return self.clock.least, self.clock.most
 
@@ -433,6 +442,10 @@ class Signs(Reports):
 
     def settled_to(self) -> Instant:
         return min((clock.settled_to() for clock in self.clocks), default=END)
+
+    @property
+    def ordered(self) -> bool:
+        return True
 
     def bounds(self) -> Interval:
         return min(clock.least for clock in self.clocks), max(clock.most for clock in self.clocks)
