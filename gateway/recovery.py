@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from gateway.site.model import Site
 
 _log = logging.getLogger(__name__)
 
-FORMAT = "1"
+FORMAT = "2"
 """Of the state inside a snapshot. Another one is not read: the state is built anew from the log."""
 
 EVIDENCE_NEEDED = 10 * DAY
@@ -116,7 +117,13 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
 
 def state_of(judgement: Judgement, repeats: Repeats) -> bytes:
     """What a snapshot holds."""
-    return msgspec.msgpack.encode({"judgement": judgement.snapshot(), "repeats": repeats.snapshot()})
+    collecting = gc.isenabled()
+    gc.disable()  # it would look through all that is made here, again and again, and find nothing
+    try:
+        return msgspec.msgpack.encode({"judgement": judgement.snapshot(), "repeats": repeats.snapshot()})
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def first_rows(batch: Batch, now: Instant) -> None:

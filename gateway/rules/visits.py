@@ -143,6 +143,7 @@ class RoundState:
     """One dated round. `tells`: the alerts that stand for it, by rule, with what they last named."""
 
     __slots__ = (
+        "_frozen",
         "date",
         "end",
         "facts",
@@ -168,6 +169,8 @@ class RoundState:
         dues = [visit.due for visit in self.visits if visit.due is not None]
         self.not_started = (min(dues) if dues else self.start) + route.tolerance
         """When a round without a tap has not been started (rounds.md, Alerts)."""
+        self._frozen: bytes | None = None
+        """The plan as a snapshot has it, made once."""
         self.tells: dict[str, tuple[str, ...]] = {}
         self.verdict: RoundVerdict = "scheduled"
         self.revision = 0
@@ -207,10 +210,11 @@ class RoundState:
 
     def snapshot(self) -> Any:
         """The frozen plan and what was judged; what serves is found again from the evidence."""
+        if self._frozen is None:
+            plan = [msgspec.to_builtins(part) for part in (self.dated, self.route, self.facts)]
+            self._frozen = msgspec.msgpack.encode(plan)
         return [
-            msgspec.to_builtins(self.dated),
-            msgspec.to_builtins(self.route),
-            msgspec.to_builtins(self.facts),
+            self._frozen,
             [[visit.verdict, visit.revision, visit.cause] for visit in self.visits],
             [[rule, list(named)] for rule, named in self.tells.items()],
             [self.verdict, self.revision],
@@ -219,7 +223,8 @@ class RoundState:
     @classmethod
     def restored(cls, state: Any) -> RoundState:
         """A round from its snapshot."""
-        dated, route, facts, visits, tells, judged = state
+        frozen, visits, tells, judged = state
+        dated, route, facts = msgspec.msgpack.decode(frozen)
         made = cls(
             msgspec.convert(dated, DatedRound),
             msgspec.convert(route, Route),
