@@ -117,7 +117,10 @@ class _Descriptor:
     def stop(self) -> None:
         self._loop.remove_reader(self._descriptor)
         self._loop.remove_writer(self._descriptor)
-        self.port.close()
+        if is_file(self._owner.url):
+            self.port.close()
+        else:  # pyserial sleeps when it closes a socket: all else would stand still
+            self._loop.run_in_executor(_OPENINGS, self.port.close)
 
     async def write(self, data: bytes) -> None:
         """Write without a thread: pyserial opens files and sockets non-blocking."""

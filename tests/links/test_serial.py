@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import serial
 import serial.rfc2217
+from serial.urlhandler import protocol_socket
 
 from gateway.errors import LinkError
 from gateway.links import serial_link
@@ -301,3 +302,23 @@ async def test_a_line_behind_rfc2217_is_read_with_its_settings_and_pauses() -> N
             assert told.stream == hard
             link.resume()
             await told.until(lambda: told.stream == hard + FRAME)
+
+
+async def test_a_connection_is_closed_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 0.3 s in pyserial, in which nobody else would be heard."""
+    closed: list[threading.Thread] = []
+    done = threading.Event()
+    close = protocol_socket.Serial.close
+
+    def noted(port: Any) -> None:
+        closed.append(threading.current_thread())
+        close(port)
+        done.set()
+
+    monkeypatch.setattr(protocol_socket.Serial, "close", noted)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = Recorder()
+        async with running(a_link(f"socket://127.0.0.1:{server.getsockname()[1]}", told)):
+            await told.until_up()
+        assert await asyncio.to_thread(done.wait, 10)
+    assert threading.main_thread() not in closed
