@@ -465,8 +465,17 @@ class Record:
         return self._doubts
 
     def holes(self) -> list[Interval]:
-        """Stretches in which a record is known to be missing."""
-        return [hole for trail in self._trails if trail is not None for hole in trail.holes()]
+        """Stretches in which a record is known to be missing, of a boot or of the beginning of one after another."""
+        found = [hole for trail in self._trails if trail is not None for hole in trail.holes()]
+        begun = sorted(
+            (trail for trail in self._trails if trail is not None and trail.times),
+            key=lambda trail: trail.times[0] + trail.clock.least,
+        )
+        for left, right in pairwise(begun):
+            if not right.numbers.has_all(0, right.places[0]):  # a count begins with 0 or 1
+                last, first = left.times[-1] + left.clock.least, right.times[0] + right.clock.most
+                found.append((min(last, first), max(last, first)))
+        return found
 
     def restarts(self) -> list[Interval]:
         """Stretches between the last report of one boot and the first of the next."""
