@@ -81,18 +81,8 @@ _anything = msgspec.json.Decoder()
 _pack = msgspec.msgpack.Encoder().encode
 
 Order: TypeAlias = tuple[Instant, int, Instant, bytes]
-Sorted: TypeAlias = tuple[Instant, int, Instant, bytes, int, Any]
-"""A line as sorted: received, rank, at, text; which line it is; and what it says."""
-
-
-class Line(NamedTuple):
-    """One line of the file, in the order of judgement. `item` None: a repeat says nothing, but it was received then."""
-
-    received: Instant
-    rank: int
-    at: Instant
-    text: bytes
-    item: Any
+Line: TypeAlias = tuple[Instant, int, Instant, bytes, int, Any]
+"""One line of the file: received, rank, at, text, a number of its own, and what it says (None: a repeat, received then)."""
 
 
 class _Run(NamedTuple):
@@ -224,8 +214,8 @@ class Evidence:
             if item.seq is not None:
                 earliest = _least(earliest, instant(item.at))
         if earliest is not None and self._dated is not None and earliest <= self._dated:
-            found = (line.at for line in self.lines() if line.rank == HEARD and line.item is not None
-                     and line.at >= line.received - LATE)  # fmt: skip
+            counting = (line for line in self.lines() if line[1] == HEARD and line[5] is not None)
+            found = (at for received, _, at, *_ in counting if at >= received - LATE)
             self._dated = min(found, default=None)
             self.conflicting = []
 
@@ -255,16 +245,14 @@ class Evidence:
         """All lines in the order of judgement: by received, rank, at and text."""
         self.conflicting = []
         ordered = self._in_order()
-        if self._twice is None:
-            return (tuple.__new__(Line, (*line[:4], line[5])) for line in ordered)
-        return self._told_apart(ordered)
+        return ordered if self._twice is None else self._told_apart(ordered)
 
-    def _in_order(self) -> Iterator[Sorted]:
+    def _in_order(self) -> Iterator[Line]:
         if self._spilled is None:
             return ((*line[:4], number, line[5]) for number, line in enumerate(self._held))
         return self._merged()
 
-    def _merged(self) -> Iterator[Sorted]:
+    def _merged(self) -> Iterator[Line]:
         """Pieces one after the other, those that overlap together."""
         runs = sorted(self._runs, key=lambda run: run.low)
         while runs:
@@ -277,7 +265,7 @@ class Evidence:
             yield from pieces[0] if together == 1 else merge(*pieces)
             del runs[:together]
 
-    def _items(self, run: _Run, block: int) -> Iterator[Sorted]:
+    def _items(self, run: _Run, block: int) -> Iterator[Line]:
         for number, text in enumerate(self._texts(run, block), start=run.number):
             try:
                 item: Any = read_observation(text)
@@ -303,7 +291,7 @@ class Evidence:
             rest = lines.pop()
             yield from lines
 
-    def _told_apart(self, ordered: Iterator[Sorted]) -> Iterator[Line]:
+    def _told_apart(self, ordered: Iterator[Line]) -> Iterator[Line]:
         twice, kept = self._twice, self._kept
         assert twice is not None
         assert kept is not None
@@ -311,19 +299,19 @@ class Evidence:
         last: tuple[Instant, bytes] | None = None
         for received, rank, at, text, number, item in ordered:
             if rank != HEARD or not twice[number >> 3] >> (number & 7) & 1:
-                yield Line(received, rank, at, text, item)
+                yield received, rank, at, text, number, item
                 continue
             key = _key(item, text)
             chosen = kept.chosen(key)
             this = (received, text)
             if this == chosen and this != last:
                 last = this
-                yield Line(received, rank, at, text, item)
+                yield received, rank, at, text, number, item
                 continue
             if item.seq is not None and kept.conflicts(key, _content(item, text), chosen[1]):
                 told = {"device": item.device, "boot": item.boot, "seq": item.seq}
                 found.append((this, told | {"kept": msgspec.Raw(chosen[1]), "other": msgspec.Raw(text)}))
-            yield Line(received, rank, at, text, None)
+            yield received, rank, at, text, number, None
         kept.forget_told()
         self.conflicting = [told for _, told in sorted(found, key=lambda each: each[0])]
 

@@ -59,7 +59,7 @@ def _judge(judgement: Judgement, evidence: Evidence, first: Instant) -> None:
     """Judge all lines in order."""
     last_heard = first
     apply = judgement.apply
-    for received, rank, at, _, item in evidence.lines():
+    for received, rank, at, _, _, item in evidence.lines():
         if rank == HEARD:
             if item is not None:
                 apply(item, received, at)

@@ -21,6 +21,28 @@ def fill(data: Path, estate: Estate, rows: int) -> None:
     asyncio.run(_fill(data, estate, rows))
 
 
+def add(data: Path, estate: Estate, rows: int) -> None:
+    """Add `rows` messages that came after all others, up to now: what a crash leaves behind the newest snapshot."""
+    asyncio.run(_add(data, estate, rows))
+
+
+async def _add(data: Path, estate: Estate, rows: int) -> None:
+    store = Store(data)
+    writer = Writer(store.writer)
+    last, since = store.last_seq(), int(store.meta("advanced") or 0)
+    now = instant(datetime.now(UTC))
+    step = max((now - since) // rows, 1)
+    for first in range(0, rows, _AT_ONCE):
+        batch = Batch()
+        for number in range(first, min(first + _AT_ONCE, rows)):
+            _, *rest = _row(estate, number, since + number * step, b"b1")
+            batch.log.append((last + number + 1, *rest))
+        batch.advanced = since + rows * step
+        await writer.submit(batch)
+    writer.close()
+    store.close()
+
+
 async def _fill(data: Path, estate: Estate, rows: int) -> None:
     store = Store(data)
     writer = Writer(store.writer)
@@ -40,10 +62,15 @@ async def _fill(data: Path, estate: Estate, rows: int) -> None:
     store.close()
 
 
-def _row(estate: Estate, number: int, at: Instant) -> Row:
+def _row(estate: Estate, number: int, at: Instant, boot: bytes = b"b0") -> Row:
     device = estate.sensors[number % len(estate.sensors)]
     seq = number // len(estate.sensors) + 1
     text = moment(at, UTC).isoformat(timespec="microseconds")
     lux = 50.5 + number % 7
-    body = b'{"kind":"light_level","at":"%b","boot":"b0","seq":%d,"lux":%b}' % (text.encode(), seq, str(lux).encode())
-    return (number + 1, at, device, "light_level", at, "b0", seq, body, None)
+    body = b'{"kind":"light_level","at":"%b","boot":"%b","seq":%d,"lux":%b}' % (
+        text.encode(),
+        boot,
+        seq,
+        str(lux).encode(),
+    )
+    return (number + 1, at, device, "light_level", at, boot.decode(), seq, body, None)

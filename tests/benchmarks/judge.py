@@ -1,0 +1,251 @@
+"""How fast the judge is, and what it needs: `python -m tests.benchmarks.judge` (README.md says how to read the tables).
+
+The real commands on files of simulated observations, and a real gateway killed and started again. What is counted is processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from device_drivers.native.decoder import read_observation
+from gateway.instants import MINUTE, instant
+from gateway.journal.reader import Reader
+from gateway.journal.store import Store
+from gateway.judgement import Judgement
+from gateway.recovery import recover, state_of
+from gateway.repeats import Repeats
+from gateway.site.load import load_site
+from tests.benchmarks.history import add, fill
+from tests.benchmarks.load import Estate
+from tests.support.gateway_process import GatewayProcess
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+COUNT = 400_000
+SIZES = (10, 1000, 10_000)
+WANTED = {"light": 200_000, "heartbeat": 200_000, "tap": 50_000}
+"""Observations a second on one core."""
+EVERY = {"light": MINUTE, "heartbeat": MINUTE, "tap": 60 * MINUTE}
+"""How often a device says it: a reader is tapped once in each hourly round."""
+MOST_APART = 0.20
+STORED = 10_000_000
+TAIL = 99_000
+"""Rows since the newest snapshot: one is taken each 100,000."""
+READY_S = 2.0
+
+_YEAR_DAYS = (30, 365)
+_NIGHT = (22, 6)
+
+
+class Cost(NamedTuple):
+    """What one run of `lamplighter replay` took."""
+
+    cpu_s: float
+    peak_mib: float
+
+
+def replay(site: Path, lines: Iterable[bytes], folder: Path) -> Cost:
+    """Run `lamplighter replay` on lines given through its standard input, and throw away what it prints."""
+    words = [sys.executable, "-m", "api", "replay", "--site", str(site), "-"]
+    log = folder / "replay.log"
+    with log.open("wb") as wrong:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=wrong)
+        assert process.stdin is not None
+        process.stdin.writelines(lines)
+        process.stdin.close()
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, log.read_text()
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def said(estate: Estate, kind: str, count: int) -> Iterator[bytes]:
+    """`count` lines of one kind, devices taking turns."""
+    names = estate.sensors if kind == "light" else estate.readers
+    apart = timedelta(microseconds=EVERY[kind] / len(names))
+    for number in range(count):
+        topic, body = estate.message(kind, START + number * apart)
+        yield b'{"device":"%b",' % topic.split("/")[2].encode() + body[1:] + b"\n"
+
+
+def rate(kind: str, devices: int, count: int, folder: Path) -> float:
+    """Observations a second of one core: the second half of the lines against the first, so that no start counts."""
+    site = _site(folder, Estate(devices).site("127.0.0.1", 1883))
+    half, whole = (replay(site, said(Estate(devices), kind, many), folder).cpu_s for many in (count // 2, count))
+    return (count - count // 2) / (whole - half)
+
+
+def rates(count: int, folder: Path) -> int:
+    """Each kind, at sites of each size."""
+    print(f"\nlamplighter replay, {count:,} lines: observations a second of one core (of processor time)")
+    print(f"{'':<12}" + "".join(f"{size:>14,}" for size in SIZES) + f"{'goal':>12}{'slowest/first':>15}")
+    missed = 0
+    for kind, wanted in WANTED.items():
+        found = [rate(kind, size, count if kind != "tap" else count // 8, folder) for size in SIZES]
+        apart = found[0] / min(found)
+        print(f"{kind:<12}" + "".join(f"{each:>14,.0f}" for each in found) + f"{wanted:>12,}{apart:>15.2f}", flush=True)
+        missed |= int(min(found) < wanted) | int(apart > 1 + MOST_APART)
+    return missed
+
+
+def years(_: int, folder: Path) -> int:
+    """Memory over a usual site's month and year."""
+    print(
+        "\nlamplighter replay: 10 readers (heartbeats of 60 s), 100 lamps (each 10 min), rounds hourly at night, walked"
+    )
+    site = _site(folder, usual())
+    found = []
+    for days in _YEAR_DAYS:
+        counted = [0]
+        cost = replay(site, _counting(year(days), counted), folder)
+        found.append(cost.peak_mib)
+        each = 1e6 * cost.cpu_s / counted[0]
+        print(f"{days:>5} days{counted[0]:>14,} lines{cost.peak_mib:>8.0f} MiB{each:>8.1f} µs CPU each", flush=True)
+    return int(found[-1] > found[0] * (1 + MOST_APART))
+
+
+def usual() -> dict[str, Any]:
+    """A usual site: one route of ten checkpoints each hour of the night, a hundred lamps in ten circuits."""
+    site = Estate(100).site("127.0.0.1", 1883)
+    site["rounds"] = [
+        {"route": "r-0", "days": "mon-sun", "from": "22:00", "to": "05:00", "every": "1h", "lasts": "40m"}
+    ]
+    for source in site["devices"]:
+        source["expect_every"] = "60s" if source["kind"] == "reader" else "10m"
+    extra = range(90, 100)
+    site["devices"] += [
+        {"kind": "lux_sensor", "id": f"lux-{n}", "driver": "native", "place": "p", "expect_every": "10m"} for n in extra
+    ]
+    site["lamps"] += [
+        {"id": f"lamp-{n}", "place": "p", "seen_by": f"lux-{n}", "circuit": "c-0", "expected": {"mode": "always"}}
+        for n in extra
+    ]
+    return site
+
+
+def year(days: int) -> Iterator[bytes]:
+    """What it says: every reader once a minute, every sensor each ten, a tap of each reader in each round."""
+    light = b'{"device":"lux-%d","kind":"light_level","at":"%b","boot":"b","seq":%d,"lux":80}\n'
+    beat = b'{"device":"rdr-%d","kind":"reader_heartbeat","at":"%b","boot":"b","last_seq":%d,"device_now":"%b"}\n'
+    tap = b'{"device":"rdr-%d","kind":"tag_read","at":"%b","boot":"b","seq":%d,"tag":"%010X"}\n'
+    taps = 0
+    for minute in range(days * 1440):
+        at = START + timedelta(minutes=minute)
+        text = at.isoformat().encode()
+        walked = at.minute == 10 and not _NIGHT[1] <= at.hour < _NIGHT[0]
+        for reader in range(10):
+            if walked:
+                yield tap % (reader, text, taps + 1, 0x7B3900)
+            yield beat % (reader, text, taps + walked, text)
+        taps += walked
+        for sensor in range(minute % 10, 100, 10):
+            yield light % (sensor, text, minute // 10 + 1)
+
+
+def ready(stored: int, folder: Path) -> int:
+    """From the start after a kill until it answers, with much stored and a snapshot nearly 100,000 rows old."""
+    estate = Estate(1000)
+    with GatewayProcess(folder / "gateway", estate.site("127.0.0.1", 1)) as gateway:
+        fill(gateway.data, estate, stored)
+        gateway.start()
+        assert gateway.stop() == 0, gateway.log
+        add(gateway.data, estate, TAIL)
+        gateway.start()
+        gateway.kill()
+        took = []
+        for _ in range(3):
+            began = time.perf_counter()
+            gateway.start()
+            took.append(time.perf_counter() - began)
+            gateway.kill()
+        cpu, rows = _recovery(folder / "gateway")
+    print(f"\nA gateway of 1,000 devices, {stored:,} rows stored, killed: ready after (s, three times)")
+    print(
+        "  ".join(f"{each:.2f}" for each in took)
+        + f"; coming back to what was known: {cpu:.2f} s CPU for {rows:,} rows"
+    )
+    return int(min(took) > READY_S)
+
+
+def _recovery(folder: Path) -> tuple[float, int]:
+    """Processor seconds of `recover` alone, and how many rows it judged again."""
+    site, _ = load_site(folder / "site.yaml", secrets=False)
+    store = Store(folder / "data")
+    reader = Reader(store.path)
+    began = time.process_time()
+    found = recover(site, store, reader, instant(datetime.now(UTC)))
+    used = time.process_time() - began
+    reader.close()
+    store.close()
+    return used, found.replayed
+
+
+def pauses(_: int, folder: Path) -> int:
+    """How long the event loop stands still for a snapshot."""
+    print("\nTaking a snapshot: the event loop's share, and the size")
+    for devices in SIZES[1:]:
+        seconds, size = _pause(devices)
+        print(f"{devices:>8,} devices{1000 * seconds:>10.0f} ms CPU{size / 1024:>10.0f} KiB", flush=True)
+    return 0
+
+
+def _pause(devices: int) -> tuple[float, int]:
+    """Processor seconds of one snapshot after an hour in which every device spoke each minute, and its bytes."""
+    estate = Estate(devices)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        site, _ = load_site(_site(Path(name), estate.site("127.0.0.1", 1883)), secrets=False)
+    judgement, repeats = Judgement(site, instant(START)), Repeats(lambda _device, _order: [], whole=True)
+    for kind in ("light", "heartbeat"):
+        names = len(estate.sensors if kind == "light" else estate.readers)
+        for text in said(estate, kind, names * (60 if kind == "heartbeat" else 3)):
+            observation = read_observation(text)
+            judgement.apply(observation, max(instant(observation.at), judgement.now), instant(observation.at))
+            if observation.seq is not None:
+                repeats.numbered(observation.device, observation.boot or "", observation.seq, text)
+    began = time.process_time()
+    state = state_of(judgement, repeats)
+    return time.process_time() - began, len(state)
+
+
+def _site(folder: Path, content: dict[str, Any]) -> Path:
+    path = folder / "site.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _counting(lines: Iterable[bytes], counted: list[int]) -> Iterator[bytes]:
+    for line in lines:
+        counted[0] += 1
+        yield line
+
+
+PARTS: dict[str, Callable[[int, Path], int]] = {"rates": rates, "years": years, "ready": ready, "pauses": pauses}
+
+
+def main() -> int:
+    """Measure and print the tables; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
+    parser.add_argument("--lines", type=int, default=COUNT, help="of the rates")
+    parser.add_argument("--stored", type=int, default=STORED, help="rows of the journal that a gateway comes back to")
+    parsed = parser.parse_args()
+    chosen = PARTS if parsed.part == "all" else {parsed.part: PARTS[parsed.part]}
+    missed = 0
+    for name, part in chosen.items():
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            missed |= part(parsed.stored if name == "ready" else parsed.lines, Path(folder))
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
