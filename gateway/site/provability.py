@@ -54,13 +54,15 @@ def check_provability(site: Site, paths: Sequence[Path], mistakes: Mistakes) -> 
 
 
 def _own_word(site: Site) -> Iterator[str]:
-    """Lamps that report their own state: as a device, or as an output of one."""
+    """Lamps that report their own state: as a device, as an output of one, or as what a device is the gear of."""
     for device in site.devices.values():
         if device.id in site.lamps:
             yield device.id
         outputs = device.settings.get("lamps")
         if isinstance(outputs, dict):
             yield from (lamp for lamp in outputs.values() if isinstance(lamp, str))
+        if isinstance(lamp := device.settings.get("lamp"), str):
+            yield lamp
 
 
 def _unprovable(lamp: Lamp, dark: frozenset[int]) -> Iterator[str]:

@@ -691,6 +691,13 @@ def test_a_lamp_that_speaks_for_itself_is_proved(warnings):
     assert warnings(text.replace("  - {id: lux,", "  - {id: lamp, driver: native, kind: lamp}\n  - {id: lux,")) == []
 
 
+def test_a_lamp_of_which_its_gear_speaks_is_proved(warnings):
+    gear = "{id: gear, driver: dali, link: {serial: /dev/ttyUSB9}, settings: {address: 3, lamp: lamp}}"
+    assert (
+        warnings(lamp_at("gate", "{mode: dusk_to_dawn}").replace("  - {id: lux,", f"  - {gear}\n  - {{id: lux,")) == []
+    )
+
+
 def rounds(*entries: str, after: str = "", **site: str) -> str:
     more = "".join(f", {key}: {value}" for key, value in site.items())
     text = BASE.replace(
