@@ -47,7 +47,7 @@ class Sort(NamedTuple):
     evenings: tuple[tuple[str, str, int], ...] = (("Asia/Shanghai", "2026-11-02", 20),)
     from_hour: int = 20
     hours: float = 13
-    after_hours: float = 25
+    after_hours: float = 0
 
 
 SORTS = {
@@ -62,9 +62,10 @@ SORTS = {
             ("America/New_York", "2026-03-07", 1),
             ("America/New_York", "2026-10-31", 1),
         ),
+        after_hours=5,
     ),
-    "lights": Sort("lights.yaml", from_hour=12, hours=30, after_hours=0),
-    "cameras": Sort("cameras.yaml", hours=10, after_hours=0),
+    "lights": Sort("lights.yaml", from_hour=12, hours=30),
+    "cameras": Sort("cameras.yaml", hours=10),
 }
 
 
@@ -166,7 +167,7 @@ def log_of(case: Case, arrivals: Sequence[Arrival]) -> list[Line]:
 Watch = Callable[[Instant, Found, Engine], None]
 """Looks at what was found up to an instant."""
 
-_LOOK_EVERY = 60_000_000
+_LOOK_EVERY = 120_000_000
 
 
 def judged(
@@ -175,7 +176,7 @@ def judged(
     """Judge a log.
 
     Args:
-        watch: is shown what was found, each minute of the night and at the end.
+        watch: is shown what was found, every other minute of the night and at the end.
         again: before these lines the judge is stopped and goes on from its snapshot.
     """
     engine = Engine(case.site, case.start)

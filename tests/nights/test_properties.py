@@ -91,19 +91,19 @@ def test_a_restart_of_the_judge_at_any_point_changes_nothing(sort: str, tmp_path
 
 @pytest.mark.parametrize("sort", ["rounds", "lights", "cameras"])
 def test_into_which_batches_the_evidence_falls_changes_nothing(sort: str, tmp_path: Path) -> None:
-    """Looked at each minute, or never before the end; from the log, or replayed from the evidence file."""
+    """Looked at every other minute, or never before the end; from the log, or replayed from the evidence file."""
     for case, lines in cases(sort, tmp_path, 1000):
         told = Told()
-        by_the_minute = judged(case, lines, told)
+        by_and_by = judged(case, lines, told)
         at_once = judged(case, lines)
-        assert views(at_once) == views(by_the_minute)
+        assert views(at_once) == views(by_and_by)
         document = replay(case.site, read_evidence(evidence_of(case, lines)), until=case.judged_to)
-        rounds = {each.id: each for each in by_the_minute.rounds.rounds()}
+        rounds = {each.id: each for each in by_and_by.rounds.rounds()}
         printed = {each.id: each for each in document["rounds"] if each.id in rounds}
         assert len(printed) >= len(case.rounds)
         assert {name: final(each) for name, each in printed.items()} == {name: final(rounds[name]) for name in printed}
-        assert document["lamps"] == by_the_minute.lighting.lamps()
-        assert document["cameras"] == by_the_minute.cameras.cameras()
+        assert document["lamps"] == by_and_by.lighting.lamps()
+        assert document["cameras"] == by_and_by.cameras.cameras()
 
 
 def alone(case: Case, lines: list[Line]) -> Rounds:
