@@ -619,3 +619,16 @@ def test_a_round_without_a_verdict_yet() -> None:
     patrol = Patrol()
     assert patrol.why("21:30").sentence.zh == "线路 night 22:00–22:40：应到 1 点，待定 1，尚未开始。"
     assert patrol.why("22:10").sentence.zh == "线路 night 22:00–22:40：应到 1 点，待定 1，进行中，未下结论。"
+
+
+def test_a_patrol_until_a_repair_has_no_end_yet() -> None:
+    patrol = Patrol()
+    patrol.alive("21:50", "22:40")
+    patrol.rules.begin_patrol(GATE, 30 * MINUTE, clock("22:00"))
+    patrol.until("22:40")
+    (gap,) = patrol.rules.gaps()
+    why = patrol.why_gap(patrol.rules.gap_id(gap))
+    assert (why.result, why.expected["window_end"]) == ("exceeded", None)
+    assert why.sentence.zh == (
+        "巡更点「gate」22:00 起到修复证实为止 每 30 分钟内须有人到：22:00–22:40（至今 40 分钟）无人到，读卡器记录完整，判为超时。"
+    )
