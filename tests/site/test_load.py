@@ -692,7 +692,7 @@ def test_a_lamp_that_speaks_for_itself_is_proved(warnings):
 
 
 def test_a_lamp_of_which_its_gear_speaks_is_proved(warnings):
-    gear = "{id: gear, driver: dali, link: {serial: /dev/ttyUSB9}, settings: {address: 3, lamp: lamp}}"
+    gear = "{id: gear, driver: dali, link: {serial: /dev/ttyUSB9, baud: 19200}, settings: {address: 3, lamp: lamp}}"
     assert (
         warnings(lamp_at("gate", "{mode: dusk_to_dawn}").replace("  - {id: lux,", f"  - {gear}\n  - {{id: lux,")) == []
     )
