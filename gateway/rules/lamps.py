@@ -429,10 +429,24 @@ class LampJudge:
         """The fault of its circuit is over: only samples from `at` on count (lighting.md, State)."""
         memory = self.memory
         memory.faults.pop(fault, None)
-        memory.run = None
         memory.rejudging = True
         memory.judged_from = at
+        self._forget()
+
+    def serve(self, enable: bool) -> None:
+        """It is taken out of or into service: its faults are forgotten, and it is judged by new samples."""
+        memory = self.memory
+        self.disabled = not enable
+        for fault in [*memory.faults, *memory.reports]:
+            self.ended[fault] = "disabled"
+        memory.faults, memory.reports, memory.walk = {}, {}, None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was seen before adds up to nothing any more; when it was last seen lit, or unlit, stays known."""
+        self.memory.run, self.memory.misses = None, []
         for sight in self.sights:
+            sight.memory.changes = []
             sight.void()
 
     # -- state -----------------------------------------------------------------------------------------------------

@@ -335,14 +335,8 @@ class Lighting:
         enable = operation.action == "enable"
         self._sources.operate(name, enable=enable, now=operation.at)
         if lamp is not None:
-            self._disable(lamp, not enable, operation.at)
-
-    def _disable(self, lamp: LampJudge, disabled: bool, now: Instant) -> None:
-        lamp.disabled = disabled
-        for fault in [*lamp.memory.faults, *lamp.memory.reports]:
-            lamp.ended[fault] = "disabled"
-        lamp.memory.faults, lamp.memory.reports, lamp.memory.run = {}, {}, None
-        self._settle(lamp, now)
+            lamp.serve(enable)
+            self._settle(lamp, operation.at)
 
     # -- what follows ----------------------------------------------------------------------------------------------
 

@@ -622,3 +622,14 @@ def test_a_lamp_of_which_only_faults_are_reported_is_unknown_for_want_of_proof()
     told = night(seen_by=(), devices=(CONTROLLER,))
     told.say(seen.LampFault, "ctl", "22:00", lamp="lamp", fault="relay_failure", active=False)
     assert told.state() == ("unknown", "no_proof")
+
+
+def test_back_in_service_a_lamp_is_judged_by_new_samples() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp", place="corridor")
+    told = night(expected={"mode": "always"}, devices=(own,)).lit("12:00")
+    told.rules.operate(DeviceOperation(at=clock("12:05"), by="op", action="disable", device="lamp"))
+    told.unlit("12:10", "12:20", "12:30", "12:40", "12:50")
+    told.rules.operate(DeviceOperation(at=clock("12:55"), by="op", action="enable", device="lamp"))
+    assert told.state() == ("unknown", "no_proof"), "how it was before says nothing of how it is"
+    assert told.unlit("13:00").told() == [], "and one sample of now is no run with those of before"
+    assert told.lit("13:05").state() == ("ok", None)
