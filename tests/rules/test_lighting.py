@@ -603,7 +603,9 @@ CONTROLLER = Device(id="ctl", driver="native", kind="controller", place="corrido
 
 
 def test_a_controller_that_only_repeats_its_command_keeps_no_lamp_well_whose_sensor_is_dead() -> None:
-    told = night(expected={"mode": "commanded"}, devices=(CONTROLLER,)).word("22:00", "ctl", lamp="lamp", commanded=True)
+    told = night(expected={"mode": "commanded"}, devices=(CONTROLLER,)).word(
+        "22:00", "ctl", lamp="lamp", commanded=True
+    )
     told.lit("22:01")
     for minute in (10, 20, 30, 40):
         told.word(f"22:{minute}", "ctl", lamp="lamp", commanded=True)
