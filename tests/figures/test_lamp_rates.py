@@ -261,3 +261,11 @@ def test_dusk_to_dawn_is_computed_from_where_the_sun_stands() -> None:
     assert rate.on_h == pytest.approx(13 + 35 / 60, abs=2 / 60)  # dusk 16:53, dawn 06:28
     longer = over(rows, rows[0].since, rows[0].since + 7 * DAY)
     assert lamp_rates(site_with(one), longer, "site")[0].on_h == pytest.approx(7 * rate.on_h, rel=0.01)
+
+
+def test_a_motion_lamp_is_not_due_while_the_gateway_was_down_and_nobody_knows_who_came() -> None:
+    one = lamp("one", mode="motion")
+    told = [row("lamp", "one", "ok", "12:00"), row("duty", "one", "on", "18:30"), row("duty", "one", "off", "20:00")]
+    rows = [up(), seat(one), *told[:2], *down("18:31", "20:00"), told[2]]
+    (rate,) = lamp_rates(site_with(one), over(rows, "18:00", "21:00"), "site")
+    assert rate.on_h * 60 == 1

@@ -98,3 +98,17 @@ def test_a_time_down_is_found_however_long_it_was(tmp_path: Path) -> None:
     timeline = Timeline(rows, 200, 300)
     assert timeline.down() == [(200, 300)]
     assert timeline.recorded_from() == 0
+
+
+def test_a_fault_found_after_a_period_but_begun_in_it_counts_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = apsw.Connection(str(path))
+    for _, text in migrations():
+        store.execute(text)
+    for seq, (found, since, state) in enumerate([(0, 0, "ok"), (105, 95, "faulty"), (106, 104, "ok")], start=1):
+        store.execute("INSERT INTO condition VALUES (?,?,?,'lamp','a',?,'')", (seq, found, since, state))
+    reader = Reader(path)
+    rows = reader._conditions(("lamp",), 50, 100, 100 + REACH, 10)
+    reader.close()
+    assert rows is not None
+    assert Timeline(rows, 50, 100).by_state("lamp", "a") == {"ok": [(50, 95)], "faulty": [(95, 100)]}
