@@ -432,8 +432,9 @@ class _Lamp:
                 last = self._last(sight)
                 rests = sight is best and not self.lamp.faults()
                 items.append(self._item(last, used=rests, why="last_proof" if sight is best else "older_proof"))
-            aside = [(why, each) for why, each in sorted(sight.memory.aside.items()) if each.at > self.now - DAY]
-            items += [self._item(each, used=False, why=why) for why, each in aside]
+            for why, each in sorted(_aside(sight).items()):
+                if each.at > self.now - DAY:
+                    items.append(self._item(each, used=False, why=why))
         run = self.memory.run
         if run is not None and not self.lamp.faults():
             items += [self._item(each, used=False, why="not_confirmed") for each in (run.first, run.last)]
@@ -751,6 +752,15 @@ class _Circuit:
 def _share(count: int, against: int) -> float:
     """Per cent, to one digit."""
     return round(count * 100 / (count + against), 1) if count + against else 0.0
+
+
+def _aside(sight: Sight) -> dict[str, Sample]:
+    """By reason, the newest reading of a source that did not count."""
+    memory = sight.memory
+    if memory.by_day is None:
+        return memory.aside
+    light = Sample(memory.by_day, sight.source.key, memory.day_lux >= sight.lit_lux, memory.day_lux)
+    return memory.aside | {"daylight": light}
 
 
 def _rank(sample: Sample) -> Rank:

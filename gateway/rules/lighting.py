@@ -212,7 +212,8 @@ class Lighting:
             elif not sight.needs_dark or self._dark.span(at).on:
                 self._prove(sight, lux >= sight.lit_lux, at, now, lux)
             else:
-                sight.put_aside("daylight", lux >= sight.lit_lux, at, lux)
+                memory = sight.memory
+                memory.by_day, memory.day_lux = at, lux
 
     def _feed(self, device: str, watts: float, channel: int | str | None, at: Instant, now: Instant) -> None:
         """Power on one channel; without one, or where the site names none of that device, all of it."""

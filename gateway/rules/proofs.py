@@ -126,7 +126,7 @@ class SightMemory(msgspec.Struct, array_like=True):
     `said`, `said_at`: its last reading, also where better proof beat it. `lit` None: it proves nothing now. `good`: the last 20
     good steps at switch-on; `short`: the successive switch-ons below 60 % of their median, at most the three that count;
     `full`: how many from 80 % on. `changes`: the last between lit and unlit. `aside`: by reason, its last reading that did
-    not count (`daylight`, `edge`, `beaten`, `rejudged`, `sensor_stuck`, `source_down`).
+    not count (`edge`, `beaten`, `rejudged`, `sensor_stuck`, `source_down`); `by_day`, `day_lux`: the last by day.
     """
 
     said: bool | None = None
@@ -139,6 +139,8 @@ class SightMemory(msgspec.Struct, array_like=True):
     full: int = 0
     changes: list[Sample] = []
     aside: dict[str, Sample] = {}
+    by_day: Instant | None = None
+    day_lux: float = 0.0
 
 
 class Sight:
