@@ -131,8 +131,8 @@ class Line:
         first, last = self._range(place, time)
         return last - 1, min(first, last)
 
-    def neighbours_of_record(self, place: int, time: Instant) -> tuple[int, int]:
-        """Indices of the measures next before and next after the record with that number.
+    def neighbours_of_record(self, place: int, time: Instant, least: Duration, most: Duration) -> tuple[int, int]:
+        """Indices of the measures next before and next after the record with that number; no offset is below `least` or above `most`.
 
         A heartbeat with that `last_seq` was made after it, whatever its clock showed; of several with one number the times at
         which they were received tell their order, also when the clock was set back between.
@@ -143,15 +143,30 @@ class Line:
         after = bisect_left(self.places, place)
         before = after - 1
         if before >= 0:
-            before = self._edge(bisect_left(self.places, self.places[before]), after, -1)
+            before = self._received_last(before, most)
         if after < len(self.places):
-            after = self._edge(after, bisect_right(self.places, self.places[after], after), 1)
+            after = self._received_first(after, least)
         return before, after
 
-    def _edge(self, low: int, high: int, sign: int) -> int:
-        """Of entries [low, high), which have one number, the one received first (`sign` 1) or last (-1)."""
-        received = [sign * (self.times[index] + self.offsets[index]) for index in range(low, high)]
-        return low + min(range(high - low), key=received.__getitem__)
+    def _received_first(self, low: int, least: Duration) -> int:
+        """Of the entries from `low` on that have its number, the one received first."""
+        found, first = low, self.times[low] + self.offsets[low]
+        for index in range(low + 1, len(self.times)):
+            if self.places[index] != self.places[low] or self.times[index] + least > first:
+                break
+            if (received := self.times[index] + self.offsets[index]) < first:
+                found, first = index, received
+        return found
+
+    def _received_last(self, high: int, most: Duration) -> int:
+        """Of the entries up to `high` that have its number, the one received last."""
+        found, last = high, self.times[high] + self.offsets[high]
+        for index in range(high - 1, -1, -1):
+            if self.places[index] != self.places[high] or self.times[index] + most < last:
+                break
+            if (received := self.times[index] + self.offsets[index]) > last:
+                found, last = index, received
+        return found
 
     def neighbours_by_time(self, time: Instant) -> tuple[int, int]:
         first, last = bisect_left(self.times, time), bisect_right(self.times, time)
@@ -246,7 +261,7 @@ class Clock:
             if place < 0:
                 low, high = placed.neighbours_by_time(time)
             elif record:
-                low, high = placed.neighbours_of_record(place, time)
+                low, high = placed.neighbours_of_record(place, time, self.least, self.most)
             else:
                 low, high = placed.neighbours(place, time)
             if low >= 0 and abs(time - placed.times[low]) <= self.window:
