@@ -12,7 +12,7 @@ help:
 	@echo "make unit    the tests that need no server or browser, in under a minute"
 	@echo "make mutations  a million damaged inputs for each driver (an hour)"
 	@echo "make nightly    10,000 nights with known truth through the judge, over all cores (an hour or more)"
-	@echo "make bench   intake and latency benchmarks (needs Mosquitto)"
+	@echo "make bench   intake, latency and judge benchmarks (needs Mosquitto)"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
 
 demo: .venv/.runtime
@@ -60,6 +60,7 @@ bench: .venv/.dev
 	@tests/support/system-packages servers
 	$(BIN)/python -m tests.benchmarks.intake
 	$(BIN)/python -m tests.benchmarks.latency
+	$(BIN)/python -m tests.benchmarks.judge
 
 lock: .venv/.dev
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
