@@ -51,6 +51,7 @@ mutations: .venv/.dev
 
 nightly: .venv/.dev
 	$(BIN)/python -m tests.nights --nights $${LAMPLIGHTER_NIGHTS:-10000}
+	LAMPLIGHTER_NIGHTS=$${LAMPLIGHTER_NIGHTS:-10000} $(BIN)/pytest tests/nights/test_properties.py
 
 format: .venv/.dev
 	$(BIN)/ruff format .
