@@ -30,6 +30,7 @@ from gateway.repeats import Repeats
 from gateway.replay import read_evidence, replay
 from gateway.site.load import load_site
 from gateway.site.model import Site
+from tests.benchmarks.contenders import broker
 from tests.benchmarks.history import add, fill
 from tests.benchmarks.load import Estate
 from tests.support.gateway_process import GatewayProcess
@@ -43,8 +44,8 @@ EVERY = {"light": MINUTE, "heartbeat": MINUTE, "tap": 60 * MINUTE}
 """How often a device says it: a reader is tapped once in each hourly round."""
 MOST_APART = 0.20
 STORED = 10_000_000
-TAIL = 99_000
-"""Rows since the newest snapshot: one is taken each 100,000."""
+TAIL = 29_000
+"""Rows since the newest snapshot: one is taken each 30,000."""
 READY_S = 2.0
 
 _YEAR_DAYS = (30, 365)
@@ -162,9 +163,12 @@ def year(days: int) -> Iterator[bytes]:
 
 
 def ready(stored: int, folder: Path) -> int:
-    """From the start after a kill until it answers, with much stored and a snapshot nearly 100,000 rows old."""
+    """From the start after a kill until it answers, with much stored and a snapshot nearly 30,000 rows old."""
     estate = Estate(1000)
-    with GatewayProcess(folder / "gateway", estate.site("127.0.0.1", 1)) as gateway:
+    with (
+        broker(folder) as mosquitto,
+        GatewayProcess(folder / "gateway", estate.site(mosquitto.host, mosquitto.port)) as gateway,
+    ):
         fill(gateway.data, estate, stored)
         asyncio.run(_snapshot(folder / "gateway"))
         add(gateway.data, estate, TAIL)
