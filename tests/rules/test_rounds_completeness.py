@@ -187,7 +187,11 @@ def test_a_last_will_dated_when_the_reader_connected_breaks_its_record_when_it_c
     walk.say(seen.DeviceStatus, "rdr-gate", "21:00", "22:20:30", online=False)
     walk.alive("22:21", "22:50")
     walk.until("22:50")
-    assert (walk.verdict(), walk.visit().cause, hhmm(walk.visit().watermark)) == ("pending", "awaiting_reader", "22:20:00")
+    assert (walk.verdict(), walk.visit().cause, hhmm(walk.visit().watermark)) == (
+        "pending",
+        "awaiting_reader",
+        "22:20:00",
+    )
 
 
 def test_a_gateway_down_meanwhile_proves_nothing() -> None:
