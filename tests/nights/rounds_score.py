@@ -53,6 +53,8 @@ class RoundsScore(Score):
         super().__init__()
         self.case = case
         self.mishaps = night.world.truth.mishaps()
+        untimed = {wand.id for wand in case.estate.wands if not wand.says_time}
+        self._unmeasured = any(each.kind == "clock_off" and each.subject in untimed for each in self.mishaps)
         self.visits: dict[str, list[Due]] = {}
         self.due: dict[Key, Due] = {}
         self.verdicts: dict[Key, str] = {}
@@ -201,6 +203,8 @@ class RoundsScore(Score):
         for was in self.there[checkpoint]:
             if since + MARGIN < was.at < until - MARGIN:
                 late = "carried a reader that the route does not name" if was.known_from > now else ""
+                if self._unmeasured and min(was.at - since, until - was.at) < 60 * MINUTE:
+                    late = late or "a wand's clock was never measured, and the tap dated a little off"
                 self.accuse("gap_exceeded", f"{checkpoint} {since}", now, was.beyond or late)
 
     def close(self, engine: Engine) -> None:
