@@ -95,7 +95,10 @@ def _blind(site: Site, timeline: Timeline) -> dict[str, _Found]:
         present = union(part for state, parts in states.items() if state != OUT for part in parts)
         bad = minus(states.get("blind", []), down)
         well = minus(union([*states.get("covered", []), *states.get("degraded", [])]), down)
-        gathered.setdefault(spec.place, []).append(_Found(bad, minus(minus(present, well), bad), present))
+        zone_found = _Found(bad, minus(minus(present, well), bad), present)
+        for place in site.places:  # a zone is of its place and of all that lies in it
+            if place == spec.place or place.startswith(f"{spec.place}/"):
+                gathered.setdefault(place, []).append(zone_found)
     return {place: _of_all(parts, timeline) for place, parts in gathered.items()}
 
 

@@ -10,7 +10,7 @@ from gateway.figures.protection import PlaceProtection, first_hour, protection
 from gateway.figures.walks import Walks
 from gateway.instants import HOUR, MINUTE, moment
 from gateway.journal.rows import Condition
-from gateway.site.model import Checkpoint, MaxGap, Route, Site, Visit, Zone
+from gateway.site.model import Checkpoint, MaxGap, Place, Route, Site, Visit, Zone
 from tests.figures.rows import clock, down, lamp, over, row, seat, site, up
 
 ALL_NIGHT = [(clock("12:00"), clock("11:00"))]
@@ -126,6 +126,13 @@ def test_blind_is_any_zone_of_the_place_blind_and_unknown_while_the_gateway_was_
     assert found["b"].blind.unknown == [0, 0, 20]
     assert found["a"].blind is None
     assert found["b"].key
+
+
+def test_a_blind_zone_is_blind_in_all_that_lies_in_its_place() -> None:
+    tree = {name: Place(id=name, name=name) for name in ("a", "a/1", "ab")}
+    rows = [up(), row("zone", "z", "covered", "12:00"), row("zone", "z", "blind", "20:30")]
+    found = places(site(places=tree, zones=(Zone(id="z", place="a", cameras=("cam-1",)),)), rows, [], until="22:00")
+    assert [found[name].blind and found[name].blind.minutes for name in tree] == [[30, 60], [30, 60], None]
 
 
 def test_all_three_are_minutes_in_which_it_is_all_of_them() -> None:
