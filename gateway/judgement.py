@@ -6,7 +6,7 @@ gives the same result in all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from gateway.figures.history import History
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition
 from gateway.rules.engine import Engine
-from gateway.rules.findings import Finding, Gap, Round, VisitRevision
+from gateway.rules.findings import Finding, Gap, Round, Signal, VisitRevision
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
 
@@ -32,6 +32,16 @@ class Outcome(msgspec.Struct, kw_only=True):
     touched: list[tuple[str, str]]
     conditions: list[Condition]
 
+    def followed_by(self, later: Outcome) -> Outcome:
+        """Both as one; of what was touched twice the view is the same."""
+        return Outcome(
+            revisions=self.revisions + later.revisions,
+            transitions=self.transitions + later.transitions,
+            notices=self.notices + later.notices,
+            touched=list(dict.fromkeys(self.touched + later.touched)),
+            conditions=self.conditions + later.conditions,
+        )
+
 
 class Judgement:
     """Rules, then alerts, in step."""
@@ -43,6 +53,7 @@ class Judgement:
         self.history = History(site, self.engine, started)
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
+        self._held: Outcome | None = None
         self._alerts_due: Instant | None = None
         """The book's next deadline; kept, since it is asked for every message and moves only where alerts do."""
 
@@ -108,6 +119,18 @@ class Judgement:
         finally:
             self._alerts_due = self.alerts.deadline()
 
+    def rejudge(self, round_ids: Sequence[str], now: Instant) -> None:
+        """Judge rounds in memory by the site as it is now, though they were planned by an earlier one."""
+        self.advance(now)
+        self.engine.rounds.replan(round_ids, self.now)
+        self.engine.flush()
+        self._collect()
+
+    def signal(self, signal: Signal) -> None:
+        """Tell the alerts of a condition that re-judging the past found."""
+        self.alerts.signal(signal)
+        self._alerts_due = self.alerts.deadline()
+
     def _collect(self) -> None:
         found = self.engine.drain()
         for signal in found.signals:
@@ -133,7 +156,12 @@ class Judgement:
             conditions=self.history.drain(),
         )
         self._revisions, self._touched = [], {}
-        return outcome
+        held, self._held = self._held, None
+        return outcome if held is None else held.followed_by(outcome)
+
+    def put_back(self, outcome: Outcome) -> None:
+        """Have the next `drain` give this first."""
+        self._held = outcome
 
     def view(self, kind: str, subject: str) -> Finding | None:
         """The current view of a touched finding; None if it is gone."""

@@ -99,10 +99,10 @@ class Devices:
         silent: list[Life] = []
         for name in sorted(key for _, key in self._silence.due(now)):
             life = self._lives[name]
-            reference = life.reference
-            if reference is None or life.timeout is None:
+            ends = self._ends(name)
+            if ends is None:
                 continue
-            if (ends := reference + life.timeout + 1) > now:
+            if ends > now:
                 self._silence.set(name, ends)
             else:
                 silent.append(life)
@@ -112,7 +112,13 @@ class Devices:
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return earliest(self._silence.next(), self._alerts.timers.next(), self._starts.deadline())
+        return earliest(self._silence.next_after(self._ends), self._alerts.timers.next(), self._starts.deadline())
+
+    def _ends(self, name: str) -> Instant | None:
+        """From when its silence is too long."""
+        life = self._lives[name]
+        reference = life.reference
+        return None if reference is None or life.timeout is None else reference + life.timeout + 1
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
         """The gateway started again: what was heard before has one timeout of grace, unless it was given already."""

@@ -444,7 +444,7 @@ class Lighting:
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return self._timers.next()
+        return self._timers.next_after(self._sources.put_off)
 
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
