@@ -202,14 +202,16 @@ class Record:
         since = self._measures.extend(self._clocks, index, places, ats, receiveds)
         if since == END:
             return None
-        if not (exact and small and since > BEGINNING):
-            self._doubts = None
-            if self._latest >= since:
-                self._stale(since - self._reach(), END)
         reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
         if reports is not None:
             reports.changed_since(since)
-        return self._true(index, (since, END if self._latest > ats[-1] else ats[-1]))
+        first = since
+        if not (exact and small and since > BEGINNING):
+            self._doubts = None
+            first = min(since, self._joined_before(since, reports))
+            if self._latest >= since:
+                self._stale(since - self._reach(), END)
+        return self._true(index, (first, END if self._latest > ats[-1] else ats[-1]))
 
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
@@ -322,7 +324,19 @@ class Record:
         ahead = any(
             times and times[-1] > now for times in (self._sync_to, reports.times if reports is not None else ())
         )
-        return self._true(index, (since, END if ahead or since == BEGINNING else now))
+        last = END if ahead or since == BEGINNING else now
+        return self._true(index, (min(since, self._joined_before(since, reports)), last))
+
+    def _joined_before(self, since: Instant, reports: Reports | None) -> Instant:
+        """From when what ends at or after `since` may prove something: the report, or the hand-over, before it."""
+        first = since
+        if reports is not None and reports.times:
+            place = bisect_left(reports.times, since) if reports.ordered else 0
+            first = reports.times[place - 1] if place else BEGINNING
+        if self._sync_to:
+            place = bisect_left(self._sync_to, since)
+            first = min(first, self._sync_to[place - 1] if place else BEGINNING)
+        return first
 
     def _reach(self) -> Duration:
         """How far apart by its own clocks a log-in to a restarted wand, and a read that it names the bearer of, may be dated."""

@@ -215,3 +215,14 @@ def test_a_measure_that_contradicts_one_of_the_same_reading_takes_a_missed_visit
     walk.sync("22:47:10", "22:47:11", device_now="22:45:10")
     walk.until("22:48")
     assert walk.verdict() == "pending"
+
+
+def test_a_measure_that_contradicts_what_completed_the_record_takes_a_missed_visit_back_at_once() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("22:10", "22:10:01")
+    walk.sync("22:45:40", "22:45:41", device_now="22:45:10")
+    walk.until("22:46")
+    assert walk.verdict() == "missed"
+    walk.sync("22:47:20", "22:47:21", device_now="22:45:20")
+    walk.until("22:48")
+    assert walk.verdict() == "pending"
