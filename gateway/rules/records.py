@@ -197,7 +197,7 @@ class Record:
         """Kept heartbeats as measures of the clock."""
         clock = self._clocks[index]
         places = array("q", (seq if last < 0 else last for seq, last in zip(seqs, lasts, strict=True)))
-        exact = clock.newest_exact(ats[0])
+        exact, handed = clock.newest_exact(ats[0]), self._handed_over()
         small = all(-AGREEMENT <= received - at <= AGREEMENT for at, received in zip(ats, receiveds, strict=True))
         since = self._measures.extend(self._clocks, index, places, ats, receiveds)
         if since == END:
@@ -208,10 +208,11 @@ class Record:
         first = since
         if not (exact and small and since > BEGINNING):
             self._doubts = None
-            first = min(since, self._joined_before(since, reports))
+            first = min(since, _joined_before(since, reports))
             if self._latest >= since:
                 self._stale(since - self._reach(), END)
-        return self._true(index, (first, END if self._latest > ats[-1] else ats[-1]))
+        touched = self._true(index, (first, END if self._latest > ats[-1] else ats[-1]))
+        return wider(touched, self._moved_from(handed))
 
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
@@ -309,7 +310,7 @@ class Record:
 
     def _measure(self, index: int, place: int, now: Instant, received: Instant) -> Touched:
         clock = self._clocks[index]
-        before = clock.correction(place, now)
+        before, handed = clock.correction(place, now), self._handed_over()
         since = self._measures.add(self._clocks, index, place, now, received)
         if since == END:
             return None
@@ -325,18 +326,15 @@ class Record:
             times and times[-1] > now for times in (self._sync_to, reports.times if reports is not None else ())
         )
         last = END if ahead or since == BEGINNING else now
-        return self._true(index, (min(since, self._joined_before(since, reports)), last))
+        touched = self._true(index, (min(since, _joined_before(since, reports)), last))
+        return wider(touched, self._moved_from(handed))
 
-    def _joined_before(self, since: Instant, reports: Reports | None) -> Instant:
-        """From when what ends at or after `since` may prove something: the report, or the hand-over, before it."""
-        first = since
-        if reports is not None and reports.times:
-            place = bisect_left(reports.times, since) if reports.ordered else 0
-            first = reports.times[place - 1] if place else BEGINNING
-        if self._sync_to:
-            place = bisect_left(self._sync_to, since)
-            first = min(first, self._sync_to[place - 1] if place else BEGINNING)
-        return first
+    def _moved_from(self, handed: Instant | None) -> Touched:
+        """What a hand-over to another time than before touches: all from the earlier of them on."""
+        reached = self._handed_over()
+        if reached == handed:
+            return None
+        return (BEGINNING if handed is None or reached is None else min(handed, reached)), END
 
     def _reach(self) -> Duration:
         """How far apart by its own clocks a log-in to a restarted wand, and a read that it names the bearer of, may be dated."""
@@ -684,6 +682,14 @@ def _measures(
     before_time, before, after_time, after = nearest
     found = [(time, offset) for time, offset in ((before_time, before), (after_time, after)) if offset is not None]
     return tuple(dict.fromkeys(found))
+
+
+def _joined_before(since: Instant, reports: Reports | None) -> Instant:
+    """From when what ends with a report at or after `since` may prove something: the report before it."""
+    if reports is None or not reports.times:
+        return since
+    place = bisect_left(reports.times, since) if reports.ordered else 0
+    return min(since, reports.times[place - 1] if place else BEGINNING)
 
 
 def wider(left: Touched, right: Touched) -> Touched:

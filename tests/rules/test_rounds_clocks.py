@@ -226,3 +226,14 @@ def test_a_measure_that_contradicts_what_completed_the_record_takes_a_missed_vis
     walk.sync("22:47:20", "22:47:21", device_now="22:45:20")
     walk.until("22:48")
     assert walk.verdict() == "pending"
+
+
+def test_a_measure_that_makes_a_hand_over_count_again_settles_what_it_reaches_at_once() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("22:45:10", "22:45:11", device_now="22:44:40")
+    walk.sync("22:47:20", "22:47:21", device_now="22:45:20")
+    walk.until("22:47:25")
+    assert walk.verdict() == "pending"
+    walk.sync("22:47:30", "22:47:31", device_now="22:47:30")
+    walk.until("22:48")
+    assert walk.verdict() == "missed"
