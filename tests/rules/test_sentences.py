@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+FOLDERS = ("rules", "site", "alerts", "figures", "intake", "explain", "outbox", "api", "drivers", "replay")
 CASES = sorted(path.name for path in (HERE.parent / "replay" / "cases").iterdir())
 TESTS = sorted(
     name
-    for folder in ("rules", "site", "alerts")
+    for folder in FOLDERS
     for path in (HERE.parent / folder).glob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 
 
