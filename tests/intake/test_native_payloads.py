@@ -14,7 +14,7 @@ from tests.intake.recording_link import NOW, RecordingLink, envelope
 from tests.intake.test_intake import SITE, UP, stored
 
 OTHER = Device(id="lux", driver="native", kind="lux_sensor", place="gate", expect_every=MINUTE)
-TWO = msgspec.structs.replace(SITE, devices=SITE.devices | {"lux": OTHER})
+TWO = msgspec.structs.replace(SITE, devices={**SITE.devices, "lux": OTHER})
 
 TAP = b'{"kind":"tag_read",%s"at":"2026-11-22T23:00:00+08:00","boot":"b1","seq":%d,"tag":"007B3972"}'
 LIGHT = b'{"kind":"light_level",%s"at":"2026-11-22T23:00:00+08:00","boot":"b1","seq":%d,"lux":3}'
