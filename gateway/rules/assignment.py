@@ -53,10 +53,17 @@ def assign(visits: int, edges: Sequence[Edge]) -> dict[int, Edge]:
     """
     if len(edges) == 1:
         return {edges[0].visit: edges[0]}
+    if edges and visits == 1 and all(len(edge.taps) == 1 for edge in edges):
+        return {0: min(edges, key=_rank_alone)}
     weights = _weights(visits, edges)
     if any(len(edge.taps) > 1 for edge in edges):
         return _by_search(visits, edges, weights)
     return _by_paths(visits, edges, weights)
+
+
+def _rank_alone(edge: Edge) -> tuple[bool, bool, Duration, tuple[Key, ...]]:
+    """The order of edges, the best first, where only one visit is to be served: the first and the last aim are the same for all."""
+    return not edge.on_time, not edge.by_guard, edge.deviation, edge.keys
 
 
 def _weights(visits: int, edges: Sequence[Edge]) -> list[int]:

@@ -90,7 +90,14 @@ class Point:
         done: set[int] = set()
         for first, last in touched:
             for visit in list(self.visits_between(first - SLACK, last + SLACK)):
-                if id(visit) not in done:
+                if id(visit) in done:
+                    continue
+                if (
+                    visit.service is None
+                    and next(self.taps_between(visit.opens - SLACK, visit.closes + SLACK), None) is None
+                ):
+                    done.add(id(visit))  # nothing can serve it, and it hangs together with no other
+                else:
                     changed += self._assign_around(visit, done)
         return changed
 
