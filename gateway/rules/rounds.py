@@ -24,7 +24,7 @@ from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.silence import Silence
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.timers import Timers
-from gateway.rules.verdicts import ENDED_VERDICTS, judge, next_look, verdict_of
+from gateway.rules.verdicts import ENDED_VERDICTS, Concerned, judge, next_look, verdict_of
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState, plan
 from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
@@ -52,6 +52,9 @@ UNKNOWN_KEPT = 10_000
 
 Key = tuple[str, str, int]
 """What has a deadline or rests on a record: (kind, id, position or start)."""
+
+_UNSERVED = frozenset({"missed", "skipped", "unverifiable"})
+"""Verdicts of a closed visit that nothing served and that is not pending."""
 
 _PLAN: Key = ("plan", "", 0)
 
@@ -142,13 +145,21 @@ class Rounds:
             if gap is not None and (window.start >= from_start or window.end >= self._started):
                 self._add_gap(GapState(window, gap.at_most))
 
-    def _add_round(self, state: RoundState) -> None:
+    def _add_round(self, state: RoundState, *, judged: bool = False) -> None:
+        """Take a round; `judged`: verdicts without a tap that it has are what the evidence says."""
         self._rounds[state.id] = state
         for visit in state.visits:
             self._point(visit.checkpoint).add_visit(visit)
         if state.instants[0] <= self.now:
+            stand = (
+                {visit.key for visit in state.visits if visit.verdict in _UNSERVED and visit.closes < self.now}
+                if judged
+                else ()
+            )
             self._touch(self.now)
-            self._dirty.update((visit.key, None) for visit in state.visits)
+            self._dirty.update((visit.key, None) for visit in state.visits if visit.key not in stand)
+            if state.closes >= self.now:
+                self._dirty["start", state.id, 0] = None
         self._arm_round(state)
 
     def _arm_round(self, state: RoundState) -> None:
@@ -426,20 +437,29 @@ class Rounds:
         """The witnesses of a visit."""
         return self._witnesses.of(visit.checkpoint, (visit.round.route,), visit.closes)
 
+    def _holders(self, visit: VisitState) -> list[Concerned]:
+        """Who holds a tap for an unserved visit, with their witnesses."""
+        return [(each, self._of(each)) for each in self._points[visit.checkpoint].holders(visit)]
+
+    def _rest(self, visit: VisitState, witnesses: Sequence[Record], holders: Sequence[Concerned], now: Instant) -> None:
+        """Note what the verdict of an unserved visit rests on, so that it is judged again when that changes."""
+        first = min((each.opens for each, _ in holders), default=visit.opens)
+        last = max((each.closes for each, _ in holders), default=visit.closes)
+        watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
+        self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
+        self._timers.set(visit.key, next_look(visit, holders, now))
+
     def _judge(self, visit: VisitState, now: Instant) -> None:
         witnesses = self._of(visit)
         point = self._points[visit.checkpoint]
         unserved = visit.service is None and now > visit.closes
-        holders = [(each, self._of(each)) for each in point.holders(visit)] if unserved else []
+        holders = self._holders(visit) if unserved else []
         judged = judge(visit, point, witnesses, self._downs, now, holders=holders)
         if unserved:
-            first = min((each.opens for each, _ in holders), default=visit.opens)
-            last = max((each.closes for each, _ in holders), default=visit.closes)
-            watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
-            self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
+            self._rest(visit, witnesses, holders, now)
         else:
             self._unwatch(visit.key)
-        self._timers.set(visit.key, next_look(visit, holders, now))
+            self._timers.set(visit.key, None)
         visit.cause = judged.cause
         if judged.verdict == visit.verdict:
             return
@@ -751,6 +771,7 @@ class Rounds:
         self.flush(self.now)
         return {
             "now": self.now,
+            "site": self.site.digest,
             "started": self._started,
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
@@ -766,7 +787,12 @@ class Rounds:
         return state.fixed_from <= self.now or any(visit.revision for visit in state.visits)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot. Rounds that have opened, or were served by a clock ahead, stay as planned; others are planned anew."""
+        """Take up a snapshot. Rounds that have opened, or were served by a clock ahead, stay as planned; others are planned anew.
+
+        What was judged is judged again only where another site file may make something else of it: a verdict that stood at the
+        snapshot is what its evidence says, and stands until something of it changes.
+        """
+        same = bool(self.site.digest) and state.get("site") == self.site.digest
         for planned in list(self._rounds.values()):
             self._drop_round(planned)
         for key in list(self._gaps):
@@ -783,7 +809,7 @@ class Rounds:
         for saved in state["rounds"]:
             made = RoundState.restored(saved)
             if self._stays(made):
-                self._add_round(made)
+                self._add_round(made, judged=same)
         for saved in state["gaps"]:
             gap = GapState.restored(saved)
             if gap.window.start <= self.now:
@@ -796,6 +822,10 @@ class Rounds:
         self._silence.restore(state["silence"], self._records)
         self._touch(self.now)
         self.flush(self.now)
+        for round_state in self._rounds.values() if same else ():
+            for visit in round_state.visits:
+                if visit.closes < self.now and visit.service is None and visit.key not in self._watched:
+                    self._rest(visit, self._of(visit), self._holders(visit), self.now)
 
     def _plan_ahead_anew(self) -> None:
         """Plan what has not opened yet by the site as it is now."""

@@ -16,7 +16,9 @@ WALL = {"visits": (Stop(checkpoint=ROOF),)}
 
 
 def changed(site: Site, **said: Any) -> Site:
-    return Site(**{name: getattr(site, name) for name in site.__struct_fields__} | said)
+    return Site(
+        **{name: getattr(site, name) for name in site.__struct_fields__} | {"digest": f"after {site.digest}"} | said
+    )
 
 
 def test_a_device_that_is_gone_leaves_its_reads_with_their_reason() -> None:
@@ -113,3 +115,16 @@ def test_a_round_served_ahead_of_its_opening_is_not_judged_twice() -> None:
     walk.reborn()
     walk.until("21:56")
     assert ([revision.verdict for revision in walk.revisions()], walk.visit().revision) == (["early"], 1)
+
+
+def test_a_verdict_that_stood_at_the_snapshot_is_judged_again_when_its_record_changes() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:10", boot="b", last_seq=3)
+    walk.alive("22:11", "23:30", boot="b", last_seq=4)
+    walk.until("23:30")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_gap")
+    walk.reborn()
+    assert (walk.verdict(), walk.visit().revision) == ("unverifiable", 1)
+    walk.say(seen.Motion, "rdr-gate", "22:10:30", "23:31", boot="b", seq=4)
+    walk.until("23:32")
+    assert (walk.verdict(), walk.visit().revision) == ("missed", 2)

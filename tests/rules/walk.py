@@ -80,6 +80,7 @@ def estate(
         checkpoints={name: Checkpoint(id=name, place=name, **said) for name, said in places.items()},
         routes={each.id: each for each in (night, *routes)},
         rounds=tuple(rounds) if rounds is not None else (daily("night", "22:00"),),
+        digest="of river",
     )
 
 
