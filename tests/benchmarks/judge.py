@@ -97,13 +97,13 @@ def rate(kind: str, devices: int, site: Site, count: int) -> float:
 def rates(count: int, folder: Path) -> int:
     """Each kind, at sites of each size."""
     print(f"\nreplay of {count:,} lines: observations a second of one core (of processor time)")
-    print(f"{'':<12}" + "".join(f"{size:>14,}" for size in SIZES) + f"{'goal':>12}{'slowest/first':>15}")
+    print(f"{'':<12}" + "".join(f"{size:>14,}" for size in SIZES) + f"{'goal':>12}{'quickest/slowest':>18}")
     sites = {size: load_site(_site(folder, Estate(size).site("127.0.0.1", 1883)), secrets=False)[0] for size in SIZES}
     missed = 0
     for kind, wanted in WANTED.items():
         found = [rate(kind, size, site, count if kind != "tap" else count // 8) for size, site in sites.items()]
-        apart = found[0] / min(found)
-        print(f"{kind:<12}" + "".join(f"{each:>14,.0f}" for each in found) + f"{wanted:>12,}{apart:>15.2f}", flush=True)
+        apart = max(found) / min(found)
+        print(f"{kind:<12}" + "".join(f"{each:>14,.0f}" for each in found) + f"{wanted:>12,}{apart:>18.2f}", flush=True)
         missed |= int(min(found) < wanted) | int(apart > 1 + MOST_APART)
     return missed
 
