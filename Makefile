@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup test unit check mutations nightly format bench lock clean
+.PHONY: help demo run setup dev test unit check mutations nightly format bench lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
 	@echo "make test    set up and run all tests (installs Mosquitto and Chromium where it may)"
 	@echo "make setup   only set up: $(BIN)/lamplighter is then the command"
+	@echo "make dev     set up with what tests and checks need: then $(BIN)/pytest, $(BIN)/ruff"
 	@echo "make check   ruff, mypy and import-linter, in seconds"
 	@echo "make unit    the tests that need no server or browser, in under a minute"
 	@echo "make mutations  a million damaged inputs for each driver (an hour)"
@@ -19,6 +20,8 @@ demo: .venv/.runtime
 	$(BIN)/lamplighter demo
 
 setup: .venv/.runtime
+
+dev: .venv/.dev
 
 .venv/bin/python:
 	@tests/support/system-packages python "$(PYTHON)"

@@ -40,6 +40,18 @@ def of_rounds(site: Site) -> Callable[[LogRow], bool]:
     return lambda row: row.device in readers or row.kind == "tag_read" or row.kind in CONTROLS
 
 
+def of_rounds_and_places(site: Site) -> Callable[[LogRow], bool]:
+    """These, and what may corroborate a tap: all that stands at the checkpoints' places, or sees their lamps."""
+    rounds = of_rounds(site)
+    places = {checkpoint.place for checkpoint in site.checkpoints.values()}
+    beside = {device.id for device in site.devices.values() if device.place in places}
+    beside |= {site.devices[each].behind or each for each in beside}
+    for lamp in site.lamps.values():
+        if lamp.place in places:
+            beside |= {lamp.id, *lamp.seen_by}
+    return lambda row: rounds(row) or row.device in beside
+
+
 def everything(_: LogRow) -> bool:
     """All rows."""
     return True

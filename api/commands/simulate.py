@@ -71,6 +71,8 @@ async def _simulate(site: Site, broker: Broker, rate: float | None, length_s: fl
     world = World(estate_of(site), now, seed)
     if rate is None:
         world.walk(walks_of(site, plan_rounds(site, instant(now), instant(now) + 7 * DAY)))
+        _say_what_plays(world)
+        await _reach(broker)
         work = speak(world, broker, {})
     else:
         work = _load(world, broker, rate)
@@ -83,6 +85,43 @@ async def _simulate(site: Site, broker: Broker, rate: float | None, length_s: fl
             return
 
     return await until_stopped(bounded())
+
+
+def _say_what_plays(world: World) -> None:
+    """How much of the site is played.
+
+    Raises:
+        LamplighterError: nothing of it can be.
+    """
+    estate = world.estate
+    counts = {
+        "readers": len(estate.readers),
+        "wands": len(estate.wands),
+        "light sensors": len(estate.light_sensors),
+        "plugs": len(estate.plugs),
+        "recorders": len(estate.recorders),
+    }
+    played = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if not played:
+        raise LamplighterError(
+            "the site has nothing that can be simulated: native readers and wands, Zigbee2MQTT sensors and plugs, Frigate recorders"
+        )
+    print(f"plays {played}; stop with Ctrl-C", file=sys.stderr)
+
+
+async def _reach(broker: Broker) -> None:
+    """See that the broker takes us, before all devices try.
+
+    Raises:
+        LamplighterError: it does not.
+    """
+    try:
+        async with broker.client("probe"):
+            return
+    except aiomqtt.MqttError as error:
+        raise LamplighterError(
+            f"mqtt://{broker.host}:{broker.port}: {error}; is the broker running there, and are user and password right?"
+        ) from error
 
 
 async def _load(world: World, broker: Broker, rate: float) -> None:

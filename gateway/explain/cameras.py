@@ -412,7 +412,7 @@ class _Zone:
         listed = NOTHING
         if others and not self._none_enabled():
             zh, en = series([each.zh for each in others]).zh, series([each.en for each in others]).en
-            listed = Said(f"其中看不见或不明的：{zh}。", f"Not seeing: {en}.")
+            listed = Said(f"其中看不见或不明的：{zh}。", f"Not seeing, or not known: {en}.")
         alert = NOTHING
         if told is not None:
             alert = Said(f"报警：{told}。", f"Alert: {told}.")

@@ -23,6 +23,11 @@ class Names:
         self._site = site
         self._named = named
 
+    def all(self) -> list[str]:
+        """Every name of a place or person of the site, longest first."""
+        found = {place.name for place in self._site.places.values()} | {who.name for who in self._site.people.values()}
+        return sorted(found, key=lambda name: (-len(name), name))
+
     def place(self, checkpoint: str) -> str:
         """A checkpoint as people call it: its place with what that lies in, and its id if the place holds several."""
         known = self._site.checkpoints.get(checkpoint)

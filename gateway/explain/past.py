@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gateway.again import LATE, StoredLog, everything, judged_again, of_rounds
+from gateway.again import LATE, StoredLog, everything, judged_again, of_rounds_and_places
 from gateway.errors import LamplighterError
 from gateway.explain.cameras import explain_camera, explain_zone
 from gateway.explain.explanation import Explanation
@@ -70,7 +70,7 @@ def explain_past(site: Site, log: StoredLog, started: Instant, asked: Asked) -> 
             started=started,
             since=since,
             until=min(asked.known_at, since + LATE),
-            wanted=of_rounds(site),
+            wanted=of_rounds_and_places(site),
         )
         explain = explain_round if asked.kind == "round" else explain_gap
         return explain(judge, asked.id, asked.known_at, named=asked.named)

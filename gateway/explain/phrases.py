@@ -28,14 +28,20 @@ def clock(at: Instant, now: Instant, zone: tzinfo) -> str:
 
 
 def length(span: Duration) -> Said:
-    """A duration in its largest whole unit."""
+    """A duration to the second, never rounded to minutes: that would be against somebody."""
     for unit, zh, en in ((DAY, "天", "d"), (HOUR, "小时", "h"), (MINUTE, "分钟", "min")):
         if span >= unit and span % unit == 0:
             return Said(f"{span // unit} {zh}", f"{span // unit} {en}")
-    if span >= 2 * MINUTE:
-        return Said(f"{round(span / MINUTE)} 分钟", f"{round(span / MINUTE)} min")
-    value = seconds(round(span / SECOND) * SECOND if span >= SECOND else span)
-    return Said(f"{value} 秒", f"{value} s")
+    if span < 2 * MINUTE:
+        value = seconds(round(span / SECOND) * SECOND if span >= SECOND else span)
+        return Said(f"{value} 秒", f"{value} s")
+    rest, zhs, ens = round(span / SECOND) * SECOND, [], []
+    for unit, zh, en in ((HOUR, "小时", "h"), (MINUTE, "分", "min"), (SECOND, "秒", "s")):
+        count, rest = divmod(rest, unit)
+        if count:
+            zhs.append(f"{count} {zh}")
+            ens.append(f"{count} {en}")
+    return Said(" ".join(zhs), " ".join(ens))
 
 
 def number(value: float) -> str:

@@ -93,6 +93,14 @@ class Wording:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._kept = [(spaced, name) for name in names.all() if (spaced := _SEAM.sub(" ", name)) != name]
+
+    def _spaced(self, said: Sentence) -> Sentence:
+        """A space between Chinese and what is not, as it is printed; names stay as the site has them."""
+        text = _SEAM.sub(" ", said.zh)
+        for spaced, name in self._kept:
+            text = text.replace(spaced, name)
+        return Sentence(zh=text, en=said.en)
 
     # -- a visit
 
@@ -109,7 +117,7 @@ class Wording:
         told = [
             _MARKS[mark] for mark in marks if mark in _MARKS and not (mark == "second_person_missing" and case.refused)
         ]
-        return _spaced(sentence(self._expected(case.visit), judged, *told, *_noticed(noticed)))
+        return self._spaced(sentence(self._expected(case.visit), judged, *told, *_noticed(noticed)))
 
     def _expected(self, visit: VisitState) -> Said:
         place = self._names.place(visit.checkpoint)
@@ -278,7 +286,7 @@ class Wording:
         verdict = _ROUNDS[verdict_of(state, now)]
         body = _counted(len(required), places)
         told = (_MARKS[mark] for mark in marks if mark in _MARKS)
-        return _spaced(sentence(head, Said(f"{body.zh}，{verdict.zh}。", f"{body.en}: {verdict.en}."), *told))
+        return self._spaced(sentence(head, Said(f"{body.zh}，{verdict.zh}。", f"{body.en}: {verdict.en}."), *told))
 
     # -- a gap
 
@@ -335,7 +343,7 @@ class Wording:
             )
         unknown = _few(lacks)
         more = Said(f"另外，{unknown.zh}，这些时间不算。", f"Not counted: {unknown.en}.") if lacks else NOTHING
-        return _spaced(sentence(head, body, more))
+        return self._spaced(sentence(head, body, more))
 
     def lack(self, record_id: str, lack: Lack, near: Instant) -> Said:
         """What is missing in a reader's record."""
@@ -376,11 +384,6 @@ def _noticed(found: Corroboration | None) -> Iterator[Said]:
         yield Said(
             f"同一时刻{names.zh}没有动静（只供参考）。", f"{names.en} noticed nobody then, which proves nothing."
         )
-
-
-def _spaced(said: Sentence) -> Sentence:
-    """A space between Chinese and what is not, as it is printed."""
-    return Sentence(zh=_SEAM.sub(" ", said.zh), en=said.en)
 
 
 _TOLD = 4

@@ -94,6 +94,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     largest_s: float
     exceeded: bool
     exceedances: tuple[Exceedance, ...] = ()
+    id: str = ""
+    """`checkpoint@window_start`: by it its explanation is asked for."""
 
 
 class Lamp(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,6 +91,7 @@ class Views:
     def gap(self, state: GapState, found: Sequence[Piece]) -> Gap:
         exceeded = [piece for piece in found if piece.length > state.at_most]
         return Gap(
+            id=self.gap_id(state),
             checkpoint=state.window.checkpoint,
             window_start=self._time(state.window.start),
             window_end=None if state.window.end == END else self._time(state.window.end),

@@ -18,7 +18,7 @@ from tests.api.fake_gateway import FakeGateway, FakeHealth
 
 KEYS = {
     "rounds": "id route date start end verdict revision marks visits",
-    "gaps": "checkpoint window_start window_end largest_s exceeded exceedances",
+    "gaps": "checkpoint window_start window_end largest_s exceeded exceedances id",
     "lamps": "id state fault faults unverified cause since expected_on lit",
     "circuits": "id state fault since",
     "cameras": "id state impairments cause since flapping",

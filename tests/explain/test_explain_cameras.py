@@ -258,7 +258,7 @@ def test_a_degraded_zone_tells_who_does_not_see_and_why():
     found = night.why("zone", "gate")
     assert found.result == "degraded"
     assert found.expected["cameras"]["b"] == {"sees": "lost", "state": "impaired", "why": ["blind"]}
-    assert "1 of 2 cameras see, 2 must. Not seeing: b (is covered or blinded)." in found.sentence.en
+    assert "1 of 2 cameras see, 2 must. Not seeing, or not known: b (is covered or blinded)." in found.sentence.en
     assert "It is told if it lasts until 22:05." in found.sentence.en
     assert used(found) == [("b", "22:02", "begins")]
 

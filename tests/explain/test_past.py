@@ -141,3 +141,24 @@ async def test_the_api_tells_what_was_known_then_and_what_memory_no_longer_holds
         assert await verdicts(None) == ["missed", "unverifiable", "missed"]
         for as_of, status in (("yesterday", 422), ("2100-01-01T00:00:00Z", 422), ("2020-01-01T00:00:00Z", 404)):
             assert (await client.get(path, params={"as_of": as_of})).status_code == status
+
+
+async def test_what_else_was_noticed_at_a_taps_place_is_known_of_the_past_too(tmp_path: Path) -> None:
+    clock = Clock()
+    site = tmp_path / "site.yaml"
+    more = SITE | {
+        "devices": [*SITE["devices"], {"id": "pir", "driver": "native", "kind": "motion_sensor", "place": "gate"}]
+    }
+    site.write_text(yaml.safe_dump(more, allow_unicode=True), encoding="utf-8")
+    async with Gateway(load_site(site)[0], tmp_path / "data", clock=clock) as gateway:
+        moved = {"kind": "motion", "device": "pir", "active": True}
+        await told(gateway, clock, at("22:00"), heartbeat(1, at("22:00")))
+        await told(gateway, clock, at("22:30"), moved | {"at": at("22:30").isoformat()})
+        tap = {"kind": "tag_read", "device": "rdr", "tag": "007B3972", "boot": "b", "seq": 2}
+        await told(gateway, clock, at("23:10"), tap | {"at": at("23:10").isoformat()})
+        await told(gateway, clock, at("23:10"), moved | {"at": (at("23:10") + timedelta(seconds=20)).isoformat()})
+        await told(gateway, clock, at("23:50"), heartbeat(3, at("23:50")))
+        found = await gateway.explain_past("round", ROUND, instant(at("23:55")), named=True)
+    assert found is not None
+    assert found.parts[0].corroboration is not None
+    assert found.parts[0].corroboration.result == "supported"
