@@ -181,7 +181,7 @@ class Garage:
         return self
 
     def asked(self) -> list[str]:
-        """Where a compensating patrol is asked for now."""
+        """The checkpoints with a compensating patrol that stands."""
         return sorted(
             alert.subject for alert in self.judgement.alerts.alerts(active=True) if alert.rule == "compensating_patrol"
         )
