@@ -118,7 +118,7 @@ class _Group(NamedTuple):
     name: str
     fixed: dict[str, Any]
     rows: tuple[Row, ...]
-    needs: tuple[str, ...]
+    needs: frozenset[str]
     event: bool
 
 
@@ -171,7 +171,7 @@ class Map:
                     if fields is None:
                         fields = dict(fixed)
                     fields[row.field] = value
-            if fields is None or any(need not in fields for need in needs):
+            if fields is None or not needs <= fields.keys():
                 continue
             if retained and event:
                 raise DecodeError(f"retained {name}: old state, not an event")
@@ -322,7 +322,9 @@ def _groups(rows: Sequence[Row]) -> Iterator[_Group]:
         group.append(row)
     for group in order:
         first = group[0]
-        yield _Group(first.kind.make, first.name, dict(first.fixed), tuple(group), first.kind.needs, first.kind.event)
+        yield _Group(
+            first.kind.make, first.name, dict(first.fixed), tuple(group), frozenset(first.kind.needs), first.kind.event
+        )
 
 
 def _row(given: Any, where: str, source: str, topics: Sequence[str]) -> Row:

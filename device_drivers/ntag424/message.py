@@ -34,7 +34,7 @@ class SunMessage(NamedTuple):
         uid / counter: in plain mode, as they stand there (the counter most significant byte first).
         enc: encrypted file data; b"" if there is none.
         mac: 8 bytes.
-        signed: texts of which the MAC may be, by where they begin.
+        url: the whole, of which the rest are places: where the first part begins, the file data, and the MAC.
     """
 
     picc: bytes
@@ -42,12 +42,42 @@ class SunMessage(NamedTuple):
     counter: bytes
     enc: bytes
     mac: bytes
-    signed: Mapping[MacFrom, tuple[bytes, ...]]
+    url: str
+    first_at: int
+    enc_at: int
+    enc_end: int
+    mac_at: int
+
+    def signed(self, place: MacFrom) -> tuple[bytes, ...]:
+        """Texts of which the MAC may be: what the tag may have signed from where its `SDMMACInputOffset` says up to the MAC.
+
+        The file data alone is what a tag signs whose MAC follows it without a name between.
+        """
+        match place:
+            case "none":
+                return (b"",)
+            case "file":
+                if not self.enc:
+                    return ()
+                return self._text(self.enc_at, self.mac_at), self._text(self.enc_at, self.enc_end)
+            case "picc":
+                return (self._text(self.first_at, self.mac_at),)
+            case _:
+                scheme = self.url.find("://")
+                return (self._text(scheme + 3 if scheme >= 0 else 0, self.mac_at),)
+
+    def _text(self, start: int, end: int) -> bytes:
+        return self.url[start:end].encode("ascii", "replace")
 
 
 class _Value(NamedTuple):
+    """Of a parameter: its text and where it stands in the URL; `start` -1: the parameter stands twice."""
+
     text: str
     start: int
+
+
+_TWICE = _Value("", -1)
 
 
 def read_url(url: str, names: Mapping[Part, tuple[str, ...]] = NAMES) -> SunMessage:
@@ -86,35 +116,41 @@ def read_url(url: str, names: Mapping[Part, tuple[str, ...]] = NAMES) -> SunMess
         counter,
         b"" if enc is None else _octets(enc, enc_name),
         _octets(mac, mac_name),
-        _signed(url, first, enc, mac.start),
+        url,
+        first.start,
+        0 if enc is None else enc.start,
+        0 if enc is None else enc.start + len(enc.text),
+        mac.start,
     )
 
 
-def _parameters(url: str) -> dict[str, list[_Value]]:
-    """Each parameter's values and where they stand. Not decoded: what a tag mirrors is hexadecimal."""
+def _parameters(url: str) -> dict[str, _Value]:
+    """Each parameter's value. Not decoded: what a tag mirrors is hexadecimal."""
     start = url.find("?") + 1
     if not start:
         raise DecodeError("no SUN message: the URL has no parameters")
     end = url.find("#", start)
-    values: dict[str, list[_Value]] = {}
+    values: dict[str, _Value] = {}
     for pair in url[start : end if end >= 0 else None].split("&"):
-        name, equals, text = pair.partition("=")
+        equals = pair.find("=") + 1
         if equals:
-            values.setdefault(name, []).append(_Value(text, start + len(name) + 1))
+            name = pair[: equals - 1]
+            values[name] = _Value(pair[equals:], start + equals) if name not in values else _TWICE
         start += len(pair) + 1
     return values
 
 
-def _find(values: Mapping[str, list[_Value]], names: tuple[str, ...]) -> tuple[_Value | None, str]:
+def _find(values: Mapping[str, _Value], names: tuple[str, ...]) -> tuple[_Value | None, str]:
     for name in names:
-        if (found := values.get(name)) is not None:
-            if len(found) > 1:
+        if name in values:
+            found = values[name]
+            if found is _TWICE:
                 raise DecodeError(f"{name} stands twice in the URL")
-            return found[0], name
+            return found, name
     return None, names[0]
 
 
-def _plain(values: Mapping[str, list[_Value]], names: Mapping[Part, tuple[str, ...]]) -> tuple[bytes, bytes, _Value]:
+def _plain(values: Mapping[str, _Value], names: Mapping[Part, tuple[str, ...]]) -> tuple[bytes, bytes, _Value]:
     uid, uid_name = _find(values, names["uid"])
     counter, counter_name = _find(values, names["ctr"])
     if uid is None:
@@ -134,25 +170,10 @@ def _bulk(url: str, value: _Value, name: str) -> SunMessage:
         raise DecodeError(
             f"{name} has {len(value.text)} digits: it holds no SUN message with its MAC, and none stands beside it"
         )
-    octets = _octets(value, name)
-    enc = _Value(value.text[picc:-_MAC_DIGITS], value.start + picc) if digits > picc else None
-    signed = _signed(url, value, enc, value.start + digits)
-    return SunMessage(octets[: picc // 2], b"", b"", octets[picc // 2 : -8], octets[-8:], signed)
-
-
-def _signed(url: str, first: _Value, enc: _Value | None, mac: int) -> Mapping[MacFrom, tuple[bytes, ...]]:
-    """What the tag may have signed: from where its `SDMMACInputOffset` says up to the MAC.
-
-    The file data alone is what a tag signs whose MAC follows it without a name between.
-    """
-    text = url.encode("ascii", "replace")
-    start = text.find(b"://") + 3
-    return {
-        "file": (text[enc.start : mac], enc.text.encode("ascii", "replace")) if enc is not None else (),
-        "none": (b"",),
-        "picc": (text[first.start : mac],),
-        "start": (text[start if start > 2 else 0 : mac],),
-    }
+    octets, enc, mac = _octets(value, name), value.start + picc, value.start + digits
+    return SunMessage(
+        octets[: picc // 2], b"", b"", octets[picc // 2 : -8], octets[-8:], url, value.start, enc, mac, mac
+    )
 
 
 def _octets(value: _Value, name: str) -> bytes:

@@ -124,11 +124,11 @@ class Verifier:
             session = Aes(self._file_cipher(uid).cmac((_MAC_SESSION + identity).ljust(BLOCK, b"\0")))
         else:
             session = Lrp(self._lrp_session(uid, identity))
-        return any(
-            hmac.compare_digest(session.cmac(text)[1::2], message.mac)
-            for place in self._places
-            for text in message.signed[place]
-        )
+        for place in self._places:
+            for text in message.signed(place):
+                if hmac.compare_digest(session.cmac(text)[1::2], message.mac):
+                    return True
+        return False
 
     def _lrp_session(self, uid: bytes, identity: bytes) -> bytes:
         vector = _MAC_SESSION[2:] + identity

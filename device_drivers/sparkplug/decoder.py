@@ -80,26 +80,32 @@ class SparkplugDecoder:
         own = device == self._address.device
         message = read_payload(payload, metrics=own or sort in ("NBIRTH", "NDEATH"))
         asks = sort != "NDEATH" and self._is_gap(sort, message)
+        readings: list[Reading] = []
+        rejects: list[Reject] = []
         match sort:
             case "NBIRTH":
                 readings = self._node_birth(message, received)
             case "NDEATH":
                 readings = self._node_death(message, received)
             case "DBIRTH" if own:
-                readings = Readings(self._birth(message, received))
+                readings = self._birth(message, received)
             case "DDEATH" if own:
                 self._born = None
-                readings = Readings([self._status(False, self._time(message, received), "death")])
+                readings = [self._status(False, self._time(message, received), "death")]
             case "NDATA" | "DDATA" if own:
-                readings = self._data(message, received)
-                asks = asks or bool(readings.rejects) or self._born is None
-            case _:
-                readings = Readings()
+                unknown: list[int] = []
+                readings = self._say(message, received, self._born or {}, self._sorts, unknown, events=True)
+                asks = asks or bool(unknown) or self._born is None
+                if unknown:
+                    reason = (
+                        f"alias {unknown[0]} of no birth that is known ({len(unknown)} values): a rebirth is asked for"
+                    )
+                    rejects = [Reject(message.data, reason)]
         if asks and self._may_ask(received):
             where = self._address
             command = f"{where.namespace}/{where.group}/NCMD/{where.node}"
-            readings.publish = [(command, rebirth(int(received.timestamp() * 1000)))]
-        return readings
+            return Readings(readings, [(command, rebirth(int(received.timestamp() * 1000)))], rejects)
+        return Readings(readings, rejects=rejects) if rejects else readings
 
     def _parts(self, topic: str) -> tuple[str, str]:
         where = self._address
@@ -113,26 +119,26 @@ class SparkplugDecoder:
 
     # -- births, deaths and numbers
 
-    def _node_birth(self, message: Payload, received: datetime) -> Readings:
+    def _node_birth(self, message: Payload, received: datetime) -> list[Reading]:
         """A new life of the node: what its devices said before counts no more."""
         for metric in message.metrics:
             if metric.name == "bdSeq":
                 self._bd_seq = metric.value if metric.known else None
         if self._address.device:
             self._born = None
-            return Readings()
-        return Readings(self._birth(message, received))
+            return []
+        return self._birth(message, received)
 
-    def _node_death(self, message: Payload, received: datetime) -> Readings:
+    def _node_death(self, message: Payload, received: datetime) -> list[Reading]:
         """The node's last will. That of an earlier life, told late, is none (Sparkplug 3.0 §6.4.12)."""
         bd_seq = next((metric.value for metric in message.metrics if metric.name == "bdSeq" and metric.known), None)
         if bd_seq is None:
             raise DecodeError("NDEATH without bdSeq")
         if self._bd_seq is not None and bd_seq != self._bd_seq:
-            return Readings()
+            return []
         self._born = None
         self._seq = None
-        return Readings([self._status(False, received, "node_death")])
+        return [self._status(False, received, "node_death")]
 
     def _birth(self, message: Payload, received: datetime) -> list[Reading]:
         """All metrics with their names, datatypes and present values. They are state: an event among them is old news."""
@@ -147,27 +153,9 @@ class SparkplugDecoder:
             if metric.alias is not None:
                 own = metric.name.startswith(_OWN_WORDS)
                 born[metric.alias] = ("" if own else metric.name, metric.datatype)
-        found = [
-            reading
-            for at, values in self._values(message, received, born, sorts, [])
-            for reading in self._say(values, at, events=False)
-        ]
+        found = self._say(message, received, born, sorts, [], events=False)
         self._born, self._sorts = born, sorts
         return [self._status(True, self._time(message, received), None), *found]
-
-    def _data(self, message: Payload, received: datetime) -> Readings:
-        unknown: list[int] = []
-        readings = Readings(
-            [
-                reading
-                for at, values in self._values(message, received, self._born or {}, self._sorts, unknown)
-                for reading in self._say(values, at, events=True)
-            ]
-        )
-        if unknown:
-            reason = f"alias {unknown[0]} of no birth that is known ({len(unknown)} values): a rebirth is asked for"
-            readings.rejects = [Reject(message.data, reason)]
-        return readings
 
     def _is_gap(self, sort: str, message: Payload) -> bool:
         """Whether messages are missing. A birth of the node begins the count."""
@@ -186,15 +174,17 @@ class SparkplugDecoder:
 
     # -- values
 
-    def _values(
+    def _say(
         self,
         message: Payload,
         received: datetime,
         born: dict[int, tuple[str, int | None]],
         sorts: dict[str, int | None],
         unknown: list[int],
-    ) -> list[tuple[datetime, dict[str, Value]]]:
-        """The values by their times; most messages have one."""
+        *,
+        events: bool,
+    ) -> list[Reading]:
+        """What the values say, by their times (most messages have one); aliases that were never born go to `unknown`."""
         by_time: dict[int | None, dict[str, Value]] = {}
         data = message.data
         for metric in message.metrics:
@@ -230,12 +220,14 @@ class SparkplugDecoder:
                 by_time[timestamp] = {name: value}
             else:
                 values[name] = value
-        return [(millis(timestamp, received) or received, values) for timestamp, values in by_time.items()]
-
-    def _say(self, values: dict[str, Value], at: datetime, *, events: bool) -> list[Reading]:
-        if self._mapping is None:
-            return measurements(values, self._device, at)
-        return self._mapping.at(values, at, events=events)
+        found: list[Reading] = []
+        for timestamp, values in by_time.items():
+            at = millis(timestamp, received) or received
+            if self._mapping is None:
+                found += measurements(values, self._device, at)
+            else:
+                found += self._mapping.at(values, at, events=events)
+        return found
 
     def _status(self, online: bool, at: datetime, reason: str | None) -> Reading:
         return Reading(DeviceStatus(device=self._device, at=at, online=online, reason=reason))

@@ -170,8 +170,7 @@ def conventions() -> list[Load]:
     codec = {"codec": "milesight", "model": "EM500-LGT"}
     application, stack = "application/1/device/24e124136b502217", "v3/park@ttn/devices/lux"
     edge = EdgeNode("g", "n")
-    edge.birth(NOW)
-    data = [edge.data(NOW, [Sample("lux", Datatype.FLOAT, n / 7)])[:2] for n in range(ROTATION)]
+    data = [edge.birth(NOW)[:2]] + [edge.data(NOW, [Sample("lux", Datatype.FLOAT, n / 7)])[:2] for n in range(ROTATION)]
     numbers = range(ROTATION)
     own = DeviceSettings(id="d", link={"mqtt": "d"})
     return [

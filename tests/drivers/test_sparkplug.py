@@ -45,8 +45,7 @@ def device(**settings: Any) -> MessageDecoder:
 
 def told(decoder: MessageDecoder, message: Message, at: datetime = NOW) -> Readings:
     found = decoder.decode(message.topic, message.payload, at)
-    assert isinstance(found, Readings) or found == []
-    return found if isinstance(found, Readings) else Readings()
+    return found if isinstance(found, Readings) else Readings(found)
 
 
 def asked(found: Readings) -> bool:
