@@ -14,7 +14,6 @@ GONE_AFTER = timedelta(milliseconds=300)
 _MOST_PRESENT = 8
 """Tags that may be in the field at once; a coil reads one, a bunch of keys a few in turn."""
 
-_NEVER_BACK = timedelta(0)
 _MOST_FRAMES = 4096
 """Bound of the cache of good frames: more tags than pass one reader in a night."""
 
@@ -55,10 +54,11 @@ class Rdm6300Decoder:
         """
         stream = self._rest + data if self._rest else data
         found: list[Reading | Reject] = []
+        tags = self._tags
         start, length = 0, len(stream)
         while start < length:
             end = start + 14
-            tag = self._tags.get(stream[start:end])
+            tag = tags.get(stream[start:end])
             if tag is None:
                 end = piece_end(stream, start)
                 if end < 0:
@@ -97,7 +97,7 @@ class Rdm6300Decoder:
     def _seen(self, tag: str, piece: bytes, at: datetime, found: list[Reading | Reject]) -> None:
         presence = self._present.get(tag)
         # A clock set back must not swallow a tap: an earlier time is no continuation.
-        if presence is None or not _NEVER_BACK <= at - presence.last <= GONE_AFTER:
+        if presence is None or not presence.last <= at <= presence.last + GONE_AFTER:
             self._leave(at, found)
             presence = self._present[tag] = _Presence(piece, at)
         presence.last = at
@@ -107,7 +107,8 @@ class Rdm6300Decoder:
 
     def _leave(self, at: datetime, found: list[Reading | Reject]) -> None:
         """Forget the tags that have left the field by `at`, and the oldest if there are more than fit one."""
-        gone = [tag for tag, one in self._present.items() if not _NEVER_BACK <= at - one.last <= GONE_AFTER]
+        latest = at - GONE_AFTER
+        gone = [tag for tag, one in self._present.items() if not latest <= one.last <= at]
         if not gone and len(self._present) >= _MOST_PRESENT:
             gone = [next(iter(self._present))]
         for tag in gone:
