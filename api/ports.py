@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from gateway.alerts.alert import Alert, Operation
+import msgspec
+
+from gateway.alerts.alert import Operation
+from gateway.books import BookName, BookOperation
 from gateway.explain.explanation import Explanation
 from gateway.explain.past import Kind as ExplainedKind
 from gateway.instants import Instant
@@ -108,8 +111,8 @@ class GatewayPort(Protocol):
 
     def now(self) -> Instant: ...
 
-    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
-        """A person's action, judged and committed when this returns.
+    async def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
+        """A person's action, judged and committed when this returns: the alert or item after it.
 
         Raises:
             gateway.alerts.book.Refused: nothing changed.
@@ -156,6 +159,22 @@ class GatewayPort(Protocol):
 
     async def past_alert(self, alert_id: str) -> Mapping[str, Any] | None:
         """One alert that memory may no longer hold; None: there never was one."""
+        ...
+
+    async def items(
+        self, book: BookName, since: Instant, until: Instant, limit: int = 1000
+    ) -> Sequence[Mapping[str, Any]]:
+        """Items of a book with start in [since, until) as they are now, by start, in their JSON shape."""
+        ...
+
+    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
+        """One item of a book as it is now; None: there never was one."""
+        ...
+
+    async def entries(
+        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> Sequence[Mapping[str, Any]]:
+        """What happened to the items of a book in [since, until), or to one of them, in the JSON shape of `Entry`."""
         ...
 
     async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:

@@ -11,10 +11,10 @@ import os
 import tempfile
 from array import array
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import merge
-from typing import IO, Any, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import IO, Any, NamedTuple, NoReturn, TypeAlias
 
 import apsw
 import msgspec
@@ -22,6 +22,7 @@ import msgspec
 from device_drivers.errors import DecodeError, LamplighterError
 from device_drivers.native.decoder import read_observation
 from device_drivers.observations import Observation
+from gateway.books import BookName
 from gateway.instants import DAY, Instant, instant
 
 LATE = 7 * DAY
@@ -58,18 +59,22 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operator(msgspec.Struct, frozen=True, tag_field="kind", tag="operator", kw_only=True):
-    """A person's action: on an alert (by id or by rule and subject) or on a device."""
+    """A person's action: on an alert (by id or by rule and subject), on a device, or on an item of a book."""
 
     at: datetime
     by: str
-    action: Literal["ack", "start", "resolve", "close", "comment", "disable", "enable", "clear"]
+    action: str
     alert: str | Target | None = None
     device: str | None = None
     impairment: str | None = None
+    book: BookName | None = None
+    subject: str | None = None
+    details: Mapping[str, Any] = {}
     why: str = ""
 
 
 _OF_DEVICES = frozenset({"disable", "enable", "clear"})
+_OF_ALERTS = frozenset({"ack", "start", "resolve", "close", "comment"})
 _control = msgspec.json.Decoder(Advance | Restart | Operator)
 _kind = msgspec.json.Decoder(msgspec.defstruct("Kind", [("kind", str)]))
 _CONTROLS = {"restart": 0, "operator": 2, "advance": 3}
@@ -440,8 +445,12 @@ def _control_line(text: bytes) -> tuple[Instant, int, Any]:
 
 def _check_target(line: Operator) -> None:
     """An action is on an alert or on a device, never both (evidence.md, Evidence file)."""
-    if (line.alert is None) == (line.device is None):
-        raise ValueError("an operator line names either `alert` or `device`")
+    if [line.alert, line.device, line.book].count(None) != 2:
+        raise ValueError("an operator line names either `alert` or `device`, or a `book`")
+    if line.book is not None:
+        return
+    if line.action not in _OF_DEVICES | _OF_ALERTS:
+        raise ValueError(f"`action` {line.action!r}: expected one of {', '.join(sorted(_OF_DEVICES | _OF_ALERTS))}")
     if (line.action in _OF_DEVICES) != (line.device is not None):
         raise ValueError(f"`{line.action}` needs {'`device`' if line.action in _OF_DEVICES else '`alert`'}")
     if line.action == "clear" and line.impairment is None:

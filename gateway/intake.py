@@ -433,6 +433,12 @@ class Intake:
             add("alert_transition", (self.seq, instant(change.transition.at), alert.id, alert.state, body))
             add("finding", ("alert", alert.id, instant(alert.raised), self.seq, _encode(alert)))
             events.append(Event(self.seq, "alert", body))
+        for entry in outcome.entries:
+            self.seq += 1
+            body = _encode(entry)
+            add("entry", (self.seq, entry.at, entry.book, entry.id, entry.state, body))
+            add("finding", (entry.book, entry.id, entry.start, self.seq, _encode(entry.item)))
+            events.append(Event(self.seq, entry.book, body))
         for notice in outcome.notices:
             self.seq += 1
             row = (notice.contact, notice.alert, notice.kind, notice.title, notice.body, notice.due)

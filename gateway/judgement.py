@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from device_drivers.observations import Observation
-from gateway.alerts.alert import Alert, AlertTransition, Notice, Operation
+from device_drivers.observations import Observation, TagRead
+from gateway.alerts.alert import AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
+from gateway.alerts.lifecycle import Refused
+from gateway.books import BookOperation, Entry, open_books
 from gateway.figures.history import History
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition
@@ -31,6 +33,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     notices: list[Notice]
     touched: list[tuple[str, str]]
     conditions: list[Condition]
+    entries: list[Entry]
 
     def followed_by(self, later: Outcome) -> Outcome:
         """Both as one; of what was touched twice the view is the same."""
@@ -40,22 +43,25 @@ class Outcome(msgspec.Struct, kw_only=True):
             notices=self.notices + later.notices,
             touched=list(dict.fromkeys(self.touched + later.touched)),
             conditions=self.conditions + later.conditions,
+            entries=self.entries + later.entries,
         )
 
 
 class Judgement:
-    """Rules, then alerts, in step."""
+    """Rules, then alerts, then the books beside them, in step."""
 
     def __init__(self, site: Site, started: Instant) -> None:
         self.site = site
         self.engine = Engine(site, started)
         self.alerts = AlertBook(site, started)
+        self.books = open_books(site, started)
         self.history = History(site, self.engine, started)
+        self._entries: list[Entry] = []
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._held: Outcome | None = None
-        self._alerts_due: Instant | None = None
-        """The book's next deadline; kept, since it is asked for every message and moves only where alerts do."""
+        self._later_due: Instant | None = None
+        """The next deadline of alerts and books; kept, since it is asked for every message and moves only where they do."""
 
     @property
     def now(self) -> Instant:
@@ -69,12 +75,16 @@ class Judgement:
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation; deadlines up to `received` fire first. `at`: its own time, if that has been read already."""
         engine = self.engine
-        if engine.due(received) or (self._alerts_due is not None and self._alerts_due <= received):
+        if engine.due(received) or (self._later_due is not None and self._later_due <= received):
             self.advance(received)
         engine.apply(observation, received, at)
         found = engine.found
         if found.signals or found.touched or found.revisions:
             self._collect()
+        if type(observation) is TagRead and self.books:
+            for book in self.books.values():
+                book.heard(observation, instant(observation.at) if at is None else at, received)
+            self._settle()
 
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`, rules and alerts in the order of their deadlines."""
@@ -82,7 +92,9 @@ class Judgement:
             self.engine.advance(due)
             self._collect()
             self.alerts.advance(due)
-            self._alerts_due = self.alerts.deadline()
+            for book in self.books.values():
+                book.advance(due)
+            self._settle()
         self.engine.advance(now)
         self.engine.flush()
         self._collect()
@@ -94,9 +106,9 @@ class Judgement:
 
     def deadline(self) -> Instant | None:
         """The next instant at which something changes by time alone."""
-        rules, alerts = self.engine.deadline(), self._alerts_due
-        if rules is None or (alerts is not None and alerts < rules):
-            return alerts
+        rules, later = self.engine.deadline(), self._later_due
+        if rules is None or (later is not None and later < rules):
+            return later
         return rules
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
@@ -105,11 +117,25 @@ class Judgement:
         self.engine.restarted(down_from, now)
         self._collect()
         self.alerts.restarted(down_from, now)
-        self._alerts_due = self.alerts.deadline()
+        for book in self.books.values():
+            book.restarted(down_from, now)
+        self._settle()
 
-    def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
-        """A person acts on an alert or a device; refusals are raised and change nothing."""
+    def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
+        """A person acts on an alert, a device or an item of a book, which is given as it is then.
+
+        Raises:
+            Refused: nothing changed.
+        """
         self.advance(operation.at)
+        if isinstance(operation, BookOperation):
+            book = self.books.get(operation.book)
+            if book is None:
+                raise Refused(f"this site has no {operation.book}", "unknown")
+            try:
+                return book.operate(operation)
+            finally:
+                self._settle()
         if isinstance(operation, DeviceOperation):
             self.engine.operate(operation)
             self._collect()
@@ -117,7 +143,7 @@ class Judgement:
         try:
             return self.alerts.operate(operation)
         finally:
-            self._alerts_due = self.alerts.deadline()
+            self._settle()
 
     def rejudge(self, round_ids: Sequence[str], now: Instant) -> None:
         """Judge rounds in memory by the site as it is now, though they were planned by an earlier one."""
@@ -129,19 +155,42 @@ class Judgement:
     def signal(self, signal: Signal) -> None:
         """Tell the alerts of a condition that re-judging the past found."""
         self.alerts.signal(signal)
-        self._alerts_due = self.alerts.deadline()
+        self._settle()
 
     def _collect(self) -> None:
         found = self.engine.drain()
         for signal in found.signals:
             self.alerts.signal(signal)
         if found.signals:
-            self._alerts_due = self.alerts.deadline()
+            self._settle()
         self._revisions += found.revisions
         if found.touched:
             self._touched |= found.touched
             self.history.look(found.touched, self.engine.now)
         self.history.pass_time(self.engine.now)
+
+    def _settle(self) -> None:
+        """What became of alerts is told to the books, what these find to the alerts, until nobody has news; then plan ahead."""
+        if self.books:
+            while True:
+                for transition in self.alerts.news():
+                    for book in self.books.values():
+                        book.told(transition)
+                signals = []
+                for book in self.books.values():
+                    changes = book.drain()
+                    self._entries += changes.entries
+                    signals += changes.signals
+                if not signals:
+                    break
+                for signal in signals:
+                    self.alerts.signal(signal)
+        due = self.alerts.deadline()
+        for book in self.books.values():
+            own = book.deadline()
+            if own is not None and (due is None or own < due):
+                due = own
+        self._later_due = due
 
     def drain(self) -> Outcome:
         """What changed since the last call, in order."""
@@ -154,8 +203,9 @@ class Judgement:
             notices=changes.notices,
             touched=list(self._touched),
             conditions=self.history.drain(),
+            entries=self._entries,
         )
-        self._revisions, self._touched = [], {}
+        self._revisions, self._touched, self._entries = [], {}, []
         held, self._held = self._held, None
         return outcome if held is None else held.followed_by(outcome)
 
@@ -186,12 +236,18 @@ class Judgement:
 
     def snapshot(self) -> bytes:
         """The state, to be stored with the sequence number of the last log row it holds."""
-        return msgspec.msgpack.encode({"engine": self.engine.snapshot(), "alerts": self.alerts.snapshot()})
+        books = {name: book.snapshot() for name, book in self.books.items()}
+        return msgspec.msgpack.encode(
+            {"engine": self.engine.snapshot(), "alerts": self.alerts.snapshot(), "books": books}
+        )
 
     def restore(self, state: bytes) -> None:
         """Take up a snapshot made by the same version."""
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        for name, book in self.books.items():
+            if name in value["books"]:
+                book.restore(value["books"][name])
         self.history.take_up()
-        self._alerts_due = self.alerts.deadline()
+        self._settle()

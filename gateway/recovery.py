@@ -21,7 +21,7 @@ from gateway.site.model import Site
 
 _log = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 """Of the state inside a snapshot. Another one is not read: the state is built anew from the log."""
 
 EVIDENCE_NEEDED = 10 * DAY

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.alerts.alert import Operation
 from gateway.alerts.book import Refused
+from gateway.books import BookOperation
 from gateway.evidence import HEARD, Advance, Evidence, Operator, Restart, Target, read_evidence
 from gateway.instants import Instant, instant, moment
 from gateway.judgement import Judgement
@@ -82,9 +83,19 @@ def operate(judgement: Judgement, line: Operator) -> None:
         judgement.operate(operation_of(line))
 
 
-def operation_of(line: Operator) -> Operation | DeviceOperation:
+def operation_of(line: Operator) -> Operation | DeviceOperation | BookOperation:
     """The operation that a line of the log or of an evidence file stands for."""
     at = instant(line.at)
+    if line.book is not None:
+        return BookOperation(
+            at=at,
+            by=line.by,
+            book=line.book,
+            action=line.action,
+            subject=line.subject,
+            details=line.details,
+            why=line.why,
+        )
     if line.device is not None:
         return DeviceOperation(
             at=at,

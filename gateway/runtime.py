@@ -18,6 +18,7 @@ import msgspec
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import Driver
 from gateway.alerts.alert import Alert, Operation
+from gateway.books import BookName, BookOperation
 from gateway.deliveries import JournalSource
 from gateway.errors import JournalError
 from gateway.events import EventHub
@@ -295,21 +296,31 @@ class Gateway:
         """The time now."""
         return instant(self._clock())
 
-    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
-        """A person acts; returns once it is on disk.
+    async def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
+        """A person acts; returns once it is on disk: the alert or item after it.
 
         Raises:
             Refused: nothing changed.
         """
         at = self.intake.not_before(operation.at)
         operation = msgspec.structs.replace(operation, at=at)
-        alert = self.judgement.operate(operation)
+        after = self.judgement.operate(operation)
         self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
         await self.intake.wake()
-        return alert if alert is None else self.judgement.alerts.alert(alert.id)
+        return self.judgement.alerts.alert(after.id) if isinstance(after, Alert) else after
 
-    def _line(self, operation: Operation | DeviceOperation) -> Operator:
+    def _line(self, operation: Operation | DeviceOperation | BookOperation) -> Operator:
         at = datetime.fromtimestamp(operation.at // SECOND, UTC).replace(microsecond=operation.at % SECOND)
+        if isinstance(operation, BookOperation):
+            return Operator(
+                at=at,
+                by=operation.by,
+                action=operation.action,
+                book=operation.book,
+                subject=operation.subject,
+                details=operation.details,
+                why=operation.why,
+            )
         if isinstance(operation, DeviceOperation):
             return Operator(
                 at=at,
@@ -356,6 +367,24 @@ class Gateway:
         """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds."""
         await self.intake.wake()
         return await self._past.explain(self._started, Asked(kind, subject, known_at, named))
+
+    async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[dict[str, Any]]:
+        """Items of a book with start in [since, until) as they are now, by start."""
+        return [msgspec.json.decode(body) for body in await self._reader.findings(book, since, until, limit)]
+
+    async def item(self, book: BookName, item: str) -> dict[str, Any] | None:
+        """One item of a book as it is now."""
+        body = await self._reader.finding(book, item)
+        return None if body is None else msgspec.json.decode(body)
+
+    async def entries(
+        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> list[dict[str, Any]]:
+        """What happened to the items of a book in [since, until), or to one of them, in order."""
+        return [
+            msgspec.json.decode(row.body)
+            for row in await self._reader.entries(book, item=item, since=since, until=until)
+        ]
 
     async def past_alerts(self, before: Instant | None = None, limit: int = 100) -> list[dict[str, Any]]:
         """Alerts raised before `before`, newest first."""

@@ -55,6 +55,8 @@ class AlertBook:
         self._cases = Cases()
         self._groups: dict[str, Group] = {}
         self._changes = AlertChanges()
+        self._heard = 0
+        """Transitions of these changes that `news` has given."""
 
     # What comes in
 
@@ -140,8 +142,14 @@ class AlertBook:
 
     def drain(self) -> AlertChanges:
         """What changed since the last call."""
-        changes, self._changes = self._changes, AlertChanges()
+        changes, self._changes, self._heard = self._changes, AlertChanges(), 0
         return changes
+
+    def news(self) -> list[AlertTransition]:
+        """Transitions since the last call; `drain` gives them too."""
+        found = self._changes.transitions[self._heard :]
+        self._heard += len(found)
+        return found
 
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as it is now."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import apsw
 
 from gateway.instants import Duration, Instant
-from gateway.journal.rows import ChangeRow, Condition, LogRow, QuarantineRow, SnapshotRow, StoredNotice
+from gateway.journal.rows import ChangeRow, Condition, EntryRow, LogRow, QuarantineRow, SnapshotRow, StoredNotice
 from gateway.journal.store import connect_reader
 
 Answer = TypeVar("Answer")
@@ -165,11 +165,12 @@ class Reader:
     # -- what was derived
 
     def changes_after(self, seq: int, limit: int = 500) -> list[ChangeRow]:
-        """Live events after `seq`, in order: changed views, taps and alert transitions."""
+        """Live events after `seq`, in order: changed views, taps, alert transitions and entries of books."""
         rows = self.connection().execute(
             "SELECT seq, at, kind, id, body FROM ("
             "SELECT * FROM (SELECT seq, at, kind, id, body FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2) UNION ALL "
-            "SELECT * FROM (SELECT seq, at, 'alert', alert, body FROM alert_transition WHERE seq > ?1 ORDER BY seq LIMIT ?2)"
+            "SELECT * FROM (SELECT seq, at, 'alert', alert, body FROM alert_transition WHERE seq > ?1 ORDER BY seq LIMIT ?2) UNION ALL "
+            "SELECT * FROM (SELECT seq, at, book, id, body FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2)"
             ") ORDER BY seq LIMIT ?2",
             (seq, limit),
         )
@@ -187,6 +188,16 @@ class Reader:
         """The newest view of one subject."""
         rows = await self.query("SELECT body FROM finding WHERE kind = ? AND id = ?", (kind, subject))
         return rows[0][0] if rows else None
+
+    # -- books
+
+    async def entries(
+        self, book: str, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> list[EntryRow]:
+        """What happened to the items of a book in [since, until), or to one of them, in order."""
+        where, values = ("id = ?", (item,)) if item is not None else ("1", ())
+        sql = f"SELECT seq, at, book, id, state, body FROM entry WHERE book = ? AND {where} AND at >= ? AND at < ? ORDER BY seq"  # noqa: S608
+        return [EntryRow(*row) for row in await self.query(sql, (book, *values, since, until))]
 
     # -- conditions
 

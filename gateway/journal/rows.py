@@ -55,6 +55,17 @@ class ChangeRow(NamedTuple):
     body: bytes
 
 
+class EntryRow(NamedTuple):
+    """What happened to an item of a book; `body` is an `Entry` as JSON."""
+
+    seq: int
+    at: Instant
+    book: str
+    id: str
+    state: str
+    body: bytes
+
+
 class Condition(NamedTuple):
     """What a subject was from `since` on, as found at `found`; it overrides rows before it from `since` on."""
 

@@ -53,7 +53,7 @@ class Store:
 
     def last_seq(self) -> int:
         """The highest `seq` in any table."""
-        tables = ("log", "quarantine", "visit_revision", "alert_transition", "change", "condition", "notice")
+        tables = ("log", "quarantine", "visit_revision", "alert_transition", "change", "condition", "notice", "entry")
         query = " UNION ALL ".join(f"SELECT max(seq) AS top FROM {table}" for table in tables)  # noqa: S608
         top: int = self.writer.execute(f"SELECT coalesce(max(top), 0) FROM ({query})").get  # noqa: S608
         return top

@@ -29,6 +29,7 @@ _INSERTS = {
     "visit_revision": "INSERT INTO visit_revision VALUES (?,?,?,?,?,?,?)",
     "alert_transition": "INSERT INTO alert_transition VALUES (?,?,?,?,?)",
     "change": "INSERT INTO change VALUES (?,?,?,?,?)",
+    "entry": "INSERT INTO entry VALUES (?,?,?,?,?,?)",
     "condition": "INSERT INTO condition VALUES (?,?,?,?,?,?,?)",
     "finding": "INSERT INTO finding VALUES (?,?,?,?,?) "
     "ON CONFLICT (kind, id) DO UPDATE SET start = excluded.start, seq = excluded.seq, body = excluded.body",

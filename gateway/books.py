@@ -1,0 +1,107 @@
+"""Books beside the alerts: work orders, duty checks … Each a small deterministic machine that the judge keeps in step.
+
+A book is pure like the rules (time is an argument, nothing is read, written or sent) and hears four things: what became of alerts,
+taps, actions of people, and time. It gives entries (appended to the journal for good) and signals (conditions for the alerts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from device_drivers.observations import TagRead
+from gateway.alerts.alert import AlertTransition
+from gateway.instants import Instant
+from gateway.rules.findings import Signal
+from gateway.site.model import Site
+
+BookName = Literal["silence", "work_order", "duty_check", "score"]
+"""Whose entry or operation it is; the name of its rows in the journal and of its live events."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One appended journal row: what happened to one item of a book, and the item as it is after it.
+
+    Attributes:
+        at: when it happened.
+        id: of the item.
+        state: of the item after it.
+        start: by what items are ordered (when a work order was reported, when a check was due).
+        by, action, why: who did what and why.
+        item: the item as the API shows it.
+    """
+
+    at: Instant
+    book: BookName
+    id: str
+    state: str
+    start: Instant
+    by: str
+    action: str
+    why: str
+    item: msgspec.Struct
+
+
+class BookOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's action on an item of a book. `subject` None: a new item. `details`: what the action needs, JSON values.
+
+    Names, telephone numbers and other words about persons are never among them: they stand in the journal's table `personal`, and
+    the operation names its key.
+    """
+
+    at: Instant
+    by: str
+    book: BookName
+    action: str
+    subject: str | None = None
+    details: Mapping[str, Any] = {}
+    why: str = ""
+
+
+class BookChanges(msgspec.Struct, kw_only=True):
+    """What changed since it was last asked."""
+
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    signals: list[Signal] = msgspec.field(default_factory=list)
+
+
+class Book(Protocol):
+    """What the judge needs of a book. Calls come in order of time; a deadline before a call's time has fired already."""
+
+    def told(self, transition: AlertTransition) -> None:
+        """An alert's history has a new row."""
+
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+        """A tag was read: at `at` by the reader's own clock, which may be long before `received`."""
+
+    def operate(self, operation: BookOperation) -> msgspec.Struct:
+        """A person acts; gives the item after it.
+
+        Raises:
+            gateway.alerts.lifecycle.Refused: nothing changed.
+        """
+
+    def advance(self, now: Instant) -> None:
+        """Fire own deadlines up to and including `now`."""
+
+    def deadline(self) -> Instant | None:
+        """The next own deadline."""
+
+    def restarted(self, down_from: Instant, now: Instant) -> None:
+        """The gateway was down: what nobody could hear or do meanwhile accuses nobody."""
+
+    def drain(self) -> BookChanges:
+        """What changed since the last call, in order."""
+
+    def snapshot(self) -> Any:
+        """The state, as plain values."""
+
+    def restore(self, state: Any) -> None:
+        """Take up a snapshot."""
+
+
+def open_books(site: Site, started: Instant) -> dict[BookName, Book]:  # noqa: ARG001
+    """The books of a site, in the order in which they hear of things."""
+    return {}
