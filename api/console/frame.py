@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access.accounts import Session
 from api.access.roles import Right, allowed
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
+from api.console.navigation import PAGES
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
@@ -52,6 +53,7 @@ class Frame:
             language=language,
             languages=LANGUAGES,
             html_tag=HTML_TAGS[language],
+            pages=PAGES if session else (),
             account=session.account if session else None,
             path=request.url.path,
             **values,
