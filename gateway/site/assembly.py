@@ -295,6 +295,9 @@ def _work_orders(entry: schema.WorkOrdersEntry) -> model.WorkOrders:
         emergency_arrive_within=entry.emergency.arrive_within,
         ordinary_repair_within=entry.ordinary.repair_within,
         rework_within=entry.rework_within,
+        follow_up_after=entry.follow_up_after,
+        contradicted_after=entry.contradicted_after,
+        tap_tolerance=entry.tap_tolerance,
     )
 
 

@@ -205,7 +205,7 @@ class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
 
     severity: Severity | None = None
     policy: str | None = None
-    work_order: Literal["emergency", "ordinary"] | None = None
+    work_order: Literal["emergency", "ordinary", "none"] | None = None
 
 
 class Alerting(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,9 +215,17 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """`follow_up_after`: a resident is asked so long after the repair. `contradicted_after`: a stated repair whose sensor still
+    reports the fault so long after it is shown as contradicted. `tap_tolerance`: a tap proves an arrival said to have been up to
+    so long before it.
+    """
+
     emergency_arrive_within: Duration = 30 * MINUTE
     ordinary_repair_within: Duration = 24 * HOUR
     rework_within: Duration = 7 * 24 * HOUR
+    follow_up_after: Duration = 24 * HOUR
+    contradicted_after: Duration = 30 * MINUTE
+    tap_tolerance: Duration = 10 * MINUTE
 
 
 class Influx(msgspec.Struct, frozen=True, kw_only=True):

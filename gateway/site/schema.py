@@ -370,7 +370,7 @@ class ContactEntry(Entry):
 class RuleEntry(Entry):
     severity: Severity | None = None
     policy: Id | None = None
-    work_order: Literal["emergency", "ordinary"] | None = None
+    work_order: Literal["emergency", "ordinary", "none"] | None = None
 
 
 class AlertsEntry(Entry):
@@ -391,6 +391,9 @@ class WorkOrdersEntry(Entry):
     emergency: EmergencyEntry = EmergencyEntry()
     ordinary: OrdinaryEntry = OrdinaryEntry()
     rework_within: LongSpan = 7 * DAY
+    follow_up_after: LongSpan = DAY
+    contradicted_after: LongSpan = 30 * MINUTE
+    tap_tolerance: Span = 10 * MINUTE
 
 
 class InfluxEntry(Entry):

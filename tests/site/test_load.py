@@ -131,7 +131,10 @@ def test_what_is_not_said_has_the_specifications_defaults(site):
     assert (loaded.lamps["lamp"].lit_lux, loaded.lamps["lamp"].lit_watts) == (20.0, 5.0)
     assert (loaded.zones["z"].need, loaded.routes["night"].order) == (1, "any")
     assert loaded.checkpoints["cp"].two_person_within == 2 * MINUTE
-    assert loaded.work_orders.emergency_arrive_within == 30 * MINUTE
+    orders = loaded.work_orders
+    assert (orders.emergency_arrive_within, orders.ordinary_repair_within) == (30 * MINUTE, 24 * HOUR)
+    assert (orders.rework_within, orders.follow_up_after) == (7 * DAY, DAY)
+    assert (orders.contradicted_after, orders.tap_tolerance) == (30 * MINUTE, 10 * MINUTE)
     assert (loaded.mqtt.embedded, loaded.mqtt.session, loaded.mqtt.port) == (True, "paho", 1883)
 
 
@@ -456,6 +459,7 @@ TAILS = [
     ("mqtt: {host: h, port: 70000}", "mqtt.port", "expected at most 65535"),
     ("mqtt: {tls: true}", "mqtt.tls", "expected a `host`"),
     ("mqtt: {host: h, password: env:P}", "mqtt.password", "found without `username`"),
+    ("work_orders: {tap_tolerance: -1m}", "work_orders.tap_tolerance", "expected a duration of at least 0s"),
     ("work_orders: {emergency: {arrive: 30m}}", "work_orders.emergency.arrive", "unknown key (did you mean `arrive_within`?)"),
     ("parents: [a]", "parents", "found a list; expected a mapping"),
     ("circuits: {a: {}}", "circuits", "found a mapping; expected a list of entries"),
