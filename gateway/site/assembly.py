@@ -9,7 +9,7 @@ from typing import Any
 from device_drivers.announced import ANNOUNCED, Announced
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import Driver
-from gateway.instants import SECOND, Duration
+from gateway.instants import DAY, SECOND, Duration
 from gateway.site import model, schema
 from gateway.site.positions import Path
 from gateway.site.sections import Draft
@@ -78,7 +78,9 @@ def assemble(
         holidays=site.holidays,
         places=_places(draft),
         people=_by_id(
-            model.Person(id=one.id, name=one.name or one.id, roles=tuple(one.roles), tags=tuple(one.tags))
+            model.Person(
+                id=one.id, name=one.name or one.id, roles=tuple(one.roles), tags=tuple(one.tags), contact=one.contact
+            )
             for one, *_ in draft.people
         ),
         devices=_by_id(_device(placed.entry, placed.path, draft.mqtt.entry, secret) for placed in draft.devices),
@@ -94,11 +96,13 @@ def assemble(
             name: model.Parent(id=name, behind=one.behind, network=one.network, power=one.power)
             for name, (one, *_) in draft.parents.items()
         },
+        shifts=_by_id(_shift(one) for one, *_ in draft.shifts),
         hold=draft.hold,
         compensation=draft.compensation.entry.max_gap,
         jitter_seed=seed,
         alerting=_alerting(draft.alerts.entry, secret),
         work_orders=_work_orders(draft.work_orders.entry),
+        reports={kind: tuple(names) for kind, names in draft.reports.entry if names},
         storage=_storage(draft.storage.entry, secret),
         mqtt=_mqtt(draft.mqtt.entry, site.id, folder, secret),
         services=_services(draft.services.entry, secret),
@@ -241,6 +245,20 @@ def _round(entry: schema.RoundEntry, line: int) -> model.RoundRule:
         valid_until=entry.valid.until,
         jitter=entry.jitter,
         line=line,
+    )
+
+
+def _shift(entry: schema.ShiftEntry) -> model.Shift:
+    return model.Shift(
+        id=entry.id,
+        since=entry.from_,
+        until=entry.to,
+        rotation=tuple(tuple(group) for group in entry.rotation),
+        first=entry.since,
+        turn_days=entry.turn // DAY,
+        days=entry.days,
+        captains=tuple(entry.captain),
+        exceptions={day: tuple(people) for day, people in sorted(entry.exceptions.items())},
     )
 
 

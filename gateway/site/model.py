@@ -32,6 +32,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     roles: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    contact: str | None = None
+    """The contact at which this person is told what concerns whoever is on duty."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,8 +187,26 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     need: int = 1
 
 
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the duty calendar: when it runs, and who is on it by turns (`gateway.site.shifts` says who at an instant).
+
+    `until` not later than `since`: it ends the next day. `rotation`: groups of people, in turn from `first` on, each for `turn_days`
+    calendar days. `captains`: who leads it when on it. `exceptions`: by the date on which it begins, who is on it instead.
+    """
+
+    id: str
+    since: time
+    until: time
+    rotation: tuple[tuple[str, ...], ...]
+    first: date
+    turn_days: int = 1
+    days: frozenset[int] = frozenset(range(7))
+    captains: tuple[str, ...] = ()
+    exceptions: Mapping[date, tuple[str, ...]] = {}
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One escalation step: `after` from the alert's opening, contacts to tell."""
+    """One escalation step: `after` from the alert's opening, contacts to tell; `duty:ROLE`: those of the people on duty then."""
 
     after: Duration
     notify: tuple[str, ...]
@@ -288,6 +308,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     lamps: Mapping[str, Lamp] = {}
     zones: Mapping[str, Zone] = {}
     parents: Mapping[str, Parent] = {}
+    shifts: Mapping[str, Shift] = {}
     hold: Duration = 3 * MINUTE
     compensation: Duration | None = 30 * MINUTE
     """The `max_gap` of a checkpoint in a place that turned blind or dark (cameras.md, Protection); None: off."""
@@ -295,6 +316,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """What random starts are derived from, read from its secret; None: not given, or not there for `check` and `plan`."""
     alerting: Alerting = Alerting()
     work_orders: WorkOrders = WorkOrders()
+    reports: Mapping[str, tuple[str, ...]] = {}
+    """Contacts who are told of each kind of report (shift, day, week, month) when it is made."""
     storage: Storage = Storage()
     mqtt: Mqtt = Mqtt()
     services: Mapping[str, Service] = {}

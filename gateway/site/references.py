@@ -25,6 +25,10 @@ from gateway.site.tags import MIN_COMMON_BYTES
 ROLES = ("guard", "captain", "maintenance", "operator", "manager", "admin", "viewer", "cleaner", "resident")
 """Roles that rules or accounts know, or that a property commonly enrols."""
 
+DUTY = "duty:"
+ON_DUTY = ("captain", "manager", "maintenance", "operator")
+"""Who of those on duty a policy may tell: `duty:captain` …"""
+
 KINDS: tuple[str, ...] = get_args(DeviceKind)
 
 NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge"})
@@ -64,7 +68,9 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.rounds()
     checks.lamps()
     checks.zones()
+    checks.shifts()
     checks.alerts()
+    checks.reports()
     checks.mqtt()
     checks.services()
 
@@ -131,6 +137,8 @@ class _References:
                         (*path, "roles", index),
                         f"found {role!r}, a role that nothing asks for{self._mistakes.nearest(role, ROLES)}",
                     )
+            if entry.contact is not None:
+                self._contact((*path, "contact"), entry.contact)
 
     def tags(self) -> None:
         """One tag has one owner; of two of which one is the end of the other, short reads are nobody's."""
@@ -457,11 +465,53 @@ class _References:
                     f"found {entry.need}; expected at most {len(entry.cameras)}, the number of its cameras",
                 )
 
+    # -- shifts ------------------------------------------------------------------------------------------------------
+
+    def shifts(self) -> None:
+        for entry, path, damaged in self._draft.shifts:
+            for key in ("rotation", "captain", "exceptions"):
+                if key not in damaged:
+                    for at, person in _named(getattr(entry, key), (*path, key)):
+                        self._refer(at, person, "people", "a person")
+            listed = {person for group in (*entry.rotation, *entry.exceptions.values()) for person in group}
+            if not damaged & {"rotation", "exceptions"}:
+                for index, captain in enumerate(entry.captain):
+                    if captain not in listed and captain in self._draft.names["people"]:
+                        self._mistakes.error(
+                            (*path, "captain", index), f"found {captain!r}, who is never on this shift"
+                        )
+
+    def _duty(self, path: Path, role: str) -> None:
+        """Of those on duty only who leads or mends may be told: a guard is not told of what is judged of him."""
+        if role not in ON_DUTY:
+            self._mistakes.error(
+                path,
+                f"found `duty:{role}`; expected `duty:` and one of {', '.join(ON_DUTY)}{self._mistakes.nearest(role, ON_DUTY)}",
+            )
+        elif not self._draft.names["shifts"]:
+            self._mistakes.error(path, f"found `duty:{role}`, but there are no `shifts`; expected some")
+
+    def _contact(self, path: Path, name: str) -> None:
+        entry, _, damaged = self._draft.alerts
+        if name not in entry.contacts and "contacts" not in damaged:
+            self._mistakes.error(
+                path, f"found {name!r}; expected the id of a contact{self._mistakes.nearest(name, entry.contacts)}"
+            )
+
+    def reports(self) -> None:
+        entry, path, damaged = self._draft.reports
+        for kind, names in entry:
+            if kind not in damaged:
+                for place, name in enumerate(names):
+                    self._contact((*path, kind, place), name)
+                self._each_once((*path, kind), names, "contact")
+        if entry.shift and not self._draft.names["shifts"]:
+            self._mistakes.error((*path, "shift"), "there are no `shifts`; expected some, or no `shift` here")
+
     # -- alerts, MQTT ------------------------------------------------------------------------------------------------
 
     def alerts(self) -> None:
         entry, path, damaged = self._draft.alerts
-        contacts = frozenset(entry.contacts)
         for name, contact in entry.contacts.items():
             if not contact.console and contact.url is None and f"contacts.{name}.url" not in damaged:
                 self._mistakes.error(
@@ -474,13 +524,17 @@ class _References:
                     self._mistakes.error(
                         (*at, "after"), f"found {written(step.after)}; expected steps in order of time"
                     )
-                for place, contact_name in enumerate(step.notify):
-                    if contact_name not in contacts and "contacts" not in damaged:
-                        self._mistakes.error(
-                            (*at, "notify", place),
-                            f"found {contact_name!r}; expected the id of a contact{self._mistakes.nearest(contact_name, contacts)}",
-                        )
+                for place, told in enumerate(step.notify):
+                    if told.startswith(DUTY):
+                        self._duty((*at, "notify", place), told.removeprefix(DUTY))
+                    else:
+                        self._contact((*at, "notify", place), told)
                 self._each_once((*at, "notify"), step.notify, "contact")
+            if steps and all(told.startswith(DUTY) for step in steps for told in step.notify):
+                self._mistakes.warning(
+                    (*path, "policies", name),
+                    "tells only whoever is on duty: when nobody is, nobody hears of it; expected a contact in its last step",
+                )
         for name, rule in entry.rules.items():
             at = (*path, "rules", name)
             if name not in CATALOGUE:
@@ -551,6 +605,19 @@ def _way(driver: Driver) -> str:
     if driver.line_poller is not None:
         return "asked"
     return "panel" if driver.panel_reader is not None else ""
+
+
+def _named(value: Any, path: Path) -> Iterable[tuple[Path, str]]:
+    """All ids inside lists and mappings, and where each stands."""
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for key, inner in value.items():
+                yield from _named(inner, (*path, str(key)))
+        case _:
+            for index, inner in enumerate(value):
+                yield from _named(inner, (*path, index))
 
 
 def _circles(edges: dict[str, list[str]]) -> list[list[str]]:

@@ -55,6 +55,8 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
     return check
 
 
+_TOLD = re.compile(r"(duty:)?[\w.\-]{1,64}")
+_A_TOLD = "the id of a contact, or whoever is on duty, such as `duty:captain`"
 _AN_ID = "an id: up to 64 letters, digits, `.`, `_` and `-`; one of digits alone in quotes"
 _A_PLACE_ID = "a place's id: a path of ids such as `tower-1/f03`"
 _A_DURATION = "a duration such as `90s`, `5m`, `2h` or `1d`"
@@ -71,6 +73,7 @@ def _at_least(least: int, text: str) -> AfterValidator:
 
 
 Id = Annotated[str, _text(_matching(_ID, _AN_ID), _AN_ID)]
+Told = Annotated[str, _text(_matching(_TOLD, _A_TOLD), _A_TOLD)]
 PlaceId = Annotated[str, _text(_matching(_PLACE_ID, _A_PLACE_ID), _A_PLACE_ID)]
 Signed = Annotated[int, _text(parse_duration, _A_DURATION)]
 Span = Annotated[int, _text(parse_duration, _A_DURATION), _at_least(0, "0s")]
@@ -100,6 +103,12 @@ def _day(value: Any) -> date:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise ValueError("expected a date such as 2026-01-31") from None
+
+
+def _whole_days(value: int) -> int:
+    if not 0 < value <= 366 * DAY or value % DAY:
+        raise ValueError("expected whole days such as `1d` or `7d`")
+    return value
 
 
 def _timezone(value: str) -> str:
@@ -216,6 +225,19 @@ class PersonEntry(Entry):
     name: str | None = None
     roles: list[str] = []
     tags: list[Tag] = []
+    contact: Id | None = None
+
+
+class ShiftEntry(Entry):
+    id: Id
+    from_: Clock = Field(alias="from")
+    to: End
+    days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
+    rotation: Annotated[list[list[Id]], Field(min_length=1, max_length=100)]
+    since: Day
+    turn: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_whole_days)] = DAY
+    captain: Annotated[list[Id], BeforeValidator(_one_or_more)] = []
+    exceptions: dict[Day, list[Id]] = {}
 
 
 class DeviceEntry(Entry):
@@ -359,7 +381,7 @@ class CompensationEntry(Entry):
 
 class StepEntry(Entry):
     after: Span
-    notify: list[Id]
+    notify: list[Told]
 
 
 class ContactEntry(Entry):
@@ -394,6 +416,15 @@ class WorkOrdersEntry(Entry):
     follow_up_after: LongSpan = DAY
     contradicted_after: LongSpan = 30 * MINUTE
     tap_tolerance: Span = 10 * MINUTE
+
+
+class ReportsEntry(Entry):
+    """Who is told of each kind of report when it is made."""
+
+    shift: list[Id] = []
+    day: list[Id] = []
+    week: list[Id] = []
+    month: list[Id] = []
 
 
 class InfluxEntry(Entry):
@@ -499,6 +530,7 @@ LISTS: Mapping[str, type[Entry]] = {
     "circuits": CircuitEntry,
     "lamps": LampEntry,
     "zones": ZoneEntry,
+    "shifts": ShiftEntry,
 }
 """Sections that are lists of entries."""
 
@@ -510,6 +542,7 @@ SINGLES: Mapping[str, type[Entry]] = {
     "compensation": CompensationEntry,
     "alerts": AlertsEntry,
     "work_orders": WorkOrdersEntry,
+    "reports": ReportsEntry,
     "storage": StorageEntry,
     "mqtt": MqttEntry,
     "services": ServicesEntry,
@@ -535,6 +568,8 @@ EXPECTED: Mapping[str, str] = {
     "link": "where it is heard, such as `{serial: /dev/ttyUSB0}` or `{mqtt: zigbee2mqtt/NAME}`",
     "mode": "dusk_to_dawn, times, always, motion or commanded",
     "notify": "a list of ids of contacts",
+    "rotation": "groups of people in turn, such as `[[g-wang, c-li], [g-zhao]]`",
+    "since": "a date such as 2026-01-31",
     "org": "the name of an InfluxDB organisation",
     "place": "the id of a place",
     "gat1400": "a mapping such as `{port: 8181, password: env:VIID_PASSWORD}`",

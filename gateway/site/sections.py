@@ -46,11 +46,13 @@ class Draft(NamedTuple):
     circuits: list[Placed[schema.CircuitEntry]]
     lamps: list[Placed[schema.LampEntry]]
     zones: list[Placed[schema.ZoneEntry]]
+    shifts: list[Placed[schema.ShiftEntry]]
     parents: dict[str, Placed[schema.ParentEntry]]
     hold: Duration
     compensation: Placed[schema.CompensationEntry]
     alerts: Placed[schema.AlertsEntry]
     work_orders: Placed[schema.WorkOrdersEntry]
+    reports: Placed[schema.ReportsEntry]
     storage: Placed[schema.StorageEntry]
     mqtt: Placed[schema.MqttEntry]
     services: Placed[schema.ServicesEntry]
@@ -254,6 +256,7 @@ _STAND_INS: Mapping[str, Any] = {
     "lasts": "1m",
     "mode": "always",
     "notify": [],
+    "rotation": [[]],
     "timezone": "UTC",
     "visits": [],
     "within": "00:00-00:00",
