@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import IO
 import apsw
 
 from gateway.errors import JournalError
+from gateway.instants import Instant
+from gateway.journal import chain
 
 FILE = "journal.db"
 _CACHE_KIB = 16 * 1024
@@ -25,13 +28,14 @@ class Store:
 
     Args:
         folder: the data folder; made if it is not there.
+        now: the wall clock, for what the opening itself notes in the audit history.
 
     Raises:
         JournalError: the folder cannot be written, is in use by another gateway, the disk is full, or the file was
             written by a newer version.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], Instant] = lambda: time.time_ns() // 1000) -> None:
         self.folder = folder
         self.path = folder / FILE
         try:
@@ -39,6 +43,8 @@ class Store:
             self._lock = _lock(folder)
             self.writer = connect(self.path)
             _migrate(self.writer)
+            self.epoch: str = self.writer.execute("SELECT value FROM meta WHERE key = 'epoch'").get
+            chain.begin(self.writer, self.epoch, now())
         except OSError as error:
             raise JournalError(
                 f"cannot use the data folder {folder}: {error.strerror or error}; choose another with --data"
@@ -49,11 +55,20 @@ class Store:
             ) from error
         except apsw.Error as error:
             raise JournalError(f"cannot open {self.path}: {error}") from error
-        self.epoch: str = self.writer.execute("SELECT value FROM meta WHERE key = 'epoch'").get
 
     def last_seq(self) -> int:
         """The highest `seq` in any table."""
-        tables = ("log", "quarantine", "visit_revision", "alert_transition", "change", "condition", "notice", "entry")
+        tables = (
+            "log",
+            "quarantine",
+            "visit_revision",
+            "alert_transition",
+            "change",
+            "condition",
+            "notice",
+            "entry",
+            "checkpoint",
+        )
         query = " UNION ALL ".join(f"SELECT max(seq) AS top FROM {table}" for table in tables)  # noqa: S608
         top: int = self.writer.execute(f"SELECT coalesce(max(top), 0) FROM ({query})").get  # noqa: S608
         return top

@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 
 from gateway.errors import JournalError
+from gateway.journal.chain import CHAINED, extend
 
 Row = tuple[Any, ...]
 
@@ -30,6 +31,7 @@ _INSERTS = {
     "alert_transition": "INSERT INTO alert_transition VALUES (?,?,?,?,?)",
     "change": "INSERT INTO change VALUES (?,?,?,?,?)",
     "entry": "INSERT INTO entry VALUES (?,?,?,?,?,?)",
+    "checkpoint": "INSERT INTO checkpoint VALUES (?,?,?,?,?,?)",
     "condition": "INSERT INTO condition VALUES (?,?,?,?,?,?,?)",
     "finding": "INSERT INTO finding VALUES (?,?,?,?,?) "
     "ON CONFLICT (kind, id) DO UPDATE SET start = excluded.start, seq = excluded.seq, body = excluded.body",
@@ -154,6 +156,8 @@ class Writer:
             for sql, values in batch.statements:
                 run(sql, values)
                 changes.append(self._connection.changes())
+            if chained := CHAINED if batch.statements else CHAINED.intersection(batch.rows):
+                extend(self._connection, chained)
             if batch.advanced is not None:
                 run("INSERT OR REPLACE INTO meta VALUES ('advanced', ?)", (batch.advanced,))
             run("COMMIT")
