@@ -15,7 +15,7 @@ from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
 from api.ports import GatewayPort
-from api.resources import alerts, estate, events, evidence, explain, figures, findings, health, rounds
+from api.resources import alerts, estate, events, evidence, explain, figures, findings, health, reports, rounds
 
 
 def create_app(
@@ -50,6 +50,7 @@ def create_app(
     evidence.add(app, gateway)
     events.add(app, feed)
     health.add(app, gateway, feed)
+    reports.add(app, gateway)
     pages.add(app, gateway, accounts, invitations or Invitations())
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[needs("rounds")])

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "plan": "print the dated rounds",
     "replay": "judge an evidence file",
     "rejudge": "judge a stored period again by today's site file",
+    "report": "the report of a shift, a day, a week or a month",
     "decode": "one driver on given bytes",
     "drivers": "the drivers and device models",
     "import": "wand exports (Excel, CSV) and other files",

@@ -23,6 +23,7 @@ from api.access.invitations import Invitations
 from api.access.roles import ROLES, Role
 from api.app import create_app
 from api.commands.run import log_to_terminal, until_stopped
+from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
 from device_drivers.errors import LamplighterError
@@ -115,6 +116,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
             return await until_stopped(
                 service.run(
                     console=lambda: serve(app, listener),
+                    reports=ReportWorker(gateway).run,
                     estate=lambda: speak(world, estate, lines),
                     story=lambda: _tell(site, world, live),
                 )

@@ -15,6 +15,7 @@ from typing import Any
 from api.access.accounts import Accounts
 from api.access.invitations import Invitations
 from api.app import create_app
+from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from gateway.errors import JournalError
 from gateway.runtime import Gateway
@@ -75,7 +76,7 @@ async def _run(site: Site, data: Path, listener: Listener) -> int:
         if (broker := service.broker).embedded:
             where = f"mqtt://{broker.host}:{broker.port}, user {broker.username}, password in {data / PASSWORD_FILE}"
             print(f"embedded broker: {where}", flush=True)
-        return await until_stopped(service.run(console=lambda: serve(app, listener)))
+        return await until_stopped(service.run(console=lambda: serve(app, listener), reports=ReportWorker(gateway).run))
 
 
 def log_to_terminal(level: int) -> None:

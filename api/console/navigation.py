@@ -17,5 +17,6 @@ class Entry(NamedTuple):
 
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds"),
+    Entry("/reports", "reports.title", "estate"),
 )
 """In the order of the bar; shown where the reader has the right."""

@@ -12,7 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import entrance, room
+from api.console import entrance, reports, room
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -41,6 +41,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     site = gateway.site
     frame = Frame(site)
     entrance.add(app, gateway, accounts, invitations, frame)
+    reports.add(app, gateway, frame)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language = chosen(request, site.language)

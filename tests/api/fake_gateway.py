@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from importlib import resources
 from typing import Any, NamedTuple
 
 import apsw
@@ -14,6 +13,7 @@ import msgspec
 from gateway.alerts.alert import Alert, Operation
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
+from gateway.journal.store import migrations
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
 from gateway.rules.findings import Signal
@@ -87,8 +87,8 @@ class FakeGateway:
         self.judgement.drain()
         self._store = apsw.Connection(":memory:")
         self._store.execute("PRAGMA foreign_keys = on")
-        folder = resources.files("gateway.journal") / "migrations"
-        self._store.execute((folder / "0002_accounts.sql").read_text(encoding="utf-8"))
+        for _, text in migrations():
+            self._store.execute(text)
 
     def _show(self) -> None:
         engine, scene = self.judgement.engine, self.scene

@@ -19,6 +19,7 @@ PARAMETERS = {
     "{device_id:path}": "cam-pump",
     "{round_id:path}": "night@2026-11-22T23:00+08:00",
     "{key:path}": "no/such@thing:+",
+    "{report_id}": "day:2026-11-22",
     "{name}": "console.css",
     "{action}": "enable",
 }

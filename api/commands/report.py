@@ -1,0 +1,111 @@
+"""`lamplighter report`: the report of a shift, a day, a week or a month, from the journal; the gateway may run or be stopped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from api.console.languages import Language
+from api.reports import excel
+from api.reports.document import Report
+from api.reports.gather import gather
+from api.reports.periods import period
+from api.reports.tables import Reader as Whose
+from api.reports.tables import Table, tables, title
+from api.resources.reports import notes
+from device_drivers.errors import LamplighterError
+from gateway.figures.history import REACH
+from gateway.instants import Instant, instant
+from gateway.journal.reader import Reader
+from gateway.journal.rows import Condition
+from gateway.journal.store import FILE
+from gateway.site.load import load_site
+from gateway.site.model import Site
+
+_CONDITIONS_AT_ONCE = 5_000_000
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("period", help="day:2026-11-25, week:2026-W48, month:2026-11 or shift:ID:2026-11-25")
+    parser.add_argument("--site", required=True, type=Path, metavar="SITE", help="the site file")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
+    )
+    parser.add_argument("--excel", type=Path, metavar="FILE", help="write a workbook, one sheet a table")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--language", choices=get_args(Language), help="of tables and workbook [the site's]")
+    parser.add_argument("--without-names", action="store_true", help="ids in place of people's names")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Exit status: 0 done, 2 no such period or no journal."""
+    site, _ = load_site(parsed.site, secrets=False)
+    if not (parsed.data / FILE).exists():
+        raise LamplighterError(f"there is no journal in {parsed.data}; name its folder with --data")
+    report = asyncio.run(_report(site, parsed.data, parsed.period))
+    if parsed.json:
+        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    whose = Whose(parsed.language or site.language, not parsed.without_names)
+    shown, heading = tables(site, report, whose), title(site, report, whose.language)
+    below = notes(site, report, whose.language)
+    if parsed.excel is not None:
+        try:
+            parsed.excel.write_bytes(excel.workbook(heading, shown, below))
+        except OSError as error:
+            raise LamplighterError(f"cannot write {parsed.excel}: {error.strerror or error}") from error
+        print(f"{parsed.excel}: {len(shown)} sheets", file=sys.stderr)
+    if not parsed.json and parsed.excel is None:
+        print(heading)
+        print("\n".join(below))
+        for table in shown:
+            _show(table)
+    return 0
+
+
+class _Journal:
+    """The journal's reading side as a report's source."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def query(self, sql: str, params: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        return await self._reader.query(sql, params)
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
+        return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
+
+
+async def _report(site: Site, data: Path, name: str) -> Report:
+    asked = period(site, name)
+    reader = Reader(data / FILE)
+    try:
+        return await gather(site, _Journal(reader), asked, instant(datetime.now(UTC)))
+    finally:
+        reader.close()
+
+
+def _show(table: Table) -> None:
+    print(f"\n== {table.title}")
+    print(" | ".join(column.heading for column in table.columns))
+    for row in table.rows:
+        print(" | ".join(_text(cell, column.sort) for cell, column in zip(row, table.columns, strict=True)))
+
+
+def _text(cell: object, sort: str) -> str:
+    match cell:
+        case None:
+            return "-"
+        case datetime():
+            return cell.strftime("%H:%M" if sort == "clock" else "%m-%d %H:%M")
+        case float() if sort == "percent":
+            return f"{cell:.2%}"
+        case _:
+            return str(cell)

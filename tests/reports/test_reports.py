@@ -1,0 +1,192 @@
+"""Reports of a simulated week on a real journal: figures counted again, Excel opened again, made and sent once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import msgspec
+import openpyxl
+import pytest
+import pytest_asyncio
+
+from api.commands.demo import Clock, demo_site, history_start, live_start, past
+from api.reports import excel
+from api.reports.document import Counts, Digest, Report
+from api.reports.gather import gather
+from api.reports.periods import NoSuchPeriodError, latest, period
+from api.reports.tables import Reader, tables, title
+from api.reports.worker import ReportWorker
+from api.resources.reports import notes
+from api.simulated import estate_of
+from device_drivers.simulation.live import SerialLine
+from device_drivers.simulation.world import World
+from gateway.instants import instant
+from gateway.runtime import Gateway, utc_now
+from gateway.site.model import Shift
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+NIGHT = Shift(id="night", since=time(20), until=time(8), rotation=(("g-wang",),), first=date(2026, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def week(folder: Path) -> AsyncIterator[tuple[Gateway, Clock]]:
+    lines: dict[str, SerialLine] = {}
+    now = utc_now()
+    site = demo_site(folder, live_start(now), lines)
+    contacts = tuple(site.alerting.contacts)[:1]
+    site = msgspec.structs.replace(site, shifts={"night": NIGHT}, reports={"shift": contacts, "day": contacts})
+    clock = Clock(history_start(site, now))
+    try:
+        async with Gateway(site, folder, clock=clock.now) as gateway:
+            await past(gateway, World(estate_of(site), clock.now(), 1, 2.4), clock)
+            await gateway.intake.drained()
+            yield gateway, clock
+    finally:
+        for line in lines.values():
+            line.close()
+
+
+async def test_the_figures_are_those_of_the_verdicts(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    site = gateway.site
+    for asked in latest(site, "day", gateway.now()):
+        report = await gather(site, gateway, asked, gateway.now())
+        rounds = [
+            each
+            for each in gateway.judgement.engine.rounds.rounds()
+            if asked.since <= instant(each.start) < asked.until
+        ]
+        counted = Counter(visit.verdict for each in rounds for visit in each.visits)
+        assert {name: getattr(report.visits, name) for name in Counts.__struct_fields__} == {
+            name: counted[name] for name in Counts.__struct_fields__
+        }
+        assert [line.id for line in report.rounds] == [
+            each.id for each in sorted(rounds, key=lambda r: (r.start, r.id))
+        ]
+        assert rounds
+        assert {line.verdict for line in report.exceptions} == set(counted) & {
+            "early",
+            "late",
+            "missed",
+            "unverifiable",
+        }
+
+
+async def test_alerts_of_the_week_are_all_there_with_how_they_were_handled(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    now = gateway.now()
+    found: dict[str, str] = {}
+    day = datetime.fromtimestamp(now / 1_000_000, UTC).astimezone(gateway.site.zone_info).date()
+    for back in range(9):
+        try:
+            asked = period(gateway.site, f"day:{day - timedelta(days=back)}")
+            report = await gather(gateway.site, gateway, asked, now)
+        except NoSuchPeriodError:
+            continue
+        for line in report.alerts:
+            assert line.id not in found
+            found[line.id] = line.state
+    assert found == {alert.id: alert.state for alert in gateway.judgement.alerts.alerts()}
+    standing = (
+        await gather(gateway.site, gateway, period(gateway.site, f"day:{day - timedelta(days=1)}"), now)
+    ).standing
+    assert {line.id for line in standing} == {alert.id for alert in gateway.judgement.alerts.alerts(active=True)}
+
+
+async def test_json_holds_the_whole_report(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    asked = next(latest(gateway.site, "day", gateway.now()))
+    report = await gather(gateway.site, gateway, asked, gateway.now(), Digest(size=7, root="00", at=utc_now()))
+    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+async def test_excel_opened_again_says_cell_by_cell_what_the_page_says(
+    week: tuple[Gateway, Clock], language: str
+) -> None:
+    gateway, _ = week
+    site = gateway.site
+    asked = next(latest(site, "day", gateway.now()))
+    report = await gather(site, gateway, asked, gateway.now())
+    reader = Reader(language, named=True)  # type: ignore[arg-type]
+    shown = tables(site, report, reader)
+    heading = title(site, report, reader.language)
+    below = notes(site, report, reader.language)
+    book = openpyxl.load_workbook(BytesIO(excel.workbook(heading, shown, below)))
+    assert book.sheetnames == [table.title for table in shown]
+    for number, table in enumerate(shown):
+        rows = list(book[table.title].iter_rows(values_only=True))
+        if number == 0:
+            assert rows[0][0] == heading
+            assert [row[0] for row in rows[-len(below) :]] == below
+            rows = rows[2 : 3 + len(table.rows)]
+        assert list(rows[0]) == [column.heading for column in table.columns]
+        for row, said in zip(rows[1:], table.rows, strict=True):
+            plain = [cell.replace(tzinfo=None) if isinstance(cell, datetime) else cell for cell in said]
+            assert [_close(cell) for cell in row] == [_close(cell) for cell in plain]
+
+
+def _close(cell: object) -> object:
+    """What a sheet keeps of a cell: empty text is nothing, times to the second."""
+    if isinstance(cell, datetime):
+        return cell.replace(microsecond=0)
+    return None if cell == "" else cell
+
+
+async def test_text_that_looks_like_a_formula_stays_text() -> None:
+    from api.reports.tables import Column, Table
+
+    table = Table("x", "x", (Column("a"), Column("b", "number")), (("=1+1", 2), ("+86 21", 3), ("@SUM(A1)", 4)))
+    sheet = openpyxl.load_workbook(BytesIO(excel.workbook("h", [table]))).active
+    assert sheet is not None
+    cells = [row[0] for row in sheet.iter_rows(min_row=4, max_row=6)]
+    assert [(cell.value, cell.data_type) for cell in cells] == [("=1+1", "s"), ("+86 21", "s"), ("@SUM(A1)", "s")]
+
+
+async def test_names_are_only_shown_to_those_who_may_know_them(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    site = gateway.site
+    asked = next(latest(site, "day", gateway.now()))
+    report = await gather(site, gateway, asked, gateway.now())
+    names = {person.name for person in site.people.values()}
+    walked = {person for line in report.rounds for person in line.people}
+    assert walked
+
+    def said(*, named: bool) -> str:
+        return str([table.rows for table in tables(site, report, Reader("zh_CN", named)) if table.id == "rounds"])
+
+    assert not any(name in said(named=False) for name in names)
+    assert any(site.people[person].name in said(named=True) for person in walked)
+
+
+async def test_a_report_is_made_and_sent_once_also_over_a_restart(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    size = Digest(size=42, root="ab" * 32, at=utc_now())
+
+    async def digest() -> Digest:
+        return size
+
+    made = await ReportWorker(gateway, digest).look()
+    assert {report.kind for report in made} >= {"day", "shift"}
+    assert all(report.digest == size for report in made)
+    kept = await gateway.query("SELECT id, body FROM report ORDER BY id", ())
+    assert [(name, msgspec.json.decode(body, type=Report)) for name, body in kept] == [
+        (report.id, report) for report in sorted(made, key=lambda report: report.id)
+    ]
+    told = await gateway.query("SELECT key, title, body FROM notice WHERE kind = 'report' ORDER BY key", ())
+    contact = gateway.site.reports["day"][0]
+    assert [row[0] for row in told] == sorted(
+        f"report/{report.id}/{contact}" for report in made if report.kind in ("day", "shift")
+    )
+    assert all(size.root in row[2] for row in told)
+    assert await ReportWorker(gateway, digest).look() == []
