@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import time
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -97,13 +98,16 @@ def assemble(
             for name, (one, *_) in draft.parents.items()
         },
         shifts=_by_id(_shift(one) for one, *_ in draft.shifts),
+        duty_checks=_by_id(_duty_check(one) for one, *_ in draft.duty_checks),
         hold=draft.hold,
         compensation=draft.compensation.entry.max_gap,
         jitter_seed=seed,
         alerting=_alerting(draft.alerts.entry, secret),
         work_orders=_work_orders(draft.work_orders.entry),
+        scores=_scores(draft.scores.entry),
         reports={kind: tuple(names) for kind, names in draft.reports.entry if names},
         storage=_storage(draft.storage.entry, secret),
+        chain=_chain(draft),
         mqtt=_mqtt(draft.mqtt.entry, site.id, folder, secret),
         services=_services(draft.services.entry, secret),
         digest=digest,
@@ -262,6 +266,42 @@ def _shift(entry: schema.ShiftEntry) -> model.Shift:
     )
 
 
+def _duty_check(entry: schema.DutyCheckEntry) -> model.DutyCheck:
+    return model.DutyCheck(
+        id=entry.id,
+        checkers=tuple(entry.checkers),
+        posts=tuple(entry.posts),
+        per_week=entry.per_week,
+        since=entry.window[0],
+        until=entry.window[1],
+        told=entry.told,
+        checker_within=entry.checker_within,
+        guard_within=entry.guard_within,
+        apart=entry.apart,
+        findings=entry.findings,
+    )
+
+
+def _scores(entry: schema.ScoresEntry) -> model.Scores:
+    return model.Scores(
+        daily=entry.daily,
+        year_end=entry.year_end,
+        pass_mark=entry.pass_mark,
+        items=tuple(_score_item(one) for one in entry.items),
+        year_end_items=tuple(_score_item(one) for one in entry.year_end_items),
+    )
+
+
+def _score_item(entry: schema.ScoreItemEntry) -> model.ScoreItem:
+    return model.ScoreItem(
+        id=entry.id,
+        name=entry.name or entry.id,
+        weight=round(entry.weight * 1000),
+        points={kind: round(points * 1000) for kind, points in entry.deduct.items()},
+        target=None if entry.target is None else round(entry.target * 1000),
+    )
+
+
 def _lamp(entry: schema.LampEntry) -> model.Lamp:
     expected = entry.expected
     given = {key: value for key in ("offset", "on", "off", "hold") if (value := getattr(expected, key)) is not None}
@@ -333,6 +373,15 @@ def _storage(entry: schema.StorageEntry, secret: Secrets) -> model.Storage:
         retain_telemetry=entry.retain.telemetry,
         retain_evidence=entry.retain.evidence,
     )
+
+
+def _chain(draft: Draft) -> model.Chain:
+    """Signed at the ends of shifts, those of the calendar before those of the rounds; without any at six in the morning."""
+    entry = draft.chain.entry
+    shifts = {one.to for one, *_ in draft.shifts}
+    rounds = {one.to for one, *_ in draft.rounds if one.to is not None}
+    ends = sorted(shifts or rounds or {time(6)})
+    return model.Chain(at=tuple(ends if entry.at is None else entry.at), to=entry.to, key=entry.key)
 
 
 def _mqtt(entry: schema.MqttEntry, site: str, folder: FilePath, secret: Secrets) -> model.Mqtt:

@@ -205,6 +205,51 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Mapping[date, tuple[str, ...]] = {}
 
 
+class DutyCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How often posts are checked at random moments, and by whom (alerts.md, Duty checks).
+
+    The window begins each day at `since`; `until` not later than it is the next day's. A checker is told `told` before the moment, and may
+    come until `checker_within` after it; the guard answers within `guard_within` of him. `apart`: least time between two checks of a week.
+    `findings`: what may be found besides `gateway.duty_checks.check.FINDINGS`, by code.
+    """
+
+    id: str
+    checkers: tuple[str, ...]
+    posts: tuple[str, ...]
+    per_week: int = 1
+    since: time = time(22)
+    until: time = time(6)
+    told: Duration = 10 * MINUTE
+    checker_within: Duration = 30 * MINUTE
+    guard_within: Duration = 5 * MINUTE
+    apart: Duration = 6 * HOUR
+    findings: Mapping[str, str] = {}
+
+
+class ScoreItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of an assessment; points in thousandths.
+
+    `weight`: what it holds and at most loses. `points`: what each kind of deduction costs (`gateway.scores.table`). `target`: thousandths of a
+    percent, of items that are measured against a rate.
+    """
+
+    id: str
+    name: str
+    weight: int
+    points: Mapping[str, int] = {}
+    target: int | None = None
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """How the property is assessed: shares of the daily inspections and the year-end assessment in percent; empty tables: the usual ones."""
+
+    daily: int = 60
+    year_end: int = 40
+    pass_mark: int = 60
+    items: tuple[ScoreItem, ...] = ()
+    year_end_items: tuple[ScoreItem, ...] = ()
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One escalation step: `after` from the alert's opening, contacts to tell; `duty:ROLE`: those of the people on duty then."""
 
@@ -263,6 +308,17 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
     retain_evidence: Duration = 365 * 24 * HOUR
 
 
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """Checkpoints of the journal's chain: clock times at which one is signed, a file that each is appended to, the private key's file.
+
+    Paths that are not absolute are taken from the data folder on. `key` None: made there.
+    """
+
+    at: tuple[time, ...] = ()
+    to: str | None = None
+    key: str | None = None
+
+
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
     """The broker. `embedded`: started by the gateway itself on `host`:`port` (port 0: a free one)."""
 
@@ -309,6 +365,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     zones: Mapping[str, Zone] = {}
     parents: Mapping[str, Parent] = {}
     shifts: Mapping[str, Shift] = {}
+    duty_checks: Mapping[str, DutyCheck] = {}
     hold: Duration = 3 * MINUTE
     compensation: Duration | None = 30 * MINUTE
     """The `max_gap` of a checkpoint in a place that turned blind or dark (cameras.md, Protection); None: off."""
@@ -316,9 +373,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """What random starts are derived from, read from its secret; None: not given, or not there for `check` and `plan`."""
     alerting: Alerting = Alerting()
     work_orders: WorkOrders = WorkOrders()
+    scores: Scores = Scores()
     reports: Mapping[str, tuple[str, ...]] = {}
     """Contacts who are told of each kind of report (shift, day, week, month) when it is made."""
     storage: Storage = Storage()
+    chain: Chain = Chain()
     mqtt: Mqtt = Mqtt()
     services: Mapping[str, Service] = {}
     """By driver; a driver that is not here has no devices that call us."""

@@ -379,6 +379,41 @@ class CompensationEntry(Entry):
     max_gap: Annotated[int | None, BeforeValidator(_limit_or_off)] = 30 * MINUTE
 
 
+class DutyCheckEntry(Entry):
+    id: Id
+    checkers: Annotated[list[Id], BeforeValidator(_one_or_more), Field(min_length=1, max_length=32)]
+    posts: Annotated[list[Id], BeforeValidator(_one_or_more), Field(min_length=1, max_length=64)]
+    per_week: Annotated[int, Field(ge=1, le=7)] = 1
+    window: Annotated[tuple[time, time], _text(parse_span, 'two clock times in quotes such as "22:00-06:00"')] = (
+        time(22),
+        time(6),
+    )
+    told: Span = 10 * MINUTE
+    checker_within: Step60 = 30 * MINUTE
+    guard_within: Step60 = 5 * MINUTE
+    apart: Span = 6 * HOUR
+    findings: Annotated[dict[Id, str], Field(max_length=64)] = {}
+
+
+Points = Annotated[float, Field(gt=0, le=100)]
+
+
+class ScoreItemEntry(Entry):
+    id: Id
+    name: str | None = None
+    weight: Points
+    deduct: Annotated[dict[Id, Points], Field(max_length=64)] = {}
+    target: Points | None = None
+
+
+class ScoresEntry(Entry):
+    daily: Annotated[int, Field(ge=0, le=100)] = 60
+    year_end: Annotated[int, Field(ge=0, le=100)] = 40
+    pass_mark: Annotated[int, Field(ge=0, le=100)] = 60
+    items: Annotated[list[ScoreItemEntry], Field(max_length=64)] = []
+    year_end_items: Annotated[list[ScoreItemEntry], Field(max_length=64)] = []
+
+
 class StepEntry(Entry):
     after: Span
     notify: list[Told]
@@ -466,6 +501,14 @@ class StorageEntry(Entry):
     retain: RetainEntry = RetainEntry()
 
 
+class ChainEntry(Entry):
+    """When the journal's chain is signed, where its checkpoints are written down, where the key is. Paths: from the data folder on."""
+
+    at: Annotated[list[Clock] | None, Field(min_length=1, max_length=96)] = None
+    to: Annotated[str, Field(min_length=1)] | None = None
+    key: Annotated[str, Field(min_length=1)] | None = None
+
+
 class TlsEntry(Entry):
     """PEM files: of the authorities to trust (none: the system's), and of the gateway's own certificate and key."""
 
@@ -531,6 +574,7 @@ LISTS: Mapping[str, type[Entry]] = {
     "lamps": LampEntry,
     "zones": ZoneEntry,
     "shifts": ShiftEntry,
+    "duty_checks": DutyCheckEntry,
 }
 """Sections that are lists of entries."""
 
@@ -542,8 +586,10 @@ SINGLES: Mapping[str, type[Entry]] = {
     "compensation": CompensationEntry,
     "alerts": AlertsEntry,
     "work_orders": WorkOrdersEntry,
+    "scores": ScoresEntry,
     "reports": ReportsEntry,
     "storage": StorageEntry,
+    "chain": ChainEntry,
     "mqtt": MqttEntry,
     "services": ServicesEntry,
 }
@@ -559,6 +605,7 @@ EXPECTED: Mapping[str, str] = {
     "at_most": _A_DURATION,
     "bucket": "the name of an InfluxDB bucket",
     "cameras": "a list of ids of cameras",
+    "checkers": "ids of people who check",
     "checkpoint": "the id of a checkpoint",
     "compensation": _COMPENSATION,
     "driver": "the name of a driver (`lamplighter drivers` lists them)",
@@ -572,6 +619,7 @@ EXPECTED: Mapping[str, str] = {
     "since": "a date such as 2026-01-31",
     "org": "the name of an InfluxDB organisation",
     "place": "the id of a place",
+    "posts": "ids of checkpoints",
     "gat1400": "a mapping such as `{port: 8181, password: env:VIID_PASSWORD}`",
     "gb28181": "a mapping such as `{port: 5060, password: env:SIP_PASSWORD}`",
     "route": "the id of a route",
@@ -579,6 +627,7 @@ EXPECTED: Mapping[str, str] = {
     "timezone": "a time zone of the IANA list such as `Asia/Shanghai`",
     "token": "`env:NAME` or `file:PATH`",
     "url": "a URL",
+    "weight": "points, such as `20`",
     "visits": "a list such as `[{checkpoint: cp-garage, after: 5m}]`",
     "within": 'two clock times in quotes such as "22:00-06:00"',
 }

@@ -47,13 +47,16 @@ class Draft(NamedTuple):
     lamps: list[Placed[schema.LampEntry]]
     zones: list[Placed[schema.ZoneEntry]]
     shifts: list[Placed[schema.ShiftEntry]]
+    duty_checks: list[Placed[schema.DutyCheckEntry]]
     parents: dict[str, Placed[schema.ParentEntry]]
     hold: Duration
     compensation: Placed[schema.CompensationEntry]
     alerts: Placed[schema.AlertsEntry]
     work_orders: Placed[schema.WorkOrdersEntry]
+    scores: Placed[schema.ScoresEntry]
     reports: Placed[schema.ReportsEntry]
     storage: Placed[schema.StorageEntry]
+    chain: Placed[schema.ChainEntry]
     mqtt: Placed[schema.MqttEntry]
     services: Placed[schema.ServicesEntry]
     names: Mapping[str, frozenset[str]]
@@ -252,13 +255,16 @@ _STAND_INS: Mapping[str, Any] = {
     "after": "0s",
     "at_most": "1d",
     "cameras": [],
+    "checkers": ["-"],
     "expected": {"mode": "always"},
     "lasts": "1m",
     "mode": "always",
     "notify": [],
+    "posts": ["-"],
     "rotation": [[]],
     "timezone": "UTC",
     "visits": [],
+    "weight": 1,
     "within": "00:00-00:00",
 }
 """What stands for a required key that is wrong, so that the rest of its entry can be read."""
