@@ -27,6 +27,8 @@ from gateway.explain.past import Asked, Kind, Past
 from gateway.figures.history import REACH
 from gateway.instants import MINUTE, SECOND, Instant, instant
 from gateway.intake import Intake
+from gateway.journal.checkpoints import Checkpoints, settings
+from gateway.journal.notes import origin_of
 from gateway.journal.reader import Reader
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import Store
@@ -125,6 +127,7 @@ class Gateway:
         self.events: EventHub
         self.intake: Intake
         self.source: JournalSource
+        self.checkpoints: Checkpoints
         self.wake_deliveries: list[Callable[[], None]] = []
         self.deliveries: Mapping[str, Delivery] = {}
 
@@ -141,7 +144,7 @@ class Gateway:
         return self
 
     def _open(self) -> None:
-        store = Store(self._data)
+        store = Store(self._data, self.now)
         self._stack.callback(store.close)
         self._reader = Reader(store.path)
         self._stack.callback(self._reader.close)
@@ -166,6 +169,18 @@ class Gateway:
             last_seq=last_seq,
             committed=self._committed,
             failed=self._fail,
+        )
+        chain = self.site.chain
+        self.checkpoints = Checkpoints(
+            origin_of(self.site.id, store.epoch),
+            self._data,
+            settings(chain.at, self.site.zone_info, self._data, to=chain.to, key=chain.key),
+            reader=self._reader,
+            write=self.write,
+            append=self.intake.append,
+            commit=self.intake.wake,
+            now=self.now,
+            problem=lambda text: self.problem("checkpoints", text),
         )
         self._snapshot_seq, self._snapshot_at = last_seq, now
         self._snapshot_not_before = 0.0

@@ -90,7 +90,13 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             *called_links(site, intake.router, intake),
             file_imports(site, data, intake),
         ]
-        yield Service(gateway, broker, mqtt, links, {"telemetry": telemetry.run, "notices": teller.run})
+        yield Service(
+            gateway,
+            broker,
+            mqtt,
+            links,
+            {"telemetry": telemetry.run, "notices": teller.run, "checkpoints": gateway.checkpoints.run},
+        )
 
 
 def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWriter:
