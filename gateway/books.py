@@ -7,7 +7,7 @@ taps, actions of people, and time. It gives entries (appended to the journal for
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -17,7 +17,10 @@ from gateway.instants import Instant
 from gateway.rules.findings import Signal
 from gateway.site.model import Site
 
-BookName = Literal["silence", "work_order", "duty_check", "score"]
+if TYPE_CHECKING:
+    from gateway.alerts.book import AlertBook
+
+BookName = Literal["silence", "duty", "work_order", "duty_check", "score"]
 """Whose entry or operation it is; the name of its rows in the journal and of its live events."""
 
 
@@ -102,6 +105,9 @@ class Book(Protocol):
         """Take up a snapshot."""
 
 
-def open_books(site: Site, started: Instant) -> dict[BookName, Book]:  # noqa: ARG001
+def open_books(site: Site, started: Instant, alerts: AlertBook) -> dict[BookName, Book]:  # noqa: ARG001
     """The books of a site, in the order in which they hear of things."""
-    return {}
+    from gateway.alerts.duty import DutyBook  # noqa: PLC0415  books import the types above
+    from gateway.alerts.silences import SilenceBook  # noqa: PLC0415
+
+    return {"silence": SilenceBook(alerts), "duty": DutyBook(alerts)}

@@ -24,6 +24,9 @@ from gateway.rules.findings import Finding, Gap, Round, Signal, VisitRevision
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
 
+EVIDENCE_LIMIT = 20
+"""An alert's history names so many pieces of evidence a row; of more the last."""
+
 
 class Outcome(msgspec.Struct, kw_only=True):
     """What one batch of the log changed."""
@@ -54,7 +57,7 @@ class Judgement:
         self.site = site
         self.engine = Engine(site, started)
         self.alerts = AlertBook(site, started)
-        self.books = open_books(site, started)
+        self.books = open_books(site, started, self.alerts)
         self.history = History(site, self.engine, started)
         self._entries: list[Entry] = []
         self._revisions: list[VisitRevision] = []
@@ -80,7 +83,7 @@ class Judgement:
         engine.apply(observation, received, at)
         found = engine.found
         if found.signals or found.touched or found.revisions:
-            self._collect()
+            self._collect(observation if found.signals else None)
         if type(observation) is TagRead and self.books:
             for book in self.books.values():
                 book.heard(observation, instant(observation.at) if at is None else at, received)
@@ -157,10 +160,11 @@ class Judgement:
         self.alerts.signal(signal)
         self._settle()
 
-    def _collect(self) -> None:
+    def _collect(self, observation: Observation | None = None) -> None:
+        """Hand on what the rules found; `observation`: what they were just told."""
         found = self.engine.drain()
         for signal in found.signals:
-            self.alerts.signal(signal)
+            self.alerts.signal(signal, _rests_on(signal, found.revisions, observation))
         if found.signals:
             self._settle()
         self._revisions += found.revisions
@@ -251,3 +255,22 @@ class Judgement:
                 book.restore(value["books"][name])
         self.history.take_up()
         self._settle()
+
+
+def _rests_on(signal: Signal, revisions: Sequence[VisitRevision], observation: Observation | None) -> tuple[str, ...]:
+    """What a signal rests on: the visits judged with it and their evidence, and the observation that brought it about."""
+    found: dict[str, None] = {}
+    for revision in revisions:
+        if revision.round == signal.subject:
+            found[f"visit:{revision.round}#{revision.position}"] = None
+            found |= dict.fromkeys(revision.evidence)
+    if observation is not None:
+        found[_key(observation)] = None
+    return tuple(found)[-EVIDENCE_LIMIT:]
+
+
+def _key(observation: Observation) -> str:
+    """The key of repetition, as evidence is named (evidence.md)."""
+    if observation.seq is not None:
+        return f"{observation.device}/{observation.boot or ''}/{observation.seq}"
+    return f"{observation.device}/{type(observation).__struct_config__.tag}/{instant(observation.at)}"

@@ -14,14 +14,21 @@ AlertState = Literal["open", "acknowledged", "in_progress", "resolved", "closed"
 Action = Literal["ack", "start", "resolve", "close", "comment"]
 
 
-class Transition(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """One row of an alert's history. `before` is None for the first; equal states: a comment, a repeat, a notice step."""
+class Transition(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"before": "from", "after": "to"}
+):
+    """One row of an alert's history. `before` is None for the first; equal states: a comment, a repeat, a notice step.
+
+    `evidence`: what it rests on: observations by their keys (`device/boot/seq` or `device/kind/at`), visits as `visit:ROUND#POSITION`.
+    Empty: a person's word, the clock, or nothing that the rule could name.
+    """
 
     at: datetime
     before: AlertState | None
     after: AlertState
     by: str
     why: str
+    evidence: tuple[str, ...] = ()
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

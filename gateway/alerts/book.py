@@ -16,11 +16,15 @@ from gateway.alerts.alert import Alert, AlertChanges, AlertTransition, Notice, O
 from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
 from gateway.alerts.cases import Cases
 from gateway.alerts.catalogue import rule_of
-from gateway.alerts.escalation import PlannedStep, planned, repeat_after, steps_of
+from gateway.alerts.duty import Duty
+from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repeat_after, steps_of
 from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
+from gateway.alerts.silences import Silence, Silences
+from gateway.books import BookOperation
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
+from gateway.rules.timers import earliest
 from gateway.site.durations import written
 from gateway.site.model import Severity, Site
 
@@ -52,16 +56,32 @@ class AlertBook:
         self.site = site
         self.started = started
         self._zone = site.zone_info
+        self.silences = Silences(site)
+        self.duty = Duty(site)
         self._cases = Cases()
         self._groups: dict[str, Group] = {}
         self._changes = AlertChanges()
         self._heard = 0
         """Transitions of these changes that `news` has given."""
+        self._evidence: tuple[str, ...] = ()
+        """What the signal that is being taken rests on."""
 
     # What comes in
 
-    def signal(self, signal: Signal) -> None:
-        """Take one signal of the rules. What does not fit an alert's state (an end of what never began) changes nothing."""
+    def signal(self, signal: Signal, evidence: tuple[str, ...] = ()) -> None:
+        """Take one signal of the rules. What does not fit an alert's state (an end of what never began) changes nothing.
+
+        Args:
+            signal: what a rule says of a condition.
+            evidence: what it rests on, for the history (`Transition.evidence`).
+        """
+        self._evidence = evidence
+        try:
+            self._take(signal)
+        finally:
+            self._evidence = ()
+
+    def _take(self, signal: Signal) -> None:
         case = self._cases.latest(signal.rule, signal.subject)
         match signal.action:
             case "raise":
@@ -115,15 +135,26 @@ class AlertBook:
                 self._cases.keep(held)
         return case.alert
 
+    def silence(self, operation: BookOperation) -> Silence:
+        """A person makes or ends a silence or a maintenance window; what it keeps silent falls silent or speaks at once.
+
+        Raises:
+            Refused: nothing changed.
+        """
+        item = self.silences.operate(operation)
+        self._turn(item, operation.at, operation.by)
+        return item
+
     def advance(self, now: Instant) -> None:
-        """Fire deadlines (escalation, expiry of acknowledgements, verification) up to and including `now`."""
-        while (due := self._cases.deadline()) is not None and due <= now:
+        """Fire deadlines (silences, escalation, expiry of acknowledgements, verification) up to and including `now`."""
+        while (due := self.deadline()) is not None and due <= now:
+            self._turn_silences(due)
             for case in self._cases.due(due):
                 self._fire(case, due)
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return self._cases.deadline()
+        return earliest(self._cases.deadline(), self.silences.deadline())
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down: of the steps missed meanwhile one catch-up step fires.
@@ -131,6 +162,7 @@ class AlertBook:
         The sensor was not heard in that time, so an end it had seen is verified by 10 min from now on.
         """
         self.advance(down_from)
+        self._turn_silences(now)
         for case in self._cases.due(now):
             if case.verify_at is not None and case.verify_at <= now:
                 case.verify_at = now + VERIFY_AFTER
@@ -173,12 +205,19 @@ class AlertBook:
         return [row._replace(due=row.due - rows[0].due + case.step_at) for row in rows]
 
     def snapshot(self) -> Any:
-        return {"cases": self._cases.snapshot(), "groups": msgspec.to_builtins(self._groups)}
+        return {
+            "cases": self._cases.snapshot(),
+            "groups": msgspec.to_builtins(self._groups),
+            "silences": self.silences.snapshot(),
+            "duty": self.duty.snapshot(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot. Policies and contacts are those of the site as it is now."""
         self._cases.restore(state["cases"])
         self._groups = msgspec.convert(state["groups"], dict[str, Group])
+        self.silences.restore(state["silences"])
+        self.duty.restore(state["duty"])
 
     # Signals
 
@@ -210,6 +249,7 @@ class AlertBook:
         )
         case = Case(alert=alert, policy=self._policy(signal.rule), remind_at=_first_reminder(signal.rule, signal.at))
         cause = self._cause(signal)
+        self._hush(case)
         self._record(
             case,
             "raise",
@@ -226,20 +266,21 @@ class AlertBook:
         case.repeats, case.holds, case.resolved_at = 0, True, None
         at = self._not_before(case, signal.at)
         case.reminded, case.remind_at = 0, _first_reminder(signal.rule, at)
-        fields = self._described(case.alert, signal) | self._silenced(case, self._cause(signal), at)
-        fields |= {"level": 0, "exhausted": False}
+        fields = self._described(case.alert, signal)
+        self._hush(case, fields["place"])
+        fields |= self._silenced(case, self._cause(signal), at) | {"level": 0, "exhausted": False}
         self._record(case, "again", at, f"rule:{signal.rule}", signal.why or "again", **fields)
         self._begin(case, at)
 
     def _repeat(self, case: Case, signal: Signal) -> None:
         """The condition was reported again: a row only if something changed that people see."""
-        at = self._not_before(case, signal.at)
+        at, place = self._not_before(case, signal.at), case.alert.place
         fields = self._described(case.alert, signal)
         lifted = False
         if signal.action == "raise":
             cause = self._cause(signal)
-            lifted = cause is None and case.alert.suppressed is not None
-            if cause != case.alert.suppressed:
+            lifted = cause is None and case.cause is not None
+            if cause != case.cause:
                 case.step_at = case.step_at if cause is None else None
                 fields |= self._silenced(case, cause, at)
         if any(getattr(case.alert, field) != value for field, value in fields.items()):
@@ -248,6 +289,8 @@ class AlertBook:
             case.alert = replace(case.alert, updated=moment(at, self._zone))
         if lifted:
             self._resume(case, at)
+        if fields["place"] != place:
+            self._quieten(case, at, CLOCK, "moved")
 
     def _end(self, case: Case, signal: Signal) -> None:
         at = self._not_before(case, signal.at)
@@ -319,7 +362,7 @@ class AlertBook:
 
     def _lift_unless_caused(self, case: Case, at: Instant) -> None:
         case.lift_at = None
-        cause = self._cases.find(case.alert.suppressed or "")
+        cause = self._cases.find(case.cause or "")
         if not _stands(cause):
             self._lift(case, at, "cause_not_found" if cause is None else "cause_ended")
 
@@ -351,17 +394,26 @@ class AlertBook:
             case.step_at = None
             self._record(case, "note", at, CLOCK, "inhibited", **self._silenced(case, cause, at))
             return
-        rows = planned(steps_of(self.site, case.policy), case.alert.level, case.repeats, since=at)
+        steps = steps_of(self.site, case.policy)
+        rows = planned(steps, case.alert.level, case.repeats, since=at)
         if not rows:
             case.step_at = None
             self._record(case, "step", at, CLOCK, "exhausted", exhausted=True)
             return
         step = rows[0]
+        last = step.level == len(steps)
+        reached = self.duty.reached(step.contacts, at, fallback=named_contacts(steps) if last else ())
+        passed_on = not last and not reached.contacts
         case.repeats = step.repeat
-        case.step_at = self._after(case, step, at)
+        case.step_at = at if passed_on else self._after(case, step, at)
         why = f"step {step.level}" + (f", repeat {step.repeat}" if step.repeat else "")
-        self._record(case, "step", at, f"policy:{case.policy}", f"{why}: {', '.join(step.contacts)}", level=step.level)
-        self._tell(case, at, "escalated" if case.tellings and case.standing else "raised", step.contacts)
+        why += f": {', '.join(reached.contacts)}" if reached.contacts else ""
+        why += f" ({reached.note})" if reached.note else ""
+        self._record(case, "step", at, f"policy:{case.policy}", why, level=step.level)
+        if passed_on:
+            self._step(case, at)
+        else:
+            self._tell(case, at, "escalated" if case.tellings and case.standing else "raised", reached.contacts)
 
     def _after(self, case: Case, step: PlannedStep, at: Instant) -> Instant:
         """When the step after `step` is due; after the last repetition one more distance is waited before `exhausted`."""
@@ -384,15 +436,58 @@ class AlertBook:
         return None if found is None else found.alert.id
 
     def _silenced(self, case: Case, cause: str | None, at: Instant) -> dict[str, Any]:
-        """The fields of an alert that `cause` keeps silent (None: nothing does); sets when its cause must exist."""
+        """The fields of an alert that `cause` keeps silent (None: none does); sets when its cause must exist."""
         found = self._cases.find(cause or "")
+        case.cause = cause
         case.lift_at = at + CAUSE_WITHIN if cause is not None and not _stands(found) else None
-        return {"caused_by": cause, "suppressed": cause}
+        return {"caused_by": cause, "suppressed": case.suppressed}
 
     def _lift(self, case: Case, at: Instant, why: str) -> None:
-        case.lift_at = None
-        self._record(case, "note", self._not_before(case, at), CLOCK, why, suppressed=None)
+        case.cause = case.lift_at = None
+        at = self._not_before(case, at)
+        self._record(case, "note", at, CLOCK, why, suppressed=case.suppressed)
         self._resume(case, at)
+
+    def _hush(self, case: Case, place: str | None = None) -> None:
+        """Have it kept silent by the silence or window that means it, if one stands; the row that says so is the caller's."""
+        alert, before = case.alert, case.quiet
+        case.quiet = self.silences.covering(alert.rule, alert.subject, place or alert.place)
+        if case.quiet not in {None, before}:
+            self.silences.counted(case.quiet)
+
+    def _turn_silences(self, now: Instant) -> None:
+        for item in self.silences.due(now):
+            self._turn(item, now, CLOCK)
+
+    def _turn(self, item: Silence, at: Instant, by: str) -> None:
+        """A silence or window began or ended: whom it means falls silent or speaks."""
+        if item.state in {"planned", "cancelled"}:
+            return
+        began = item.state == "active"
+        why = f"{item.id}: {item.why}" if began else f"{item.kind}_ended"
+        for case in self._cases.standing():
+            alert = case.alert
+            if self.silences.means(item, alert.rule, alert.subject, alert.place) if began else case.quiet == item.id:
+                self._quieten(case, at, by, why)
+
+    def _quieten(self, case: Case, at: Instant, by: str, why: str) -> None:
+        """See anew whether a silence or window keeps an active alert silent; one that nothing does any more speaks."""
+        before, quiet_before = case.suppressed, case.quiet
+        self._hush(case)
+        if case.quiet == quiet_before:
+            return
+        at = self._not_before(case, at)
+        if case.suppressed is not None:
+            case.step_at = None
+        elif case.alert.exhausted:
+            case.repeats = 0
+        if case.suppressed == before:
+            self._file(case)
+        elif case.suppressed is not None:
+            self._record(case, "note", at, by, why, suppressed=case.suppressed)
+        else:
+            self._record(case, "note", at, by, why, suppressed=None, exhausted=False)
+            self._resume(case, at)
 
     def _release(self, cause: str, at: Instant) -> None:
         """The alert `cause` is over: who was silent because of it and still open speaks now."""
@@ -437,7 +532,14 @@ class AlertBook:
         before = None if trigger == "raise" else case.alert.state
         state = lifecycle.after(before, trigger)
         when = moment(at, self._zone)
-        row = Transition(at=when, before=before, after=state, by=by, why=why)
+        row = Transition(
+            at=when,
+            before=before,
+            after=state,
+            by=by,
+            why=why,
+            evidence=self._evidence if by.startswith("rule:") else (),
+        )
         alert = replace(case.alert, state=state, updated=when, history=_trimmed((*case.alert.history, row)), **fields)
         case.alert = replace(alert, next_step=None if case.step_at is None else moment(case.step_at, self._zone))
         self._cases.keep(case)

@@ -18,6 +18,8 @@ class Case(msgspec.Struct, kw_only=True):
     Args:
         alert: as the API shows it.
         policy: of escalation, as the site named it when the alert opened.
+        cause: the alert that keeps it silent (inhibition); None: none does.
+        quiet: the silence or maintenance window that does; both may, and each alone is enough.
         holds: the rule still says that the condition stands.
         tellings: how many times somebody was told; numbers the idempotency keys.
         told: contacts told since the alert was raised, in order.
@@ -33,6 +35,8 @@ class Case(msgspec.Struct, kw_only=True):
 
     alert: Alert
     policy: str | None = None
+    cause: str | None = None
+    quiet: str | None = None
     holds: bool = True
     tellings: int = 0
     told: list[str] = msgspec.field(default_factory=list)
@@ -47,6 +51,11 @@ class Case(msgspec.Struct, kw_only=True):
     verify_at: Instant | None = None
     lift_at: Instant | None = None
     remind_at: Instant | None = None
+
+    @property
+    def suppressed(self) -> str | None:
+        """What its alert says of why nobody is told: its cause before a silence, since it names what to look at."""
+        return self.cause or self.quiet
 
     def deadline(self) -> Instant | None:
         """The earliest of its deadlines."""

@@ -78,7 +78,7 @@ class Cases:
         else:
             self._live[alert.id] = case
         self._timers.set(alert.id, case.deadline())
-        self._hold(alert.id, alert.suppressed if alert.state in ACTIVE else None)
+        self._hold(alert.id, case.cause if alert.state in ACTIVE else None)
 
     def _hold(self, alert_id: str, cause: str | None) -> None:
         before = self._holder.pop(alert_id, None)
@@ -89,6 +89,10 @@ class Cases:
         if cause is not None:
             self._holder[alert_id] = cause
             self._held.setdefault(cause, {})[alert_id] = None
+
+    def standing(self) -> list[Case]:
+        """The active cases, by id."""
+        return [case for _, case in sorted(self._live.items()) if case.alert.state in ACTIVE]
 
     def held(self, cause: str) -> list[Case]:
         """The active cases that are silent because of the alert `cause`, by id."""

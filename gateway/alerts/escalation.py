@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gateway.alerts.duty import DUTY
 from gateway.instants import MINUTE, Duration, Instant
 from gateway.site.model import Site, Step
 
@@ -36,6 +37,11 @@ def steps_of(site: Site, policy: str | None) -> tuple[Step, ...]:
     if policy is None:
         return ()
     return tuple(sorted(site.alerting.policies.get(policy, ()), key=lambda step: step.after))
+
+
+def named_contacts(steps: tuple[Step, ...]) -> tuple[str, ...]:
+    """Every contact that a policy names outright: who is told if its last step reaches nobody on duty."""
+    return tuple(dict.fromkeys(name for step in steps for name in step.notify if not name.startswith(DUTY)))
 
 
 def planned(steps: tuple[Step, ...], level: int, repeats: int, since: Instant) -> list[PlannedStep]:
