@@ -13,7 +13,10 @@ from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceKind, DeviceSettings, Driver
 from device_drivers.errors import SettingsError
 from gateway.alerts.catalogue import CATALOGUE
-from gateway.instants import DAY, MINUTE, Duration
+from gateway.duty_checks.check import FINDINGS
+from gateway.instants import DAY, HOUR, MINUTE, Duration
+from gateway.scores.table import KINDS as SCORED
+from gateway.scores.table import known
 from gateway.site import schema
 from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable
 from gateway.site.durations import written
@@ -69,6 +72,8 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.lamps()
     checks.zones()
     checks.shifts()
+    checks.duty_checks()
+    checks.scores()
     checks.alerts()
     checks.reports()
     checks.mqtt()
@@ -480,6 +485,63 @@ class _References:
                         self._mistakes.error(
                             (*path, "captain", index), f"found {captain!r}, who is never on this shift"
                         )
+
+    def duty_checks(self) -> None:
+        for entry, path, damaged in self._draft.duty_checks:
+            for key, section, what in (("checkers", "people", "a person"), ("posts", "checkpoints", "a checkpoint")):
+                if key not in damaged:
+                    for index, name in enumerate(getattr(entry, key)):
+                        self._refer((*path, key, index), name, section, what)
+                    self._each_once((*path, key), getattr(entry, key), what)
+            site = self._draft.site
+            if site is not None and site.entry.jitter_seed is None and "jitter_seed" not in site.damaged:
+                self._mistakes.error(path, "found without `site.jitter_seed`; expected `jitter_seed: env:NAME` there")
+            since, until = (each.hour * HOUR + each.minute * MINUTE for each in entry.window)
+            length = until - since if until > since else until + DAY - since
+            needs = entry.told + entry.checker_within + entry.guard_within
+            if needs + HOUR >= length and not damaged & {"window", "told", "checker_within", "guard_within"}:
+                self._mistakes.error(
+                    (*path, "window"),
+                    f"found one of {written(length)}; expected more than {written(needs + HOUR)}, as telling the checker, his coming and "
+                    "the guard's answer lie inside it, and the moment must not be guessed",
+                )
+            if entry.apart > 12 * HOUR and "apart" not in damaged:
+                self._mistakes.error((*path, "apart"), f"found {written(entry.apart)}; expected at most 12h")
+            for code in entry.findings:
+                if code in FINDINGS:
+                    self._mistakes.error(
+                        (*path, "findings", code), "found a finding that is known already; expected another code"
+                    )
+
+    def scores(self) -> None:
+        entry, path, damaged = self._draft.scores
+        if entry.daily + entry.year_end != 100 and not damaged & {"daily", "year_end"}:
+            self._mistakes.error(
+                path, f"found {entry.daily} and {entry.year_end}; expected `daily` and `year_end` to make 100"
+            )
+        for table in ("items", "year_end_items"):
+            items: list[schema.ScoreItemEntry] = getattr(entry, table)
+            if not items or table in damaged:
+                continue
+            total = sum(round(item.weight * 1000) for item in items)
+            if total != 100_000:
+                self._mistakes.error((*path, table), f"found weights that make {total / 1000:g}; expected 100")
+            for index, item in enumerate(items):
+                self._once((*path, table, index, "id"), f"an id of `scores.{table}`", item.id)
+                for kind in item.deduct:
+                    if not known(kind) or (table == "year_end_items" and kind != "manual"):
+                        kinds = tuple(SCORED) if table == "items" else ("manual",)
+                        self._mistakes.error(
+                            (*path, table, index, "deduct", kind),
+                            f"found a kind of deduction that nothing gives{self._mistakes.nearest(kind, kinds)}; "
+                            f"expected one of {', '.join(kinds)}",
+                        )
+                rated = {"lights_below", "cameras_below"} & set(item.deduct)
+                if (item.target is None) != (not rated):
+                    self._mistakes.error(
+                        (*path, table, index),
+                        "expected `target` (percent) with `lights_below` or `cameras_below`, and only there",
+                    )
 
     def _duty(self, path: Path, role: str) -> None:
         """Of those on duty only who leads or mends may be told: a guard is not told of what is judged of him."""

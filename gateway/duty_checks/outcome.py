@@ -1,0 +1,122 @@
+"""What became of a duty check: a pure function of the taps at the post, what is known to be complete, and the time.
+
+Silence is not guilt: who did not tap is only called absent where the record would hold his tap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.duty_checks.check import State
+from gateway.instants import MINUTE, Duration, Instant
+from gateway.rules.intervals import Interval, covers
+
+TOGETHER: Duration = MINUTE
+"""A guard may tap so long before the checker: they stand at the reader together, and somebody is first."""
+
+
+class PostTap(NamedTuple):
+    """A tap at the post: every time at which it may have happened; `person` None: nobody knows whose."""
+
+    times: tuple[Instant, ...]
+    person: str | None
+    key: str
+
+
+class Asked(NamedTuple):
+    """What is asked of a check. `told`: the checker was told before it was due. `deadline`: until when evidence is awaited."""
+
+    opens: Instant
+    closes: Instant
+    guard_within: Duration
+    deadline: Instant
+    checkers: frozenset[str]
+    guards: frozenset[str]
+    told: bool
+    extra: bool
+
+
+class Seen(NamedTuple):
+    """What is known of the post.
+
+    Args:
+        taps: at the post, any order.
+        complete: where all its witnesses' records are complete; empty: nowhere.
+        cause: why not elsewhere.
+        doubts: times of reads that may have been meant for the post: unknown cards, lost clocks.
+    """
+
+    taps: Sequence[PostTap]
+    complete: list[Interval]
+    cause: str
+    doubts: Sequence[Instant] = ()
+
+
+class Outcome(NamedTuple):
+    """What became of it, and by what."""
+
+    state: State
+    cause: str | None = None
+    checker: str | None = None
+    checker_at: Instant | None = None
+    guard: str | None = None
+    guard_at: Instant | None = None
+    evidence: tuple[str, ...] = ()
+    complete: Interval | None = None
+
+
+def judge(asked: Asked, seen: Seen, now: Instant) -> Outcome:
+    """The outcome by what is known at `now`."""
+    came = [
+        (min(times), tap.key, tap, times)
+        for tap in seen.taps
+        if tap.person in asked.checkers and (times := _within(tap.times, asked.opens, asked.closes))
+    ]
+    if not came:
+        return _nobody_came(asked, seen, now)
+    at, _, tap, times = min(came, key=lambda each: each[:2])
+    first, last = at - TOGETHER, max(times) + asked.guard_within
+    answers = [
+        (min(near), each.key, each)
+        for each in seen.taps
+        if each.person in asked.guards
+        and each.person != tap.person
+        and (near := [t for t in each.times if any(c - TOGETHER <= t <= c + asked.guard_within for c in times)])
+    ]
+    here = Outcome("tapped", checker=tap.person, checker_at=at, evidence=(tap.key,))
+    if answers:
+        guard_at, _, guard = min(answers, key=lambda each: each[:2])
+        return here._replace(
+            state="passed", guard=guard.person, guard_at=guard_at, evidence=tuple(sorted({tap.key, guard.key}))
+        )
+    if now <= last:
+        return here
+    if _doubtful(seen, first, last):
+        return here._replace(state="unverifiable", cause="unknown_tap")
+    if covers(seen.complete, first, last):
+        return here._replace(state="guard_absent", complete=(first, last))
+    return here if now <= asked.deadline else here._replace(state="unverifiable", cause=seen.cause)
+
+
+def _nobody_came(asked: Asked, seen: Seen, now: Instant) -> Outcome:
+    if now <= asked.closes:
+        return Outcome("due")
+    if not asked.told:
+        return Outcome("unverifiable", cause="not_told")
+    if _doubtful(seen, asked.opens, asked.closes):
+        return Outcome("unverifiable", cause="unknown_tap")
+    if covers(seen.complete, asked.opens, asked.closes):
+        state: State = "not_done" if asked.extra else "checker_missed"
+        return Outcome(state, complete=(asked.opens, asked.closes))
+    return Outcome("due") if now <= asked.deadline else Outcome("unverifiable", cause=seen.cause)
+
+
+def _within(times: Sequence[Instant], first: Instant, last: Instant) -> list[Instant]:
+    return [time for time in times if first <= time <= last]
+
+
+def _doubtful(seen: Seen, first: Instant, last: Instant) -> bool:
+    """Whether a tap of nobody known, or a stray read, lies in [first, last]."""
+    nobodys = (time for tap in seen.taps if tap.person is None for time in tap.times)
+    return any(first <= time <= last for time in (*nobodys, *seen.doubts))
