@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, assert_never, get_args
 from zoneinfo import ZoneInfo
 
 from gateway.errors import LamplighterError
@@ -61,20 +61,27 @@ def period(site: Site, name: str) -> Period:
 def latest(site: Site, kind: Kind, now: Instant) -> Iterator[Period]:
     """The periods of a kind that ended last before or at `now`: of a shift one for each shift, else one."""
     today = moment(now, site.zone_info).date()
-    names: list[Iterator[str]] = []
+    for shift in site.shifts if kind == "shift" else (None,):
+        for back in range(3):
+            name = _back(kind, shift, today, back)
+            if (found := period(site, name)).until <= now:
+                yield found
+                break
+
+
+def _back(kind: Kind, shift: str | None, today: date, back: int) -> str:
+    """The name of the period of a kind that holds the date `today`, or of the one so many before it."""
     match kind:
         case "day":
-            names = [(f"day:{today - timedelta(days=back)}" for back in range(3))]
-        case "week":
-            names = [(_week(today - timedelta(weeks=back)) for back in range(3))]
-        case "month":
-            names = [(_month(today, back) for back in range(3))]
+            return f"day:{today - timedelta(days=back)}"
         case "shift":
-            names = [(f"shift:{shift}:{today - timedelta(days=back)}" for back in range(3)) for shift in site.shifts]
-    for candidates in names:
-        ended = next((each for name in candidates if (each := period(site, name)).until <= now), None)
-        if ended is not None:
-            yield ended
+            return f"shift:{shift}:{today - timedelta(days=back)}"
+        case "week":
+            return _week(today - timedelta(weeks=back))
+        case "month":
+            return _month(today, back)
+        case _:
+            assert_never(kind)
 
 
 def _period(site: Site, kind: Kind, parts: tuple[str, ...]) -> Period:

@@ -122,7 +122,7 @@ def _summary(report: Report, words: _Words) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (words.t("sum.rounds"), len(report.rounds), _listed(rounds, "round", words)),
         (words.t("sum.visits"), visits.judged + visits.unverifiable, _counts(visits, words)),
-        (words.t("sum.missed_rate"), _percent(visits.missed_rate), words.t("sum.missed_rate_of", judged=visits.judged)),
+        (words.t("sum.missed_rate"), _shown(visits.missed_rate), words.t("sum.missed_rate_of", judged=visits.judged)),
         (
             words.t("sum.largest_gap"),
             None if worst is None else _minutes(worst.largest_s),
@@ -130,12 +130,12 @@ def _summary(report: Report, words: _Words) -> Table:
         ),
         (
             words.t("sum.lamps"),
-            _percent(site_lamps.rate if site_lamps else None),
+            _shown(site_lamps.rate if site_lamps else None),
             _unknown(site_lamps.unknown_share if site_lamps else None, words),
         ),
         (
             words.t("sum.cameras"),
-            _percent(site_cameras.rate if site_cameras else None),
+            _shown(site_cameras.rate if site_cameras else None),
             _unknown(site_cameras.unknown_share if site_cameras else None, words),
         ),
         (words.t("sum.blind"), round(blind), words.t("sum.zones", count=len(report.zones))),
@@ -302,6 +302,10 @@ def _counts(counts: Counts, words: _Words) -> str:
 
 def _percent(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
+
+
+def _shown(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2%}"
 
 
 def _minutes(seconds: float) -> float:

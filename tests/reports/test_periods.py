@@ -80,3 +80,12 @@ def test_the_latest_period_is_the_last_one_that_is_over(kind: str) -> None:
     (earlier,) = latest(site, kind, found.until - 1)  # type: ignore[arg-type]
     assert earlier.until <= found.until - 1
     assert SETTLE < HOUR
+
+
+def test_of_each_shift_the_latest_is_given() -> None:
+    day = Shift(id="day", since=time(8), until=time(20), rotation=(("g-wang",),), first=date(2026, 1, 1))
+    site = Site(
+        id="s", name="S", timezone="Asia/Shanghai", latitude=31, longitude=121, shifts={"day": day, "night": NIGHT}
+    )
+    found = latest(site, "shift", instant(datetime(2026, 11, 26, 1, 0, tzinfo=UTC)))
+    assert [each.id for each in found] == ["shift:day:2026-11-25", "shift:night:2026-11-25"]
