@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 import apsw
 
@@ -107,6 +108,21 @@ def connect_reader(path: Path) -> apsw.Connection:
     connection.set_busy_timeout(5000)
     for pragma in ("query_only = on", "wal_autocheckpoint = 0", "cache_size = -4096"):
         connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_snapshot(path: Path) -> apsw.Connection:
+    """A connection that cannot write, also to a journal on a disk that nobody can write (a copy)."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(5000)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        if path.with_name(f"{path.name}-wal").exists():
+            raise
+        address = f"file:{quote(str(path.absolute()))}?immutable=1"
+        connection = apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection.execute("PRAGMA cache_size = -4096")
     return connection
 
 
