@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
-from gateway.alerts.alert import Alert, Operation
+from gateway.alerts.alert import Operation
+from gateway.books import BookName, BookOperation
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
@@ -80,7 +81,8 @@ class FakeGateway:
         self.told: list[Condition] = []
         self.too_much = False
         self.old_alerts: list[dict[str, Any]] = []
-        self.operated: list[Operation | DeviceOperation] = []
+        self.operated: list[Operation | DeviceOperation | BookOperation] = []
+        self.booked: list[dict[str, Any]] = []
         self._show()
         for signal in self.scene.signals():
             self.judgement.alerts.signal(signal)
@@ -132,13 +134,21 @@ class FakeGateway:
         self._tell()
 
     def _tell(self) -> None:
+        for book in self.judgement.books.values():
+            for entry in book.drain().entries:
+                self.booked.append(msgspec.json.decode(msgspec.json.encode(entry)))
+                self.events.publish(entry.book, entry)
         for transition in self.judgement.alerts.drain().transitions:
             self.events.publish("alert", transition)
 
-    async def operate(self, operation: Operation | DeviceOperation) -> Alert | None:
+    async def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
         self.operated.append(operation)
         if isinstance(operation, DeviceOperation):
             return None
+        if isinstance(operation, BookOperation):
+            item = self.judgement.books[operation.book].operate(operation)
+            self._tell()
+            return item
         after = self.judgement.alerts.operate(operation)
         self._tell()
         return self.judgement.alerts.alert(after.id)
@@ -186,6 +196,26 @@ class FakeGateway:
 
     async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
         return next((each for each in self.old_alerts if each["id"] == alert_id), None)
+
+    async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[Mapping[str, Any]]:
+        latest = {entry["id"]: entry for entry in self.booked if entry["book"] == book}
+        found = sorted(
+            (entry for entry in latest.values() if since <= entry["start"] < until), key=lambda e: e["start"]
+        )
+        return [entry["item"] for entry in found[:limit]]
+
+    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
+        found = [entry["item"] for entry in self.booked if (entry["book"], entry["id"]) == (book, item)]
+        return found[-1] if found else None
+
+    async def entries(
+        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> list[Mapping[str, Any]]:
+        return [
+            entry
+            for entry in self.booked
+            if entry["book"] == book and item in {None, entry["id"]} and since <= entry["at"] < until
+        ]
 
     async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
         return None if self.too_much else [row for row in self.told if row.kind in kinds]
