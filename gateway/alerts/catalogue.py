@@ -229,6 +229,12 @@ ROWS: tuple[Rule, ...] = (
         "监控状态未知", "{name} 是否有画面未知[[：{cameras}]]。请人工查看。",
         "Zone unknown", "Whether {name} is covered is unknown[[: {cameras}]]. Please look.",
     ),
+    # Work orders (alerts.md, Work order)
+    Rule(
+        "work_order_late", "major", "absence", None,
+        "维修单超时", "维修单 {name}[[（{place}）]]超时：[[应于 {arrive_by} 前到场，尚无到场记录。]][[应于 {repair_by} 前修复，尚无修复记录。]][[维修人：{assignee}。]]请跟进，已到场或已修复的请补录。",
+        "Work order late", "Work order {name}[[ ({place})]] is late:[[ somebody was due there by {arrive_by}, and no arrival is recorded.]][[ the repair was due by {repair_by}, and none is recorded.]][[ Assigned to {assignee}.]] Please see to it, or record what has been done.",
+    ),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Rule] = {row.id: row for row in ROWS}

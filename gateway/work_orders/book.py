@@ -1,0 +1,794 @@
+"""The book of work orders: alerts, taps, people's actions and time in; rows and signals out.
+
+Pure like the rules: time is an argument, nothing is read, written or sent here. `gateway.judgement` drives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from device_drivers.observations import TagRead
+from gateway.alerts.alert import Alert, AlertTransition
+from gateway.alerts.book import RESTARTING
+from gateway.alerts.catalogue import rule_of
+from gateway.alerts.lifecycle import ACTIVE, Refused
+from gateway.books import BookChanges, BookName, BookOperation, Entry
+from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
+from gateway.rules.findings import Signal
+from gateway.rules.timers import Timers
+from gateway.site.model import Site
+from gateway.work_orders import lifecycle
+from gateway.work_orders.case import ALERTS, FOLLOW_UPS, JOINED, Case
+from gateway.work_orders.lifecycle import FINAL, UNMENDED, WAITING, Trigger
+from gateway.work_orders.order import (
+    Arrive,
+    Asked,
+    Assign,
+    FollowUp,
+    FromAlert,
+    Mended,
+    Nothing,
+    Order,
+    Prioritise,
+    Report,
+    Step,
+    Urgency,
+)
+from gateway.work_orders.proofs import Points, Proof, Seen, best, place_of
+
+NAME: BookName = "work_order"
+LATE = "work_order_late"
+
+CLOSED_LIMIT = 1000
+"""Closed and cancelled orders in memory; the journal has all."""
+OPEN_LIMIT = 10_000
+"""Open orders; beyond it none is opened by rule, and a person is told."""
+REPAIRED_LIMIT = 10_000
+"""Faults whose last repair is remembered, for rework."""
+WORDS_LIMIT = 1000
+"""Characters of a reason, and of what an alert says."""
+GRACE: Duration = 10 * MINUTE
+"""At least so long after an outage a step that fell due in it can still be recorded before anybody is told. Ours."""
+BACKDATED: Duration = 7 * DAY
+"""A report may be written down so long after it was made. Ours."""
+
+Details = TypeVar("Details", bound=msgspec.Struct)
+Key = tuple[str, str]
+"""(rule, subject): a fault."""
+
+
+class WorkOrders:
+    """All work orders of one site that are not over, and the last ones that are."""
+
+    def __init__(self, site: Site, started: Instant) -> None:
+        self.site = site
+        self.now = started
+        self._zone = site.zone_info
+        self._within = site.work_orders
+        self._points = Points(site)
+        self._open: dict[str, Case] = {}
+        self._closed: dict[str, Case] = {}
+        self._timers: Timers[str] = Timers()
+        self._day, self._number = "", 0
+        self._held: dict[str, None] = {}
+        """Alerts of a rule with a work order that are silent because of another: they open one if they speak."""
+        self._by_fault: dict[Key, str] = {}
+        self._by_alert: dict[str, str] = {}
+        self._by_point: dict[str, dict[str, None]] = {}
+        self._repaired: dict[Key, tuple[str, Instant]] = {}
+        self._changes = BookChanges()
+
+    # What the faces ask
+
+    def orders(self) -> list[Order]:
+        """The orders that are not over, by id."""
+        return [self._view(case) for _, case in sorted(self._open.items())]
+
+    def recent(self) -> list[Order]:
+        """The last orders that are over, by id."""
+        return [self._view(case) for _, case in sorted(self._closed.items())]
+
+    def order(self, order_id: str) -> Order | None:
+        """One order, if memory has it."""
+        case = self._find(order_id)
+        return None if case is None else self._view(case)
+
+    # What comes in (gateway.books.Book)
+
+    def told(self, transition: AlertTransition) -> None:
+        """An alert's history has a new row."""
+        alert, step = transition.alert, transition.transition
+        at = self._pass(instant(step.at))
+        urgency = self._urgency(alert.rule)
+        case = self._of_alert(alert.id)
+        if case is None and urgency is None:
+            return
+        if alert.state in ACTIVE:
+            spoke = step.before is None or step.before == "resolved" or alert.id in self._held
+            if alert.suppressed is not None:
+                if urgency is not None:
+                    self._held[alert.id] = None
+                if case is not None and not case.final and _has_a_cause(alert):
+                    self._merge(case, at, alert.suppressed, "merged")
+            else:
+                self._held.pop(alert.id, None)
+                if spoke:
+                    self._stands(transition, case, urgency, at)
+            return
+        self._held.pop(alert.id, None)
+        if case is None or case.alerts[-1] != alert.id:
+            return
+        by_rule = step.by.startswith("rule:")
+        if alert.state == "retracted":
+            self._merge(case, at, None, "disproved")
+        elif alert.suppressed == "merged" and step.before in ACTIVE:
+            self._merge(case, at, alert.caused_by, "merged")
+        elif alert.state == "resolved" and by_rule:
+            self._ended(case, at, f"rule:{alert.rule}")
+        elif alert.state == "closed" and step.before == "resolved":
+            self._over(case, at, by_clock=step.by == "clock")
+
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+        """A tag was read. Late taps count: a wand is docked in the morning."""
+        now = self._pass(received)
+        seen = self._points.take(tap, at, received)
+        if isinstance(seen, Seen):
+            for order_id in sorted(self._by_point.get(seen.point, ())):
+                case = self._find(order_id)
+                if case is not None and not (case.closed is not None and seen.at > case.closed) and case.add_tap(seen):
+                    self._prove(case, now)
+        elif seen is not None:
+            for order_id in sorted({*self._open, *self._closed}):
+                case = self._find(order_id)
+                if case is not None and any(each.device == seen and not each.person for each in case.taps):
+                    self._prove(case, now)
+
+    def operate(self, operation: BookOperation) -> Order:
+        """A person acts.
+
+        Raises:
+            Refused: nothing changed.
+        """
+        at = max(self.now, operation.at)
+        if len(operation.why) > WORDS_LIMIT:
+            raise Refused(f"a reason has at most {WORDS_LIMIT} characters")
+        match operation.action:
+            case "report":
+                case = self._report(operation, at)
+            case "open":
+                case = self._open_by_hand(operation, at)
+            case action:
+                do = self._actions().get(action)
+                if do is None:
+                    raise Refused(f"a work order knows no {action!r}; expected one of {', '.join(sorted(ACTIONS))}")
+                found = self._find(operation.subject or "")
+                if found is None:
+                    raise Refused(f"no such work order here: {operation.subject}", "unknown")
+                do(found, operation, at)
+                case = found
+        self.now = at
+        return self._view(case)
+
+    def advance(self, now: Instant) -> None:
+        """Fire own deadlines up to and including `now`."""
+        while (due := self._timers.next()) is not None and due <= now:
+            for order_id in sorted(key for _, key in self._timers.due(due)):
+                case = self._find(order_id)
+                if case is not None:
+                    self._fire(case, self._pass(due))
+        self._pass(now)
+
+    def deadline(self) -> Instant | None:
+        """The next own deadline."""
+        return self._timers.next()
+
+    def restarted(self, down_from: Instant, now: Instant) -> None:
+        """The gateway was down: nobody could record a step that fell due meanwhile, nor could a sensor show a repair."""
+        self.advance(down_from)
+        now = self._pass(now)
+        for order_id in sorted(self._open):
+            case = self._open[order_id]
+            if case.tell_at is not None and case.tell_at <= now:
+                left = max(case.tell_at - down_from, GRACE)
+                case.tell_at = case.excused_to = now + left
+                self._record(case, "note", now, "clock", "excused", "gateway_down")
+            if case.contradict_at is not None and case.contradict_at <= now:
+                case.contradict_at = now + self._within.contradicted_after
+            self._arm(case)
+
+    def drain(self) -> BookChanges:
+        """What changed since the last call, in order."""
+        changes, self._changes = self._changes, BookChanges()
+        return changes
+
+    def snapshot(self) -> Any:
+        """The state, as plain values."""
+        return {
+            "open": _encode(list(self._open.values())),
+            "closed": _encode(list(self._closed.values())),
+            "now": self.now,
+            "count": [self._day, self._number],
+            "held": list(self._held),
+            "repaired": [[*key, *value] for key, value in self._repaired.items()],
+            "faults": [[*key, value] for key, value in self._by_fault.items()],
+            "points": self._points.snapshot(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot. Points near an order, and times due from now on, are those of the site as it is now."""
+        self.now = state["now"]
+        self._day, self._number = state["count"]
+        self._held = dict.fromkeys(state["held"])
+        self._repaired = {(rule, subject): (order, at) for rule, subject, order, at in state["repaired"]}
+        self._by_fault = {(rule, subject): order for rule, subject, order in state["faults"]}
+        self._points.restore(state["points"])
+        for case in _decode(state["closed"]):
+            self._closed[case.id] = case
+            self._index(case)
+        for case in _decode(state["open"]):
+            case.near = list(self._points.near(case.place))
+            self._open[case.id] = case
+            self._index(case)
+            self._arm(case)
+
+    # Alerts
+
+    def _urgency(self, rule: str) -> Urgency | None:
+        """What order a rule opens: the site's word, else the catalogue's."""
+        if rule == LATE:
+            return None
+        said = self.site.alerting.rules.get(rule)
+        wanted = None if said is None else said.work_order
+        if wanted == "none":
+            return None
+        return wanted or rule_of(rule).work_order
+
+    def _stands(self, transition: AlertTransition, case: Case | None, urgency: Urgency | None, at: Instant) -> None:
+        """An alert was raised, came back, or may speak now."""
+        alert = transition.alert
+        key = (alert.rule, alert.subject)
+        current = self._find(self._by_fault.get(key, "")) if case is None or case.final else case
+        if current is not None and current.state in UNMENDED:
+            self._again(current, alert.id, at)
+        elif current is not None and current.alerts[-1:] == [alert.id] and not current.final:
+            self._relapse(current, at)
+        elif urgency is not None and not (
+            case is not None and case.state == "cancelled" and case.standing not in {"merged", "disproved"}
+        ):
+            self._open_by_rule(transition, urgency, at)
+
+    def _open_by_rule(self, transition: AlertTransition, urgency: Urgency, at: Instant) -> None:
+        alert = transition.alert
+        if len(self._open) >= OPEN_LIMIT:
+            return
+        case = Case(
+            id=self._next_id(at),
+            urgency=urgency,
+            area="common",
+            source="rule",
+            reported=at,
+            since=at,
+            clock_from=at,
+            place=alert.place or place_of(self.site, alert.subject),
+            rule=alert.rule,
+            subject=alert.subject,
+            alerts=[alert.id],
+            what=alert.message[:WORDS_LIMIT],
+            standing="standing",
+        )
+        self._begin(case, "raise", at, f"rule:{alert.rule}", alert.id)
+
+    def _again(self, case: Case, alert_id: str, at: Instant) -> None:
+        """The same fault again while it is not mended: the same order."""
+        news = alert_id not in case.alerts
+        if not news and case.standing == "standing":
+            return
+        over = case.fault in {"ended_by_itself", "merged", "disproved"}
+        if news:
+            case.alerts.append(alert_id)
+            del case.alerts[:-ALERTS]
+            self._by_alert[alert_id] = case.id
+        case.standing, case.ended, case.verified_end = "standing", None, False
+        if over and case.state in WAITING and not case.overdue:
+            case.start_clock(self._within, at, at)
+        self._record(case, "note", at, f"rule:{case.rule}", "again", alert_id)
+        self._settle(case, at)
+
+    def _relapse(self, case: Case, at: Instant) -> None:
+        """The sensor reports the fault again after the repair, within the same occurrence."""
+        case.standing, case.ended, case.verified_end = "standing", None, False
+        if case.repair_stated is not None:
+            case.contradict_at = max(at, case.repair_stated + self._within.contradicted_after)
+        self._record(case, "note", at, f"rule:{case.rule}", "again", case.alerts[-1])
+        self._settle(case, at)
+
+    def _ended(self, case: Case, at: Instant, by: str) -> None:
+        """The sensor saw the end."""
+        if case.standing == "ended":
+            return
+        case.standing, case.ended = "ended", at
+        case.contradicted, case.contradict_at = False, None
+        self._record(case, "note", at, by, "sensor_ended", case.fault or "ended")
+        self._settle(case, at)
+
+    def _over(self, case: Case, at: Instant, *, by_clock: bool) -> None:
+        """The alert is closed: the sensor has held the end for 10 min, or a person closed it and the sensor says no more."""
+        if not by_clock:
+            if case.standing == "standing":
+                case.standing = "closed_by_hand"
+                case.contradicted, case.contradict_at = False, None
+                self._record(case, "note", at, f"rule:{case.rule}", "closed_by_hand", case.alerts[-1])
+                self._settle(case, at)
+            return
+        case.verified_end = True
+        if case.state == "reported" and case.fault == "ended_by_itself":
+            case.reason = "ended_by_itself"
+            self._record(case, "lapse", at, "clock", "lapse", "ended_by_itself")
+        self._settle(case, at)
+
+    def _merge(self, case: Case, at: Instant, cause: str | None, why: Any) -> None:
+        """Its alert is part of another's, or was disproved: the order goes, unless somebody has come already."""
+        if case.final or case.standing == why:
+            return
+        case.standing, case.ended = why, None
+        case.contradicted, case.contradict_at = False, None
+        into = None if cause is None else self._of_alert(cause)
+        case.merged_into = cause if into is None else into.id
+        trigger: Trigger = "merge" if case.state in WAITING else "note"
+        if trigger == "merge":
+            case.reason = why
+        self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
+        self._settle(case, at)
+        if into is not None and not into.final:
+            self._join(into, [case.id], at)
+
+    def _join(self, case: Case, others: list[str], at: Instant) -> None:
+        case.joined = list(dict.fromkeys([*case.joined, *others]))[:JOINED]
+        self._record(case, "note", at, f"rule:{case.rule}", "joined", ", ".join(others))
+
+    # Actions of people
+
+    def _actions(self) -> dict[str, Callable[[Case, BookOperation, Instant], None]]:
+        return {
+            "assign": self._assign,
+            "arrive": self._arrive,
+            "repair": self._repair,
+            "verify": self._verify,
+            "follow_up": self._follow_up,
+            "close": self._close,
+            "cancel": self._cancel,
+            "prioritise": self._prioritise,
+            "comment": self._comment,
+        }
+
+    def _report(self, operation: BookOperation, at: Instant) -> Case:
+        said = _details(operation, Report)
+        if said.place is not None and said.place not in self.site.places:
+            raise Refused(f"no such place: {said.place}", "unknown")
+        self._check_room()
+        reported = self._stated(said.at, at, at - BACKDATED)
+        before = None
+        if said.again_of is not None:
+            before = self._find(said.again_of)
+            if before is None:
+                raise Refused(f"no such work order here: {said.again_of}", "unknown")
+        case = Case(
+            id=self._next_id(at),
+            urgency=said.urgency,
+            area=said.area,
+            source="report",
+            reported=reported,
+            since=reported,
+            clock_from=reported,
+            place=said.place,
+            personal=said.personal,
+            owner=operation.by,
+            agreed=None if said.agreed is None else _aware(said.agreed),
+        )
+        self._begin(case, "report", at, operation.by, operation.why)
+        if before is not None:
+            repaired = before.repaired
+            if repaired is not None and 0 <= reported - repaired <= self._within.rework_within:
+                self._rework(case, before.id, at)
+            else:
+                self._record(case, "note", at, operation.by, "before", before.id)
+        return case
+
+    def _open_by_hand(self, operation: BookOperation, at: Instant) -> Case:
+        said = _details(operation, FromAlert)
+        self._check_room()
+        for known in (self._of_alert(said.alert), self._find(self._by_fault.get((said.rule, said.subject), ""))):
+            if known is not None and known.state in UNMENDED:
+                raise Refused(f"there is an order for this fault already: {known.id}")
+        case = Case(
+            id=self._next_id(at),
+            urgency=said.urgency,
+            area="common",
+            source="alert",
+            reported=at,
+            since=at,
+            clock_from=at,
+            place=said.place or place_of(self.site, said.subject),
+            rule=said.rule,
+            subject=said.subject,
+            alerts=[said.alert],
+            what=said.what[:WORDS_LIMIT],
+            owner=operation.by,
+            standing="standing" if said.standing else None,
+        )
+        self._begin(case, "open", at, operation.by, operation.why)
+        return case
+
+    def _check_room(self) -> None:
+        if len(self._open) >= OPEN_LIMIT:
+            raise Refused(f"{OPEN_LIMIT} orders are open: close or cancel some first")
+
+    def _assign(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        said = _details(operation, Assign)
+        lifecycle.after(case.state, "assign")
+        to = said.to.strip()
+        if not to or len(to) > 64:
+            raise Refused("assigned to whom? A person of the site, or who it is, in at most 64 characters")
+        case.assignee, case.assigned = to, at
+        self._record(case, "assign", at, operation.by, "assign", operation.why, item=to)
+        self._prove(case, at)
+
+    def _arrive(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        said = _details(operation, Arrive)
+        lifecycle.after(case.state, "arrive")
+        if case.arrival_stated is not None:
+            raise Refused("the arrival is recorded already")
+        stated = self._stated(said.at, at, case.since)
+        case.arrival_stated, case.arrival_by = stated, operation.by
+        case.arrival_person = said.person or case.assignee or operation.by
+        self._record(case, "arrive", at, operation.by, "arrive", operation.why)
+        self._prove(case, at)
+
+    def _repair(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        said = _details(operation, Mended)
+        lifecycle.after(case.state, "repair")
+        if case.repair_stated is not None:
+            raise Refused("the repair is recorded already")
+        stated = self._stated(said.at, at, case.arrived or case.since)
+        case.repair_stated, case.repair_by = stated, operation.by
+        if case.standing == "standing":
+            case.contradict_at = max(at, stated + self._within.contradicted_after)
+        self._record(case, "repair", at, operation.by, "repair", operation.why)
+        self._settle(case, at)
+
+    def _verify(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        _details(operation, Nothing)
+        lifecycle.after(case.state, "verify")
+        if case.area != "warranty":
+            raise Refused("only what the builder repaired under warranty is looked at by an own engineer")
+        case.verified_at, case.verified_by = at, operation.by
+        self._record(case, "verify", at, operation.by, "verify", operation.why)
+
+    def _follow_up(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        said = _details(operation, Asked)
+        trigger: Trigger = "not_reached" if said.content is None else "follow_up" if said.content else "reopen"
+        lifecycle.after(case.state, trigger)
+        if said.content:
+            self._check_verified(case)
+        asked = FollowUp(at=moment(at, self._zone), by=operation.by, content=said.content, personal=said.personal)
+        case.follow_ups = [*case.follow_ups, asked][-FOLLOW_UPS:]
+        if trigger == "reopen":
+            repaired = case.repaired
+            if repaired is not None and at - repaired <= self._within.rework_within:
+                case.reworked = True
+            case.past = case.punctual()
+            self._end_late(case, at, "reopened")
+            case.reopened += 1
+            self._clear(case, at)
+        self._record(case, trigger, at, operation.by, trigger, operation.why)
+        self._settle(case, at)
+
+    def _clear(self, case: Case, at: Instant) -> None:
+        """A new cycle begins: who came and what was done before stands in the history."""
+        case.since, case.taps, case.late = at, [], "no"
+        case.assignee = case.assigned = case.agreed = None
+        case.arrival_stated = case.arrival_by = case.arrival_person = case.arrival_proved = case.arrival_prover = None
+        case.repair_stated = case.repair_by = case.verified_at = case.verified_by = None
+        case.contradicted, case.disbelieved, case.contradict_at = False, False, None
+        if case.standing == "ended":
+            case.standing, case.ended, case.verified_end = None, None, False
+        case.start_clock(self._within, at, at)
+
+    def _close(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        _details(operation, Nothing)
+        lifecycle.after(case.state, "close")
+        if case.state == "repaired":
+            if case.source == "report" and not case.follow_ups:
+                raise Refused("ask the reporter first: record the follow-up, be it that nobody was reached")
+            if not operation.why.strip():
+                raise Refused("an order that nobody was asked about is closed with a reason")
+            self._check_verified(case)
+        self._record(case, "close", at, operation.by, "close", operation.why)
+        self._settle(case, at)
+
+    def _check_verified(self, case: Case) -> None:
+        if case.area == "warranty" and case.verified_at is None and case.proved_end is None:
+            raise Refused("an own engineer has to look at the builder's repair first")
+
+    def _cancel(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        _details(operation, Nothing)
+        lifecycle.after(case.state, "cancel")
+        if not operation.why.strip():
+            raise Refused("an order is cancelled with a reason")
+        case.reason = operation.why.strip()
+        self._record(case, "cancel", at, operation.by, "cancel", operation.why)
+        self._settle(case, at)
+
+    def _prioritise(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        said = _details(operation, Prioritise)
+        lifecycle.after(case.state, "prioritise")
+        if said.urgency == case.urgency:
+            raise Refused(f"the order is {case.urgency} already")
+        if not operation.why.strip():
+            raise Refused("the urgency is changed with a reason")
+        self._end_late(case, at, "prioritised")
+        case.late = "no"
+        if case.overdue:
+            case.past = case.punctual()
+        case.urgency = said.urgency
+        case.start_clock(self._within, at if said.urgency == "emergency" else case.since, at)
+        self._record(case, "prioritise", at, operation.by, "prioritise", operation.why, item=said.urgency)
+        self._settle(case, at)
+
+    def _comment(self, case: Case, operation: BookOperation, at: Instant) -> None:
+        _details(operation, Nothing)
+        if not operation.why.strip():
+            raise Refused("a comment needs a text")
+        self._record(case, "comment", at, operation.by, "comment", operation.why)
+
+    def _stated(self, said: datetime | None, at: Instant, earliest: Instant) -> Instant:
+        """A time that a person gives, written down at `at`; it cannot be later than that, nor before what it follows."""
+        if said is None:
+            return at
+        stated = _aware(said)
+        if stated > at:
+            raise Refused("the time given has not come yet")
+        if stated < earliest:
+            raise Refused(
+                f"the time given is before {moment(earliest, self._zone):%Y-%m-%d %H:%M:%S}, which it cannot be"
+            )
+        return stated
+
+    # What follows
+
+    def _prove(self, case: Case, at: Instant) -> None:
+        """Look for the tap that proves the arrival."""
+        if case.state == "cancelled" or not (case.taps and (case.arrival_stated is not None or case.assignee)):
+            self._settle(case, at)
+            return
+        technicians = frozenset(name for name in (case.arrival_person, case.assignee) if name is not None)
+        since = case.since if case.arrival_stated is not None or case.assigned is None else case.assigned
+        named = [Proof(tap, person) for tap in case.taps if (person := self._points.person(tap)) is not None]
+        found = best(named, technicians, since, case.arrival_stated, self._within.tap_tolerance)
+        tap = None if found is None else found.tap
+        before = case.arrival_proved
+        if case.arrival_stated is None and before is not None and (tap is None or tap > before):
+            return  # somebody came, the state has moved on; only an earlier tap says more
+        if tap != case.arrival_proved or (found is not None and found.person != case.arrival_prover):
+            case.arrival_proved, case.arrival_prover = tap, None if found is None else found.person
+            moved = case.state == "assigned" and case.arrival_stated is None
+            by = "clock" if tap is None else f"tap:{tap.device}"
+            self._record(case, "tap" if moved else "note", at, by, "tap" if tap is not None else "tap_withdrawn")
+        self._settle(case, at)
+
+    def _settle(self, case: Case, at: Instant) -> None:
+        """Whatever changed: what the sensor has held, the late signal, the clock, and where the order is filed."""
+        if case.verified_end and case.proved_end is not None:
+            if case.state == "arrived":
+                self._record(case, "held", at, "clock", "held")
+            if case.state == "repaired" and case.repair_stated is not None and case.source != "report":
+                self._record(case, "held", at, "clock", "held")
+        if case.rule is not None and (repaired := case.repaired) is not None and case.subject is not None:
+            self._remember((case.rule, case.subject), case.id, repaired)
+        done = case.cycle()
+        if done != "running" and not case.overdue:
+            case.tell_at = None
+        if done == "in_time" and case.late != "no" and self._disproved(case):
+            self._retract_late(case, at)
+        elif done in {"in_time", "unknown", "none"} or case.step_at is not None or case.final:
+            self._end_late(case, at, case.state)
+        self._arm(case)
+        if case.final and case.id in self._open:
+            self._file(case)
+
+    def _disproved(self, case: Case) -> bool:
+        """Whether evidence, not a statement, shows that the step was done in time."""
+        if case.urgency == "emergency":
+            return case.arrival_proved is not None and case.arrival_proved.at <= case.due
+        return case.proved_end is not None and case.proved_end <= case.due
+
+    def _fire(self, case: Case, at: Instant) -> None:
+        if case.tell_at is not None and case.tell_at <= at:
+            case.tell_at = None
+            if case.cycle() == "running":
+                case.overdue = True
+                self._record(case, "note", at, "clock", "late")
+                self._tell_late(case, at)
+        if case.contradict_at is not None and case.contradict_at <= at:
+            case.contradict_at = None
+            if case.standing == "standing" and case.repair_stated is not None and not case.final:
+                case.contradicted = case.disbelieved = True
+                self._record(case, "note", at, "clock", "contradicted", case.alerts[-1] if case.alerts else "")
+        self._arm(case)
+
+    def _tell_late(self, case: Case, at: Instant) -> None:
+        key = "arrive_by" if case.urgency == "emergency" else "repair_by"
+        details: dict[str, str | int | float | list[str]] = {key: moment(case.due, self._zone).isoformat()}
+        if case.place is not None:
+            details["place"] = case.place
+        if case.assignee is not None:
+            details["assignee"] = case.assignee
+        case.late = "standing"
+        self._changes.signals.append(
+            Signal(
+                rule=LATE,
+                subject=case.id,
+                action="raise",
+                at=at,
+                raised=case.due,
+                details=details,
+                severity=None if case.urgency == "emergency" else "minor",
+                place=case.place,
+            )
+        )
+
+    def _end_late(self, case: Case, at: Instant, why: str) -> None:
+        if case.late == "standing":
+            case.late = "ended"
+            self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="resolve", at=at, why=why))
+
+    def _retract_late(self, case: Case, at: Instant) -> None:
+        case.late = "no"
+        self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="retract", at=at, why="proved_in_time"))
+
+    def _remember(self, key: Key, order_id: str, repaired: Instant) -> None:
+        self._repaired.pop(key, None)
+        self._repaired[key] = (order_id, repaired)
+        while len(self._repaired) > REPAIRED_LIMIT:
+            del self._repaired[next(iter(self._repaired))]
+
+    def _rework(self, case: Case, before: str, at: Instant) -> None:
+        """The same fault so soon after its repair: both orders say so."""
+        case.rework_of = before
+        self._record(case, "note", at, "clock", "rework_of", before)
+        earlier = self._find(before)
+        if earlier is not None:
+            earlier.reworked, earlier.reworked_by = True, case.id
+            self._record(earlier, "note", at, "clock", "reworked_by", case.id)
+
+    # Filing
+
+    def _begin(self, case: Case, trigger: Trigger, at: Instant, by: str, why: str) -> None:
+        case.near = list(self._points.near(case.place))
+        case.start_clock(self._within, case.reported, at)
+        self._open[case.id] = case
+        self._index(case)
+        self._record(case, trigger, at, by, trigger, why)
+        if case.rule is not None and case.subject is not None:
+            key = (case.rule, case.subject)
+            self._by_fault[key] = case.id
+            before = self._repaired.get(key)
+            if before is not None and at - before[1] <= self._within.rework_within:
+                self._rework(case, before[0], at)
+            waiting = [
+                each.id
+                for each in (*self._open.values(), *self._closed.values())
+                if each.merged_into is not None and each.merged_into in case.alerts
+            ]
+            if waiting:
+                for order_id in waiting:
+                    joined = self._find(order_id)
+                    if joined is not None:
+                        joined.merged_into = case.id
+                        self._record(joined, "note", at, f"rule:{case.rule}", "merged", case.id)
+                self._join(case, sorted(waiting), at)
+        self._arm(case)
+
+    def _index(self, case: Case) -> None:
+        for alert in case.alerts:
+            self._by_alert[alert] = case.id
+        for point in case.near:
+            self._by_point.setdefault(point, {})[case.id] = None
+
+    def _file(self, case: Case) -> None:
+        """Over: among the last ones, of which the oldest goes."""
+        del self._open[case.id]
+        self._closed[case.id] = case
+        if len(self._closed) > CLOSED_LIMIT:
+            gone = self._closed.pop(next(iter(self._closed)))
+            self._timers.set(gone.id, None)
+            for alert in gone.alerts:
+                if self._by_alert.get(alert) == gone.id:
+                    del self._by_alert[alert]
+            for point in gone.near:
+                self._by_point[point].pop(gone.id, None)
+            if gone.rule is not None and gone.subject is not None:
+                key = (gone.rule, gone.subject)
+                if self._by_fault.get(key) == gone.id:
+                    del self._by_fault[key]
+
+    def _find(self, order_id: str) -> Case | None:
+        return self._open.get(order_id) or self._closed.get(order_id)
+
+    def _of_alert(self, alert_id: str) -> Case | None:
+        return self._find(self._by_alert.get(alert_id, ""))
+
+    def _arm(self, case: Case) -> None:
+        self._timers.set(case.id, None if case.final else case.deadline())
+
+    def _next_id(self, at: Instant) -> str:
+        day = f"{moment(at, self._zone):%Y%m%d}"
+        if day > self._day:
+            self._day, self._number = day, 0
+        self._number += 1
+        return f"{self._day}-{self._number:03}"
+
+    def _pass(self, at: Instant) -> Instant:
+        self.now = max(self.now, at)
+        return self.now
+
+    def _view(self, case: Case) -> Order:
+        return case.order(self._within, self._zone)
+
+    def _record(  # noqa: PLR0917
+        self, case: Case, trigger: Trigger, at: Instant, by: str, action: str, why: str = "", *, item: str = ""
+    ) -> None:
+        """A row of the history, and for good of the journal."""
+        before = None if trigger in {"raise", "open", "report"} else case.state
+        state = lifecycle.after(before, trigger)
+        why = ": ".join(part for part in (item, why.strip()) if part)
+        if case.owner is None and ":" not in by and by != "clock":
+            case.owner = by
+        case.state = state
+        if state in FINAL and case.closed is None:
+            case.closed = at
+        case.note(Step(at=moment(at, self._zone), before=before, after=state, by=by, action=action, why=why))
+        self._changes.entries.append(
+            Entry(
+                at=at,
+                book=NAME,
+                id=case.id,
+                state=state,
+                start=case.reported,
+                by=by,
+                action=action,
+                why=why,
+                item=self._view(case),
+            )
+        )
+
+
+def _has_a_cause(alert: Alert) -> bool:
+    """Whether another fault is the cause of an alert; silences and a restarting gateway are none."""
+    cause = alert.suppressed
+    return cause is not None and cause == alert.caused_by and not cause.startswith(f"{RESTARTING}/")
+
+
+ACTIONS = ("assign", "arrive", "repair", "verify", "follow_up", "close", "cancel", "prioritise", "comment")
+"""What people do with an order; `report` and `open` make one."""
+
+
+def _details(operation: BookOperation, shape: type[Details]) -> Details:
+    try:
+        return msgspec.convert(dict(operation.details), shape)
+    except msgspec.ValidationError as error:
+        raise Refused(f"{operation.action}: {error}") from error
+
+
+def _aware(said: datetime) -> Instant:
+    if said.tzinfo is None:
+        raise Refused("a time needs its offset, such as +08:00")
+    return instant(said)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Case]).decode

@@ -1,0 +1,291 @@
+"""What the book keeps of one order: instants, the taps near it, its clock; and the order that the API shows, made from it."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Literal
+
+import msgspec
+
+from gateway.instants import Duration, Instant, moment
+from gateway.site.model import WorkOrders
+from gateway.work_orders.lifecycle import FINAL, UNMENDED, State
+from gateway.work_orders.order import (
+    Area,
+    Arrival,
+    Fault,
+    FollowUp,
+    Order,
+    Punctual,
+    Repair,
+    Source,
+    Step,
+    Urgency,
+    Verified,
+)
+from gateway.work_orders.proofs import Seen
+
+HISTORY_FIRST = 10
+HISTORY_LAST = 50
+"""An order in memory keeps the first 10 and the last 50 rows of its history; the journal keeps all."""
+ALERTS = 20
+"""Occurrences of its fault that an order names: the last ones."""
+TAPS = 200
+TAPS_OF_ONE = 8
+"""Taps near an order that are kept: the last ones, and the last ones of a person at a reader."""
+JOINED = 200
+"""Orders that ended in it which an order names."""
+FOLLOW_UPS = 20
+
+_WORST: tuple[Punctual, ...] = ("late", "unknown", "running", "in_time", "none")
+
+
+class Case(msgspec.Struct, kw_only=True):
+    """One order in the book.
+
+    Args:
+        since: when it was reported or last reopened; earlier taps prove nothing.
+        clock_from: from when the clock runs; `due`: until when the step is owed.
+        tell_at: when a step that is still missing is told; None: told, done, or no longer owed. Later than `due` after an outage.
+        excused_to: until when the step counts as unknown rather than late, because the gateway was down at `due`.
+        overdue: `tell_at` passed and the step was missing.
+        late: whether `work_order_late` was raised in this cycle, and still stands.
+        past: what earlier cycles came to.
+        standing: of the alert the order came from; None: there is none.
+        verified_end: the alert closed: the sensor has held the end for 10 min.
+        contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
+        contradict_at: when a stated repair is held against the sensor.
+    """
+
+    id: str
+    state: State = "reported"
+    urgency: Urgency
+    area: Area
+    source: Source
+    reported: Instant
+    since: Instant
+    place: str | None = None
+    rule: str | None = None
+    subject: str | None = None
+    alerts: list[str] = msgspec.field(default_factory=list)
+    what: str | None = None
+    personal: str | None = None
+    owner: str | None = None
+    assignee: str | None = None
+    assigned: Instant | None = None
+    agreed: Instant | None = None
+
+    clock_from: Instant
+    due: Instant = 0
+    tell_at: Instant | None = None
+    excused_to: Instant | None = None
+    overdue: bool = False
+    late: Literal["no", "standing", "ended"] = "no"
+    past: Punctual = "none"
+
+    standing: Fault | None = None
+    ended: Instant | None = None
+    verified_end: bool = False
+    near: list[str] = msgspec.field(default_factory=list)
+    taps: list[Seen] = msgspec.field(default_factory=list)
+
+    arrival_stated: Instant | None = None
+    arrival_by: str | None = None
+    arrival_person: str | None = None
+    arrival_proved: Seen | None = None
+    arrival_prover: str | None = None
+    repair_stated: Instant | None = None
+    repair_by: str | None = None
+    contradicted: bool = False
+    disbelieved: bool = False
+    contradict_at: Instant | None = None
+    verified_at: Instant | None = None
+    verified_by: str | None = None
+
+    follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
+    reopened: int = 0
+    reworked: bool = False
+    rework_of: str | None = None
+    reworked_by: str | None = None
+    joined: list[str] = msgspec.field(default_factory=list)
+    merged_into: str | None = None
+    reason: str | None = None
+    closed: Instant | None = None
+    history: list[Step] = msgspec.field(default_factory=list)
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def arrived(self) -> Instant | None:
+        """When somebody came: a statement that a tap proves is true as it was said; a tap before it counts, too."""
+        return _earlier(self.arrival_stated, None if self.arrival_proved is None else self.arrival_proved.at)
+
+    @property
+    def proved_end(self) -> Instant | None:
+        """The end that the sensor saw after somebody had come: the proof of the repair."""
+        if self.standing != "ended" or self.ended is None or self.arrived is None or self.ended < self.arrived:
+            return None
+        return self.ended
+
+    @property
+    def fault(self) -> Fault | None:
+        """What the sensor says: an end before anybody came is no repair."""
+        if self.standing == "ended" and self.proved_end is None:
+            return "ended_by_itself"
+        return self.standing
+
+    @property
+    def repaired(self) -> Instant | None:
+        """When it was mended. What the sensor proves later (a lamp is seen lit at dusk) was true when it was said."""
+        if self.state in UNMENDED or (self.state == "cancelled" and self.repair_stated is None):
+            return None
+        proved = self.proved_end
+        return proved if proved is not None and self.disbelieved else _earlier(self.repair_stated, proved)
+
+    @property
+    def step_at(self) -> Instant | None:
+        """When the step that the clock waits for was done."""
+        if self.urgency == "emergency":
+            return self.arrived
+        return self.repaired if self.state not in UNMENDED else self.proved_end
+
+    def cycle(self) -> Punctual:
+        """Of the clock since the report or the last reopening."""
+        done = self.step_at
+        if done is not None and self.urgency == "ordinary" and self.contradicted:
+            return "unknown"
+        if done is not None:
+            if done <= self.due:
+                return "in_time"
+            return "unknown" if self.excused_to is not None and done <= self.excused_to else "late"
+        if self.overdue:
+            return "late"
+        if self.final or self.fault in {"ended_by_itself", "merged", "disproved"}:
+            return "none"
+        return "running"
+
+    def punctual(self) -> Punctual:
+        """Of all cycles the worst."""
+        return min(self.past, self.cycle(), key=_WORST.index)
+
+    def deadline(self) -> Instant | None:
+        return _earlier(self.tell_at, self.contradict_at)
+
+    def start_clock(self, within: WorkOrders, at: Instant, now: Instant) -> None:
+        """Let the clock run from `at`, or from the time agreed with the resident if that is later."""
+        self.clock_from = at if self.agreed is None else max(at, self.agreed)
+        emergency = self.urgency == "emergency"
+        self.due = self.clock_from + (within.emergency_arrive_within if emergency else within.ordinary_repair_within)
+        self.tell_at, self.excused_to, self.overdue = max(self.due, now), None, False
+
+    def order(self, site: WorkOrders, zone: tzinfo) -> Order:
+        """As the API shows it."""
+
+        def when(at: Instant | None) -> object:
+            return None if at is None else moment(at, zone)
+
+        repaired = self.repaired
+        asks = self.source == "report" and self.state == "repaired" and repaired is not None
+        shown: dict[str, object] = {
+            "arrival": self._arrival(zone),
+            "repair": self._repair(zone),
+            "fault_ended": when(self.ended),
+            "follow_up_due": when(repaired + site.follow_up_after) if asks and repaired is not None else None,
+            "closed": when(self.closed),
+        }
+        if self.verified_at is not None and self.verified_by is not None:
+            shown["verified"] = Verified(at=moment(self.verified_at, zone), by=self.verified_by)
+        return Order(
+            id=self.id,
+            state=self.state,
+            urgency=self.urgency,
+            area=self.area,
+            source=self.source,
+            reported=moment(self.reported, zone),
+            place=self.place,
+            rule=self.rule,
+            subject=self.subject,
+            alerts=tuple(self.alerts),
+            what=self.what,
+            personal=self.personal,
+            owner=self.owner,
+            assignee=self.assignee,
+            clock="arrival" if self.urgency == "emergency" else "repair",
+            due=moment(self.due, zone),
+            punctual=self.punctual(),
+            excused=self.excused_to is not None,
+            fault=self.fault,
+            prove_at=tuple(self.near),
+            follow_ups=tuple(self.follow_ups),
+            reopened=self.reopened,
+            rework_of=self.rework_of,
+            reworked_by=self.reworked_by,
+            joined=tuple(self.joined),
+            merged_into=self.merged_into,
+            reason=self.reason,
+            history=tuple(self.history),
+            **shown,  # type: ignore[arg-type]
+        )
+
+    def _arrival(self, zone: tzinfo) -> Arrival | None:
+        at, tap = self.arrived, self.arrival_proved
+        if at is None:
+            return None
+        return Arrival(
+            at=moment(at, zone),
+            person=self.arrival_person or self.arrival_prover,
+            stated=None if self.arrival_stated is None else moment(self.arrival_stated, zone),
+            stated_by=self.arrival_by,
+            proved=None if tap is None else moment(tap.at, zone),
+            point=None if tap is None else tap.point,
+            device=None if tap is None else tap.device,
+            received=None if tap is None else moment(tap.received, zone),
+        )
+
+    def _repair(self, zone: tzinfo) -> Repair | None:
+        at = self.repaired
+        if at is None:
+            return None
+        proved = self.proved_end
+        return Repair(
+            at=moment(at, zone),
+            stated=None if self.repair_stated is None else moment(self.repair_stated, zone),
+            stated_by=self.repair_by,
+            proved=None if proved is None else moment(proved, zone),
+            alert=self.alerts[-1] if proved is not None and self.alerts else None,
+            contradicted=self.contradicted,
+        )
+
+    def note(self, step: Step) -> None:
+        """Add a row to the history."""
+        self.history.append(step)
+        if len(self.history) > HISTORY_FIRST + HISTORY_LAST:
+            del self.history[HISTORY_FIRST]
+
+    def add_tap(self, seen: Seen) -> bool:
+        """Keep a tap near the order; False if it is here already or says nothing new."""
+        if seen.at < self.since or any(_same(each, seen) for each in self.taps):
+            return False
+        alike = sorted(each for each in (*self.taps, seen) if _alike(each, seen))
+        if len(alike) > TAPS_OF_ONE:
+            if alike[0] == seen:
+                return False
+            self.taps.remove(alike[0])
+        self.taps = sorted([*self.taps, seen])[-TAPS:]
+        return seen in self.taps
+
+
+def _alike(one: Seen, other: Seen) -> bool:
+    return (one.device, one.point, one.person) == (other.device, other.point, other.person)
+
+
+def _same(one: Seen, other: Seen) -> bool:
+    return one.at == other.at and _alike(one, other)
+
+
+def _earlier(one: Duration | None, other: Duration | None) -> Instant | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -1,0 +1,174 @@
+"""Where a technician's tag proves that he came, and who read it.
+
+A tap counts at the order's own place, else at the points nearest to it in the place tree (never in another building): the readers
+and wall tags of checkpoints, and fixed readers that belong to none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from device_drivers.observations import TagRead
+from gateway.instants import Duration, Instant
+from gateway.rules.clocks import LOST
+from gateway.rules.taps import LOGIN_HOLDS, enrolled
+from gateway.site.model import Site
+
+LOG_INS = 200
+"""Of each wand so many of the last log-ins are known."""
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A tag read at a point. `person` empty: by a wand that said nobody; who carried it tells its last log-in."""
+
+    at: Instant
+    device: str
+    point: str
+    person: str
+    received: Instant
+
+
+class Proof(NamedTuple):
+    """A tap, and whose it was."""
+
+    tap: Seen
+    person: str
+
+
+class Points:
+    """The points of a site at which taps prove a presence, and who carries its wands."""
+
+    def __init__(self, site: Site) -> None:
+        self._tags = enrolled(site)
+        self._people = frozenset(site.people)
+        self._places: dict[str, str] = {}
+        self._fixed: dict[str, str] = {}
+        self._wands: set[str] = set()
+        for checkpoint in site.checkpoints.values():
+            self._places[checkpoint.id] = checkpoint.place
+            if checkpoint.reader is not None:
+                self._fixed[checkpoint.reader] = checkpoint.id
+        for device in site.devices.values():
+            if device.portable:
+                if device.kind != "phone":
+                    self._wands.add(device.id)
+            elif device.kind == "reader" and device.place is not None and device.id not in self._fixed:
+                self._fixed[device.id] = device.id
+                self._places[device.id] = device.place
+        self._portable = frozenset(device.id for device in site.devices.values() if device.portable)
+        self._log_ins: dict[str, list[tuple[Instant, str]]] = {}
+
+    def near(self, place: str | None) -> tuple[str, ...]:
+        """The points at `place`, else those fewest steps away in the tree of its building; none: nothing can prove it."""
+        if place is None:
+            return ()
+        steps = {point: _steps(place, there) for point, there in self._places.items()}
+        least = min((count for count in steps.values() if count is not None), default=None)
+        return () if least is None else tuple(sorted(point for point, count in steps.items() if count == least))
+
+    def take(self, tap: TagRead, at: Instant, received: Instant) -> Seen | str | None:
+        """What a read was: seen at a point; a log-in of a wand (its id); or nothing to us.
+
+        A read cannot have happened after it was received; one that is dated a week before has lost its clock.
+        """
+        if at < received - LOST:
+            return None
+        at = min(at, received)
+        owner = self._tags.find(tap.tag)
+        if owner is None:
+            return None
+        if tap.device in self._portable:
+            if owner.checkpoint is not None:
+                person = tap.person if tap.person in self._people else ""
+                return Seen(at, tap.device, owner.checkpoint, person or "", received)
+            if tap.device in self._wands and owner.person is not None:
+                self._log_in(tap.device, at, owner.person)
+                return tap.device
+            return None
+        point = self._fixed.get(tap.device)
+        if point is None or owner.person is None:
+            return None
+        return Seen(at, tap.device, point, owner.person, received)
+
+    def person(self, seen: Seen) -> str | None:
+        """Whose tap it was: said by the reader, or whose tag the wand last read within 12 h before."""
+        if seen.person:
+            return seen.person
+        log_ins = self._log_ins.get(seen.device, [])
+        index = bisect_right(log_ins, seen.at, key=lambda each: each[0])
+        if index == 0 or seen.at - log_ins[index - 1][0] > LOGIN_HOLDS:
+            return None
+        return log_ins[index - 1][1]
+
+    def _log_in(self, device: str, at: Instant, person: str) -> None:
+        log_ins = self._log_ins.setdefault(device, [])
+        if (at, person) not in log_ins:
+            insort(log_ins, (at, person))
+            del log_ins[:-LOG_INS]
+
+    def snapshot(self) -> Any:
+        return {device: [list(each) for each in found] for device, found in sorted(self._log_ins.items())}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot; wands that the site no longer has are forgotten."""
+        self._log_ins = {
+            device: [(at, person) for at, person in found] for device, found in state.items() if device in self._wands
+        }
+
+
+def best(
+    named: Iterable[Proof], technicians: frozenset[str], since: Instant, stated: Instant | None, tolerance: Duration
+) -> Proof | None:
+    """The tap that proves an arrival.
+
+    Args:
+        named: taps at points near the order, with who made them.
+        technicians: whose tags count.
+        since: earlier taps prove nothing: the report, or without a statement the assignment.
+        stated: when he is said to have come; the tap nearest to it counts, up to `tolerance` after it. None: the first.
+    """
+    found = [each for each in named if each.person in technicians and each.tap.at >= since]
+    if stated is None:
+        return min(found, key=lambda each: each.tap, default=None)
+    fitting = [each for each in found if each.tap.at <= stated + tolerance]
+    return min(fitting, key=lambda each: (abs(each.tap.at - stated), each.tap), default=None)
+
+
+def place_of(site: Site, subject: str) -> str | None:
+    """Where the subject of an alert is: its place; of a circuit the place that holds all its lamps."""
+    if subject in site.places:
+        return subject
+    for section in (site.lamps, site.zones, site.devices, site.checkpoints):
+        found = section.get(subject)
+        if found is not None:
+            return found.place
+    return _common([lamp.place for lamp in site.lamps.values() if lamp.circuit == subject])
+
+
+def _common(places: list[str]) -> str | None:
+    if not places:
+        return None
+    parts = [place.split("/") for place in places]
+    shared: list[str] = []
+    for level in zip(*parts, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared.append(level[0])
+    return "/".join(shared) or None
+
+
+def _steps(one: str, other: str) -> int | None:
+    """Steps between two places in the tree; None: in different buildings."""
+    left, right = one.split("/"), other.split("/")
+    if left[0] != right[0]:
+        return None
+    shared = 0
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return len(left) + len(right) - 2 * shared
