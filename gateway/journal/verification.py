@@ -112,8 +112,7 @@ def verify(
         NotChainedError: there is nothing to check by.
     """
     check = _Check(connection, trusted, published, outside, progress)
-    with connection:
-        check.run()
+    check.run()
     return check.found
 
 
@@ -154,7 +153,10 @@ class _Check:
         self._tree = Tree()
         self._epochs: list[str] = []
         self._good = 0
+        """Leaves that a good checkpoint covers, and those that one kept elsewhere does."""
+        self._good_outside = 0
         self._rewritten = False
+        """A root did not fit; likewise that leaves are missing: then the roots that follow cannot fit either."""
         self._broken = False
         self._origins: set[str] = set()
         self.found = Checked()
@@ -163,12 +165,13 @@ class _Check:
         found = self.found
         _check_version(self._run("PRAGMA user_version").get)
         try:
-            self._check_schema()
-            found.epoch = self._run("SELECT value FROM meta WHERE key = 'epoch'").get or ""
-            self._gather_keys()
-            self._walk()
-            self._check_edge()
-            self._check_epochs()
+            with self._connection:  # one view of the journal throughout
+                self._check_schema()
+                found.epoch = str(self._run("SELECT value FROM meta WHERE key = 'epoch'").get)
+                self._gather_keys()
+                self._walk()
+                self._check_edge()
+                self._check_epochs()
         except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
             found.fault("damaged", f"the file is damaged and could not be read to its end: {error}")
         found.size, found.root = self._tree.size, self._tree.root()
@@ -322,12 +325,15 @@ class _Check:
             self.found.fault("signature", f"{name} over {size} rows is signed by {told}", **where)
         self._origins.add(note.origin)
         if note.root != self._tree.root():
+            if row is None:
+                self._good = self._good_outside  # those of the journal were made anew as well
             self._stretch(size, name)
-        elif not self._rewritten:
-            self._good = max(self._good, size)
-            if signer is not None and row is not None:
+        elif not self._rewritten and signer is not None:
+            self._good = size
+            if row is not None:
                 self.found.checkpoints += 1
-            elif signer is not None:
+            else:
+                self._good_outside = size
                 self.found.outside += 1
 
     def _stretch(self, size: int, name: str) -> None:
