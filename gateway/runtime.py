@@ -30,6 +30,7 @@ from gateway.intake import Intake
 from gateway.journal.checkpoints import Checkpoints, settings
 from gateway.journal.notes import origin_of
 from gateway.journal.reader import Reader
+from gateway.journal.retention import KEPT_FROM, Retention
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import Store
 from gateway.journal.writer import Writer
@@ -305,6 +306,13 @@ class Gateway:
         self._snapshot_not_before = ended + _SNAPSHOT_SHARE * (ended - began)
         return FORMAT, self.site.digest, state
 
+    def retention(self, receivers: Sequence[str]) -> Retention:
+        """What makes the journal forget; `receivers`: names of the deliveries whose rows must not go before they have them."""
+        kept = self.site.storage.retain_evidence
+        return Retention(
+            self._reader, self._writer, kept, self.now, receivers=receivers, busy=lambda: self.intake.draining
+        )
+
     # -- what the faces ask (api.ports.GatewayPort)
 
     def now(self) -> Instant:
@@ -381,7 +389,9 @@ class Gateway:
     async def explain_past(self, kind: Kind, subject: str, known_at: Instant, *, named: bool) -> Explanation | None:
         """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds."""
         await self.intake.wake()
-        return await self._past.explain(self._started, Asked(kind, subject, known_at, named))
+        kept = await self._reader.query("SELECT value FROM meta WHERE key = ?", (KEPT_FROM,))
+        started = max(self._started, int(kept[0][0])) if kept else self._started
+        return await self._past.explain(started, Asked(kind, subject, known_at, named))
 
     async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[dict[str, Any]]:
         """Items of a book with start in [since, until) as they are now, by start."""

@@ -90,12 +90,13 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             *called_links(site, intake.router, intake),
             file_imports(site, data, intake),
         ]
+        retention = gateway.retention((writer.name,))
         yield Service(
             gateway,
             broker,
             mqtt,
             links,
-            {"telemetry": telemetry.run, "notices": teller.run, "checkpoints": gateway.checkpoints.run},
+            {"telemetry": telemetry.run, "notices": teller.run, "checkpoints": gateway.checkpoints.run, "retention": retention.run},
         )
 
 

@@ -15,6 +15,7 @@ from device_drivers.errors import LamplighterError
 from gateway.again import LATE, judged_again, of_rounds
 from gateway.instants import Instant, instant
 from gateway.journal.reader import Reader
+from gateway.journal.retention import KEPT_FROM
 from gateway.journal.store import FILE, in_use
 from gateway.judgement import Judgement
 from gateway.rejudge import Comparison, Rewriting, Written, compare, document, stored_rounds, told_wrongly, write
@@ -88,7 +89,9 @@ async def _rejudge(
 ) -> tuple[Comparison, Written | None]:
     reader = Reader(parsed.data / FILE)
     try:
-        started = (await reader.query("SELECT value FROM meta WHERE key = 'started'"))[0][0]
+        started = (await reader.query("SELECT max(value) FROM meta WHERE key IN ('started', ?)", (KEPT_FROM,)))[0][0]
+        if started is None:
+            raise IndexError("nothing was ever judged")
         advanced = (await reader.query("SELECT value FROM meta WHERE key = 'advanced'"))[0][0]
         last = min(until + LATE, int(advanced))
         again = judged_again(site, reader, started=int(started), since=since, until=last, wanted=of_rounds(site))

@@ -1,0 +1,122 @@
+"""What the journal forgets, and when: evidence that is older than the site keeps it, live events that nobody can resume from.
+
+Verdicts, alerts, work orders, checks and the audit history are leaves of the chain and stay for good; so do reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.instants import DAY, HOUR, SECOND, Duration, Instant
+from gateway.journal.reader import Reader
+from gateway.journal.writer import Row, Writer
+
+EVENTS: Duration = 7 * DAY
+"""So long a listener may have been away and still resume the live events without a gap."""
+EVERY: Duration = HOUR
+KEPT_FROM = "kept_from"
+"""The key of the journal's table `meta` with the instant from which on all evidence is there. Nothing before it can be judged again."""
+
+_CHUNK = 5000
+"""Numbers of rows that one transaction looks at: some milliseconds of the writer's time."""
+_PAUSE_S = 0.05
+_ALL = 1 << 62
+
+_EVIDENCE: Mapping[str, str] = {
+    "log": "DELETE FROM log WHERE seq > ? AND seq <= ?",
+    "quarantine": "DELETE FROM quarantine WHERE seq > ? AND seq <= ?",
+    "dead_letter": "DELETE FROM dead_letter WHERE log > ? AND log <= ?",
+    "condition": "DELETE FROM condition WHERE seq > ? AND seq <= ? AND EXISTS (SELECT 1 FROM condition AS later "
+    "WHERE later.kind = condition.kind AND later.id = condition.id AND later.found < ? AND later.seq > condition.seq)",
+    "notice_attempt": "DELETE FROM notice_attempt WHERE notice IN (SELECT seq FROM notice WHERE seq > ? AND seq <= ? "
+    "AND next_try IS NULL)",
+    "notice": "DELETE FROM notice WHERE seq > ? AND seq <= ? AND next_try IS NULL",
+}
+"""By table. Of conditions each subject's last row before the time stays: it says what held when what is kept begins."""
+
+_EVENTS: Mapping[str, str] = {"change": "DELETE FROM change WHERE seq > ? AND seq <= ?"}
+
+_FINDINGS = "DELETE FROM finding WHERE kind IN ('round', 'gap') AND start < ?"
+
+
+class Retention:
+    """Forgets a little at a time, in transactions between the intake's batches.
+
+    Args:
+        reader, writer: of the journal.
+        evidence: how long evidence is kept (`storage.retain.evidence`).
+        now: the wall clock.
+        receivers: the deliveries of today by the names of their cursors; what one of them has not got yet is kept.
+        busy: whether the intake drains a backlog; forgetting waits then.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        evidence: Duration,
+        now: Callable[[], Instant],
+        *,
+        receivers: Sequence[str] = (),
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._evidence = evidence
+        self._now = now
+        self._receivers = tuple(receivers)
+        self._busy = busy
+        self.forgotten = 0
+        """Rows deleted since the start."""
+
+    async def run(self) -> None:
+        """Forget once an hour until cancelled."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(EVERY / SECOND)
+
+    async def sweep(self) -> None:
+        """Forget what is too old now. What still has to be delivered is kept, however old it is."""
+        now = self._now()
+        before = now - self._evidence
+        upto = min(await self._seq_before(before), await self._delivered())
+        first = await self._first(_EVIDENCE)
+        if first is not None and first <= upto:
+            # Said before the first row goes: whoever judges the past again must not take what is missing for silence.
+            await self._writer.execute([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEPT_FROM, before))])
+            await self._forget(_EVIDENCE, first - 1, upto, before)
+            self.forgotten += sum(await self._writer.execute([(_FINDINGS, (before,))]))
+        old = await self._seq_before(now - EVENTS)
+        first = await self._first(_EVENTS)
+        if first is not None and first <= old:
+            await self._forget(_EVENTS, first - 1, old, before)
+
+    async def _forget(self, tables: Mapping[str, str], after: int, upto: int, before: Instant) -> None:
+        while after < upto:
+            while self._busy():
+                await asyncio.sleep(1)
+            end = min(after + _CHUNK, upto)
+            statements: list[tuple[str, Row]] = [
+                (sql, (after, end, before)[: sql.count("?")]) for sql in tables.values()
+            ]
+            self.forgotten += sum(await self._writer.execute(statements))
+            after = end
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _seq_before(self, received: Instant) -> int:
+        """The number before the first row of the log that was received then or later."""
+        last = await self._reader.run(lambda _: self._reader.seq_before(received))
+        rows = await self._reader.query("SELECT seq FROM log WHERE seq > ? ORDER BY seq LIMIT 1", (last,))
+        return int(rows[0][0]) - 1 if rows else last
+
+    async def _delivered(self) -> int:
+        """Up to where every delivery has got in the log."""
+        reached = [await self._reader.cursor(name) for name in self._receivers]
+        return min(reached, default=_ALL)
+
+    async def _first(self, tables: Mapping[str, str]) -> int | None:
+        """The lowest `seq` in the tables that hold most."""
+        names = [name for name in tables if name in ("log", "quarantine", "change")]
+        found = [await self._reader.query(f"SELECT min(seq) FROM {name}") for name in names]  # noqa: S608
+        return min((rows[0][0] for rows in found if rows[0][0] is not None), default=None)
