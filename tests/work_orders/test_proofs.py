@@ -1,0 +1,342 @@
+"""Clocks, arrival proved by a tap, repair proved by the sensor; statement and proof stay apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.instants import MINUTE, Instant
+from gateway.work_orders.proofs import Points
+from tests.work_orders.desk import LIU, WALL_F01, WALL_F06, WANG, Desk, clock, site
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.mark.parametrize(
+    ("place", "points"),
+    [
+        ("garage", ("cp-garage",)),
+        ("garage/b2", ("cp-garage",)),
+        ("tower-1/f03", ("cp-f01", "cp-f06")),
+        ("tower-1", ("cp-f01", "cp-f06")),
+        ("tower-1/f06", ("cp-f06",)),
+        ("annexe", ()),
+        (None, ()),
+    ],
+)
+def test_the_nearest_points_of_the_same_building_prove_an_arrival(place, points):
+    assert Points(site()).near(place) == points
+
+
+# Arrival
+
+
+def test_a_technicians_tag_at_the_place_is_his_arrival(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:20", LIU)
+    came = desk.order(order)
+    assert (came.state, came.arrival.person, came.arrival.point, came.arrival.device) == (
+        "arrived",
+        "m-liu",
+        "cp-garage",
+        "rdr",
+    )
+    assert f"{came.arrival.proved:%H:%M}" == "02:20"
+    assert came.arrival.stated is None
+    assert came.history[-1].by == "tap:rdr"
+
+
+def test_another_persons_tag_proves_nothing(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:20", WANG).tap("02:21", "FFFFFFFF")
+    assert desk.order(order).state == "assigned"
+
+
+def test_a_tap_before_the_assignment_moves_nothing_but_proves_a_statement(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.tap("02:02", LIU)
+    desk.do("02:05", "assign", order, to="m-liu")
+    assert desk.order(order).state == "assigned"
+    came = desk.do("02:12", "arrive", order, at="02:03").arrival
+    assert (f"{came.stated:%H:%M}", f"{came.proved:%H:%M}") == ("02:03", "02:02")
+
+
+def test_a_statement_without_a_tap_is_only_stated(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order, by="chen", person="m-liu")
+    came = desk.order(order).arrival
+    assert (f"{came.stated:%H:%M}", came.stated_by, came.proved, came.person) == ("02:10", "chen", None, "m-liu")
+
+
+@pytest.mark.parametrize(
+    ("tap", "proved"), [("02:00", True), ("01:59:59", False), ("02:20", True), ("02:20:01", False)]
+)
+def test_a_tap_from_the_report_until_the_tolerance_after_the_statement_proves_it(desk, tap, proved):
+    desk.at("01:00")
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order, person="m-liu")
+    desk.tap(tap, LIU, received="02:30")
+    assert (desk.order(order).arrival.proved is not None) is proved
+
+
+def test_a_wand_docked_in_the_morning_proves_it_later(desk):
+    order = desk.report("02:00", place="tower-1/f03", urgency="emergency")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.at("02:31")
+    assert desk.late() == {order: "open"}
+    desk.tap("01:55", LIU, "wand", received="06:00")
+    desk.tap("02:20", WALL_F06, "wand", received="06:00")
+    came = desk.order(order)
+    assert (came.state, f"{came.arrival.proved:%H:%M}", f"{came.arrival.received:%H:%M}") == (
+        "arrived",
+        "02:20",
+        "06:00",
+    )
+    assert came.punctual == "in_time"
+    assert desk.late() == {order: "retracted"}, "who was told that nobody came is told that it was not so"
+
+
+def test_who_carried_the_wand_may_be_heard_after_what_it_read(desk):
+    order = desk.report("02:00", place="tower-1/f03")
+    desk.do("02:10", "arrive", order, person="m-liu")
+    desk.tap("02:08", WALL_F01, "wand", received="06:00")
+    assert desk.order(order).arrival.proved is None
+    desk.tap("01:55", LIU, "wand", received="06:01")
+    assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:08"
+
+
+def test_a_phone_names_its_person_itself(desk):
+    order = desk.report("02:00", place="tower-1/f03")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:09", WALL_F01, "phone", person="m-liu")
+    assert desk.order(order).state == "arrived"
+
+
+def test_a_tap_proves_the_arrival_of_an_order_that_is_closed_by_then(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order, person="m-liu")
+    desk.do("02:30", "repair", order)
+    desk.do("02:40", "close", order, why="picture is back")
+    desk.tap("02:41", LIU, received="06:00").tap("02:09", LIU, received="06:00")
+    assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:09"
+    assert desk.order(order).state == "closed"
+
+
+def test_a_read_cannot_be_later_than_its_receipt(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("04:00", LIU, received="02:20")
+    assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:20"
+
+
+def test_many_guards_at_a_reader_do_not_crowd_out_the_technician(desk):
+    order = desk.report("02:00", place="garage")
+    desk.tap("02:04", LIU)
+    for minute in range(300):
+        desk.tap(clock("02:05") + minute * MINUTE, WANG)
+    desk.do("08:00", "arrive", order, at="02:03", person="m-liu")
+    assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:04"
+
+
+# Repair
+
+
+def test_a_repair_is_proved_by_the_end_that_the_sensor_sees(desk):
+    order = desk.fault("02:00")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    assert desk.order(order).repair.proved is None
+    desk.ends("02:22")
+    done = desk.order(order).repair
+    assert (f"{done.stated:%H:%M}", f"{done.proved:%H:%M}", done.alert) == ("02:20", "02:22", "circuit_fault/c-1/1")
+    desk.at("02:31:59")
+    assert desk.order(order).state == "repaired"
+    desk.at("02:32")
+    assert desk.order(order).state == "closed", "the sensor has held it, there is nobody to ask"
+
+
+def test_the_sensor_alone_proves_a_repair_that_nobody_recorded(desk):
+    order = desk.fault("02:00")
+    desk.do("02:10", "arrive", order)
+    desk.ends("02:22").at("02:32")
+    done = desk.order(order)
+    assert (done.state, done.repair.stated, f"{done.repair.proved:%H:%M}") == ("repaired", None, "02:22")
+    done = desk.do("03:00", "repair", order, at="02:21")
+    assert (done.state, f"{done.repair.stated:%H:%M}", f"{done.repair.at:%H:%M}") == ("closed", "02:21", "02:21")
+
+
+def test_an_end_that_comes_back_proves_nothing(desk):
+    order = desk.fault("02:00")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.ends("02:22").fault("02:30")
+    assert (desk.order(order).repair.proved, desk.order(order).fault) == (None, "standing")
+    desk.at("02:49:59")
+    assert not desk.order(order).repair.contradicted
+    desk.at("02:50")
+    assert desk.order(order).repair.contradicted
+
+
+def test_a_repair_that_is_only_said_is_contradicted_by_its_sensor(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.at("02:49:59")
+    assert not desk.order(order).repair.contradicted
+    desk.at("02:50")
+    assert (desk.order(order).repair.contradicted, desk.order(order).punctual) == (True, "unknown")
+    desk.ends("09:00", "camera_impaired", "cam")
+    done = desk.order(order)
+    assert (done.repair.contradicted, f"{done.repair.at:%H:%M}") == (False, "09:00"), (
+        "it was not mended when it was said"
+    )
+
+
+def test_an_alert_closed_by_hand_speaks_no_more_against_a_repair(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.on_alert("02:21", "resolve", "camera_impaired/cam/1").on_alert("02:22", "close", "camera_impaired/cam/1")
+    desk.at("04:00")
+    assert (desk.order(order).fault, desk.order(order).repair.contradicted) == ("closed_by_hand", False)
+
+
+def test_an_alert_resolved_by_hand_is_no_proof_but_the_sensor_may_still_give_one(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.on_alert("02:21", "resolve", "camera_impaired/cam/1")
+    assert desk.order(order).repair.proved is None
+    desk.ends("02:40", "camera_impaired", "cam")
+    assert f"{desk.order(order).repair.proved:%H:%M}" == "02:40"
+
+
+def test_a_disproved_alert_takes_its_order_away(desk):
+    order = desk.fault("02:00")
+    desk.ends("02:10", action="retract")
+    assert (desk.order(order).state, desk.order(order).reason) == ("cancelled", "disproved")
+
+
+# Clocks
+
+
+def test_an_emergency_that_nobody_came_for_is_told_once_and_ends_with_the_arrival(desk):
+    order = desk.fault("02:00")
+    desk.at("02:30")
+    assert desk.late() == {}
+    desk.at("02:30:01")
+    assert desk.late() == {order: "open"}
+    assert desk.order(order).punctual == "late"
+    desk.do("02:40", "arrive", order)
+    assert desk.late() == {order: "resolved"}
+    assert desk.order(order).punctual == "late"
+    alert = desk.alerts.alert(f"work_order_late/{order}/1")
+    assert alert.severity == "major"
+    assert "02:30" in alert.message
+
+
+def test_an_arrival_on_the_last_second_is_in_time(desk):
+    order = desk.fault("02:00")
+    desk.do("02:30", "arrive", order)
+    assert (desk.order(order).punctual, desk.late()) == ("in_time", {})
+    other = desk.fault("03:00", "parent_fault", "panel")
+    desk.do("03:40", "arrive", other, at="03:30")
+    assert desk.order(other).punctual == "in_time", "it was written down late; the alert told so meanwhile"
+
+
+def test_an_ordinary_repair_is_due_in_a_day(desk):
+    order = desk.report("09:00")
+    desk.do("09:10", "arrive", order)
+    desk.at("+1 09:01")
+    assert desk.late() == {order: "open"}
+    assert desk.alerts.alert(f"work_order_late/{order}/1").severity == "minor"
+    desk.do("+1 10:00", "repair", order)
+    assert (desk.late(), desk.order(order).punctual) == ({order: "resolved"}, "late")
+
+
+@pytest.mark.parametrize("action", ["cancel", "prioritise"])
+def test_a_late_order_that_is_cancelled_or_lowered_stays_late_but_rings_no_more(desk, action):
+    order = desk.fault("02:00")
+    desk.do("02:40", action, order, why="wrong floor", **({"urgency": "ordinary"} if action == "prioritise" else {}))
+    assert desk.late() == {order: "resolved"}
+    assert desk.order(order).punctual == "late"
+
+
+def test_an_outage_at_the_due_time_accuses_nobody(desk):
+    order = desk.fault("02:00")
+    desk.down("02:25", "05:00")
+    excused = desk.order(order)
+    assert (f"{excused.due:%H:%M}", excused.excused, excused.punctual, desk.late()) == ("02:30", True, "running", {})
+    desk.at("05:09:59")
+    assert desk.late() == {}
+    desk.do("05:09:59", "arrive", order)
+    assert (desk.order(order).punctual, desk.late()) == ("unknown", {})
+
+
+def test_an_arrival_in_the_outage_written_down_after_it_counts_as_it_was(desk):
+    order = desk.fault("02:00")
+    desk.down("02:05", "05:00")
+    desk.do("05:03", "arrive", order, at="02:20")
+    assert desk.order(order).punctual == "in_time"
+
+
+def test_after_an_outage_an_order_is_not_forgotten(desk):
+    order = desk.fault("02:00")
+    desk.down("02:10", "05:00")
+    desk.at("05:19:59")
+    assert desk.late() == {}, "of its 30 min 20 were left"
+    desk.at("05:21")
+    assert (desk.late(), desk.order(order).punctual) == ({order: "open"}, "late")
+
+
+def test_an_outage_before_the_due_time_excuses_nothing(desk):
+    order = desk.fault("02:00")
+    desk.down("02:05", "02:10")
+    desk.at("02:31")
+    assert (desk.late(), desk.order(order).excused) == ({order: "open"}, False)
+
+
+def test_the_sensor_could_not_show_a_repair_during_an_outage(desk):
+    order = desk.fault("02:00")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.down("02:40", "05:00")
+    desk.at("05:29:59")
+    assert not desk.order(order).repair.contradicted
+    desk.at("05:30")
+    assert desk.order(order).repair.contradicted
+
+
+def test_a_fault_that_returns_before_anybody_came_starts_the_clock_again(desk):
+    order = desk.fault("02:00")
+    desk.do("02:01", "assign", order, to="m-liu")
+    desk.ends("02:10")
+    desk.fault("02:19")
+    assert f"{desk.order(order).due:%H:%M}" == "02:49"
+    desk.at("02:50")
+    assert desk.late() == {order: "open"}
+
+
+def test_a_late_order_opens_no_order(desk):
+    order = desk.fault("02:00")
+    desk.at("03:00")
+    assert desk.states() == {order: "reported"}
+
+
+def instants(desk: Desk) -> list[Instant]:
+    return [entry.at for entry in desk.entries]
+
+
+def test_rows_run_forward_and_each_holds_the_order_after_it(desk):
+    order = desk.fault("02:00")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:20", WALL_F01, "wand").do("02:40", "arrive", order)
+    desk.do("02:50", "repair", order)
+    desk.ends("02:51").at("03:30")
+    assert instants(desk) == sorted(instants(desk))
+    assert desk.entries[-1].item == desk.order(order)
+    assert [entry.state for entry in desk.entries][-1] == "closed"
