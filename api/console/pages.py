@@ -14,13 +14,14 @@ from api.access.roles import Right, allowed
 from api.answers import tagged
 from api.console import entrance, reports, room
 from api.console.frame import Frame, static_file
-from api.console.languages import chosen
+from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
 from api.console.timeline import SPANS, Span, as_round, verdict_code
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
 from gateway.alerts import wording
+from gateway.explain.rounds import explain_round
 from gateway.instants import moment
 
 Section = Literal["summary", "alerts", "rounds", "zones", "lights", "links"]
@@ -93,6 +94,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             raise Denied(404, f"There is no round {round_id!r}.")
         named = allowed(session_of(request).account.role, "names")
         shown = as_round(found)
+        reasons = _reasons(gateway, round_id, chosen(request, site.language), named=named)
         rows = [
             {
                 "visit": visit,
@@ -100,6 +102,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
                 "name": checkpoint_name(site, visit.checkpoint),
                 "deviation": _deviation(visit.deviation_s),
                 "person": person_name(site, visit.person, named=named),
+                "reason": reasons.get(f"{round_id}#{visit.position}"),
             }
             for visit in shown.visits
         ]
@@ -129,6 +132,14 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
 def _span(request: Request) -> Span | None:
     """How much of the night is asked for; None: what fits."""
     return next((span for span in SPANS if span == request.query_params.get("span")), None)
+
+
+def _reasons(gateway: GatewayPort, round_id: str, language: Language, *, named: bool) -> dict[str, tuple[str, str]]:
+    """Why each visit is judged as it is, in a sentence, with the rule; nothing of rounds that memory no longer holds."""
+    found = explain_round(gateway.judgement, round_id, gateway.now(), named=named)
+    if found is None:
+        return {}
+    return {part.id: (part.sentence.zh if language == "zh_CN" else part.sentence.en, part.rule) for part in found.parts}
 
 
 def _deviation(seconds: float | None) -> str | None:
