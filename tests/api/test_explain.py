@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,3 +122,33 @@ async def test_what_the_site_does_not_have_is_not_there(kind: str, client: httpx
         answer = await why(client, f"{kind}/nowhere", as_of)
         assert answer.status_code == 404
         assert "nowhere" in answer.text
+
+
+async def test_a_round_s_page_says_of_each_visit_why_it_is_judged_so(tmp_path: Path) -> None:
+    site = {
+        "site": SITE["site"],
+        "places": SITE["places"],
+        "devices": [{"id": "rdr", "driver": "native", "kind": "reader", "place": "yard", "expect_every": "60s"}],
+        "checkpoints": [{"id": "cp", "place": "yard", "reader": "rdr"}],
+        "routes": [{"id": "r", "visits": [{"checkpoint": "cp", "after": "0m"}]}],
+        "rounds": [{"route": "r", "days": "mon-sun", "starts": ["18:10"], "lasts": "10m"}],
+    }
+    path = tmp_path / "site.yaml"
+    path.write_text(yaml.safe_dump(site, allow_unicode=True), encoding="utf-8")
+    clock, invitations = Clock(), Invitations()
+    async with (
+        Gateway(load_site(path)[0], tmp_path / "data", clock=clock) as gateway,
+        client_of(gateway, invitations) as client,
+    ):
+        for minutes in range(60):
+            when = EVENING + timedelta(minutes=minutes)
+            await told(gateway, clock, when, {"kind": "reader_heartbeat", "device": "rdr", "at": when.isoformat()})
+        await enter(client, gateway, invitations)
+        (found,) = [each.id for each in gateway.judgement.engine.rounds.rounds() if each.verdict == "missed"]
+        why = (await client.get(f"/api/v1/rounds/{found}/explain")).json()["parts"][0]
+        for language, words in why["sentence"].items():
+            page = html.unescape(
+                (await client.get(f"/rounds/{found}?lang={'zh_CN' if language == 'zh' else 'en'}")).text
+            )
+            assert words in page
+            assert why["rule"] in page
