@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from device_drivers.observations import TagRead
-from gateway.alerts.alert import AlertTransition
+from gateway.alerts.alert import AlertTransition, Notice
 from gateway.instants import Instant
 from gateway.rules.findings import Signal
 from gateway.site.model import Site
 
 if TYPE_CHECKING:
     from gateway.alerts.book import AlertBook
+    from gateway.rules.engine import Engine
 
 BookName = Literal["silence", "duty", "work_order", "duty_check", "score"]
 """Whose entry or operation it is; the name of its rows in the journal and of its live events."""
@@ -68,6 +69,8 @@ class BookChanges(msgspec.Struct, kw_only=True):
 
     entries: list[Entry] = msgspec.field(default_factory=list)
     signals: list[Signal] = msgspec.field(default_factory=list)
+    notices: list[Notice] = msgspec.field(default_factory=list)
+    """Words to one person that are no alert."""
 
 
 class Book(Protocol):
@@ -105,9 +108,15 @@ class Book(Protocol):
         """Take up a snapshot."""
 
 
-def open_books(site: Site, started: Instant, alerts: AlertBook) -> dict[BookName, Book]:  # noqa: ARG001
-    """The books of a site, in the order in which they hear of things."""
+def open_books(site: Site, started: Instant, alerts: AlertBook, engine: Engine) -> dict[BookName, Book]:
+    """The books of a site, in the order in which they hear of things. Alerts and rules are there to be asked."""
     from gateway.alerts.duty import DutyBook  # noqa: PLC0415  books import the types above
     from gateway.alerts.silences import SilenceBook  # noqa: PLC0415
+    from gateway.duty_checks.book import DutyChecks  # noqa: PLC0415
+    from gateway.work_orders.book import WorkOrders  # noqa: PLC0415
 
-    return {"silence": SilenceBook(alerts), "duty": DutyBook(alerts)}
+    books: dict[BookName, Book] = {"silence": SilenceBook(alerts), "duty": DutyBook(alerts)}
+    books["work_order"] = WorkOrders(site, started)
+    if site.duty_checks:
+        books["duty_check"] = DutyChecks(site, engine, started)
+    return books

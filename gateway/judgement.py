@@ -57,14 +57,16 @@ class Judgement:
         self.site = site
         self.engine = Engine(site, started)
         self.alerts = AlertBook(site, started)
-        self.books = open_books(site, started, self.alerts)
+        self.books = open_books(site, started, self.alerts, self.engine)
         self.history = History(site, self.engine, started)
         self._entries: list[Entry] = []
+        self._notices: list[Notice] = []
         self._revisions: list[VisitRevision] = []
         self._touched: dict[tuple[str, str], None] = {}
         self._held: Outcome | None = None
         self._later_due: Instant | None = None
         """The next deadline of alerts and books; kept, since it is asked for every message and moves only where they do."""
+        self._settle()
 
     @property
     def now(self) -> Instant:
@@ -184,6 +186,7 @@ class Judgement:
                 for book in self.books.values():
                     changes = book.drain()
                     self._entries += changes.entries
+                    self._notices += changes.notices
                     signals += changes.signals
                 if not signals:
                     break
@@ -204,12 +207,12 @@ class Judgement:
         outcome = Outcome(
             revisions=self._revisions,
             transitions=changes.transitions,
-            notices=changes.notices,
+            notices=changes.notices + self._notices,
             touched=list(self._touched),
             conditions=self.history.drain(),
             entries=self._entries,
         )
-        self._revisions, self._touched, self._entries = [], {}, []
+        self._revisions, self._touched, self._entries, self._notices = [], {}, [], []
         held, self._held = self._held, None
         return outcome if held is None else held.followed_by(outcome)
 

@@ -189,6 +189,12 @@ ROWS: tuple[Rule, ...] = (
         "上级故障", "{name} 疑似故障：其下多台设备同时失联[[（{count} 台）]][[：{children}]]。请先检查该处供电和网络。",
         "Common cause", "{name} seems to have failed: what hangs below it fell silent together[[ ({count})]][[: {children}]]. Check its power and network first.",
     ),
+    # Duty checks (alerts.md)
+    Rule(
+        "duty_check_missed", "major", "absence", None,
+        "查岗未执行", "{name} 查岗未执行[[（岗位：{post}）]][[，应由 {checkers} 执行]]。记录完整，期间无查岗打卡。请项目经理了解原因。",
+        "Duty check not made", "{name}: the duty check was not made[[ (post: {post})]][[, it was up to {checkers}]]. The record is complete and holds no tap of theirs. The manager should ask why.",
+    ),
     # Cameras and zones (cameras.md)
     Rule(
         "camera_offline", "minor", "absence", "ordinary",
