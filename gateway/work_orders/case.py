@@ -220,6 +220,7 @@ class Case(msgspec.Struct, kw_only=True):
             prove_at=tuple(self.near),
             follow_ups=tuple(self.follow_ups),
             reopened=self.reopened,
+            reworked=self.reworked,
             rework_of=self.rework_of,
             reworked_by=self.reworked_by,
             joined=tuple(self.joined),

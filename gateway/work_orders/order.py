@@ -87,6 +87,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         excused: the gateway was down when it was due; nobody is late for that.
         reopened: how many times.
         follow_up_due: from when on the reporter is to be asked.
+        reworked: the fault came back, or the reporter was not content, within the site's `rework_within` of the repair.
         rework_of, reworked_by: the same fault again within the site's `rework_within` of the repair.
         joined: orders that ended in this one, since its alert is the cause of theirs.
     """
@@ -118,6 +119,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     follow_up_due: datetime | None = None
     follow_ups: tuple[FollowUp, ...] = ()
     reopened: int = 0
+    reworked: bool = False
     rework_of: str | None = None
     reworked_by: str | None = None
     joined: tuple[str, ...] = ()
