@@ -15,7 +15,21 @@ from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
 from api.ports import GatewayPort
-from api.resources import alerts, estate, events, evidence, explain, figures, findings, health, reports, rounds
+from api.resources import (
+    alerts,
+    estate,
+    events,
+    evidence,
+    explain,
+    figures,
+    findings,
+    health,
+    on_duty,
+    reports,
+    rounds,
+    silences,
+    work_orders,
+)
 
 
 def create_app(
@@ -46,7 +60,10 @@ def create_app(
     rounds.add(app, gateway)
     figures.add(app, gateway)
     findings.add(app, gateway)
+    silences.add(app, gateway, accounts)
     alerts.add(app, gateway, accounts)
+    on_duty.add(app, gateway, accounts)
+    work_orders.add(app, gateway, accounts)
     evidence.add(app, gateway)
     events.add(app, feed)
     health.add(app, gateway, feed)

@@ -8,6 +8,8 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.arrangements import AlertSilence, DutyShape, SilenceEnd, SilenceHistory, SilenceWish, SwapAction, SwapEnd
+from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
 from api.problems import MEDIA_TYPE
 from api.shapes import (
     AlertAction,
@@ -21,6 +23,8 @@ from api.shapes import (
     SiteShape,
 )
 from gateway.alerts.alert import Alert
+from gateway.alerts.duty import Swap
+from gateway.alerts.silences import Silence
 from gateway.explain.explanation import Explanation
 from gateway.figures.coverage import CameraRate, ZoneMinutes
 from gateway.figures.lamps import LampRate
@@ -29,9 +33,10 @@ from gateway.figures.protection import PlaceProtection
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 
 SHAPES = (
-    Alert, AlertAction, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, Explanation, Gap, Lamp, LampRate,
-    PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, Round,
-    SiteShape, Unmatched, Zone, ZoneMinutes,
+    Alert, AlertAction, AlertSilence, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, DutyShape, Explanation, Gap, Lamp, LampRate,
+    LedgerShape, OrderAction, OrderFromAlert, OrderShape, PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, ReportBody,
+    Round, Silence, SilenceEnd, SilenceHistory, SilenceWish, SiteShape, Swap, SwapAction,
+    SwapEnd, Unmatched, Zone, ZoneMinutes,
 )  # fmt: skip
 
 _VISIT = {
@@ -70,6 +75,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "history": [
             {"at": "2026-11-22T23:25:00+08:00", "from": None, "to": "open", "by": "rule:round_incomplete", "why": "raised"},
         ],
+    },
+    "OrderShape": {
+        "id": "20261123-004", "state": "arrived", "urgency": "emergency", "area": "common", "source": "rule",
+        "reported": "2026-11-23T02:00:00+08:00", "place": "tower-2", "rule": "circuit_fault", "subject": "c-t2-b",
+        "alerts": ["circuit_fault/c-t2-b/1"], "what": "c-t2-b: lamps went dark together (6 of 6).", "owner": "chen",
+        "assignee": "m-liu", "clock": "arrival", "due": "2026-11-23T02:30:00+08:00", "punctual": "in_time",
+        "fault": "standing", "prove_at": ["cp-t2-f01", "cp-t2-f06"],
+        "arrival": {
+            "at": "2026-11-23T02:21:00+08:00", "person": "m-liu", "stated": "2026-11-23T02:25:00+08:00", "stated_by": "chen",
+            "proved": "2026-11-23T02:21:00+08:00", "point": "cp-t2-f01", "device": "wand-1",
+            "received": "2026-11-23T06:00:00+08:00",
+        },
+        "said": None, "answers": [],
+        "history": [
+            {"at": "2026-11-23T02:00:00+08:00", "from": None, "to": "reported", "by": "rule:circuit_fault", "action": "raise", "why": "circuit_fault/c-t2-b/1"},
+        ],
+    },
+    "Silence": {
+        "id": "silence/3", "kind": "silence", "state": "active", "on": "lamp", "subject": "lamp-t1-f03", "rule": None,
+        "from": "2026-11-22T23:10:00+08:00", "until": "2026-11-23T00:10:00+08:00", "by": "chen", "why": "lamp is being replaced",
+        "ended": None, "ended_by": None, "ended_why": None, "alerts": 1,
+    },
+    "Swap": {
+        "id": "duty/1", "state": "agreed", "shift": "night", "date": "2026-11-22", "from": "2026-11-22T20:00:00+08:00",
+        "until": "2026-11-23T08:00:00+08:00", "away": "c-li", "instead": "c-chen", "by": "h-zhou", "why": "ill",
     },
     "LampRate": {
         "id": "tower-1/f03", "lamps": 4, "on_h": 384.0, "intact_h": 369.6, "faulty_h": 2.4, "unknown_h": 12.0,

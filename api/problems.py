@@ -47,6 +47,10 @@ class Denied(LamplighterError):  # noqa: N818 - what we did, not what went wrong
         self.more = dict(more or {})
 
 
+_REFUSED: Mapping[str, tuple[int, str]] = {"unknown": (404, "refused"), "invalid": (422, "invalid")}
+"""The status and kind of a refusal of the gateway's; any other: 409, it does not fit what stands."""
+
+
 def problem(
     status: int,
     detail: str,
@@ -88,8 +92,8 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        status = 404 if error.status == "unknown" else 409
-        return problem(status, error.reason, path=request.url.path, name="refused")
+        status, name = _REFUSED.get(error.status, (409, "refused"))
+        return problem(status, error.reason, path=request.url.path, name=name)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Role = Literal["viewer", "guard", "maintenance", "operator", "manager", "admin"]
-Right = Literal["rounds", "estate", "alerts", "handle", "evidence", "health", "names", "tags"]
+Right = Literal["rounds", "estate", "alerts", "handle", "arrange", "evidence", "health", "names", "tags", "erase"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -17,10 +17,12 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "estate": _STAFF | {"viewer"},  # devices, lamps, circuits, cameras, zones
     "alerts": _STAFF | {"viewer"},
     "handle": _STAFF,  # acknowledge, start, resolve, close, comment; take devices out of service
+    "arrange": frozenset({"operator", "manager", "admin"}),  # silences, planned work, who stands in tonight
     "evidence": _STAFF,  # observations and quarantine
     "health": _STAFF,  # readiness, metrics
     "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
     "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
+    "erase": frozenset({"admin"}),  # what a reporter said of himself
 }
 
 

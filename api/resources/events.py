@@ -34,6 +34,9 @@ KINDS: dict[str, Right] = {
     "device": "estate",
     "link": "estate",
     "alert": "alerts",
+    "silence": "alerts",
+    "duty": "alerts",
+    "work_order": "alerts",
     "tap": "evidence",
     "observation": "evidence",
 }

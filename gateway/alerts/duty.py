@@ -91,7 +91,7 @@ class Duty:
     # What is asked
 
     def on(self, at: Instant) -> list[DatedShift]:
-        """The shifts that run at `at`, with the people who are really on them."""
+        """The shifts that run at `at`, with the people who are really on them; of shifts that are over, as the calendar has them."""
         return [self._swapped(shift) for shift in on_shift(self._site, at)]
 
     def swaps(self) -> list[Swap]:
@@ -158,8 +158,7 @@ class Duty:
 
     def _swapped(self, shift: DatedShift) -> DatedShift:
         for swap in self._standing.values():
-            if (swap.shift, swap.date) == (shift.shift, shift.date):
-                shift = _after(shift, swap)
+            shift = after_swap(shift, swap)
         return shift
 
     # What is done
@@ -172,14 +171,14 @@ class Duty:
         """
         why = operation.why.strip()
         if len(why) > REASON_LONGEST:
-            raise Refused(f"expected a reason of at most {REASON_LONGEST} characters")
+            raise Refused(f"expected a reason of at most {REASON_LONGEST} characters", "invalid")
         match operation.action:
             case "create":
                 return self._create(operation, why)
             case "cancel":
                 return self._cancel(operation, why)
             case other:
-                raise Refused(f"the duty calendar knows no {other!r}: expected create or cancel")
+                raise Refused(f"the duty calendar knows no {other!r}: expected create or cancel", "invalid")
 
     def deadline(self) -> Instant | None:
         return self._timers.next()
@@ -194,11 +193,11 @@ class Duty:
         try:
             wish = msgspec.convert(dict(operation.details), SwapWish)
         except msgspec.ValidationError as error:
-            raise Refused(f"this is no swap: {error}") from error
+            raise Refused(f"this is no swap: {error}", "invalid") from error
         known = self._site.shifts.get(wish.shift)
         shift = None if known is None else dated_shift(self._site, known, wish.date)
         if shift is None:
-            raise Refused(f"no shift {wish.shift!r} begins on {wish.date}", "unknown")
+            raise Refused(f"no shift {wish.shift!r} begins on {wish.date}", "invalid")
         self._check(wish, self._swapped(shift), operation.at)
         self._number += 1
         swap = Swap(
@@ -222,16 +221,16 @@ class Duty:
         if shift.end <= at:
             raise Refused("that shift is over")
         if shift.start > at + AHEAD:
-            raise Refused(f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones")
+            raise Refused(f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones", "invalid")
         if wish.away is None and wish.instead is None:
-            raise Refused("expected who is away, who is there instead, or both")
+            raise Refused("expected who is away, who is there instead, or both", "invalid")
         if wish.away is not None and wish.away not in shift.people:
-            raise Refused(f"{wish.away} is not on that shift")
+            raise Refused(f"{wish.away} is not on that shift", "invalid")
         if wish.instead is not None:
             if wish.instead not in self._site.people:
-                raise Refused(f"the site has no person {wish.instead!r}", "unknown")
+                raise Refused(f"the site has no person {wish.instead!r}", "invalid")
             if wish.instead in shift.people:
-                raise Refused(f"{wish.instead} is on that shift already")
+                raise Refused(f"{wish.instead} is on that shift already", "invalid")
         if len(self._standing) >= STANDING_LIMIT:
             raise Refused(f"{STANDING_LIMIT} swaps stand already: cancel some first")
 
@@ -321,8 +320,10 @@ class DutyBook:
         """Likewise."""
 
 
-def _after(shift: DatedShift, swap: Swap) -> DatedShift:
-    """A shift after one swap. Who stands in for who leads it leads it."""
+def after_swap(shift: DatedShift, swap: Swap) -> DatedShift:
+    """A shift after one swap, if it is of this shift. Who stands in for who leads it leads it."""
+    if (swap.shift, swap.date) != (shift.shift, shift.date):
+        return shift
     people = [person for person in shift.people if person != swap.away]
     captains = [person for person in shift.captains if person != swap.away]
     if swap.instead is not None and swap.instead not in people:

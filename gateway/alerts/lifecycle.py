@@ -39,7 +39,7 @@ class Refused(LamplighterError):  # noqa: N818 - what the gateway did, not what 
 
     Args:
         reason: why, in words.
-        status: `unknown` (no such alert) or `illegal` (not from this state).
+        status: `unknown` (no such alert), `illegal` (not from this state) or `invalid` (what was asked for makes no sense).
     """
 
     def __init__(self, reason: str, status: str = "illegal") -> None:

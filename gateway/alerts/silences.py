@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from device_drivers.observations import TagRead
-from gateway.alerts.alert import AlertTransition
+from gateway.alerts.alert import Alert, AlertTransition
 from gateway.alerts.lifecycle import Refused
 from gateway.alerts.reach import FED, Reach, Target
 from gateway.books import BookChanges, BookOperation, Entry
@@ -44,6 +44,7 @@ NEVER_SILENT = frozenset({"panic"})
 
 CLOCK = "clock"
 Kind = Literal["silence", "maintenance"]
+Scope = Literal["rule", "subject", "place"]
 State = Literal["planned", "active", "ended", "cancelled"]
 
 
@@ -128,6 +129,26 @@ class Silences:
         wanted = _addresses(item)
         return any(address in wanted for address in self.reach.addresses(rule, subject, place))
 
+    def about(self, alert: Alert, scope: Scope) -> dict[str, Any]:
+        """What a silence would have to name to mean an alert and what is like it: part of a `Wish`.
+
+        Args:
+            alert: the one that disturbs.
+            scope: this `rule` at its subject, everything about its `subject`, everything in its `place`.
+
+        Raises:
+            Refused: the alert has no such thing.
+        """
+        addresses = list(self.reach.addresses(alert.rule, alert.subject, alert.place))
+        own = [address for address in addresses if not address.startswith(("place:", "site:", FED))]
+        places = [address for address in addresses if address.startswith("place:")]
+        whole = [address for address in addresses if address == f"site:{alert.subject}" and scope == "rule"]
+        found = places if scope == "place" else own or whole
+        if not found:
+            raise Refused(f"this alert has no {scope} that could be silent", "invalid")
+        on, _, subject = found[0].partition(":")
+        return {"on": on, "subject": subject, "rule": alert.rule if scope == "rule" else None}
+
     def counted(self, name: str) -> None:
         """One alert more is kept silent by this one."""
         item = self._standing[name]
@@ -143,14 +164,14 @@ class Silences:
         """
         why = operation.why.strip()
         if not why or len(why) > REASON_LONGEST:
-            raise Refused(f"a silence needs a reason, of at most {REASON_LONGEST} characters")
+            raise Refused(f"a silence needs a reason, of at most {REASON_LONGEST} characters", "invalid")
         match operation.action:
             case "create":
                 return self._create(operation, why)
             case "end":
                 return self._end_by_hand(operation, why)
             case other:
-                raise Refused(f"a silence knows no {other!r}: expected create or end")
+                raise Refused(f"a silence knows no {other!r}: expected create or end", "invalid")
 
     def deadline(self) -> Instant | None:
         return self._timers.next()
@@ -171,9 +192,9 @@ class Silences:
         try:
             wish = msgspec.convert(dict(operation.details), Wish)
         except msgspec.ValidationError as error:
-            raise Refused(f"this is no silence: {error}") from error
+            raise Refused(f"this is no silence: {error}", "invalid") from error
         if wish.until.tzinfo is None or (wish.since is not None and wish.since.tzinfo is None):
-            raise Refused("times need an offset")
+            raise Refused("times need an offset", "invalid")
         at = operation.at
         since = at if wish.since is None or wish.kind == "silence" else max(at, instant(wish.since))
         until = instant(wish.until)
@@ -197,17 +218,17 @@ class Silences:
     def _check(self, wish: Wish, at: Instant, since: Instant, until: Instant) -> None:
         """Raises `Refused` with what was expected."""
         if not self.reach.knows(wish.on, wish.subject):
-            raise Refused(f"the site has no {wish.on} {wish.subject!r}", "unknown")
+            raise Refused(f"the site has no {wish.on} {wish.subject!r}", "invalid")
         if wish.on == "site" and wish.rule is None:
-            raise Refused("the whole site is never silent: name a rule")
+            raise Refused("the whole site is never silent: name a rule", "invalid")
         if wish.rule in NEVER_SILENT:
-            raise Refused(f"{wish.rule} is a call for help: nothing keeps it silent")
+            raise Refused(f"{wish.rule} is a call for help: nothing keeps it silent", "invalid")
         if until <= since:
-            raise Refused("it ends before it begins: expected a later end")
+            raise Refused("it ends before it begins: expected a later end", "invalid")
         if until - since > LONGEST:
-            raise Refused(f"expected at most {LONGEST // DAY} days")
+            raise Refused(f"expected at most {LONGEST // DAY} days", "invalid")
         if since - at > AHEAD:
-            raise Refused(f"expected a beginning within {AHEAD // DAY} days")
+            raise Refused(f"expected a beginning within {AHEAD // DAY} days", "invalid")
         if len(self._standing) >= STANDING_LIMIT:
             raise Refused(f"{STANDING_LIMIT} silences and windows stand already: end some first")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -137,6 +137,16 @@ def site(language: str = "zh_CN") -> model.Site:
             for zone, names in cameras.items()
         },
         parents={f"panel-t{tower}": model.Parent(id=f"panel-t{tower}") for tower in (1, 2, 3)},
+        shifts={
+            "night": model.Shift(
+                id="night",
+                since=time(20),
+                until=time(8),
+                rotation=(("g-wang",), ("g-li",)),
+                first=date(2026, 11, 22),
+                captains=("g-wang", "g-li"),
+            )
+        },
     )
 
 

@@ -19,6 +19,8 @@ PARAMETERS = {
     "{device_id:path}": "cam-pump",
     "{round_id:path}": "night@2026-11-22T23:00+08:00",
     "{key:path}": "no/such@thing:+",
+    "{silence_id:path}": "silence/1",
+    "{swap_id:path}": "duty/1",
     "{report_id}": "day:2026-11-22",
     "{name}": "console.css",
     "{action}": "enable",
