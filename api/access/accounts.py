@@ -1,10 +1,15 @@
-"""Accounts, sessions and the audit history, kept in the journal (migration 0002_accounts.sql)."""
+"""Accounts, sessions and the audit history, kept in the journal (migrations 0002_accounts.sql, 0007_chain.sql).
+
+What stands in histories for good is an account's `name`, which says nothing of the person (`u-` and six signs); what is typed at the
+log-in and what the person is called are held apart, so that they can be erased.
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import cast
 
@@ -23,6 +28,11 @@ _TRUST_CACHE = 30 * SECOND
 """How long a session is believed without asking the journal: a change by `lamplighter user` works within this time."""
 _TOUCH = 5 * MINUTE
 _CACHE_SIZE = 1024
+_SIGNS = "23456789abcdefghjkmnpqrstuvwxyz"
+PERSONAL = "account/"
+"""What the keys of `personal` begin with that hold what the person behind an account is called."""
+UNKNOWN = "unknown"
+"""Who tried to log in under a name that no account has. What was typed is not kept: it may be a person's name, or a password."""
 _NAME = re.compile(r"[\w.@-]{1,64}")
 
 Statement = tuple[str, tuple[object, ...]]
@@ -33,11 +43,18 @@ class AccountError(LamplighterError):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's (or wall screen's) way in."""
+    """A person's (or wall screen's) way in. `name` stands in histories; `called` is for the screen."""
 
     name: str
     role: Role
     disabled: bool = False
+    called: str = ""
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person behind an account is called: the body of a row of `personal`."""
+
+    name: str
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,35 +90,66 @@ class Accounts:
     def __init__(self, gateway: GatewayPort) -> None:
         self._gateway = gateway
         self._cache: OrderedDict[bytes, tuple[Instant, Session]] = OrderedDict()
+        self._called: dict[str, str | None] = {}
+        self._called_at: Instant | None = None
 
     async def any(self) -> bool:
         """Whether there is an account that can log in with a password."""
         return bool(await self._gateway.query("SELECT 1 FROM accounts WHERE password IS NOT NULL LIMIT 1", ()))
 
     async def find(self, name: str) -> tuple[Account, str | None] | None:
-        """An account and its stored password."""
-        rows = await self._gateway.query("SELECT name, role, disabled, password FROM accounts WHERE name = ?", (name,))
+        """An account by what is typed at the log-in, and its stored password."""
+        rows = await self._gateway.query(
+            "SELECT name, role, disabled, password FROM accounts WHERE coalesce(login, name) = ?", (name,)
+        )
         if not rows:
             return None
         stored_name, role, disabled, password = rows[0]
         return Account(name=stored_name, role=cast("Role", role), disabled=bool(disabled)), password
 
-    async def add(self, name: str, role: Role, password: str | None, origin: Origin, by: str) -> Account:
+    async def add(
+        self, name: str, role: Role, password: str | None, origin: Origin, by: str, *, login: str | None = None
+    ) -> Account:
         """Make an account; `password` is already hashed, None: it is entered by one-time links only.
+
+        `login`: what is typed at the log-in, where that is not the name that stands in histories.
 
         Raises:
             AccountError: the name is not usable or taken.
         """
-        check_name(name)
-        if await self.find(name) is not None:
-            raise AccountError(f"there is already an account {name!r}")
+        typed = login or name
+        check_name(typed)
+        if await self.find(typed) is not None:
+            raise AccountError(f"there is already an account {typed!r}")
         await self._gateway.write(
             [
-                insert_account(name, role, password, self._gateway.now()),
+                insert_account(name, role, password, self._gateway.now(), login),
                 self._audit(by, origin, "account.add", name, detail=role),
             ]
         )
+        self._called_at = None
         return Account(name=name, role=role)
+
+    async def called(self) -> Mapping[str, str | None]:
+        """What people are called, by the name that stands in histories; None: erased. At most half a minute old."""
+        now = self._gateway.now()
+        if self._called_at is None or not 0 <= now - self._called_at < _TRUST_CACHE:
+            self._called = await self._read_called()
+            self._called_at = now
+        return self._called
+
+    async def _read_called(self) -> dict[str, str | None]:
+        rows = await self._gateway.query("SELECT name, coalesce(login, name) FROM accounts ORDER BY name", ())
+        found: dict[str, str | None] = dict(cast("list[tuple[str, str]]", rows))
+        for key, body in await self._gateway.query(
+            "SELECT key, body FROM personal WHERE key >= ? AND key < ? ORDER BY key", (PERSONAL, PERSONAL[:-1] + "0")
+        ):
+            name = key.removeprefix(PERSONAL)
+            if body is None:
+                found[name] = None
+            elif name in found:
+                found[name] = msgspec.json.decode(body, type=Called).name
+        return found
 
     async def enter(self, account: Account, origin: Origin, how: str) -> str:
         """Begin a session; gives the token for the cookie."""
@@ -135,7 +183,8 @@ class Accounts:
         if not rows:
             return None
         name, role, seen, expires = rows[0]
-        found = Session(token=key, account=Account(name=name, role=cast("Role", role)), seen=seen, expires=expires)
+        account = Account(name=name, role=cast("Role", role), called=(await self.called()).get(name) or name)
+        found = Session(token=key, account=account, seen=seen, expires=expires)
         if not _alive(found, now):
             return None
         if now - seen > _TOUCH:
@@ -176,12 +225,23 @@ def check_name(name: str) -> None:
         raise AccountError("an account's name has 1 to 64 letters, digits or any of . _ @ -")
 
 
-def insert_account(name: str, role: Role, password: str | None, now: Instant) -> Statement:
+def new_name() -> str:
+    """A name for histories that says nothing of the person, and that no account ever had."""
+    return "u-" + "".join(secrets.choice(_SIGNS) for _ in range(6))
+
+
+def insert_account(name: str, role: Role, password: str | None, now: Instant, login: str | None = None) -> Statement:
     """The statement that makes an account."""
     return (
-        "INSERT INTO accounts (name, role, password, disabled, created, changed) VALUES (?, ?, ?, 0, ?, ?)",
-        (name, role, password, now, now),
+        "INSERT INTO accounts (name, role, password, disabled, created, changed, login) VALUES (?, ?, ?, 0, ?, ?, ?)",
+        (name, role, password, now, now, login),
     )
+
+
+def call(name: str, called: str | None, now: Instant) -> Statement:
+    """The statement that says what the person behind an account is called; None: erased."""
+    body = None if called is None else msgspec.json.encode(Called(name=called))
+    return "INSERT OR REPLACE INTO personal VALUES (?, ?, ?)", (PERSONAL + name, now, body)
 
 
 def insert_audit(at: Instant, row: AuditRow) -> Statement:

@@ -24,7 +24,10 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Door:
-    """ASGI: finds the session, refuses strangers and forged requests. The session is then in `request.state.session`."""
+    """ASGI: finds the session, refuses strangers and forged requests. The session is then in `request.state.session`.
+
+    In `request.state.called` is what people are called, by the name that stands in histories; nothing for who may not know.
+    """
 
     def __init__(self, app: ASGIApp, accounts: Accounts) -> None:
         self.app = app
@@ -45,7 +48,10 @@ class Door:
             return problem(403, reason, path=path, name="forged")
         token = cookie_token(scope["scheme"], headers)
         session = await self.accounts.session(token) if token else None
-        scope.setdefault("state", {})["session"] = session
+        state = scope.setdefault("state", {})
+        state["session"] = session
+        named = session is not None and allowed(session.account.role, "names")
+        state["called"] = await self.accounts.called() if named else {}
         if session is not None or is_open(path):
             return None
         if scope["method"] == "GET" and not path.startswith("/api/") and "text/html" in headers.get("accept", ""):

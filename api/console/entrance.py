@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.access.accounts import LONGEST, Account, AccountError, Accounts, check_name
+from api.access.accounts import LONGEST, UNKNOWN, Account, AccountError, Accounts, check_name, new_name
 from api.access.door import cookie_name, needs, origin_of, session_of
 from api.access.invitations import Invitations
 from api.access.passwords import Passwords, WeakPassword
@@ -62,9 +62,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         found = await accounts.find(name)
         stored = found[1] if found is not None and not found[0].disabled else None
         if not await passwords.check(stored, fields.get("password", "")):
-            await accounts.record(
-                name, origin, "session.begin", name, outcome="refused", detail="wrong name or password"
-            )
+            who = UNKNOWN if found is None else found[0].name
+            await accounts.record(who, origin, "session.begin", who, outcome="refused", detail="wrong name or password")
             return await _login_page(request, frame, accounts, 401, error="login.wrong", name=name)
         assert found is not None
         throttle.passed(name, origin.address)
@@ -101,7 +100,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             stored = await passwords.make(name, password)
             if invitations.use("setup", token, gateway.now()) is None:
                 return await _setup_page(request, token)
-            account = await accounts.add(name, "admin", stored, origin_of(request), "set-up link")
+            account = await accounts.add(new_name(), "admin", stored, origin_of(request), "set-up link", login=name)
         except WeakPassword:
             return await _setup_page(request, token, 422, error="setup.weak", name=name)
         except AccountError:

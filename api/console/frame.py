@@ -45,10 +45,19 @@ class Frame:
         def may(right: Right) -> bool:
             return session is not None and allowed(session.account.role, right)
 
+        def who(by: str) -> str:
+            """Who did something, as the reader may know it: a step's or entry's `by`."""
+            kind, colon, _ = by.partition(":")
+            if colon or by == "clock":
+                return word(language, "by", kind)
+            called = request.state.called.get(by, by)
+            return say(language, "who.erased", id=by) if called is None else called
+
         return self.environment.get_template(template).render(
             t=t,
             w=w,
             may=may,
+            who=who,
             site=self.site,
             language=language,
             languages=LANGUAGES,

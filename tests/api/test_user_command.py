@@ -9,10 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.access.invitations import Invitations
 from api.app import create_app
 from api.cli import main
+from gateway.alerts.alert import Operation
 from gateway.instants import MINUTE
-from gateway.journal.store import Store
+from gateway.journal.store import Store, connect_snapshot
+from gateway.journal.verification import verify
 from gateway.runtime import Gateway, utc_now
 from tests.api import scene
 from tests.api.conftest import BASE
@@ -107,3 +110,60 @@ async def test_beside_a_running_gateway_a_new_password_ends_the_sessions(
             assert (await client.get("/api/v1/site")).status_code == 401
             assert (await client.post("/login", data=form)).status_code == 401
             assert (await client.post("/login", data=form | {"password": "another long one"})).status_code == 303
+
+
+def handle(data: Path, login: str) -> str:
+    connection = connect_snapshot(data / "journal.db")
+    found = connection.execute("SELECT name FROM accounts WHERE login = ?", (login,)).get
+    connection.close()
+    assert isinstance(found, str)
+    return found
+
+
+async def test_a_person_is_erased_and_what_they_did_stays_under_a_number(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert user(data, monkeypatch, "add", "boss", "--role", "admin", "--password-stdin") == 0
+    words = ("add", "wangqiang", "--role", "operator", "--called", "王强", "--password-stdin")
+    assert user(data, monkeypatch, *words) == 0
+    number = handle(data, "wangqiang")
+    async with Gateway(scene.site(), data) as gateway:
+        app = create_app(gateway, invitations=Invitations())
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE, headers={"Origin": BASE}) as client:
+            form = {"name": "wangqiang", "password": PASSWORD}
+            assert (await client.post("/login", data=form)).status_code == 303
+            assert "王强" in (await client.get("/")).text
+            alert = await raised(gateway)
+            operation = Operation(at=gateway.now(), by=number, action="ack", alert=alert, why="on the way")
+            await gateway.operate(operation)
+            page = (await client.get(f"/alerts/{alert}")).text
+            assert "王强" in page
+            assert number not in page
+            await client.post("/logout")
+            assert user(data, monkeypatch, "erase", "wangqiang") == 0
+            later = gateway.now() + MINUTE
+            monkeypatch.setattr(gateway, "now", lambda: later)
+            await client.post("/login", data={"name": "boss", "password": PASSWORD})
+            page = (await client.get(f"/alerts/{alert}?lang=en")).text
+            assert f"erased person {number}" in page
+        await gateway.checkpoints.make("asked")
+    connection = connect_snapshot(data / "journal.db")
+    assert verify(connection).intact
+    connection.close()
+    assert holding(data, "王强", "wangqiang") == []
+    assert user(data, monkeypatch, "erase", "boss") == 2
+    assert "last administrator" in capsys.readouterr().err
+
+
+def holding(data: Path, *words: str) -> list[str]:
+    """The files that hold any of the words."""
+    files = [path for path in data.iterdir() if path.is_file()]
+    return [path.name for path in files if any(word.encode() in path.read_bytes() for word in words)]
+
+
+async def raised(gateway: Gateway) -> str:
+    """An alert that stands open."""
+    gateway.judgement.alerts.signal(scene.Scene(gateway.site).signals()[0])
+    await gateway.intake.wake()
+    return gateway.judgement.alerts.alerts(active=True)[0].id
