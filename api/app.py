@@ -17,6 +17,7 @@ from api.headers import SecurityHeaders
 from api.ports import GatewayPort
 from api.resources import (
     alerts,
+    chain,
     estate,
     events,
     evidence,
@@ -67,6 +68,7 @@ def create_app(
     evidence.add(app, gateway)
     events.add(app, feed)
     health.add(app, gateway, feed)
+    chain.add(app, gateway, accounts)
     reports.add(app, gateway)
     pages.add(app, gateway, accounts, invitations or Invitations())
 

@@ -12,7 +12,10 @@ from api.arrangements import AlertSilence, DutyShape, SilenceEnd, SilenceHistory
 from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
 from api.problems import MEDIA_TYPE
 from api.shapes import (
+    AccountShape,
     AlertAction,
+    ChainShape,
+    CheckpointNote,
     DeviceAction,
     DeviceShape,
     PersonShape,
@@ -33,6 +36,7 @@ from gateway.figures.protection import PlaceProtection
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 
 SHAPES = (
+    AccountShape, ChainShape, CheckpointNote,
     Alert, AlertAction, AlertSilence, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, DutyShape, Explanation, Gap, Lamp, LampRate,
     LedgerShape, OrderAction, OrderFromAlert, OrderShape, PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, ReportBody,
     Round, Silence, SilenceEnd, SilenceHistory, SilenceWish, SiteShape, Swap, SwapAction,

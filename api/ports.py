@@ -15,6 +15,7 @@ from gateway.books import BookName, BookOperation
 from gateway.explain.explanation import Explanation
 from gateway.explain.past import Kind as ExplainedKind
 from gateway.instants import Instant
+from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Condition
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
@@ -99,6 +100,24 @@ class Health(Protocol):
     def counters(self) -> Mapping[str, float]: ...
 
 
+class Checkpoints(Protocol):
+    """The journal's chain, signed."""
+
+    async def make(self, reason: Reason) -> Checkpoint:
+        """Sign it as it is on disk now; where nothing was written since the newest checkpoint, that one is given."""
+        ...
+
+    async def latest(self) -> Checkpoint | None: ...
+
+    async def page(self, before: int | None, limit: int) -> Sequence[tuple[int, Checkpoint]]:
+        """Checkpoints with a `seq` below `before`, newest first, with their `seq`."""
+        ...
+
+    async def public_key(self) -> str:
+        """The verifier key of what is signed now."""
+        ...
+
+
 class GatewayPort(Protocol):
     """A running gateway."""
 
@@ -108,6 +127,8 @@ class GatewayPort(Protocol):
     def judgement(self) -> Judgement: ...
     @property
     def events(self) -> Events: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
 
     def now(self) -> Instant: ...
 

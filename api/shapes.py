@@ -120,6 +120,30 @@ class DeviceAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     impairment: str | None = None
 
 
+class CheckpointNote(msgspec.Struct, frozen=True, kw_only=True):
+    """The journal's chain up to `size` rows. `root`: in Base64; `note`: the signed text to print, send and keep elsewhere."""
+
+    at: datetime
+    size: int
+    root: str
+    reason: str
+    note: str
+
+
+class ChainShape(msgspec.Struct, frozen=True, kw_only=True):
+    """The key that signs checkpoints, as C2SP's verifier key, and the newest of them."""
+
+    public_key: str
+    latest: CheckpointNote | None
+
+
+class AccountShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is behind a number in histories. `called` null: the person was erased."""
+
+    id: str
+    called: str | None
+
+
 class ReadyShape(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the gateway takes and keeps evidence, and what is wrong."""
 

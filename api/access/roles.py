@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Role = Literal["viewer", "guard", "maintenance", "operator", "manager", "admin"]
-Right = Literal["rounds", "estate", "alerts", "handle", "arrange", "evidence", "health", "names", "tags", "erase"]
+Right = Literal[
+    "rounds", "estate", "alerts", "handle", "arrange", "evidence", "health", "names", "tags", "erase", "attest"
+]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -22,6 +24,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "health": _STAFF,  # readiness, metrics
     "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
     "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
+    "attest": frozenset({"manager", "admin"}),  # have the journal's chain signed now
     "erase": frozenset({"admin"}),  # what a reporter said of himself
 }
 

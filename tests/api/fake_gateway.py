@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import apsw
@@ -13,6 +14,7 @@ import msgspec
 from gateway.alerts.alert import Operation
 from gateway.books import BookName, BookOperation
 from gateway.instants import Instant, instant
+from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
 from gateway.judgement import Judgement
@@ -55,6 +57,29 @@ class FakeEvents:
                 await news.wait()
 
 
+class FakeCheckpoints:
+    """Each asked for is made, over one row more."""
+
+    def __init__(self) -> None:
+        self.made: list[Checkpoint] = []
+
+    async def make(self, reason: Reason) -> Checkpoint:
+        size = len(self.made) + 1
+        root = sha256(bytes([size])).digest()
+        self.made.append(Checkpoint(at=instant(NOW), size=size, root=root, reason=reason, note=f"note {size}\n"))
+        return self.made[-1]
+
+    async def latest(self) -> Checkpoint | None:
+        return self.made[-1] if self.made else None
+
+    async def page(self, before: int | None, limit: int) -> Sequence[tuple[int, Checkpoint]]:
+        numbered = [(each.size, each) for each in reversed(self.made) if before is None or each.size < before]
+        return numbered[:limit]
+
+    async def public_key(self) -> str:
+        return "lamplighter/s+00000000+AQ=="
+
+
 class FakeHealth(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool = True
     problems: tuple[str, ...] = ()
@@ -74,6 +99,7 @@ class FakeGateway:
         self.ahead = 0
         self.judgement = Judgement(self.site, instant(NOW) - 24 * 3600 * 1_000_000)
         self.events = FakeEvents()
+        self.checkpoints = FakeCheckpoints()
         self.state = FakeHealth()
         self.log: list[LogRow] = []
         self.unreadable: list[QuarantineRow] = []
