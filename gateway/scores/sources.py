@@ -1,0 +1,229 @@
+"""From what was judged to what costs points. Pure: items in their JSON shape go in, findings with their evidence come out.
+
+Only what is known to be bad costs: `missed`, `late`, `early`; hours known to be faulty; orders known to be late. Whatever is pending,
+unverifiable, unknown, suppressed or excused costs nothing, and would cost nothing if it were known to be good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gateway.figures.duty import Duties
+from gateway.figures.history import OUT
+from gateway.figures.stretches import Stretch, common, length, minus
+from gateway.figures.timeline import Timeline
+from gateway.instants import HOUR, Duration, Instant, moment
+from gateway.scores.document import Evidence
+from gateway.scores.table import FINDING
+from gateway.site.model import Site
+
+Item = Mapping[str, Any]
+MOST_STRETCHES = 50
+"""Of one lamp or camera the longest so many stretches are listed."""
+
+
+class Case(NamedTuple):
+    """One thing that costs points if the table has a row for its kind. `share`: of what a rate costs together, in its own measure."""
+
+    kind: str
+    key: str
+    evidence: Evidence
+    persons: tuple[str, ...] = ()
+    words: str = ""
+    by: str | None = None
+    share: int = 1
+
+
+class Rate(NamedTuple):
+    """How much of a time was known to be bad, of all of it: what is unknown counts as good here."""
+
+    due: Duration
+    bad: Duration
+    unknown: Duration
+    cases: Sequence[Case]
+
+
+def visits(rounds: Iterable[Item]) -> tuple[list[Case], int, int]:
+    """Visits that cost points; how many there were, and how many of them nobody can judge."""
+    found: list[Case] = []
+    total = unverifiable = 0
+    for dated in rounds:
+        walkers = sorted({visit["person"] for visit in dated["visits"] if visit.get("person")})
+        for visit in dated["visits"]:
+            verdict = visit["verdict"]
+            if verdict in {"pending", "skipped"}:
+                continue
+            total += 1
+            unverifiable += verdict == "unverifiable"
+            if verdict not in {"missed", "late", "early"}:
+                continue
+            own = visit.get("person")
+            facts = {
+                name: visit.get(name)
+                for name in ("checkpoint", "position", "verdict", "at", "deviation_s", "watermark", "marks")
+                if visit.get(name) not in (None, [])
+            }
+            evidence = Evidence(
+                kind="visit",
+                id=dated["id"],
+                revision=visit["revision"],
+                at=_at(visit.get("due") or visit["opens"]),
+                facts=facts,
+            )
+            kind = f"visit_{verdict}"
+            persons = (own,) if own else tuple(walkers)
+            found.append(Case(kind, f"{kind}/{dated['id']}/{visit['position']}", evidence, persons))
+    return found, total, unverifiable
+
+
+def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:
+    """Duty checks and findings that cost points; how many there were, and how many of them nobody can judge."""
+    found: list[Case] = []
+    total = unverifiable = 0
+    for check in checks:
+        if check["kind"] == "plan":
+            continue
+        state = check["state"]
+        total += 1
+        unverifiable += state == "unverifiable"
+        facts = {
+            name: check.get(name)
+            for name in ("post", "state", "checker", "checker_at", "complete_from", "complete_to")
+            if check.get(name) is not None
+        }
+        evidence = Evidence(
+            kind="duty_check", id=check["id"], revision=check["revision"], at=_at(check["at"]), facts=facts
+        )
+        if state == "guard_absent":
+            persons = tuple(check.get("on_duty") or ())
+            found.append(Case(state, f"{state}/{check['id']}", evidence, persons))
+        elif state == "checker_missed":
+            found.append(Case(state, f"{state}/{check['id']}", evidence))
+        for finding in check.get("findings") or ():
+            if finding.get("withdrawn") is not None:
+                continue
+            said = {
+                "finding": finding["code"],
+                "number": finding["number"],
+                "photo": (finding.get("photo") or {}).get("id"),
+            }
+            found.append(
+                Case(
+                    FINDING + finding["code"],
+                    f"duty_finding/{check['id']}/{finding['number']}",
+                    Evidence(
+                        kind="duty_check",
+                        id=check["id"],
+                        revision=check["revision"],
+                        at=_at(finding["at"]),
+                        facts={name: value for name, value in said.items() if value is not None},
+                    ),
+                    (finding["person"],) if finding.get("person") else (),
+                    finding.get("words") or "",
+                    finding.get("by"),
+                )
+            )
+    return found, total, unverifiable
+
+
+def orders(items: Iterable[Item]) -> tuple[list[Case], int]:
+    """Work orders that cost points, and how many there were. One that was cancelled, excused or disproved costs nothing."""
+    found: list[Case] = []
+    total = 0
+    for order in items:
+        if order.get("state") == "cancelled":
+            continue
+        total += 1
+        for kind in _order_kinds(order):
+            facts = {
+                name: order.get(name)
+                for name in ("state", "urgency", "clock", "due", "punctual", "place", "reworked_by")
+                if order.get(name) is not None
+            }
+            for step in ("arrival", "repair"):
+                if order.get(step):
+                    facts[step] = order[step].get("at")
+            evidence = Evidence(kind="work_order", id=order["id"], at=_at(order["reported"]), facts=facts)
+            assignee = order.get("assignee")
+            found.append(Case(kind, f"{kind}/{order['id']}", evidence, (assignee,) if assignee else ()))
+    return found, total
+
+
+def _order_kinds(order: Item) -> list[str]:
+    kinds = []
+    if order.get("punctual") == "late" and not order.get("excused") and order.get("fault") != "disproved":
+        if order.get("clock") == "arrival":
+            arrival = order.get("arrival")
+            waited = None if not arrival else _at(arrival["at"]) - _at(order["reported"])
+            very = waited is not None and waited.total_seconds() > 3600
+            kinds.append("arrival_very_late" if very else "arrival_late")
+        elif order.get("clock") == "repair":
+            kinds.append("repair_late")
+    if order.get("reworked"):
+        kinds.append("rework")
+    if order.get("source") == "report" and order.get("state") == "closed" and not order.get("follow_ups"):
+        kinds.append("no_follow_up")
+    return kinds
+
+
+def lights(site: Site, timeline: Timeline, period: str) -> Rate:
+    """Lamp-hours expected on, and those known to be faulty, lamp by lamp (as `gateway.figures.lamps`)."""
+    duties, down = Duties(site, timeline), timeline.down()
+    total = bad = unknown = 0
+    cases = []
+    for lamp in timeline.ids("seat"):
+        states = timeline.by_state("lamp", lamp)
+        due: list[Stretch] = [part for service in duties.of(lamp) if service.present for part in service.due]
+        faulty = common(due, minus(states.get("faulty", []), down))
+        well = sum(length(common(due, minus(states.get(state, []), down))) for state in ("ok", "off_duty"))
+        total += length(due)
+        bad += length(faulty)
+        unknown += length(due) - well - length(faulty)
+        if faulty:
+            cases.append(_case(site, "lights_below", "lamp", lamp, faulty, period))
+    return Rate(total, bad, unknown, cases)
+
+
+def cameras(site: Site, timeline: Timeline, period: str) -> Rate:
+    """Camera-hours in service, and those known to be lost, camera by camera (as `gateway.figures.coverage`)."""
+    down = timeline.down()
+    total = bad = unknown = 0
+    cases = []
+    for camera in timeline.ids("camera"):
+        states = timeline.by_state("camera", camera)
+        enabled = sum(length(parts) for state, parts in states.items() if state not in ("disabled", OUT))
+        lost = minus(states.get("lost", []), down)
+        seeing = length(minus(states.get("seeing", []), down))
+        total += enabled
+        bad += length(lost)
+        unknown += enabled - seeing - length(lost)
+        if lost:
+            cases.append(_case(site, "cameras_below", "camera", camera, lost, period))
+    return Rate(total, bad, unknown, cases)
+
+
+def _case(  # noqa: PLR0917
+    site: Site, kind: str, what: Any, name: str, bad: Sequence[Stretch], period: str
+) -> Case:
+    zone, whole = site.zone_info, length(bad)
+    longest = sorted(sorted(bad, key=lambda part: part[0] - part[1])[:MOST_STRETCHES])
+    evidence = Evidence(
+        kind=what,
+        id=name,
+        at=moment(bad[0][0], zone),
+        stretches=tuple((moment(first, zone), moment(last, zone)) for first, last in longest),
+        facts={"hours": round(whole / HOUR, 3), "stretches": len(bad)},
+    )
+    return Case(kind, f"{kind}/{period}/{name}", evidence, share=whole)
+
+
+def _at(text: Any) -> Any:
+    return text if isinstance(text, datetime) else datetime.fromisoformat(text)
+
+
+def between(items: Iterable[Item], key: str, since: Instant, until: Instant, zone: Any) -> list[Item]:
+    """Items whose time `key` lies in [since, until)."""
+    first, last = moment(since, zone), moment(until, zone)
+    return [item for item in items if first <= _at(item[key]) < last]
