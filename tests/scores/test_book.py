@@ -35,7 +35,7 @@ class Desk:
         *,
         by: str = "chen",
         why: str = "as seen",
-        at: int = NOW,
+        now: int = NOW,
         **details,
     ):
         before = self.book.snapshot()
