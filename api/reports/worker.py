@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
 
 import msgspec
 
@@ -12,7 +12,8 @@ from api.reports.document import Digest, Report
 from api.reports.gather import gather
 from api.reports.periods import KINDS, NoSuchPeriodError, Period, latest
 from api.reports.tables import title
-from gateway.instants import MINUTE, Duration, Instant
+from gateway.instants import MINUTE, Duration, Instant, moment
+from gateway.journal.notes import SigningError
 from gateway.runtime import Gateway
 
 SETTLE: Duration = 10 * MINUTE
@@ -20,21 +21,15 @@ SETTLE: Duration = 10 * MINUTE
 _LOOK_S = 20.0
 
 
-async def _none() -> Digest | None:
-    return None
-
-
 class ReportWorker:
     """Looks for periods that are over. A report is made once, also over restarts; after an outage the latest of each kind is made.
 
     Args:
         gateway: running.
-        digest: gives the journal's signed digest of now.
     """
 
-    def __init__(self, gateway: Gateway, digest: Callable[[], Awaitable[Digest | None]] = _none) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._digest = digest
         self.made = 0
 
     async def run(self) -> None:
@@ -59,6 +54,16 @@ class ReportWorker:
                     else:
                         gateway.problem("reports", "")
         return made
+
+    async def _digest(self) -> Digest | None:
+        """The journal's chain, signed now; None while nothing can be signed: the report is made all the same."""
+        try:
+            made = await self._gateway.checkpoints.make("report")
+        except SigningError as error:
+            self._gateway.problem("checkpoints", str(error))
+            return None
+        at = moment(made.at, self._gateway.site.zone_info)
+        return Digest(size=made.size, root=b64encode(made.root).decode(), at=at, note=made.note)
 
     async def _known(self, due: Period) -> bool:
         return bool(await self._gateway.query("SELECT 1 FROM report WHERE id = ? LIMIT 1", (due.id,)))
@@ -101,4 +106,5 @@ def told(report: Report, language: str) -> str:
                 "en" if language == "en" else "zh_CN", "report.digest", size=report.digest.size, root=report.digest.root
             )
         )
+        lines += ["", report.digest.note] if report.digest.note else []
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from api.problems import Denied
 from api.shapes import AccountShape, ChainShape, CheckpointNote
 from gateway.instants import moment
 from gateway.journal.checkpoints import Checkpoint
+from gateway.journal.notes import SigningError
 from gateway.site.model import Site
 
 _NOTE: dict[int | str, dict[str, Any]] = REFUSED | {
@@ -34,7 +35,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         """The key that signs, and the newest checkpoint."""
         latest = await gateway.checkpoints.latest()
         shown = None if latest is None else _shown(site, latest)
-        return answer(request, ChainShape(public_key=await gateway.checkpoints.public_key(), latest=shown))
+        try:
+            key = await gateway.checkpoints.public_key()
+        except SigningError as error:
+            raise Denied(503, f"Nothing can be signed: {error}.") from error
+        return answer(request, ChainShape(public_key=key, latest=shown))
 
     @app.get(
         "/api/v1/chain/checkpoints",
@@ -76,8 +81,14 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     )
     async def make_checkpoint(request: Request) -> Response:
         """Sign the chain as it is now; where nothing was written since the newest checkpoint, that one is given."""
-        await accounts.record(session_of(request).account.name, origin_of(request), "chain.checkpoint", site.id)
-        return answer(request, _shown(site, await gateway.checkpoints.make("asked")))
+        who, origin = session_of(request).account.name, origin_of(request)
+        await accounts.record(who, origin, "chain.checkpoint", site.id)
+        try:
+            made = await gateway.checkpoints.make("asked")
+        except SigningError as error:
+            await accounts.record(who, origin, "chain.checkpoint", site.id, outcome="failed", detail=str(error))
+            raise Denied(503, f"Nothing can be signed: {error}.") from error
+        return answer(request, _shown(site, made))
 
     @app.get("/api/v1/accounts", tags=["chain"], responses=many("AccountShape"), dependencies=[needs("names")])
     async def read_accounts(request: Request) -> Response:

@@ -94,7 +94,8 @@ class Checkpoints:
         """Sign the chain as it is on disk now. Where nothing came since the last one, that one is given.
 
         Raises:
-            JournalError: the key cannot be read, or the disk failed.
+            SigningError: the key cannot be read.
+            JournalError: the disk failed.
         """
         async with self._making:
             key = await self._opened()
@@ -125,7 +126,7 @@ class Checkpoints:
         """The verifier key of what is signed now.
 
         Raises:
-            JournalError: the key cannot be read.
+            SigningError: the key cannot be read.
         """
         return str((await self._opened()).public)
 

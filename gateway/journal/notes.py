@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from gateway.errors import JournalError
+from gateway.errors import JournalError, LamplighterError
 from gateway.instants import Instant, moment, parse_instant
 
 _ED25519 = b"\x01"
@@ -46,6 +46,10 @@ _ORIGIN = re.compile(r"lamplighter/[^\s/+]+/[^\s/+]+")
 
 class NoteError(JournalError):
     """Not a checkpoint; the text says what is wrong with it."""
+
+
+class SigningError(LamplighterError):
+    """Nothing can be signed at the moment; evidence is taken all the same."""
 
 
 class PublicKey(NamedTuple):
@@ -179,18 +183,18 @@ class Key:
         """The key in the file `path` (PEM, PKCS #8); made there if there is none, readable by its owner alone.
 
         Raises:
-            JournalError: it cannot be read or made.
+            SigningError: it cannot be read or made.
         """
         try:
             if not path.exists():
                 _make(path)
             private = load_pem_private_key(path.read_bytes(), password=None)
         except OSError as error:
-            raise JournalError(f"the key for checkpoints {path}: {error.strerror or error}") from error
+            raise SigningError(f"the key for checkpoints {path}: {error.strerror or error}") from error
         except ValueError as error:
-            raise JournalError(f"the key for checkpoints {path} is no private key in PEM: {error}") from error
+            raise SigningError(f"the key for checkpoints {path} is no private key in PEM: {error}") from error
         if not isinstance(private, Ed25519PrivateKey):
-            raise JournalError(f"the key for checkpoints {path} is not an Ed25519 key")
+            raise SigningError(f"the key for checkpoints {path} is not an Ed25519 key")
         return cls(private, name)
 
 
