@@ -17,6 +17,9 @@ class Entry(NamedTuple):
 
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds"),
+    Entry("/work-orders", "orders.title", "alerts"),
+    Entry("/silences", "silences.title", "alerts"),
+    Entry("/on-duty", "on_duty.title", "alerts"),
     Entry("/reports", "reports.title", "estate"),
 )
 """In the order of the bar; shown where the reader has the right."""

@@ -12,7 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import entrance, reports, room
+from api.console import entrance, orders, quiet, reports, room
 from api.console.frame import Frame, static_file
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -42,7 +42,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     site = gateway.site
     frame = Frame(site)
     entrance.add(app, gateway, accounts, invitations, frame)
+    orders.add(app, gateway, frame)
     reports.add(app, gateway, frame)
+    quiet.add(app, gateway, frame)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language = chosen(request, site.language)
@@ -123,6 +125,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             title=row.title,
             message=row.message,
             offered=row.offered,
+            may_silence=row.may_silence,
+            quiet=next((one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None),
             place=place_name(site, found.place),
             cause=wording.cause_name(site, found.caused_by, language),
             round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,

@@ -22,6 +22,7 @@ PARAMETERS = {
     "{silence_id:path}": "silence/1",
     "{swap_id:path}": "duty/1",
     "{report_id}": "day:2026-11-22",
+    "{order_id}": "20261123-001",
     "{name}": "console.css",
     "{action}": "enable",
 }
