@@ -1,0 +1,237 @@
+"""The chain as it is written: by every writer, in the row's own transaction, and from before it began."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.journal import chain
+from gateway.journal.chain import KIND_OF, KINDS, encoded
+from gateway.journal.merkle import Tree
+from gateway.journal.store import Store, connect, connect_snapshot, migrations
+from gateway.journal.verification import Checked, verify
+from gateway.journal.writer import Batch, Writer
+from tests.journal.chained import BEGAN, COLUMNS, insert
+
+ENTRY = (20, 1, "work_order", "wo-1", "reported", b"{}")
+AUDIT = "INSERT INTO audit (at, who, address, action, subject, outcome, detail) VALUES (?, 'u', 'local', 'a', 's', 'done', '')"
+
+
+def checked(store: Store) -> Checked:
+    connection = connect_snapshot(store.path)
+    try:
+        return verify(connection)
+    finally:
+        connection.close()
+
+
+def leaves(store: Store) -> list[tuple[str, int]]:
+    """Tables and numbers of the leaves, in order."""
+    names = {kind.number: kind.table for kind in KINDS}
+    return [(names[kind], seq) for kind, seq in store.writer.execute("SELECT kind, seq FROM leaf ORDER BY number")]
+
+
+async def write(store: Store, *batches: Batch) -> None:
+    writer = Writer(store.writer)
+    try:
+        for batch in batches:
+            await writer.submit(batch)
+    finally:
+        await asyncio.to_thread(writer.close)
+
+
+def batch_of(**rows: list[tuple[object, ...]]) -> Batch:
+    batch = Batch()
+    batch.rows = dict(rows)
+    return batch
+
+
+async def test_each_row_of_a_batch_is_a_leaf_and_so_is_each_audit_row_of_its_statements(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    batch = batch_of(
+        visit_revision=[(10, 1, "r", 1, 1, "missed", b"{}"), (11, 1, "r", 1, 2, "late", b"{}")], entry=[ENTRY]
+    )
+    batch.statements += [(AUDIT, (1,)), (AUDIT, (2,))]
+    evidence = batch_of(change=[(30, 1, "tap", "rdr", b"{}")])
+    await write(store, batch, evidence)
+    assert leaves(store) == [
+        ("audit", 1),
+        ("visit_revision", 10),
+        ("visit_revision", 11),
+        ("entry", 20),
+        ("audit", 2),
+        ("audit", 3),
+    ]
+    assert checked(store).intact
+    store.close()
+
+
+async def test_a_batch_that_fails_leaves_no_leaf(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failing = batch_of(entry=[ENTRY])
+    failing.statements.append(("INSERT INTO audit (at) VALUES (1)", ()))
+    writer = Writer(store.writer)
+    with pytest.raises(Exception, match="NOT NULL"):
+        await writer.submit(failing)
+    await writer.submit(batch_of(entry=[(21, *ENTRY[1:])]))
+    await asyncio.to_thread(writer.close)
+    assert leaves(store) == [("audit", 1), ("entry", 21)]
+    assert checked(store).intact
+    store.close()
+
+
+async def test_two_writers_beside_each_other_make_one_chain(tmp_path: Path) -> None:
+    """`lamplighter user` writes while the gateway runs."""
+    store = Store(tmp_path)
+    other = connect(store.path)
+    for number in range(5):
+        await write(store, batch_of(entry=[(20 + number, *ENTRY[1:])]))
+        with other:
+            other.execute(AUDIT, (number,))
+            chain.extend(other)
+    other.close()
+    assert len(leaves(store)) == 11
+    assert checked(store).intact
+    store.close()
+
+
+def before_the_chain(folder: Path, rows: int) -> None:
+    """A journal of the version before, with so many rows of each table."""
+    folder.mkdir()
+    connection = connect(folder / "journal.db")
+    for number, text in migrations():
+        if "CREATE TABLE leaf" in text:
+            break
+        connection.execute(text)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute("INSERT INTO meta VALUES ('epoch', 'before')")
+    for seq in range(1, rows + 1):
+        for table, columns in COLUMNS.items():
+            row = {"seq": seq, "at": seq} | dict(columns)
+            connection.execute(insert(table, row), tuple(row.values()))
+    connection.close()
+
+
+def test_rows_from_before_are_taken_in_once_and_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_CHUNK", 7)
+    before_the_chain(tmp_path / "data", 30)
+    store = Store(tmp_path / "data", lambda: BEGAN)
+    found = checked(store)
+    assert found.intact
+    assert (found.size, found.before, found.begun) == (121, 120, BEGAN)
+    assert store.writer.execute("SELECT action, subject, detail FROM audit ORDER BY seq DESC LIMIT 1").fetchone() == (
+        "chain.begin",
+        "before",
+        "120 rows from before the chain were taken in",
+    )
+    store.close()
+    again = Store(tmp_path / "data")
+    assert checked(again).size == 121
+    again.close()
+
+
+def test_taking_in_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "_CHUNK", 7)
+    before_the_chain(tmp_path / "data", 30)
+    extend, calls = chain.extend, []
+
+    def stopped(connection: apsw.Connection, *words: object, **more: int) -> int:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return extend(connection, *words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(chain, "extend", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path / "data")
+    monkeypatch.setattr(chain, "extend", extend)
+    store = Store(tmp_path / "data")
+    found = checked(store)
+    assert found.intact
+    assert (found.size, found.before) == (121, 120)
+    store.close()
+
+
+def test_rows_that_were_put_in_while_nobody_looked_are_noted_for_good(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    thief = connect(tmp_path / "journal.db")
+    thief.execute(AUDIT, (1,))
+    thief.close()
+    store = Store(tmp_path)
+    assert store.writer.execute("SELECT action, detail FROM audit ORDER BY seq DESC LIMIT 1").fetchone() == (
+        "chain.strays",
+        "1 rows stood without a leaf and were taken in",
+    )
+    found = checked(store)
+    assert found.intact
+    assert found.notes == ["found at the start (audit 3): 1 rows stood without a leaf and were taken in"]
+    store.close()
+
+
+def test_a_journal_with_another_epoch_goes_on_and_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.writer.execute("UPDATE meta SET value = 'restored' WHERE key = 'epoch'")
+    store.close()
+    store = Store(tmp_path)
+    found = checked(store)
+    assert found.intact
+    assert "another epoch since audit 2" in found.notes[0]
+    store.close()
+
+
+def test_an_edge_gives_the_root_of_all_leaves(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(40):
+        with store.writer:
+            store.writer.execute(AUDIT, (number,))
+            chain.extend(store.writer)
+        whole = Tree()
+        for (leaf,) in store.writer.execute("SELECT hash FROM leaf ORDER BY number"):
+            whole.append(leaf)  # type: ignore[arg-type]
+        size, peaks = store.writer.execute("SELECT size, peaks FROM chain").fetchall()[0]
+        assert (size, peaks) == (whole.size, whole.pack())
+    store.close()
+
+
+integers = st.integers(-(2**63), 2**63 - 1)
+texts = st.text(max_size=5)
+rows = st.one_of(
+    *(
+        st.tuples(
+            st.just(kind.table),
+            st.tuples(
+                *(
+                    {"INTEGER": integers, "TEXT": texts.map(str.encode), "BLOB": st.binary(max_size=5)}[declared]
+                    for _, declared in kind.columns
+                )
+            ),
+        )
+        for kind in KINDS
+    )
+)
+
+
+@given(rows, rows)
+def test_no_two_rows_share_their_bytes(
+    one: tuple[str, tuple[object, ...]], other: tuple[str, tuple[object, ...]]
+) -> None:
+    first, second = (encoded(KIND_OF[table], row) for table, row in (one, other))  # type: ignore[arg-type]
+    assert (first == second) == (one == other)
+
+
+def test_the_bytes_of_a_row_are_as_documented() -> None:
+    row = (7, -1, b"wo", "wo-1", None, b"\x00")
+    assert encoded(KIND_OF["entry"], row) == (
+        b"t\0\0\0\x05entry"
+        b"i\0\0\0\x08\0\0\0\0\0\0\0\x07"
+        b"i\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff"
+        b"t\0\0\0\x02wo"
+        b"t\0\0\0\x04wo-1"
+        b"n\0\0\0\0"
+        b"b\0\0\0\x01\0"
+    )
