@@ -18,6 +18,7 @@ from api.ports import GatewayPort
 from api.resources import (
     alerts,
     chain,
+    duty_checks,
     estate,
     events,
     evidence,
@@ -28,6 +29,7 @@ from api.resources import (
     on_duty,
     reports,
     rounds,
+    scores,
     silences,
     work_orders,
 )
@@ -65,6 +67,8 @@ def create_app(
     alerts.add(app, gateway, accounts)
     on_duty.add(app, gateway, accounts)
     work_orders.add(app, gateway, accounts)
+    duty_checks.add(app, gateway, accounts)
+    scores.add(app, gateway, accounts)
     evidence.add(app, gateway)
     events.add(app, feed)
     health.add(app, gateway, feed)

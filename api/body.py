@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
 
 MOST_BYTES = 64 * 1024
-"""Nothing that the API takes today is longer; evidence comes over links, not over HTTP."""
+"""Nothing else that the API takes is longer; evidence comes over links, not over HTTP."""
+LONGER: Mapping[str, int] = {"/api/v1/duty-checks/photos": 512 * 1024}
+"""By path: pictures."""
 
 
 class _TooLong(Exception):  # noqa: N818
@@ -25,11 +29,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = max(self.most_bytes, LONGER.get(scope["path"], 0))
         refusal = problem(
-            413, f"At most {self.most_bytes} bytes are taken here.", path=scope["path"], headers={"Connection": "close"}
+            413, f"At most {most} bytes are taken here.", path=scope["path"], headers={"Connection": "close"}
         )
         told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not told.isdigit() or int(told) > self.most_bytes:
+        if not told.isdigit() or int(told) > most:
             await refusal(scope, receive, send)
             return
         taken = 0
@@ -39,7 +44,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.most_bytes:
+            if taken > most:
                 raise _TooLong
             return message
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.arrangements import AlertSilence, DutyShape, SilenceEnd, SilenceHistory, SilenceWish, SwapAction, SwapEnd
+from api.assessments import AppealBody, DecisionBody, ExtraBody, FindingBody, MarkBody, Revision, WhyBody, WithdrawBody
 from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
 from api.problems import MEDIA_TYPE
 from api.shapes import (
@@ -28,12 +29,16 @@ from api.shapes import (
 from gateway.alerts.alert import Alert
 from gateway.alerts.duty import Swap
 from gateway.alerts.silences import Silence
+from gateway.duty_checks.check import DutyCheckItem, Photo, WeekPlan
+from gateway.duty_checks.weeks import WeekCount
 from gateway.explain.explanation import Explanation
 from gateway.figures.coverage import CameraRate, ZoneMinutes
 from gateway.figures.lamps import LampRate
 from gateway.figures.predictability import Predictability
 from gateway.figures.protection import PlaceProtection
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
+from gateway.scores.book import Appeal, Mark, YearEnd
+from gateway.scores.document import ScoreDocument
 
 SHAPES = (
     AccountShape, ChainShape, CheckpointNote,
@@ -41,6 +46,8 @@ SHAPES = (
     LedgerShape, OrderAction, OrderFromAlert, OrderShape, PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, ReportBody,
     Round, Silence, SilenceEnd, SilenceHistory, SilenceWish, SiteShape, Swap, SwapAction,
     SwapEnd, Unmatched, Zone, ZoneMinutes,
+    Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
+    WeekPlan, WhyBody, WithdrawBody, YearEnd,
 )  # fmt: skip
 
 _VISIT = {

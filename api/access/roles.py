@@ -6,7 +6,20 @@ from typing import Literal, get_args
 
 Role = Literal["viewer", "guard", "maintenance", "operator", "manager", "admin"]
 Right = Literal[
-    "rounds", "estate", "alerts", "handle", "arrange", "evidence", "health", "names", "tags", "erase", "attest"
+    "rounds",
+    "estate",
+    "alerts",
+    "handle",
+    "arrange",
+    "evidence",
+    "health",
+    "names",
+    "tags",
+    "erase",
+    "attest",
+    "checks",
+    "score",
+    "assess",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -25,6 +38,11 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
     "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
     "attest": frozenset({"manager", "admin"}),  # have the journal's chain signed now
+    "checks": frozenset(
+        {"manager", "admin"}
+    ),  # all duty checks, also undecided ones; a checker and those concerned see their own
+    "score": frozenset({"viewer", "manager", "admin"}),  # every deduction; those concerned see their own
+    "assess": frozenset({"manager", "admin"}),  # take points, decide appeals, publish
     "erase": frozenset({"admin"}),  # what a reporter said of himself
 }
 

@@ -37,6 +37,8 @@ KINDS: dict[str, Right] = {
     "silence": "alerts",
     "duty": "alerts",
     "work_order": "alerts",
+    "duty_check": "checks",
+    "score": "score",
     "tap": "evidence",
     "observation": "evidence",
 }
