@@ -16,7 +16,9 @@ Seconds = Annotated[int, msgspec.Meta(ge=1, le=LONGEST // SECOND)]
 
 
 class SilenceWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"since": "from"}):
-    """A silence (from now on) or planned work (`maintenance`; `from` may lie ahead). It ends at `until`, or lasts `lasts_s`.
+    """A silence (from now on) or planned work (`maintenance`; `from` may lie ahead).
+
+    It ends at `until`, lasts `lasts_s`, or, with `tonight`, until the running shift ends (none runs: until the next 08:00).
 
     `on` says what kind of thing `subject` is; a place means all that is in it, planned work also all that is fed from the thing.
     `rule`: only alerts of this rule; needed with `on: site`.
@@ -29,15 +31,20 @@ class SilenceWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     since: datetime | None = None
     until: datetime | None = None
     lasts_s: Seconds | None = None
+    tonight: bool = False
     why: str
 
 
 class AlertSilence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A silence of an alert and what is like it: this rule at its subject, everything about its subject, or in its place."""
+    """A silence of an alert and what is like it: this rule at its subject, everything about its subject, or in its place.
+
+    Its end is said as in `SilenceWish`.
+    """
 
     scope: Scope = "rule"
     until: datetime | None = None
     lasts_s: Seconds | None = None
+    tonight: bool = False
     why: str
 
 

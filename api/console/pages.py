@@ -12,7 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import entrance, orders, quiet, reports, room
+from api.console import entrance, history, orders, quiet, reports, room
 from api.console.frame import Frame, static_file
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -126,6 +126,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             message=row.message,
             offered=row.offered,
             may_silence=row.may_silence,
+            reason=lambda why: history.reason(language, why),
             quiet=next((one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None),
             place=place_name(site, found.place),
             cause=wording.cause_name(site, found.caused_by, language),

@@ -16,6 +16,7 @@ from api.resources.rounds import rounds_between
 from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Action, Alert, AlertState
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.silences import NEVER_SILENT
 from gateway.instants import HOUR, instant, moment
 from gateway.links.link import LinkState
 from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, Round, Zone
@@ -45,6 +46,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     name: str
     offered: tuple[Action, ...]
+    may_silence: bool
 
 
 class AlertsSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +128,7 @@ def alert_row(site: Site, alert: Alert, language: Language) -> AlertRow:
         message=wording.message(site, alert.rule, alert.subject, alert.details, language),
         name=wording.name(site, alert.subject, language),
         offered=OFFERED[alert.state],
+        may_silence=alert.state in lifecycle.ACTIVE and alert.rule not in NEVER_SILENT,
     )
 
 

@@ -16,6 +16,7 @@ from api.arrangements import AlertSilence, SilenceEnd, SilenceWish
 from api.openapi import REFUSED, many, one, takes
 from api.ports import GatewayPort
 from api.problems import Denied
+from api.resources.tonight import tonight
 from gateway.alerts.book import Refused
 from gateway.alerts.silences import AHEAD, Silence
 from gateway.books import BookOperation
@@ -80,7 +81,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def make_silence(request: Request) -> Response:
         """Keep alerts silent: a silence from now on, or planned work."""
         wish = await _body(request, SilenceWish)
-        until = _end(gateway, wish.until, wish.lasts_s, since=wish.since)
+        until = _end(gateway, wish, since=wish.since)
         details: dict[str, Any] = {"kind": wish.kind, "on": wish.on, "subject": wish.subject, "rule": wish.rule}
         if wish.since is not None:
             details["from"] = wish.since.isoformat()
@@ -99,7 +100,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         alert = gateway.judgement.alerts.alert(alert_id)
         if alert is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
-        until = _end(gateway, wish.until, wish.lasts_s)
+        until = _end(gateway, wish)
         about = gateway.judgement.alerts.silences.about(alert, wish.scope)
         details = {"kind": "silence", "until": until} | about
         return answer(request, await _operate(request, "create", None, details, wish.why))
@@ -138,16 +139,20 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         return after
 
 
-def _end(gateway: GatewayPort, until: datetime | None, lasts_s: int | None, *, since: datetime | None = None) -> str:
+def _end(gateway: GatewayPort, wish: SilenceWish | AlertSilence, *, since: datetime | None = None) -> str:
     """When it ends, as RFC 3339."""
-    if (until is None) == (lasts_s is None):
-        raise Denied(422, "expected `until` or `lasts_s`, one of both.", "invalid")
+    until = wish.until
+    if [until is not None, wish.lasts_s is not None, wish.tonight].count(True) != 1:
+        raise Denied(422, "expected one of `until`, `lasts_s` and `tonight`.", "invalid")
     if any(time is not None and time.tzinfo is None for time in (since, until)):
         raise Denied(422, "expected times with an offset, such as 2026-11-22T23:00:00+08:00.", "invalid")
     if until is not None:
         return until.isoformat()
-    first = gateway.now() if since is None else instant(since)
-    return moment(first + (lasts_s or 0) * SECOND, gateway.site.zone_info).isoformat()
+    if wish.tonight:
+        end = tonight(gateway)
+    else:
+        end = (gateway.now() if since is None else instant(since)) + (wish.lasts_s or 0) * SECOND
+    return moment(end, gateway.site.zone_info).isoformat()
 
 
 def _span(gateway: GatewayPort, since: str | None, until: str | None) -> tuple[Instant, Instant]:

@@ -92,7 +92,7 @@ class Duty:
 
     def on(self, at: Instant) -> list[DatedShift]:
         """The shifts that run at `at`, with the people who are really on them; of shifts that are over, as the calendar has them."""
-        return [self._swapped(shift) for shift in on_shift(self._site, at)]
+        return [self.swapped(shift) for shift in on_shift(self._site, at)]
 
     def swaps(self) -> list[Swap]:
         """Swaps of shifts that are not over, in the order in which they were made."""
@@ -156,7 +156,8 @@ class Duty:
         found = None if known is None else known.contact
         return found if found in self._site.alerting.contacts else None
 
-    def _swapped(self, shift: DatedShift) -> DatedShift:
+    def swapped(self, shift: DatedShift) -> DatedShift:
+        """A dated shift of the calendar with the people who are really on it."""
         for swap in self._standing.values():
             shift = after_swap(shift, swap)
         return shift
@@ -198,7 +199,7 @@ class Duty:
         shift = None if known is None else dated_shift(self._site, known, wish.date)
         if shift is None:
             raise Refused(f"no shift {wish.shift!r} begins on {wish.date}", "invalid")
-        self._check(wish, self._swapped(shift), operation.at)
+        self._check(wish, self.swapped(shift), operation.at)
         self._number += 1
         swap = Swap(
             id=f"duty/{self._number}",

@@ -54,6 +54,17 @@ async def test_how_much_is_silenced_is_chosen(operator: httpx.AsyncClient, scope
     assert (made["on"], made["subject"], made["rule"]) == named
 
 
+async def test_tonight_lasts_until_the_running_shift_ends_or_else_until_eight(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    silence = {"tonight": True, "why": "known"}
+    made = (await operator.post(f"/api/v1/alerts/{ALERT}/silence", json=silence)).json()
+    assert made["until"] == "2026-11-23T08:00:00+08:00"
+    gateway.ahead = 6 * 3600 * 1_000_000  # 08:47: no shift runs
+    made = (await operator.post(f"/api/v1/alerts/{ALERT}/silence", json=silence)).json()
+    assert made["until"] == "2026-11-24T08:00:00+08:00"
+
+
 async def test_what_stands_is_listed_and_ended_by_hand(operator: httpx.AsyncClient) -> None:
     await make(operator)
     [item] = (await operator.get(SILENCES)).json()["items"]
@@ -98,8 +109,8 @@ async def test_planned_work_is_told_ahead_and_listed_apart(operator: httpx.Async
         ({"subject": "c-t9"}, 422, "no circuit 'c-t9'"),
         ({"on": "person"}, 422, "on"),
         ({"lasts_s": 31 * 86400}, 422, "lasts_s"),
-        ({"lasts_s": None}, 422, "`until` or `lasts_s`"),
-        ({"until": NOW.isoformat()}, 422, "`until` or `lasts_s`"),
+        ({"lasts_s": None}, 422, "one of `until`, `lasts_s` and `tonight`"),
+        ({"until": NOW.isoformat()}, 422, "one of `until`, `lasts_s` and `tonight`"),
         ({"lasts_s": None, "until": "2026-11-22T00:00:00+08:00"}, 422, "later end"),
         ({"lasts_s": None, "until": "2026-12-01T00:00:00"}, 422, "offset"),
         ({"on": "site", "subject": "riverside"}, 422, "name a rule"),

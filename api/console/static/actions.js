@@ -14,12 +14,17 @@ export async function act(action, id, title, button = null) {
     why = await askReason(action, title);
     if (why === null) return false;
   }
+  return send(`/api/v1/alerts/${encodeURIComponent(id)}/${action}`, { why }, title, button);
+}
+
+/** Send `body`; says what came of it. */
+export async function send(url, body, title, button = null) {
   if (button) button.disabled = true;
   try {
-    const answer = await fetch(`/api/v1/alerts/${encodeURIComponent(id)}/${action}`, {
+    const answer = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ why }),
+      body: JSON.stringify(body),
     });
     if (answer.ok) {
       say(`${texts.done} · ${title}`);
@@ -44,7 +49,8 @@ export function say(text, bad = false) {
   hiding = setTimeout(() => (toast.hidden = true), bad ? 8000 : 3000);
 }
 
-function askReason(action, title) {
+/** Ask why `action` is done to what is called `title`; null: it is not. */
+export function askReason(action, title) {
   const heading = dialog.querySelector("h2");
   heading.textContent = heading.getAttribute(`data-title-${action}`);
   document.getElementById("reason-what").textContent = title;

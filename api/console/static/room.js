@@ -1,6 +1,7 @@
 // The control room: wires the live feed, the parts of the page, the keyboard and the sound.
 
 import { act } from "/static/actions.js";
+import "/static/arrange.js";
 import { startClock } from "/static/clock.js";
 import { listen } from "/static/live.js";
 import { closePanel, openPanel, refreshPanel } from "/static/panel.js";

@@ -1,0 +1,85 @@
+// What people arrange: silences, planned work, who stands in. Times are the site's, wherever the browser stands.
+
+import { askReason, say, send } from "/static/actions.js";
+
+const dialog = document.getElementById("quiet");
+const why = document.getElementById("quiet-why");
+const scope = document.getElementById("quiet-scope");
+const until = document.getElementById("quiet-until");
+const zone = document.body.dataset.zone;
+const usual = why.value;
+const single = document.body.classList.contains("alone");
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-silence], [data-end], [data-cancel]");
+  if (!button) return;
+  const { silence, end, cancel } = button.dataset;
+  const title = titleOf(button);
+  let done = false;
+  if (silence) done = await askSilence(silence, title, button);
+  else {
+    const reason = await askReason(end ? "end" : "cancel", title);
+    if (reason === null) return;
+    const url = end ? `/api/v1/silences/${end}/end` : `/api/v1/duty/swaps/${cancel}/cancel`;
+    done = await send(url, { why: reason }, title, button);
+  }
+  if (done && single) location.reload();
+});
+
+// What was chosen from the list says of what kind it is.
+document.addEventListener("input", (event) => {
+  if (event.target.name !== "subject" || !event.target.list) return;
+  const found = [...event.target.list.options].find((option) => option.value === event.target.value);
+  if (found) event.target.form.elements.on.value = found.dataset.on;
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("[data-post]");
+  if (!form) return;
+  event.preventDefault();
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || (field.value === "" && "optional" in field.dataset)) continue;
+    body[field.name] = field.type === "datetime-local" ? instantOf(field.value) : field.value;
+  }
+  const button = form.querySelector("button");
+  if (await send(form.dataset.post, body, button.textContent, button)) location.reload();
+});
+
+async function askSilence(id, title, button) {
+  document.getElementById("quiet-what").textContent = title;
+  why.value = usual;
+  scope.value = "rule";
+  scope.querySelector('[value="place"]').hidden = !("place" in button.dataset);
+  until.value = "";
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  const chosen = await new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+  const body = { scope: scope.value, why: why.value.trim() };
+  if (chosen === "tonight") body.tonight = true;
+  else if (chosen === "until" && until.value) body.until = instantOf(until.value);
+  else if (chosen === "until") return say(until.closest("label").textContent.trim(), true);
+  else if (/^\d+$/.test(chosen)) body.lasts_s = Number(chosen);
+  else return false;
+  return send(`/api/v1/alerts/${encodeURIComponent(id)}/silence`, body, title, button);
+}
+
+/** The instant at which the clocks of the site show `local`, as RFC 3339. */
+export function instantOf(local) {
+  const wanted = Date.parse(`${local}Z`);
+  let at = wanted;
+  // Twice: the offset is asked for where it holds.
+  for (let round = 0; round < 2; round++) at = wanted - (shown(at) - at);
+  return new Date(at).toISOString();
+}
+
+function shown(at) {
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  return Date.parse(`${parts.format(new Date(at)).replace(" ", "T")}Z`);
+}
+
+function titleOf(element) {
+  return element.closest(".alert, .detail, .quiet-row")?.querySelector(".what a, h2, .about")?.textContent.trim() ?? "";
+}
