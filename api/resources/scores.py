@@ -238,8 +238,8 @@ async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
         each if isinstance(each, Mapping) else msgspec.to_builtins(each)
         for each in await rounds_between(gateway, period.since, until)
     ]
-    checks = await all_items(gateway, "duty_check", period.since, until)
-    orders = await all_items(gateway, "work_order", period.since, until)
+    checks = await all_items(gateway, "duty_check", period.since, min(period.until, until + 1))
+    orders = await all_items(gateway, "work_order", period.since, min(period.until, until + 1))
     rows = await gateway.conditions(_CONDITIONS, period.since, until)
     marks, appeals = _marks(gateway, period), book(gateway).appeals()
 

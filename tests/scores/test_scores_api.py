@@ -1,0 +1,138 @@
+"""Scores over HTTP on a real gateway: a missed point, its appeal, and late evidence that withdraws it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.scores.document import ScoreDocument, digest_of
+from gateway.scores.ranking import rank
+
+
+def rows(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["key"]: each for item in document["items"] for each in item["deductions"]}
+
+
+KEY = "visit_missed/night@2026-11-24T13:00+00:00/2"
+
+
+async def test_a_missed_point_costs_is_appealed_published_and_withdrawn_by_late_evidence(estate) -> None:
+    boss = await estate.enter("boss", "manager")
+    await estate.go(61)
+    await estate.tap("rdr", "00000002")
+    await estate.go(60)
+    document = (await boss.get("/api/v1/scores")).json()
+    assert (document["period"], document["score"], document["settled"]) == ("2026-Q4", 99.5, False)
+    assert list(rows(document)) == [KEY]
+    assert rows(document)[KEY]["persons"] == ["g-he"]
+    whole = msgspec.json.decode((await boss.get("/api/v1/scores")).content, type=ScoreDocument)
+    assert digest_of(whole) == whole.digest
+    assert [each.rank for each in rank([whole])] == [1]
+
+    published = (await boss.post("/api/v1/scores/publish")).json()
+    assert published["revision"] == 1
+    assert (await boss.post("/api/v1/scores/publish")).status_code == 409, "nothing changed"
+
+    guard = await estate.enter("g-he", "guard")
+    assert list(rows((await guard.get("/api/v1/scores")).json())) == [KEY]
+    appeal = (
+        await guard.post("/api/v1/scores/appeals", json={"key": KEY, "period": "2026-Q4", "why": "I was there"})
+    ).json()
+    assert (appeal["state"], appeal["points"], appeal["by"]) == ("open", 0.5, "g-he")
+    decide = f"/api/v1/scores/appeals/{appeal['id']}/decide"
+    assert (await guard.post(decide, json={"decision": "accept", "why": "me"})).status_code == 404
+    accepted = (await boss.post(decide, json={"decision": "accept", "why": "seen on the camera"})).json()
+    assert (accepted["state"], accepted["decided_by"]) == ("accepted", "boss")
+    document = (await boss.get("/api/v1/scores")).json()
+    assert (document["score"], rows(document)[KEY]["state"], rows(document)[KEY]["points"]) == (100.0, "cancelled", 0.5)
+
+    await estate.tap("rdr-2", "00000002", ago=50)
+    await estate.go(2)
+    document = (await boss.get("/api/v1/scores")).json()
+    assert rows(document) == {}, "the record proves that he was there: nothing is missed any more"
+    assert (await boss.post("/api/v1/scores/publish")).json()["revision"] == 2
+    first, second = (await boss.get("/api/v1/scores/revisions")).json()["items"]
+    assert (first["revision"], first["score"], first["withdrawn"]) == (1, 99.5, [])
+    assert (second["revision"], [each["key"] for each in second["withdrawn"]]) == (2, [KEY])
+    audit = await estate.gateway.query(
+        "SELECT who, action, outcome FROM audit WHERE action LIKE 'score.%' ORDER BY seq", ()
+    )
+    assert ("g-he", "score.appeal", "done") in {tuple(row) for row in audit}
+    assert ("boss", "score.publish", "refused") in {tuple(row) for row in audit}
+
+
+async def test_a_dead_reader_costs_nothing(estate) -> None:
+    boss = await estate.enter("boss", "manager")
+    await estate.go(30)
+    await estate.go(120, readers=("rdr",))
+    document = (await boss.get("/api/v1/scores")).json()
+    assert document["rests_on"]["visits_unverifiable"] == 1
+    assert list(rows(document)) == ["visit_missed/night@2026-11-24T13:00+00:00/1"], (
+        "only of the reader that lives it is known"
+    )
+
+
+async def test_a_guard_sees_his_own_and_the_sums(estate) -> None:
+    await estate.go(61)
+    await estate.tap("rdr", "00000002")
+    await estate.go(60)
+    other = await estate.enter("g-wu", "guard")
+    document = (await other.get("/api/v1/scores")).json()
+    assert (document["score"], rows(document), document["digest"]) == (99.5, {}, "")
+    refused = await other.post("/api/v1/scores/appeals", json={"key": KEY, "period": "2026-Q4", "why": "for a friend"})
+    assert refused.status_code == 404
+    for path in ("revisions", "marks"):
+        assert (await other.get(f"/api/v1/scores/{path}")).status_code == 403
+    auditor = await estate.enter("street-office", "viewer")
+    assert list(rows((await auditor.get("/api/v1/scores")).json())) == [KEY]
+
+
+async def test_inspections_and_the_year(estate) -> None:
+    boss = await estate.enter("boss", "manager")
+    await estate.go(1)
+    mark = {"item": "inspection", "points": 2.5, "words": "值班记录缺失", "person": "g-he"}
+    assert (await boss.post("/api/v1/scores/marks", json=mark)).json()["id"] == "mark-1"
+    assert (await boss.get("/api/v1/scores")).json()["score"] == 97.5
+    year = (await boss.get("/api/v1/scores", params={"period": "2026"})).json()
+    assert (year["score"], year["daily"], year["year_end"]) == (None, 97.5, None)
+    end = mark | {"item": "records", "points": 10, "part": "year_end"}
+    assert (await boss.post("/api/v1/scores/marks", json=end)).status_code == 200
+    assert (await boss.post("/api/v1/scores/year-end/2026/close", json={})).json()["closed"]
+    year = (await boss.get("/api/v1/scores", params={"period": "2026"})).json()
+    assert (year["score"], year["year_end"]) == (94.5, 90.0)
+    assert [each["period"] for each in year["quarters"]] == ["2026-Q4"]
+    back = (await boss.post("/api/v1/scores/marks/mark-1/withdraw", json={"why": "was in the drawer"})).json()
+    assert back["withdrawn"] == "was in the drawer"
+    assert (await boss.get("/api/v1/scores")).json()["score"] == 100.0
+
+
+async def test_what_cannot_be_is_told(estate) -> None:
+    boss = await estate.enter("boss", "manager")
+    for period in ("2026-Q5", "x", "2026-13"):
+        assert (await boss.get("/api/v1/scores", params={"period": period})).status_code == 422
+    for path, body, status in (
+        ("marks", {"item": "inspection", "points": 99, "words": "x"}, 409),
+        ("marks", {"item": "gone", "points": 1, "words": "x"}, 404),
+        ("marks", {"item": "inspection"}, 422),
+        ("appeals", {"key": "no", "period": "2026-Q4", "why": "x"}, 404),
+        ("year-end/2026/open", {}, 404),
+        ("year-end/2026-Q1/close", {}, 409),
+    ):
+        answer = await boss.post(f"/api/v1/scores/{path}", json=body)
+        assert answer.status_code == status, (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_people_said_survives_a_restart_and_counts_as_before(estate, tmp_path) -> None:
+    from gateway.runtime import Gateway
+    from tests.scores.conftest import SITE
+
+    boss = await estate.enter("boss", "manager")
+    await boss.post("/api/v1/scores/marks", json={"item": "inspection", "points": 1, "words": "a"})
+    before = estate.gateway.judgement.books["score"].snapshot()
+    await estate.gateway.__aexit__(None, None, None)
+    again = Gateway(SITE, tmp_path, clock=lambda: estate.now)
+    async with again:
+        assert again.judgement.books["score"].snapshot() == before
+    await estate.gateway.__aenter__()
