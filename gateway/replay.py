@@ -15,6 +15,7 @@ from gateway.instants import Instant, instant, moment
 from gateway.judgement import Judgement
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
+from gateway.work_orders.book import WorkOrders
 
 __all__ = ["Evidence", "Explain", "Operator", "Target", "operate", "operation_of", "read_evidence", "replay"]
 
@@ -44,6 +45,7 @@ def replay(
     if since is None:
         since = _midnight(site, first if evidence.dated is None else evidence.dated)
     judgement = Judgement(site, first)
+    _unattended(judgement)
     judgement.plan_from(since)
     _judge(judgement, evidence, first)
     ends = [end for end in (evidence.last, until) if end is not None]
@@ -75,6 +77,13 @@ def _judge(judgement: Judgement, evidence: Evidence, first: Instant) -> None:
                 judgement.restarted(max(last_heard, judgement.now), at)
             case Operator():
                 operate(judgement, item)
+
+
+def _unattended(judgement: Judgement) -> None:
+    """Nobody keeps a desk beside an evidence file, unless it holds what people did with work orders."""
+    orders = judgement.books.get("work_order")
+    if isinstance(orders, WorkOrders):
+        orders.attended = False
 
 
 def operate(judgement: Judgement, line: Operator) -> None:

@@ -67,6 +67,8 @@ class WorkOrders:
     def __init__(self, site: Site, started: Instant) -> None:
         self.site = site
         self.now = started
+        self.attended = True
+        """People can record their steps here. In an evidence file that holds none of them, none that is missing is told."""
         self._zone = site.zone_info
         self._within = site.work_orders
         self._points = Points(site)
@@ -156,6 +158,7 @@ class WorkOrders:
         at = max(self.now, operation.at)
         if len(operation.why) > WORDS_LIMIT:
             raise Refused(f"a reason has at most {WORDS_LIMIT} characters")
+        self.attended = True
         match operation.action:
             case "report":
                 case = self._report(operation, at)
@@ -211,6 +214,7 @@ class WorkOrders:
             "open": _encode(list(self._open.values())),
             "closed": _encode(list(self._closed.values())),
             "now": self.now,
+            "attended": self.attended,
             "count": [self._day, self._number],
             "held": list(self._held),
             "repaired": [[*key, *value] for key, value in self._repaired.items()],
@@ -220,7 +224,7 @@ class WorkOrders:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot. Points near an order, and times due from now on, are those of the site as it is now."""
-        self.now = state["now"]
+        self.now, self.attended = state["now"], state["attended"]
         self._day, self._number = state["count"]
         self._held = dict.fromkeys(state["held"])
         self._repaired = {(rule, subject): (order, at) for rule, subject, order, at in state["repaired"]}
@@ -609,7 +613,7 @@ class WorkOrders:
     def _fire(self, case: Case, at: Instant) -> None:
         if case.tell_at is not None and case.tell_at <= at:
             case.tell_at = None
-            if case.cycle() == "running":
+            if case.cycle() == "running" and self.attended:
                 case.overdue = True
                 self._record(case, "note", at, "clock", "late")
                 self._tell_late(case, at)

@@ -340,3 +340,15 @@ def test_rows_run_forward_and_each_holds_the_order_after_it(desk):
     assert instants(desk) == sorted(instants(desk))
     assert desk.entries[-1].item == desk.order(order)
     assert [entry.state for entry in desk.entries][-1] == "closed"
+
+
+def test_an_evidence_file_without_any_step_of_people_accuses_nobody():
+    desk = Desk()
+    desk.book.attended = False
+    order = desk.fault("02:00")
+    desk.at("03:00")
+    assert (desk.late(), desk.order(order).punctual) == ({}, "running")
+    other = desk.fault("03:00", "parent_fault", "panel")
+    desk.do("03:01", "assign", other, to="m-liu")
+    desk.at("04:00")
+    assert desk.late() == {other: "open"}
