@@ -26,6 +26,7 @@ from api.commands.run import log_to_terminal, until_stopped
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
+from api.workshop import Workshop
 from device_drivers.errors import LamplighterError
 from device_drivers.simulation.live import Broker, SerialLine, speak
 from device_drivers.simulation.story import (
@@ -61,6 +62,9 @@ _LEAD = timedelta(seconds=25)
 """The live part begins with the first full minute after this: time to judge the history and to open the console."""
 
 _FED_AT_ONCE = 500
+_HIS_WAY = timedelta(minutes=12)
+"""How long the technician needs to a place; live he is there within the story."""
+_HIS_WAY_LIVE = timedelta(seconds=45)
 _LIVE_STOPS = 4
 
 
@@ -119,6 +123,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
                     reports=ReportWorker(gateway).run,
                     estate=lambda: speak(world, estate, lines),
                     story=lambda: _tell(site, world, live),
+                    workshop=lambda: _mend(gateway, world),
                 )
             )
 
@@ -200,7 +205,7 @@ async def past(gateway: Gateway, world: World, clock: Clock) -> None:
     site = gateway.site
     now = utc_now()
     tell_history(world, walks_of(site, plan_rounds(site, instant(clock.now()), instant(now))))
-    link = Past()
+    link, workshop = Past(), Workshop(gateway, world, _HIS_WAY)
     fed = 0
     while (at := clock.now()) < now:
         _sign_ports(gateway, at)
@@ -208,6 +213,7 @@ async def past(gateway: Gateway, world: World, clock: Clock) -> None:
         said = list(world.run(until))
         _feed(gateway, link, said)
         clock.go(until)
+        await workshop.look()
         fed += len(said)
         if fed >= _FED_AT_ONCE:
             fed = 0
@@ -250,6 +256,14 @@ async def _tell(site: Site, world: World, start: datetime) -> None:
             print(f"  {(start + timedelta(seconds=after_s)).astimezone(site.zone_info):%H:%M:%S}  {text}", flush=True)
         start = end
         await asyncio.sleep((start - utc_now()).total_seconds())
+
+
+async def _mend(gateway: Gateway, world: World) -> None:
+    """The technician goes to what the story breaks."""
+    workshop = Workshop(gateway, world, _HIS_WAY_LIVE)
+    while True:
+        await workshop.look()
+        await asyncio.sleep(5)
 
 
 def history_start(site: Site, now: datetime) -> datetime:

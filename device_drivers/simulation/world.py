@@ -172,6 +172,10 @@ class World:
         """A wand is handed in: it gives away what it holds, and says that this is all."""
         self.at(when, partial(self._dock, wand))
 
+    def tap(self, when: datetime, reader: str, tag: str) -> None:
+        """Somebody who walks no round holds a tag to a fixed reader."""
+        self.at(when, lambda now: self._held_to(self._readers[reader], tag, now))
+
     def resend(self, device: str) -> list[bytes]:
         """What a native device still holds unacknowledged, for a new connection."""
         return self.recorders[device].held()
@@ -576,14 +580,18 @@ class World:
         if reader is None:
             if wand is not None and checkpoint.tag is not None:
                 self._read(wand, checkpoint.tag, guard.id, now)
-        elif self.truth.stands("reader_dead", reader.id) or self.truth.stands("reader_mute", reader.id):
+        else:
+            self._held_to(reader, guard.tag, now)
+
+    def _held_to(self, reader: Reader, tag: str, now: datetime) -> None:
+        if self.truth.stands("reader_dead", reader.id) or self.truth.stands("reader_mute", reader.id):
             return
-        elif not reader.serial:
-            self._recorded(reader.id, TagRead(at=self.clock(reader.id, now), tag=guard.tag))
+        if not reader.serial:
+            self._recorded(reader.id, TagRead(at=self.clock(reader.id, now), tag=tag))
         elif not self.truth.stands("unplugged", reader.id):
             for turn in range(_FRAMES_A_TAP):
                 later = now + timedelta(seconds=turn * rdm6300.REPEAT_S)
-                self.at(later, partial(self._frame, reader.id, guard.tag))
+                self.at(later, partial(self._frame, reader.id, tag))
 
     def _frame(self, reader: str, tag: str, _now: datetime) -> None:
         self._say(reader, None, rdm6300.frame(tag))

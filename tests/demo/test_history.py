@@ -57,6 +57,13 @@ async def test_a_week_is_judged_as_it_was(folder: Path) -> None:
                 assert all(visit.revision == 2 for visit in handed_in.visits)
             assert {lamp.state for lamp in engine.lighting.lamps()} <= {"ok", "off_duty", "unknown"}
             assert {zone.state for zone in engine.cameras.zones()} == {"covered"}
+            # every fault had its order; where a reader hangs, the technician's tag proves that he came, and the sensor that it was mended
+            orders = {order.rule: order for order in gateway.judgement.books["work_order"].recent()}  # type: ignore[attr-defined]
+            assert set(orders) >= {"lamp_failure", "circuit_fault", "zone_blind"}
+            assert {order.state for order in orders.values()} == {"closed"}
+            assert all(order.repair.proved is not None for order in orders.values())
+            assert orders["lamp_failure"].arrival.point == "cp-t1-lobby"
+            assert orders["lamp_failure"].arrival.person == "m-liu"
             assert await gateway.quarantine(limit=5) == []
             assert gateway.intake.counters.judge_failures == 0
             before = [(each.id, each.verdict, each.revision) for each in engine.rounds.rounds()]
