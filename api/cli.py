@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "drivers": "the drivers and device models",
     "import": "wand exports (Excel, CSV) and other files",
     "discover": "the cameras that answer on this network",
+    "scores": "sites ranked by their exported scores",
     "verify": "whether the journal was changed, cut off or added to",
     "user": "accounts of the console",
 }

@@ -75,10 +75,10 @@ class RestsOn(msgspec.Struct, frozen=True, kw_only=True):
     visits_unverifiable: int = 0
     duty_checks: int = 0
     duty_checks_unverifiable: int = 0
-    lamp_hours: float = 0
-    lamp_hours_unknown: float = 0
-    camera_hours: float = 0
-    camera_hours_unknown: float = 0
+    lamp_hours: float = 0.0
+    lamp_hours_unknown: float = 0.0
+    camera_hours: float = 0.0
+    camera_hours_unknown: float = 0.0
     work_orders: int = 0
     inspections: int = 0
     unavailable: tuple[str, ...] = ()
@@ -131,5 +131,6 @@ def sealed(document: ScoreDocument) -> ScoreDocument:
 
 
 def digest_of(document: ScoreDocument) -> str:
-    """What its `digest` should be."""
-    return sha256(msgspec.json.encode(replace(document, digest=""), order="sorted")).hexdigest()
+    """What its `digest` should be; the same however a program between here and there writes a whole number of points."""
+    read = msgspec.json.decode(msgspec.json.encode(replace(document, digest="")), type=ScoreDocument)
+    return sha256(msgspec.json.encode(read, order="sorted")).hexdigest()
