@@ -133,7 +133,8 @@ async def _items(source: Source, book: str, asked: Period, final: tuple[str, ...
             (book, asked.since, *final, _PAGE),
         )
         found = {row[0]: None for row in rows} | found
-    return [msgspec.json.decode(body) for body in found]
+    items = (msgspec.json.decode(body) for body in found)
+    return [item for item in items if item.get("kind") != "plan"]  # of a week of duty checks: no check itself
 
 
 def _round(found: Round, total: Counts) -> RoundLine:

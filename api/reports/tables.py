@@ -12,6 +12,7 @@ from api.console.names import checkpoint_name, person_name, place_name
 from api.reports.document import AlertLine, Counts, Report, RoundLine, VisitLine
 from gateway.alerts import wording
 from gateway.alerts.catalogue import rule_of
+from gateway.duty_checks.check import FINDINGS
 from gateway.site.model import Site
 
 Sort = Literal["text", "number", "percent", "time", "clock", "date"]
@@ -64,8 +65,8 @@ def tables(site: Site, report: Report, reader: Reader) -> list[Table]:
         _zones(report, words),
         _alerts("alerts", report.alerts, words),
         _alerts("standing", report.standing, words),
-        _items("repairs", report.repairs, words),
-        _items("checks", report.checks, words),
+        _repairs(report.repairs, words),
+        _checks(report.checks, words),
     ]
     return [table for table in found if table.rows]
 
@@ -105,6 +106,12 @@ class _Words:
 
     def subject(self, name: str) -> str:
         return wording.name(self.site, name, self.language)
+
+    def finding(self, code: str) -> str:
+        if code in FINDINGS:
+            return FINDINGS[code][self.language == "en"]
+        own = (check.findings[code] for check in self.site.duty_checks.values() if code in check.findings)
+        return next(own, code)
 
     def rule(self, name: str) -> str:
         row = rule_of(name)
@@ -262,26 +269,60 @@ def _alerts(part: str, lines: Sequence[AlertLine], words: _Words) -> Table:
     return Table(part, words.t(f"part.{part}"), columns, rows, grave)
 
 
-def _items(part: str, items: Sequence[Mapping[str, Any]], words: _Words) -> Table:
-    """Work orders and duty checks: each room knows its own columns; the report shows what they all have."""
-    columns = words.columns("number", ("start", "time"), "state", "subject")
+def _repairs(items: Sequence[Mapping[str, Any]], words: _Words) -> Table:
+    columns = words.columns(
+        "number", ("reported", "time"), "urgency", "place", "what", "state", "person", ("arrived", "time"), "came_by",
+        ("repaired", "time"), "proved_by", "punctual",
+    )  # fmt: skip
     rows = tuple(
-        (str(item["id"]), _when(item), words.w(f"{part}_state", str(item["state"])), _about(item, words))
+        (
+            str(item["id"]), _when(item["reported"]), words.w("order.urgency", item["urgency"]), words.place(item["place"]),
+            item["what"] or "", words.w("order.state", item["state"]), words.person(item["assignee"]),
+            _when(_of(item["arrival"], "at")), _proof(item["arrival"], "tap", words), _when(_of(item["repair"], "at")),
+            _proof(item["repair"], "sensor", words), words.w("order.punctual", item["punctual"]),
+        )
         for item in items
+    )  # fmt: skip
+    grave = frozenset(
+        number for number, item in enumerate(items) if item["punctual"] == "late" or _of(item["repair"], "contradicted")
     )
-    return Table(part, words.t(f"part.{part}"), columns, rows)
+    return Table("repairs", words.t("part.repairs"), columns, rows, grave)
 
 
-def _when(item: Mapping[str, Any]) -> datetime | None:
-    for key in ("reported", "due", "at", "start"):
-        if isinstance(item.get(key), str):
-            return datetime.fromisoformat(item[key])
-    return None
+def _checks(items: Sequence[Mapping[str, Any]], words: _Words) -> Table:
+    columns = words.columns(
+        ("due", "time"), "post", "state", "checker", ("at", "time"), "guard", ("answered", "time"), "found"
+    )
+    rows = tuple(
+        (
+            _when(item["at"]), words.checkpoint(item["post"]), words.t(f"check.{item['state']}"), words.person(item["checker"]),
+            _when(item["checker_at"]), words.person(item["guard"]), _when(item["guard_at"]),
+            say(words.language, "list.comma").join(
+                words.finding(found["code"]) for found in item["findings"] if found["withdrawn"] is None
+            ),
+        )
+        for item in items
+    )  # fmt: skip
+    grave = frozenset(
+        number for number, item in enumerate(items) if item["state"] in ("guard_absent", "checker_missed", "not_done")
+    )
+    return Table("checks", words.t("part.checks"), columns, rows, grave)
 
 
-def _about(item: Mapping[str, Any], words: _Words) -> str:
-    parts = [words.place(item.get("place")), str(item.get("what") or item.get("subject") or item.get("post") or "")]
-    return " ".join(part for part in parts if part)
+def _proof(said: Mapping[str, Any] | None, proved: str, words: _Words) -> str:
+    if said is None:
+        return ""
+    if said.get("contradicted"):
+        return words.w("order.proof", "contradicted")
+    return words.w("order.proof", proved if said["proved"] is not None else "stated")
+
+
+def _of(said: Mapping[str, Any] | None, key: str) -> Any:
+    return None if said is None else said.get(key)
+
+
+def _when(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _set(name: str | None, report: Report, words: _Words) -> str:

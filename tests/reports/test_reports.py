@@ -104,6 +104,21 @@ async def test_alerts_of_the_week_are_all_there_with_how_they_were_handled(week:
     assert {line.id for line in standing} == {alert.id for alert in gateway.judgement.alerts.alerts(active=True)}
 
 
+async def test_a_repair_stands_in_the_report_with_what_proves_it(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    site = gateway.site
+    orders = {order.id: order for order in gateway.judgement.books["work_order"].recent()}  # type: ignore[attr-defined]
+    lamp = next(order for order in orders.values() if order.rule == "lamp_failure")
+    day = (lamp.reported - timedelta(hours=8)).date()
+    report = await gather(site, gateway, period(site, f"day:{day}"), gateway.now())
+    table = next(table for table in tables(site, report, Reader("zh_CN", named=True)) if table.id == "repairs")
+    row = next(row for row in table.rows if row[0] == lamp.id)
+    said = dict(zip([column.heading for column in table.columns], row, strict=True))
+    assert (said["到场依据"], said["修复依据"], said["是否及时"]) == ("打卡", "传感器", "及时")
+    assert said["到场时间"] == lamp.arrival.at
+    assert said["修复时间"] == lamp.repair.at
+
+
 async def test_json_holds_the_whole_report(week: tuple[Gateway, Clock]) -> None:
     gateway, _ = week
     asked = next(latest(gateway.site, "day", gateway.now()))
