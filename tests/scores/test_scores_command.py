@@ -41,7 +41,7 @@ def test_the_ranking_as_json(files, capsys):
 
 
 def test_what_cannot_be_ranked_is_refused_with_its_reason(files, tmp_path, capsys):
-    [path] = files(61)
+    [path] = files(61.0)
     text = (tmp_path / "0.json").read_text()
     (tmp_path / "forged.json").write_text(text.replace("61.0", "91.0"))
     (tmp_path / "other.json").write_text("{}")
