@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from api.access.door import needs, session_of
 from api.access.roles import allowed
@@ -16,11 +16,12 @@ from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
 from api.orders import OrderShape
 from api.ports import GatewayPort
+from api.problems import Denied
 from api.reports.ledger import tables
 from api.reports.tables import Reader
 from api.resources.work_orders import Action, book_of, ledger_of, month_now, order_of, orders_of, with_words
 from gateway.alerts.catalogue import rule_of
-from gateway.instants import DAY, Instant, instant, moment
+from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.site.model import Site
 from gateway.work_orders.lifecycle import FINAL, TABLE, State, Trigger
 from gateway.work_orders.order import Order
@@ -53,7 +54,6 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     alert: str
     assignee: str
-    owner: str
     offered: Sequence[Action]
     main: Action | None
     """The next step on the way, if a person does it."""
@@ -83,7 +83,27 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     @app.get("/work-orders/new", include_in_schema=False, dependencies=[needs("handle")])
     async def new_order(request: Request) -> Response:
         places = [(place, place_name(site, place)) for place in sorted(site.places)]
-        return frame.respond(request, "alone.html", inner="order_new.html", places=places)
+        within = site.work_orders
+        return frame.respond(
+            request,
+            "alone.html",
+            inner="order_new.html",
+            places=places,
+            hours=f"{within.ordinary_repair_within / HOUR:g}",
+            minutes=f"{within.emergency_arrive_within / MINUTE:g}",
+        )
+
+    @app.get("/work-orders/of-alert/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts")])
+    async def order_of_alert(request: Request, alert_id: str) -> Response:
+        found = gateway.judgement.alerts.alert(alert_id)
+        order = book_of(gateway).of_alert(alert_id)
+        if order is not None:
+            return RedirectResponse(f"/work-orders/{order.id}", status_code=303)
+        if found is None:
+            raise Denied(404, f"There is no alert {alert_id!r} in memory.")
+        rule = rule_of(found.rule)
+        title = rule.title_zh if chosen(request, site.language) == "zh_CN" else rule.title_en
+        return frame.respond(request, "alone.html", inner="order_of_alert.html", alert=found, title=title)
 
     @app.get("/work-orders/ledger", include_in_schema=False, dependencies=[needs("alerts")])
     async def ledger_page(request: Request, month: Month = None) -> Response:
@@ -91,7 +111,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         figures, orders = await ledger_of(gateway, wanted)
         reader = Reader(chosen(request, site.language), _named(request))
         shown = await with_words(gateway, orders, named=reader.named)
-        heading, sheets, notes = tables(site, figures, shown, reader)
+        heading, sheets, notes = tables(site, figures, shown, reader, request.state.called)
         return frame.respond(
             request, "ledger.html", month=wanted, heading=heading, tables=list(reversed(sheets)), notes=notes
         )
@@ -181,7 +201,6 @@ def _in_words(site: Site, order: OrderShape, language: Language, *, named: bool)
         what=said.what if said is not None else order.what or "",
         alert="" if rule is None else rule.title_zh if language == "zh_CN" else rule.title_en,
         assignee=person_name(site, order.assignee, named=named) or "",
-        owner=person_name(site, order.owner, named=named) or "",
         offered=offered,
         main=next((action for action in forward if action in offered), None),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.console.languages import say, word
 from api.console.names import person_name, place_name
@@ -45,14 +45,15 @@ PERSONAL = frozenset({"name", "phone", "asked"})
 
 
 def tables(
-    site: Site, figures: Ledger, orders: Sequence[OrderShape], reader: Reader
+    site: Site, figures: Ledger, orders: Sequence[OrderShape], reader: Reader, called: Mapping[str, str | None]
 ) -> tuple[str, list[Table], list[str]]:
-    """Heading, sheets and closing notes of a month's ledger."""
+    """Heading, sheets and closing notes of a month's ledger. `called`: what people behind accounts are called; None: erased."""
     language = reader.language
     columns = [each for each in COLUMNS if reader.named or each[0] not in PERSONAL]
     rows = []
     for number, order in enumerate(orders, 1):
-        cells = {"number": number, **row(site, order, reader)}
+        owner = None if order.owner is None else called.get(order.owner, order.owner)
+        cells = {"number": number, **row(site, order, reader), "owner": owner or order.owner or ""}
         rows.append(tuple(cells[name] for name, _ in columns))
     late = frozenset(number for number, order in enumerate(orders) if order.punctual == "late")
     ledger = Table(
@@ -71,7 +72,7 @@ def tables(
 
 
 def row(site: Site, order: OrderShape, reader: Reader) -> dict[str, Cell]:
-    """One order by column."""
+    """One order by column, but its number and its owner."""
     language = reader.language
     said = order.said
     last = order.answers[-1] if order.answers else None
@@ -99,7 +100,6 @@ def row(site: Site, order: OrderShape, reader: Reader) -> dict[str, Cell]:
         "convenient": said.convenient if said is not None else "",
         "area": w("order.area", order.area),
         "urgency": w("order.urgency", order.urgency),
-        "owner": person(order.owner),
         "assignee": person(order.assignee),
         "due": order.due,
         "arrived": None if arrival is None else arrival.at,
@@ -137,14 +137,14 @@ def summary(figures: Ledger, reader: Reader) -> Table:
         ("discontent", figures.discontent),
     ]
     groups = (
-        ("order.source", figures.by_source),
-        ("order.urgency", figures.by_urgency),
-        ("order.area", figures.by_area),
+        ("source", "order.source", figures.by_source),
+        ("urgency", "order.urgency", figures.by_urgency),
+        ("area", "order.area", figures.by_area),
     )
     rows: list[tuple[Cell, ...]] = [(t(f"figure.{name}"), None, value, None, None, None) for name, value in counts]
     rows += [
-        (word(language, group, name), None, value, None, None, None)
-        for group, found in groups
+        (f"{t(f'column.{head}')}：{word(language, group, name)}", None, value, None, None, None)
+        for head, group, found in groups
         for name, value in found.items()
     ]
     rows += [_share(t(f"figure.{figure.name}"), figure) for figure in figures.figures]

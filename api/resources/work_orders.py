@@ -125,7 +125,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         figures, orders = await ledger_of(gateway, month)
         reader = Reader(chosen(request, site.language), _named(request))
         shown = await with_words(gateway, orders, named=reader.named)
-        heading, sheets, notes = tables(site, figures, shown, reader)
+        heading, sheets, notes = tables(site, figures, shown, reader, request.state.called)
         response = tagged(request, excel.workbook(heading, sheets, notes), excel.MEDIA_TYPE)
         response.headers["Content-Disposition"] = f'attachment; filename="repairs-{month}.xlsx"'
         return response

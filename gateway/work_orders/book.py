@@ -99,6 +99,11 @@ class WorkOrders:
         case = self._find(order_id)
         return None if case is None else self._view(case)
 
+    def of_alert(self, alert_id: str) -> Order | None:
+        """The latest order of an alert, if memory has one."""
+        case = self._of_alert(alert_id)
+        return None if case is None else self._view(case)
+
     # What comes in (gateway.books.Book)
 
     def told(self, transition: AlertTransition) -> None:

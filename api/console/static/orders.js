@@ -53,7 +53,8 @@ function said(form) {
 
 async function send(form) {
   const { action, order } = form.dataset;
-  const path = action === "report" ? "/api/v1/work-orders" : `/api/v1/work-orders/${encodeURIComponent(order)}/${action}`;
+  const made = { report: "/api/v1/work-orders", "from-alert": "/api/v1/work-orders/from-alert" }[action];
+  const path = made ?? `/api/v1/work-orders/${encodeURIComponent(order)}/${action}`;
   const complaint = form.querySelector(".error");
   const button = form.querySelector("button.primary");
   complaint.hidden = true;
@@ -61,7 +62,7 @@ async function send(form) {
   try {
     const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(said(form)) });
     if (answer.ok) {
-      if (action === "report") location.assign(`/work-orders/${(await answer.json()).id}`);
+      if (made) location.assign(`/work-orders/${(await answer.json()).id}`);
       else location.reload();
       return;
     }
