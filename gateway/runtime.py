@@ -175,7 +175,7 @@ class Gateway:
         self.checkpoints = Checkpoints(
             origin_of(self.site.id, store.epoch),
             self._data,
-            settings(chain.at, self.site.zone_info, self._data, to=chain.to, key=chain.key),
+            settings(chain.at, self.site.zone_info, self._data, to=chain.to, key=chain.key, signer=chain.signer),
             reader=self._reader,
             write=self.write,
             append=self.intake.append,

@@ -59,8 +59,7 @@ class ReportWorker:
         """The journal's chain, signed now; None while nothing can be signed: the report is made all the same."""
         try:
             made = await self._gateway.checkpoints.make("report")
-        except SigningError as error:
-            self._gateway.problem("checkpoints", str(error))
+        except SigningError:
             return None
         at = moment(made.at, self._gateway.site.zone_info)
         return Digest(size=made.size, root=b64encode(made.root).decode(), at=at, note=made.note)

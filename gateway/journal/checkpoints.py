@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,8 +14,9 @@ import msgspec
 
 from gateway.instants import DAY, SECOND, Instant, instant, moment
 from gateway.journal.merkle import Tree
-from gateway.journal.notes import Key, text_of
+from gateway.journal.notes import Key, PublicKey, SigningError, read_note, text_of
 from gateway.journal.reader import Reader
+from gateway.journal.signer import Counter
 
 KEYS = "keys"
 KEY_FILE = "checkpoint.key"
@@ -25,6 +27,8 @@ Reason = Literal["start", "time", "report", "asked"]
 Write = Callable[[list[tuple[str, tuple[Any, ...]]]], Awaitable[None]]
 
 _AGAIN_S = 60.0
+_LEAVES = 5000
+"""Read at once for a signer."""
 _KEY_TOLD = (
     "INSERT INTO audit (at, who, address, action, subject, outcome, detail) "
     "VALUES (?, 'gateway', 'local', 'checkpoint.key', ?, 'done', '')"
@@ -44,12 +48,16 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(NamedTuple):
-    """`at`: clock times of `zone`; `to`: a file that every checkpoint is appended to; `key`: where the private key is."""
+    """`at`: clock times of `zone`; `to`: a file that every checkpoint is appended to; `key`: where the private key is.
+
+    `signer`: the socket of the process that has the key instead.
+    """
 
     at: Sequence[time]
     zone: tzinfo
     to: Path | None
     key: Path
+    signer: Path | None = None
 
 
 class Checkpoints:
@@ -87,7 +95,9 @@ class Checkpoints:
         self._commit = commit
         self._now = now
         self._problem = problem
+        self._counter = Counter(settings.signer, origin) if settings.signer is not None else None
         self._key: Key | None = None
+        self._told: PublicKey | None = None
         self._making = asyncio.Lock()
 
     async def make(self, reason: Reason) -> Checkpoint:
@@ -98,18 +108,26 @@ class Checkpoints:
             JournalError: the disk failed.
         """
         async with self._making:
-            key = await self._opened()
-            await self._commit()
-            size, peaks = (await self._reader.query("SELECT size, peaks FROM chain"))[0]
-            last = await self.latest()
-            if last is not None and size == last.size + 1:  # nothing but that checkpoint's own row
-                return last
-            at, root = self._now(), Tree.unpack(size, peaks).root()
-            note = key.sign(text_of(self._origin, size, root, at))
-            self._append("checkpoint", at, size, root, reason, note)
-            await self._commit()
-            await self._write_down()
-            return Checkpoint(at=at, size=size, root=root, reason=reason, note=note)
+            try:
+                return await self._make(reason)
+            except SigningError as error:
+                self._problem(f"no checkpoint can be signed: {error}")
+                raise
+
+    async def _make(self, reason: Reason) -> Checkpoint:
+        await self._opened()
+        await self._commit()
+        size, peaks = (await self._reader.query("SELECT size, peaks FROM chain"))[0]
+        last = await self.latest()
+        if last is not None and size == last.size + 1:  # nothing but that checkpoint's own row
+            self._problem(await self._write_down())
+            return last
+        root = Tree.unpack(size, peaks).root()
+        at, note = await self._signed(size, root)
+        self._append("checkpoint", at, size, root, reason, note)
+        await self._commit()
+        self._problem(await self._write_down())
+        return Checkpoint(at=at, size=size, root=root, reason=reason, note=note)
 
     async def latest(self) -> Checkpoint | None:
         """The newest one."""
@@ -128,19 +146,24 @@ class Checkpoints:
         Raises:
             SigningError: the key cannot be read.
         """
-        return str((await self._opened()).public)
+        return str(await self._opened())
 
     async def run(self) -> None:
         """Make them at their times until cancelled; what fails is told, and tried again."""
         last = await self.latest()
+        reason: Reason | None = None
         if last is None or last.note.partition("\n")[0] != self._origin:
-            await self.make("start")
+            reason = "start"
+        due = self.due(self._now())
         while True:
             now = self._now()
-            due = self.due(now)
-            await asyncio.sleep(min((due - now) / SECOND, _AGAIN_S))
-            if self._now() >= due:
-                await self.make("time")
+            if now >= due:
+                reason, due = "time", self.due(now)
+            if reason is not None:
+                with contextlib.suppress(SigningError):
+                    await self.make(reason)
+                    reason = None
+            await asyncio.sleep(min(max(due - now, 0) / SECOND, _AGAIN_S))
 
     def due(self, now: Instant) -> Instant:
         """The next time after `now`."""
@@ -153,17 +176,38 @@ class Checkpoints:
         )
         return min((at for at in times if at > now), default=now + DAY)
 
-    async def _opened(self) -> Key:
-        if self._key is None:
-            key = await asyncio.to_thread(Key.open, self._settings.key, self._origin.rpartition("/")[0])
-            public = str(key.public)
+    async def _signed(self, size: int, root: bytes) -> tuple[Instant, str]:
+        """The note, and its time: the signer's own, if there is one."""
+        if self._counter is not None:
+            note = await self._counter.sign(size, root, self._leaves)
+            return read_note(note).at or self._now(), note
+        assert self._key is not None
+        at = self._now()
+        return at, self._key.sign(text_of(self._origin, size, root, at))
+
+    async def _leaves(self, first: int, end: int) -> AsyncIterator[bytes]:
+        sql = "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number"
+        for start in range(first, end, _LEAVES):
+            yield b"".join(row[0] for row in await self._reader.query(sql, (start, min(start + _LEAVES, end))))
+
+    async def _opened(self) -> PublicKey:
+        """The key that signs; a new one is told first."""
+        if self._counter is not None:
+            key = await self._counter.public()
+        else:
+            if self._key is None:
+                name = self._origin.rpartition("/")[0]
+                self._key = await asyncio.to_thread(Key.open, self._settings.key, name)
+            key = self._key.public
+        if key != self._told:
+            public = str(key)
             told = await self._reader.query("SELECT value FROM meta WHERE key = 'checkpoint_key'")
             if not told or told[0][0] != public:
                 await asyncio.to_thread(self._publish, public)
                 told_now = ("INSERT OR REPLACE INTO meta VALUES ('checkpoint_key', ?)", (public,))
                 await self._write([(_KEY_TOLD, (self._now(), public)), told_now])
-            self._key = key
-        return self._key
+            self._told = key
+        return key
 
     def _publish(self, public: str) -> None:
         path = self._data / KEYS / PUBLIC_FILE
@@ -172,29 +216,33 @@ class Checkpoints:
         if public not in known:
             _append_synced(path, public + "\n")
 
-    async def _write_down(self) -> None:
-        """Append what is not yet in the file elsewhere; where that fails, the next checkpoint tries again."""
+    async def _write_down(self) -> str:
+        """Append what is not yet in the file elsewhere; what is in the way: the next checkpoint tries again."""
         path = self._settings.to
         if path is None:
-            return
+            return ""
         cursor = await self._reader.cursor(_CURSOR)
         rows = await self._reader.query("SELECT seq, note FROM checkpoint WHERE seq > ? ORDER BY seq", (cursor,))
+        if not rows:
+            return ""
         try:
             await asyncio.to_thread(_append_synced, path, "".join(f"{row[1]}\n" for row in rows))
         except OSError as error:
-            self._problem(f"checkpoints cannot be written to {path}: {error.strerror or error}")
-            return
+            return f"checkpoints cannot be written to {path}: {error.strerror or error}"
         await self._write([("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (_CURSOR, rows[-1][0]))])
-        self._problem("")
+        return ""
 
 
-def settings(at: Sequence[time], zone: tzinfo, data: Path, *, to: str | None, key: str | None) -> Settings:
+def settings(
+    at: Sequence[time], zone: tzinfo, data: Path, *, to: str | None, key: str | None, signer: str | None = None
+) -> Settings:
     """Paths that are not absolute are taken from the data folder on."""
     return Settings(
         at=at,
         zone=zone,
         to=None if to is None else data / to,
         key=data / KEYS / KEY_FILE if key is None else data / key,
+        signer=None if signer is None else data / signer,
     )
 
 

@@ -381,7 +381,9 @@ def _chain(draft: Draft) -> model.Chain:
     shifts = {one.to for one, *_ in draft.shifts}
     rounds = {one.to for one, *_ in draft.rounds if one.to is not None}
     ends = sorted(shifts or rounds or {time(6)})
-    return model.Chain(at=tuple(ends if entry.at is None else entry.at), to=entry.to, key=entry.key)
+    return model.Chain(
+        at=tuple(ends if entry.at is None else entry.at), to=entry.to, key=entry.key, signer=entry.signer
+    )
 
 
 def _mqtt(entry: schema.MqttEntry, site: str, folder: FilePath, secret: Secrets) -> model.Mqtt:

@@ -311,12 +311,14 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """Checkpoints of the journal's chain: clock times at which one is signed, a file that each is appended to, the private key's file.
 
-    Paths that are not absolute are taken from the data folder on. `key` None: made there.
+    Paths that are not absolute are taken from the data folder on. `key` None: made there. `signer`: the socket of the process that has the
+    key instead.
     """
 
     at: tuple[time, ...] = ()
     to: str | None = None
     key: str | None = None
+    signer: str | None = None
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True):

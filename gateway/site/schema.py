@@ -507,6 +507,7 @@ class ChainEntry(Entry):
     at: Annotated[list[Clock] | None, Field(min_length=1, max_length=96)] = None
     to: Annotated[str, Field(min_length=1)] | None = None
     key: Annotated[str, Field(min_length=1)] | None = None
+    signer: Annotated[str, Field(min_length=1)] | None = None
 
 
 class TlsEntry(Entry):
