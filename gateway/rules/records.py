@@ -403,12 +403,14 @@ class Record:
         self._complete = None
         return self._signs.cut(at), END
 
-    def gateway_was_down(self, since: Instant) -> None:
-        """The shared list of down times grew by one that began at `since`."""
+    def gateway_was_down(self, since: Instant) -> Instant:
+        """The shared list of down times grew by one that began at `since`; from which true time on that may change anything.
+
+        Of what is not complete it may change the cause; where signs of life prove something, also what is complete.
+        """
         self._work_in()
         self._complete = None
-        if self._signs is not None:
-            self._signs.cut(since)
+        return since if self._signs is None else min(since, self._signs.cut(since))
 
     # -- what it proves ----------------------------------------------------------------------------------------------
 

@@ -349,10 +349,17 @@ class Rounds:
         self._downs.append((down_from, now))
         self._downs.sort()
         for record in self._records.values():
-            record.gateway_was_down(down_from)
+            since = record.gateway_was_down(down_from)
             record.calm = (END, BEGINNING)
+            if since <= record.watched_to and record.watch:
+                self._mark(record, (since, END))
         self._silence.restarted(self._records, down_from, now)
-        self._mark_unserved(BEGINNING, END)
+        for state in self._rounds.values():
+            for visit in state.visits:
+                if visit.verdict == "pending" and visit.closes < self.now:
+                    self._dirty[visit.key] = None
+                    self._touch(self.now)
+        self._mark_unserved(down_from, END)
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) went down or came back: no verdict rests on that."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from device_drivers import observations as seen
-from gateway.instants import MINUTE
+from gateway.instants import HOUR, MINUTE, SECOND, Instant
+from gateway.rules.intervals import BEGINNING, END
+from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
 from gateway.site.model import Visit as Stop
-from tests.rules.walk import GARAGE, GATE, ROOF, Walk, clock, daily, estate
+from tests.rules.test_rounds_properties import SITE, START, minutes, nights
+from tests.rules.walk import GARAGE, GATE, ROOF, Fed, Walk, clock, daily, estate
 
 WALL = {"visits": (Stop(checkpoint=ROOF),)}
 
@@ -128,3 +134,40 @@ def test_a_verdict_that_stood_at_the_snapshot_is_judged_again_when_its_record_ch
     walk.say(seen.Motion, "rdr-gate", "22:10:30", "23:31", boot="b", seq=4)
     walk.until("23:32")
     assert (walk.verdict(), walk.visit().revision) == ("missed", 2)
+
+
+downs = st.lists(st.tuples(minutes(0, 150), st.sampled_from([SECOND, MINUTE, 20 * MINUTE, 2 * HOUR])), max_size=3)
+
+
+def told(feds: list[Fed], stops: list[tuple[Instant, Instant]]) -> Any:
+    """All that was ever found, though the gateway was down at times."""
+    walk = Walk(SITE, started="21:00")
+    happened = [(received, 0, fed) for fed in feds for received in [fed[2]]]
+    happened += [(since + length, 1, since) for since, length in stops]
+    for at, _, what in sorted(happened, key=lambda each: each[:2]):
+        if isinstance(what, int):
+            since = max(what, walk.rules.now)
+            if since < at:
+                walk.advance(since)
+                walk.rules.restarted(since, at)
+        elif all(not since < at < since + length for since, length in stops):
+            walk.feed(*what)
+    walk.advance(START + 26 * HOUR)
+    walk.rules.flush(START + 26 * HOUR)
+    return walk.rules.rounds(), walk.rules.gaps(), walk.found.revisions, walk.found.signals
+
+
+@settings(max_examples=150, deadline=None)
+@given(nights(), downs)
+def test_what_a_time_down_cannot_touch_need_not_be_judged_again(
+    feds: list[Fed], stops: list[tuple[Instant, Instant]]
+) -> None:
+    restarted = Rounds.restarted
+
+    def thorough(self: Rounds, down_from: Instant, now: Instant) -> None:
+        restarted(self, down_from, now)
+        self._mark_unserved(BEGINNING, END)
+
+    with patch.object(Rounds, "restarted", thorough):
+        all_again = told(feds, stops)
+    assert told(feds, stops) == all_again
