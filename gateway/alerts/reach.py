@@ -37,8 +37,8 @@ class Reach:
         """Whether the site has such a thing."""
         return subject in self._sections[on]
 
-    def addresses(self, rule: str, subject: str, place: str | None) -> Iterator[str]:
-        """Everything a silence could name to mean this alert, as `on:id`; last what feeds it, as `fed:id`.
+    def addresses(self, rule: str, subject: str, place: str | None, *, fed: bool = True) -> Iterator[str]:
+        """Everything a silence could name to mean this alert, as `on:id`; last (if `fed`) what feeds it, as `fed:id`.
 
         Subjects of rounds, gaps and reports are `ID@TIME`. A zone may be called as a camera is: then the rule tells which.
         """
@@ -54,7 +54,7 @@ class Reach:
         for above in ancestors(place or self._place(name, kinds) or ""):
             yield f"place:{above}"
         yield f"site:{self._site.id}"
-        if kinds != ("zone",):
+        if fed and kinds != ("zone",):
             for feeder in self._fed_by(name):
                 yield f"{FED}{feeder}"
 

@@ -99,6 +99,8 @@ class Silences:
         self._ended: dict[str, State] = {}
         self._numbers: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
         self._by_address: dict[str, list[str]] = {}
+        self._windows = 0
+        """Maintenance windows that have begun: only they ask what feeds a thing."""
         self._timers: Timers[str] = Timers()
 
     # What is asked
@@ -115,7 +117,7 @@ class Silences:
         if not self._by_address or rule in NEVER_SILENT:
             return None
         best: Silence | None = None
-        for address in self.reach.addresses(rule, subject, place):
+        for address in self.reach.addresses(rule, subject, place, fed=self._windows > 0):
             for name in self._by_address.get(address, ()):
                 found = self._standing[name]
                 if found.rule in {None, rule} and (best is None or _outranks(found, best)):
@@ -127,7 +129,9 @@ class Silences:
         if rule in NEVER_SILENT or item.rule not in {None, rule}:
             return False
         wanted = _addresses(item)
-        return any(address in wanted for address in self.reach.addresses(rule, subject, place))
+        return any(
+            address in wanted for address in self.reach.addresses(rule, subject, place, fed=item.kind == "maintenance")
+        )
 
     def about(self, alert: Alert, scope: Scope) -> dict[str, Any]:
         """What a silence would have to name to mean an alert and what is like it: part of a `Wish`.
@@ -252,10 +256,12 @@ class Silences:
         self._standing[item.id] = item
         self._timers.set(item.id, instant(item.since if item.state == "planned" else item.until))
         if item.state == "active":
+            self._windows += item.kind == "maintenance"
             for address in _addresses(item):
                 self._by_address.setdefault(address, []).append(item.id)
 
     def _over(self, item: Silence, at: Instant, by: str, action: str, why: str, state: State) -> Silence:  # noqa: PLR0917
+        self._windows -= item.kind == "maintenance" and item.state == "active"
         item = replace(item, state=state)
         del self._standing[item.id]
         self._timers.set(item.id, None)
