@@ -115,9 +115,10 @@ def open_books(site: Site, started: Instant, alerts: AlertBook, engine: Engine) 
     from gateway.duty_checks.book import DutyChecks  # noqa: PLC0415
     from gateway.scores.book import ScoreBook  # noqa: PLC0415
     from gateway.work_orders.book import WorkOrders  # noqa: PLC0415
+    from gateway.work_orders.sensors import of_engine  # noqa: PLC0415
 
     books: dict[BookName, Book] = {"silence": SilenceBook(alerts), "duty": DutyBook(alerts)}
-    books["work_order"] = WorkOrders(site, started)
+    books["work_order"] = WorkOrders(site, started, of_engine(site, engine))
     if site.duty_checks:
         books["duty_check"] = DutyChecks(site, engine, started)
     books["score"] = ScoreBook(site)

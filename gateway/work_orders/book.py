@@ -39,6 +39,7 @@ from gateway.work_orders.order import (
     Urgency,
 )
 from gateway.work_orders.proofs import Points, Proof, Seen, best, place_of
+from gateway.work_orders.sensors import Speaks, always
 
 NAME: BookName = "work_order"
 LATE = "work_order_late"
@@ -62,10 +63,17 @@ Key = tuple[str, str]
 
 
 class WorkOrders:
-    """All work orders of one site that are not over, and the last ones that are."""
+    """All work orders of one site that are not over, and the last ones that are.
 
-    def __init__(self, site: Site, started: Instant) -> None:
+    Args:
+        site: the checked model.
+        started: the first instant.
+        speaks: whether the sensor of a fault can show a repair at the moment.
+    """
+
+    def __init__(self, site: Site, started: Instant, speaks: Speaks = always) -> None:
         self.site = site
+        self._speaks = speaks
         self.now = started
         self.attended = True
         """People can record their steps here. In an evidence file that holds none of them, none that is missing is told."""
@@ -502,7 +510,7 @@ class WorkOrders:
         case.assignee = case.assigned = case.agreed = None
         case.arrival_stated = case.arrival_by = case.arrival_person = case.arrival_proved = case.arrival_prover = None
         case.repair_stated = case.repair_by = case.verified_at = case.verified_by = None
-        case.contradicted, case.disbelieved, case.contradict_at = False, False, None
+        case.contradicted, case.disbelieved, case.contradict_at, case.mute = False, False, None, False
         if case.standing == "ended":
             case.standing, case.ended, case.verified_end = None, None, False
         case.start_clock(self._within, at, at)
@@ -623,11 +631,20 @@ class WorkOrders:
                 self._record(case, "note", at, "clock", "late")
                 self._tell_late(case, at)
         if case.contradict_at is not None and case.contradict_at <= at:
-            case.contradict_at = None
-            if case.standing == "standing" and case.repair_stated is not None and not case.final:
-                case.contradicted = case.disbelieved = True
-                self._record(case, "note", at, "clock", "contradicted", case.alerts[-1] if case.alerts else "")
+            self._hold_against(case, at)
         self._arm(case)
+
+    def _hold_against(self, case: Case, at: Instant) -> None:
+        """A repair was said so long ago. A sensor that could not speak is asked again, and believed when it could for as long."""
+        case.contradict_at = None
+        if case.standing != "standing" or case.repair_stated is None or case.final:
+            return
+        could, case.mute = not case.mute, not self._speaks(case.rule or "", case.subject or "")
+        if case.mute or not could:
+            case.contradict_at = at + self._within.contradicted_after
+            return
+        case.contradicted = case.disbelieved = True
+        self._record(case, "note", at, "clock", "contradicted", case.alerts[-1] if case.alerts else "")
 
     def _tell_late(self, case: Case, at: Instant) -> None:
         key = "arrive_by" if case.urgency == "emergency" else "repair_by"

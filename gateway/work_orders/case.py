@@ -54,7 +54,7 @@ class Case(msgspec.Struct, kw_only=True):
         standing: of the alert the order came from; None: there is none.
         verified_end: the alert closed: the sensor has held the end for 10 min.
         contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
-        contradict_at: when a stated repair is held against the sensor.
+        contradict_at: when a stated repair is held against the sensor; `mute`: at the last such time it could not speak.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Case(msgspec.Struct, kw_only=True):
     contradicted: bool = False
     disbelieved: bool = False
     contradict_at: Instant | None = None
+    mute: bool = False
     verified_at: Instant | None = None
     verified_by: str | None = None
 

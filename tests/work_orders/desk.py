@@ -78,7 +78,9 @@ class Desk:
         self.site = which or site()
         self.restarts = restarts
         start = clock("12:00")
-        self.alerts, self.book = AlertBook(self.site, start), WorkOrders(self.site, start)
+        self.mute: set[str] = set()
+        """Subjects whose sensors cannot speak."""
+        self.alerts, self.book = AlertBook(self.site, start), WorkOrders(self.site, start, self._speaks)
         self.now = start
         self.entries: list[Entry] = []
         self.signals: list[Signal] = []
@@ -153,10 +155,13 @@ class Desk:
     def reborn(self) -> Desk:
         """New books from a snapshot, as after a restart of the process."""
         alerts, book = msgspec.msgpack.decode(msgspec.msgpack.encode((self.alerts.snapshot(), self.book.snapshot())))
-        self.alerts, self.book = AlertBook(self.site, 0), WorkOrders(self.site, 0)
+        self.alerts, self.book = AlertBook(self.site, 0), WorkOrders(self.site, 0, self._speaks)
         self.alerts.restore(alerts)
         self.book.restore(book)
         return self
+
+    def _speaks(self, _rule: str, subject: str) -> bool:
+        return subject not in self.mute
 
     def _said(self, key: str, value: Any) -> Any:
         return moment(clock(value), self.site.zone_info).isoformat() if key in {"at", "agreed"} else value

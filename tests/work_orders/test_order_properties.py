@@ -164,3 +164,28 @@ def test_memory_is_bounded_by_the_open_ones_and_the_last_thousand():
     assert len(desk.entries) == 2200
     state = desk.book.snapshot()
     assert len(state["closed"]) < 2_000_000
+
+
+def test_an_alert_held_silent_opens_its_order_after_a_restart():
+    desk = Desk()
+    desk.fault("02:00", "parent_fault", "panel-1")
+    desk.fault("02:01", "device_offline", "cam", caused_by="parent_fault:panel-1")
+    desk.reborn().ends("02:20", "parent_fault", "panel-1").at("02:31")
+    assert "device_offline" in {each.rule for each in desk.book.orders()}
+
+
+def test_a_relapse_after_a_restart_is_rework():
+    desk = Desk()
+    first = desk.fault("02:00")
+    desk.do("02:10", "arrive", first)
+    desk.do("02:20", "repair", first)
+    desk.ends("02:22").at("02:40").reborn()
+    assert desk.order(desk.fault("+3 02:00")).rework_of == first
+
+
+def test_who_carries_a_wand_is_known_after_a_restart():
+    desk = Desk()
+    order = desk.report("02:00", place="tower-1/f03")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:06", LIU, "wand").reborn().tap("02:10", WALL_F01, "wand")
+    assert desk.order(order).state == "arrived"

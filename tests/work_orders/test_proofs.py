@@ -352,3 +352,41 @@ def test_an_evidence_file_without_any_step_of_people_accuses_nobody():
     desk.do("03:01", "assign", other, to="m-liu")
     desk.at("04:00")
     assert desk.late() == {other: "open"}
+
+
+def test_a_sensor_that_cannot_speak_contradicts_nobody(desk):
+    order = desk.fault("02:00", "lamp_failure", "lamp-f03")
+    desk.do("09:50", "arrive", order)
+    desk.do("10:00", "repair", order)
+    desk.mute.add("lamp-f03")
+    desk.at("+1 17:20")
+    assert not desk.order(order).repair.contradicted, "by day nobody sees whether a lamp burns"
+    desk.mute.clear()
+    desk.at("+1 17:59")
+    assert not desk.order(order).repair.contradicted, "it has not had its 30 min yet"
+    desk.at("+1 18:00")
+    assert desk.order(order).repair.contradicted
+
+
+def test_a_repair_by_day_that_the_evening_proves_was_made_when_it_was_said(desk):
+    order = desk.fault("02:00", "lamp_failure", "lamp-f03")
+    desk.do("09:50", "arrive", order)
+    desk.do("10:00", "repair", order)
+    desk.mute.add("lamp-f03")
+    desk.at("+1 17:20").mute.clear()
+    desk.ends("+1 17:31", "lamp_failure", "lamp-f03").at("+1 18:10")
+    done = desk.order(order)
+    assert (done.state, f"{done.repair.at:%H:%M}", f"{done.repair.proved:%H:%M}") == ("closed", "10:00", "17:31")
+
+
+def test_an_end_in_the_moment_of_the_arrival_is_a_repair_one_before_it_is_not(desk):
+    order = desk.fault("02:00")
+    desk.do("02:01", "assign", order, to="m-liu")
+    desk.ends("02:10")
+    desk.do("02:15", "arrive", order, at="02:10")
+    assert desk.order(order).fault == "ended"
+    other = desk.fault("03:00", "parent_fault", "panel")
+    desk.do("03:01", "assign", other, to="m-liu")
+    desk.ends("03:09:59", "parent_fault", "panel")
+    desk.do("03:15", "arrive", other, at="03:10")
+    assert desk.order(other).fault == "ended_by_itself"
