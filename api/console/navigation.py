@@ -20,6 +20,8 @@ PAGES: tuple[Entry, ...] = (
     Entry("/work-orders", "orders.title", "alerts"),
     Entry("/silences", "silences.title", "alerts"),
     Entry("/on-duty", "on_duty.title", "alerts"),
+    Entry("/duty-checks", "duty.title", "rounds"),
+    Entry("/scores", "scores.title", "rounds"),
     Entry("/reports", "reports.title", "estate"),
 )
 """In the order of the bar; shown where the reader has the right."""

@@ -12,7 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import entrance, history, orders, quiet, reports, room
+from api.console import assess, entrance, history, orders, quiet, reports, room
 from api.console.frame import Frame, static_file
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -44,6 +44,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     entrance.add(app, gateway, accounts, invitations, frame)
     orders.add(app, gateway, frame)
     reports.add(app, gateway, frame)
+    assess.add(app, gateway, frame)
     quiet.add(app, gateway, frame)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
@@ -127,7 +128,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             offered=row.offered,
             may_silence=row.may_silence,
             reason=lambda why: history.reason(language, why),
-            quiet=next((one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None),
+            quiet=next(
+                (one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None
+            ),
             place=place_name(site, found.place),
             cause=wording.cause_name(site, found.caused_by, language),
             round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,

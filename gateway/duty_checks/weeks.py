@@ -21,6 +21,7 @@ class WeekCount(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         per_week: asked for by the site file.
         owed: of the committed plan, what lay after its publication; null: nothing was planned.
+        needed: of `per_week`, so many at most as are owed.
         made: the checker was there, extra ones included; `extra` of them.
         passed, guard_absent, missed, unverifiable, open: by outcome; `missed` the checker did not come.
         reached: whether enough were made; null: the week goes on, or what is unverifiable might be enough.
@@ -31,6 +32,7 @@ class WeekCount(msgspec.Struct, frozen=True, kw_only=True):
     week: str
     per_week: int
     owed: int | None
+    needed: int
     made: int
     extra: int
     passed: int
@@ -73,6 +75,7 @@ def count(site: Site, items: Iterable[Mapping[str, Any]], now: Instant) -> list[
                 week=week,
                 per_week=wanted,
                 owed=owed,
+                needed=needed,
                 made=made,
                 extra=sum(each["kind"] == "extra" and each["state"] in MADE for each in done),
                 passed=states.count("passed"),
