@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
+import os
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -100,7 +100,9 @@ async def _rejudge(
             return comparison, Written(0, 0, 0) if parsed.write else None
         told = await told_wrongly(reader, [each.id for each in comparison.rounds], again)
         async with Gateway(site, parsed.data) as gateway:
-            rewriting = Rewriting(gateway.intake, reader, gateway.judgement, again, by=getpass.getuser(), told=told)
+            rewriting = Rewriting(
+                gateway.intake, reader, gateway.judgement, again, by=f"uid {os.getuid()} (command line)", told=told
+            )
             return comparison, await write(rewriting, comparison, also_worse=parsed.also_worse)
     except IndexError as error:
         raise LamplighterError(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
 
 from gateway.instants import Instant
-from gateway.journal.merkle import Tree, leaf_hash
+from gateway.journal.merkle import WIDTH, Tree, leaf_hash
 
+_LOST = bytes(WIDTH)
+"""Stands for a leaf that is gone where the edge must be made anew."""
 _CHUNK = 5000
 """Rows taken in at once when a journal from before the chain is opened: bounds memory and the write-ahead log."""
 
@@ -99,15 +103,39 @@ def extend(connection: apsw.Connection, tables: Iterable[str] = CHAINED, limit: 
         found += [(kind.number, row[0], leaf_hash(encoded(kind, row))) for row in rows]  # type: ignore[arg-type, misc]
     if not found:
         return 0
-    size, peaks = run("SELECT size, peaks FROM chain").fetchall()[0]
-    tree = Tree.unpack(size, peaks)  # type: ignore[arg-type]
+    tree, anew = _edge(connection)
     first = tree.size
     for _, _, leaf in found:
         tree.append(leaf)
     numbered = [(first + place, *leaf) for place, leaf in enumerate(found)]
     connection.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?)", numbered)
     run("UPDATE chain SET size = ?, peaks = ?", (tree.size, tree.pack()))
-    return len(found)
+    return len(found) + (extend(connection, ("audit",)) if anew else 0)
+
+
+def _edge(connection: apsw.Connection) -> tuple[Tree, bool]:
+    """The tree as it is, and whether its edge was made anew. One whose edge does not fit its leaves was meddled with: it is made anew, so that rows can be written all the same.
+
+    That it did not fit shows for good: in the audit history, and by the checkpoints.
+    """
+    run = connection.execute
+    size = int(run("SELECT coalesce(max(number), -1) + 1 FROM leaf").get)
+    stored = run("SELECT size, peaks, epoch FROM chain").fetchall()
+    with contextlib.suppress(ValueError, IndexError):
+        tree = Tree.unpack(stored[0][0], stored[0][1])  # type: ignore[arg-type]
+        if tree.size == size:
+            return tree, False
+    tree = Tree()
+    for number, leaf in run("SELECT number, hash FROM leaf WHERE number >= 0 ORDER BY number"):
+        while tree.size < number:
+            tree.append(_LOST)
+        tree.append(leaf if len(leaf) == WIDTH else _LOST)
+    epoch = stored[0][2] if stored else run("SELECT value FROM meta WHERE key = 'epoch'").get
+    run("INSERT OR REPLACE INTO chain VALUES (1, ?, ?, ?)", (tree.size, tree.pack(), epoch))
+    said = f"{stored[0][0]} leaves" if stored else "nothing"
+    detail = f"the right edge told of {said}, there were {size}; it was made anew"
+    _note(connection, time.time_ns() // 1000, "chain.edge", str(epoch), detail)
+    return tree, True
 
 
 def begin(connection: apsw.Connection, epoch: str, now: Instant) -> None:
@@ -116,6 +144,10 @@ def begin(connection: apsw.Connection, epoch: str, now: Instant) -> None:
     Rows from before the chain are taken in, a chunk a transaction; rows that stand without a leaf later on were written by somebody
     else; another epoch means that the journal was restored.
     """
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM chain)").get:
+        with connection:
+            _edge(connection)
+            extend(connection, ("audit",))
     told = connection.execute("SELECT epoch FROM chain").get
     if told == epoch and not _strays(connection):
         return

@@ -281,7 +281,7 @@ class _Check:
         action, epoch = bytes(row[4]), bytes(row[5]).decode("utf-8", "replace")
         if row[2] != b"gateway" or not action.startswith(b"chain."):
             return
-        if action == _BEGUN.encode():
+        if action == _BEGUN.encode() and not self._epochs:
             self._epochs.append(epoch)
             self.found.begun, self.found.before = row[1], number
         elif action == _EPOCH.encode():

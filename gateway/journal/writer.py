@@ -112,7 +112,7 @@ class Writer:
             batch, future = job
             try:
                 changes = self._commit(batch)
-            except apsw.Error as error:
+            except Exception as error:  # noqa: BLE001 whatever it is, nothing was written: to be told, or all would wait for good
                 self._tell(future, JournalError(f"the journal could not be written: {error}"))
             else:
                 self.commits += 1

@@ -173,6 +173,20 @@ def test_rows_that_were_put_in_while_nobody_looked_are_noted_for_good(tmp_path: 
     store.close()
 
 
+def test_an_edge_that_is_gone_at_the_start_is_made_anew_and_noted(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    thief = connect(tmp_path / "journal.db")
+    thief.execute("DELETE FROM chain")
+    thief.close()
+    store = Store(tmp_path)
+    assert [action for (action,) in store.writer.execute("SELECT action FROM audit ORDER BY seq")] == [
+        "chain.begin",
+        "chain.edge",
+    ]
+    assert checked(store).intact
+    store.close()
+
+
 def test_a_journal_with_another_epoch_goes_on_and_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.writer.execute("UPDATE meta SET value = 'restored' WHERE key = 'epoch'")
@@ -181,6 +195,39 @@ def test_a_journal_with_another_epoch_goes_on_and_says_so(tmp_path: Path) -> Non
     found = checked(store)
     assert found.intact
     assert "another epoch since audit 2" in found.notes[0]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE chain SET size = size + 1",
+        "UPDATE chain SET peaks = x'00'",
+        "UPDATE chain SET size = 0, peaks = x''",
+        "DELETE FROM chain",
+        "DELETE FROM leaf WHERE number > 3",
+        "DELETE FROM leaf WHERE number = 2",
+    ],
+)
+async def test_meddling_with_the_chain_stops_no_evidence_and_shows_for_good(tmp_path: Path, statement: str) -> None:
+    store = Store(tmp_path)
+    await write(store, batch_of(entry=[(20 + number, *ENTRY[1:]) for number in range(5)]))
+    for (name,) in store.writer.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+        store.writer.execute(f"DROP TRIGGER {name}")
+    store.writer.execute(statement)
+    for number in range(3):
+        batch = batch_of(entry=[(30 + number, *ENTRY[1:])])
+        batch.log = [(40 + number, 1, "rdr", "tag_read", 1, "b", number, b"{}", None)]
+        await write(store, batch)
+    assert store.writer.execute("SELECT count(*) FROM log").get == 3
+    assert store.writer.execute("SELECT count(*) FROM leaf WHERE kind = 3 AND seq >= 30").get == 3
+    anew = store.writer.execute("SELECT count(*) FROM audit WHERE action = 'chain.edge'").get
+    found = checked(store)
+    if statement.endswith("number = 2"):
+        assert "leaf_deleted" in {fault.what for fault in found.faults}, "the end still fits; verify tells of the gap"
+    else:
+        assert anew == 1, "once, not at each row"
+        assert any("it was made anew" in note for note in found.notes)
     store.close()
 
 
