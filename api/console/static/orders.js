@@ -52,7 +52,7 @@ function said(form) {
 }
 
 async function send(form) {
-  const { action, order } = form.dataset;
+  const { step: action, order } = form.dataset;
   const made = { report: "/api/v1/work-orders", "from-alert": "/api/v1/work-orders/from-alert" }[action];
   const path = made ?? `/api/v1/work-orders/${encodeURIComponent(order)}/${action}`;
   const complaint = form.querySelector(".error");
@@ -77,7 +77,7 @@ async function send(form) {
 }
 
 document.addEventListener("submit", (event) => {
-  const form = event.target.closest("form[data-action]");
+  const form = event.target.closest("form[data-step]");
   if (!form) return;
   event.preventDefault();
   send(form);
