@@ -176,6 +176,21 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         return Response(stored.data, media_type=stored.media_type, headers=headers)
 
     @app.post(
+        PHOTO_PATH + "/{key:path}/erase",
+        tags=["duty-checks"],
+        status_code=204,
+        responses=REFUSED,
+        dependencies=[needs("erase")],
+    )
+    async def erase_photo(request: Request, key: str) -> Response:
+        """Erase a picture for good. Its hash stays in the history."""
+        if await _photo(key) is None:
+            raise Denied(404, "There is no such picture.")
+        await gateway.write([("UPDATE personal SET body = NULL WHERE key = ?", (_PHOTO + key,))])
+        await accounts.record(session_of(request).account.name, origin_of(request), "duty_check.photo.erase", key)
+        return Response(status_code=204)
+
+    @app.post(
         "/api/v1/duty-checks/{key:path}/findings",
         tags=["duty-checks"],
         responses=one("DutyCheckItem") | REFUSED,

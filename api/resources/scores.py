@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from fastapi import FastAPI, Query, Request
@@ -29,6 +30,9 @@ from gateway.scores.book import Mark, ScoreBook
 from gateway.scores.document import Deduction, ScoreDocument
 from gateway.scores.period import Period, period_of, quarter_of
 from gateway.scores.sheet import Basis, daily, published, year
+
+_LOCKS: WeakKeyDictionary[GatewayPort, asyncio.Lock] = WeakKeyDictionary()
+"""One score at a time of each gateway. A year of a large site takes seconds to compute; however many ask, the intake goes on."""
 
 _CONDITIONS = ("gateway", "lamp", "seat", "duty", "camera")
 
@@ -209,7 +213,9 @@ def asked(gateway: GatewayPort, text: str | None) -> Period:
 
 async def score(gateway: GatewayPort, period: Period) -> ScoreDocument:
     """The score of a period by what is known now."""
-    found, revision = await _score(gateway, period), book(gateway).revision(period.id)
+    async with _LOCKS.setdefault(gateway, asyncio.Lock()):
+        found = await _score(gateway, period)
+    revision = book(gateway).revision(period.id)
     return published(found, revision) if revision else found
 
 

@@ -473,9 +473,10 @@ class DutyChecks:
         weeks = msgspec.convert(state["weeks"], list[Week])
         known = self.site.duty_checks
         self._weeks = {each.plan.id: each for each in weeks if each.plan.check in known}
-        self._told = dict(state["told"])
         for week in self._weeks.values():
             week.coming = [each for each in week.coming if each.post in self.site.checkpoints]
+        coming = {f"{week.plan.check}@{each.at}" for week in self._weeks.values() for each in week.coming}
+        self._told = {key: value for key, value in state["told"].items() if key in coming}
         self._checks = {}
         for running in msgspec.convert(state["checks"], list[Running]):
             item = running.item

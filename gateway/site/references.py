@@ -493,6 +493,11 @@ class _References:
                     for index, name in enumerate(getattr(entry, key)):
                         self._refer((*path, key, index), name, section, what)
                     self._each_once((*path, key), getattr(entry, key), what)
+            reached = {person.id for person, *_ in self._draft.people if person.contact is not None}
+            if "checkers" not in damaged and not reached & set(entry.checkers):
+                self._mistakes.warning(
+                    path, "nobody of its `checkers` has a `contact` in `people`: no one is told before a check is due"
+                )
             site = self._draft.site
             if site is not None and site.entry.jitter_seed is None and "jitter_seed" not in site.damaged:
                 self._mistakes.error(path, "found without `site.jitter_seed`; expected `jitter_seed: env:NAME` there")

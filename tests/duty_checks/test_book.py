@@ -334,3 +334,37 @@ def test_one_late_call_gives_the_same_as_many_punctual_ones():
     punctual.go(end, beats=False)
     assert late.entries == punctual.entries
     assert timedelta(0) <= moment(end, UTC) - late.items[0].at
+
+
+_evidence = st.lists(st.tuples(st.integers(-15, 45), st.sampled_from(["00000001", "00000002", "00000009"])), max_size=5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(_evidence, st.integers(0, 50), st.randoms())
+def test_the_order_in_which_evidence_comes_does_not_matter(taps, known_to, random):
+    """Numbered records of a reader, handed over late in any order, repeated: the same outcome as told in time."""
+    numbered = [
+        seen.TagRead(device="rdr", at=moment(FIRST + at * MINUTE, UTC), tag=tag, boot="b", seq=number)
+        for number, (at, tag) in enumerate(sorted(taps), 1)
+    ]
+    end = seen.ReaderHeartbeat(
+        device="rdr",
+        at=moment(FIRST + known_to * MINUTE, UTC),
+        boot="b",
+        seq=len(numbered) + 1,
+        last_seq=len(numbered) + 1,
+    )
+    first = seen.ReaderHeartbeat(device="rdr", at=moment(FIRST - HOUR, UTC), boot="b", seq=0, last_seq=0)
+    states = []
+    for shuffled in (False, True):
+        week = Week().go(FIRST + 2 * HOUR, beats=False)
+        records = [first, *numbered, end]
+        if shuffled:
+            records += records[1:3]
+            random.shuffle(records)
+        for number, record in enumerate(records):
+            week.hear(record, FIRST + 2 * HOUR + number * SECOND)
+        week.go(FIRST + 5 * HOUR, beats=False)
+        [item] = [each for each in week.items if instant(each.at) == FIRST]
+        states.append(msgspec.structs.replace(item, revision=0, evidence=()))
+    assert states[0] == states[1]

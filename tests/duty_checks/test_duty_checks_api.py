@@ -99,6 +99,11 @@ async def test_an_extra_check_with_findings_and_a_picture(estate) -> None:
     assert picture.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in picture.headers["content-security-policy"]
     assert (await guard.get(f"/api/v1/duty-checks/photos/{photo['id']}")).status_code == 403
+    erase = f"/api/v1/duty-checks/photos/{photo['id']}/erase"
+    assert (await boss.post(erase)).status_code == 403
+    admin = await estate.enter("root", "admin")
+    assert [(await admin.post(erase)).status_code for _ in range(2)] == [204, 404]
+    assert (await admin.get(f"/api/v1/duty-checks/photos/{photo['id']}")).status_code == 404
     audit = {tuple(row) for row in await estate.gateway.query("SELECT who, action, outcome FROM audit", ())}
     assert {
         ("c-li", "duty_check.extra", "done"),

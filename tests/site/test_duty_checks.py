@@ -42,7 +42,7 @@ def load(tmp_path: Path):
 def test_a_duty_check_needs_little_and_has_defaults(load):
     site, problems = load()
     check = site.duty_checks["captain"]
-    assert problems == []
+    assert [(each.level, each.path) for each in problems] == [("warning", "duty_checks.captain")], "nobody is told"
     assert (check.checkers, check.posts, check.per_week) == (("c-li",), ("cp",), 3)
     assert (check.since.hour, check.until.hour) == (22, 6)
     assert (check.told, check.checker_within, check.guard_within, check.apart) == (
@@ -52,6 +52,11 @@ def test_a_duty_check_needs_little_and_has_defaults(load):
         6 * HOUR,
     )
     assert site.scores == Scores()
+
+
+def test_a_checker_with_a_contact_is_told(load):
+    contact = "alerts: {policies: {default: [{after: 0s, notify: [li]}]}, contacts: {li: {console: true}}}\n"
+    assert load(FILE.replace("roles: [captain]", "roles: [captain], contact: li") + contact)[1] == []
 
 
 def test_points_are_exact_thousandths(load):
@@ -84,4 +89,6 @@ def test_points_are_exact_thousandths(load):
 def test_what_contradicts_is_refused_where_it_stands(load, before, after, path, told):
     with pytest.raises(ConfigError) as caught:
         load(FILE.replace(before, after, 1))
-    assert any(each.path == path and told in each.message for each in caught.value.problems), [str(each) for each in caught.value.problems]
+    assert any(each.path == path and told in each.message for each in caught.value.problems), [
+        str(each) for each in caught.value.problems
+    ]
