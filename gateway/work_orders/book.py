@@ -19,10 +19,9 @@ from gateway.alerts.lifecycle import ACTIVE, Refused
 from gateway.books import BookChanges, BookName, BookOperation, Entry
 from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
-from gateway.rules.timers import Timers
 from gateway.site.model import Site
 from gateway.work_orders import lifecycle
-from gateway.work_orders.case import ALERTS, FOLLOW_UPS, JOINED, Case
+from gateway.work_orders.case import FOLLOW_UPS, JOINED, Case
 from gateway.work_orders.lifecycle import FINAL, UNMENDED, WAITING, Trigger
 from gateway.work_orders.order import (
     Arrive,
@@ -39,17 +38,12 @@ from gateway.work_orders.order import (
     Urgency,
 )
 from gateway.work_orders.proofs import Points, Proof, Seen, best, place_of
+from gateway.work_orders.register import OPEN_LIMIT, Register
 from gateway.work_orders.sensors import Speaks, always
 
 NAME: BookName = "work_order"
 LATE = "work_order_late"
 
-CLOSED_LIMIT = 1000
-"""Closed and cancelled orders in memory; the journal has all."""
-OPEN_LIMIT = 10_000
-"""Open orders; beyond it none is opened by rule, and a person is told."""
-REPAIRED_LIMIT = 10_000
-"""Faults whose last repair is remembered, for rework."""
 WORDS_LIMIT = 1000
 """Characters of a reason, and of what an alert says."""
 GRACE: Duration = 10 * MINUTE
@@ -58,8 +52,6 @@ BACKDATED: Duration = 7 * DAY
 """A report may be written down so long after it was made. Ours."""
 
 Details = TypeVar("Details", bound=msgspec.Struct)
-Key = tuple[str, str]
-"""(rule, subject): a fault."""
 
 
 class WorkOrders:
@@ -80,36 +72,29 @@ class WorkOrders:
         self._zone = site.zone_info
         self._within = site.work_orders
         self._points = Points(site)
-        self._open: dict[str, Case] = {}
-        self._closed: dict[str, Case] = {}
-        self._timers: Timers[str] = Timers()
-        self._day, self._number = "", 0
+        self._register = Register()
         self._held: dict[str, None] = {}
         """Alerts of a rule with a work order that are silent because of another: they open one if they speak."""
-        self._by_fault: dict[Key, str] = {}
-        self._by_alert: dict[str, str] = {}
-        self._by_point: dict[str, dict[str, None]] = {}
-        self._repaired: dict[Key, tuple[str, Instant]] = {}
         self._changes = BookChanges()
 
     # What the faces ask
 
     def orders(self) -> list[Order]:
         """The orders that are not over, by id."""
-        return [self._view(case) for _, case in sorted(self._open.items())]
+        return [self._view(case) for case in self._register if not case.final]
 
     def recent(self) -> list[Order]:
         """The last orders that are over, by id."""
-        return [self._view(case) for _, case in sorted(self._closed.items())]
+        return [self._view(case) for case in self._register if case.final]
 
     def order(self, order_id: str) -> Order | None:
         """One order, if memory has it."""
-        case = self._find(order_id)
+        case = self._register.find(order_id)
         return None if case is None else self._view(case)
 
     def of_alert(self, alert_id: str) -> Order | None:
         """The latest order of an alert, if memory has one."""
-        case = self._of_alert(alert_id)
+        case = self._register.of_alert(alert_id)
         return None if case is None else self._view(case)
 
     # What comes in (gateway.books.Book)
@@ -119,7 +104,7 @@ class WorkOrders:
         alert, step = transition.alert, transition.transition
         at = self._pass(instant(step.at))
         urgency = self._urgency(alert.rule)
-        case = self._of_alert(alert.id)
+        case = self._register.of_alert(alert.id)
         if case is None and urgency is None:
             return
         if alert.state in ACTIVE:
@@ -152,14 +137,12 @@ class WorkOrders:
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
         if isinstance(seen, Seen):
-            for order_id in sorted(self._by_point.get(seen.point, ())):
-                case = self._find(order_id)
-                if case is not None and not (case.closed is not None and seen.at > case.closed) and case.add_tap(seen):
+            for case in self._register.at_point(seen.point):
+                if (case.closed is None or seen.at <= case.closed) and case.add_tap(seen):
                     self._prove(case, now)
         elif seen is not None:
-            for order_id in sorted({*self._open, *self._closed}):
-                case = self._find(order_id)
-                if case is not None and any(each.device == seen and not each.person for each in case.taps):
+            for case in self._register:
+                if any(each.device == seen and not each.person for each in case.taps):
                     self._prove(case, now)
 
     def operate(self, operation: BookOperation) -> Order:
@@ -181,7 +164,7 @@ class WorkOrders:
                 do = self._actions().get(action)
                 if do is None:
                     raise Refused(f"a work order knows no {action!r}; expected one of {', '.join(sorted(ACTIONS))}")
-                found = self._find(operation.subject or "")
+                found = self._register.find(operation.subject or "")
                 if found is None:
                     raise Refused(f"no such work order here: {operation.subject}", "unknown")
                 do(found, operation, at)
@@ -191,30 +174,27 @@ class WorkOrders:
 
     def advance(self, now: Instant) -> None:
         """Fire own deadlines up to and including `now`."""
-        while (due := self._timers.next()) is not None and due <= now:
-            for order_id in sorted(key for _, key in self._timers.due(due)):
-                case = self._find(order_id)
-                if case is not None:
-                    self._fire(case, self._pass(due))
+        while (due := self._register.deadline()) is not None and due <= now:
+            for case in self._register.due(due):
+                self._fire(case, self._pass(due))
         self._pass(now)
 
     def deadline(self) -> Instant | None:
         """The next own deadline."""
-        return self._timers.next()
+        return self._register.deadline()
 
     def restarted(self, down_from: Instant, now: Instant) -> None:
         """The gateway was down: nobody could record a step that fell due meanwhile, nor could a sensor show a repair."""
         self.advance(down_from)
         now = self._pass(now)
-        for order_id in sorted(self._open):
-            case = self._open[order_id]
+        for case in [case for case in self._register if not case.final]:
             if case.tell_at is not None and case.tell_at <= now:
                 left = max(case.tell_at - down_from, GRACE)
                 case.tell_at = case.excused_to = now + left
                 self._record(case, "note", now, "clock", "excused", "gateway_down")
             if case.contradict_at is not None and case.contradict_at <= now:
                 case.contradict_at = now + self._within.contradicted_after
-            self._arm(case)
+            self._register.arm(case)
 
     def drain(self) -> BookChanges:
         """What changed since the last call, in order."""
@@ -224,33 +204,21 @@ class WorkOrders:
     def snapshot(self) -> Any:
         """The state, as plain values."""
         return {
-            "open": _encode(list(self._open.values())),
-            "closed": _encode(list(self._closed.values())),
             "now": self.now,
             "attended": self.attended,
-            "count": [self._day, self._number],
             "held": list(self._held),
-            "repaired": [[*key, *value] for key, value in self._repaired.items()],
-            "faults": [[*key, value] for key, value in self._by_fault.items()],
+            "register": self._register.snapshot(),
             "points": self._points.snapshot(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot. Points near an order, and times due from now on, are those of the site as it is now."""
         self.now, self.attended = state["now"], state["attended"]
-        self._day, self._number = state["count"]
         self._held = dict.fromkeys(state["held"])
-        self._repaired = {(rule, subject): (order, at) for rule, subject, order, at in state["repaired"]}
-        self._by_fault = {(rule, subject): order for rule, subject, order in state["faults"]}
         self._points.restore(state["points"])
-        for case in _decode(state["closed"]):
-            self._closed[case.id] = case
-            self._index(case)
-        for case in _decode(state["open"]):
-            case.near = list(self._points.near(case.place))
-            self._open[case.id] = case
-            self._index(case)
-            self._arm(case)
+        self._register.restore(state["register"])
+        for case in self._register.open.values():
+            self._register.near(case, self._points.near(case.place))
 
     # Alerts
 
@@ -268,7 +236,7 @@ class WorkOrders:
         """An alert was raised, came back, or may speak now."""
         alert = transition.alert
         key = (alert.rule, alert.subject)
-        current = self._find(self._by_fault.get(key, "")) if case is None or case.final else case
+        current = self._register.of_fault(key) if case is None or case.final else case
         if current is not None and current.state in UNMENDED:
             self._again(current, alert.id, at)
         elif current is not None and current.alerts[-1:] == [alert.id] and not current.final:
@@ -280,7 +248,7 @@ class WorkOrders:
 
     def _open_by_rule(self, transition: AlertTransition, urgency: Urgency, at: Instant) -> None:
         alert = transition.alert
-        if len(self._open) >= OPEN_LIMIT:
+        if self._register.full:
             return
         case = Case(
             id=self._next_id(at),
@@ -306,9 +274,7 @@ class WorkOrders:
             return
         over = case.fault in {"ended_by_itself", "merged", "disproved"}
         if news:
-            case.alerts.append(alert_id)
-            del case.alerts[:-ALERTS]
-            self._by_alert[alert_id] = case.id
+            self._register.add_alert(case, alert_id)
         case.standing, case.ended, case.verified_end = "standing", None, False
         if over and case.state in WAITING and not case.overdue:
             case.start_clock(self._within, at, at)
@@ -353,7 +319,7 @@ class WorkOrders:
             return
         case.standing, case.ended = why, None
         case.contradicted, case.contradict_at = False, None
-        into = None if cause is None else self._of_alert(cause)
+        into = None if cause is None else self._register.of_alert(cause)
         case.merged_into = cause if into is None else into.id
         trigger: Trigger = "merge" if case.state in WAITING else "note"
         if trigger == "merge":
@@ -390,7 +356,7 @@ class WorkOrders:
         reported = self._stated(said.at, at, at - BACKDATED)
         before = None
         if said.again_of is not None:
-            before = self._find(said.again_of)
+            before = self._register.find(said.again_of)
             if before is None:
                 raise Refused(f"no such work order here: {said.again_of}", "unknown")
         case = Case(
@@ -418,7 +384,7 @@ class WorkOrders:
     def _open_by_hand(self, operation: BookOperation, at: Instant) -> Case:
         said = _details(operation, FromAlert)
         self._check_room()
-        for known in (self._of_alert(said.alert), self._find(self._by_fault.get((said.rule, said.subject), ""))):
+        for known in (self._register.of_alert(said.alert), self._register.of_fault((said.rule, said.subject))):
             if known is not None and known.state in UNMENDED:
                 raise Refused(f"there is an order for this fault already: {known.id}")
         case = Case(
@@ -441,7 +407,7 @@ class WorkOrders:
         return case
 
     def _check_room(self) -> None:
-        if len(self._open) >= OPEN_LIMIT:
+        if self._register.full:
             raise Refused(f"{OPEN_LIMIT} orders are open: close or cancel some first")
 
     def _assign(self, case: Case, operation: BookOperation, at: Instant) -> None:
@@ -604,8 +570,8 @@ class WorkOrders:
                 self._record(case, "held", at, "clock", "held")
             if case.state == "repaired" and case.repair_stated is not None and case.source != "report":
                 self._record(case, "held", at, "clock", "held")
-        if case.rule is not None and (repaired := case.repaired) is not None and case.subject is not None:
-            self._remember((case.rule, case.subject), case.id, repaired)
+        if (key := case.key) is not None and (repaired := case.repaired) is not None:
+            self._register.remember(key, case.id, repaired)
         done = case.cycle()
         if done != "running" and not case.overdue:
             case.tell_at = None
@@ -613,9 +579,9 @@ class WorkOrders:
             self._retract_late(case, at)
         elif done in {"in_time", "unknown", "none"} or case.step_at is not None or case.final:
             self._end_late(case, at, case.state)
-        self._arm(case)
-        if case.final and case.id in self._open:
-            self._file(case)
+        self._register.arm(case)
+        if case.final:
+            self._register.close(case)
 
     def _disproved(self, case: Case) -> bool:
         """Whether evidence, not a statement, shows that the step was done in time."""
@@ -632,7 +598,7 @@ class WorkOrders:
                 self._tell_late(case, at)
         if case.contradict_at is not None and case.contradict_at <= at:
             self._hold_against(case, at)
-        self._arm(case)
+        self._register.arm(case)
 
     def _hold_against(self, case: Case, at: Instant) -> None:
         """A repair was said so long ago. A sensor that could not speak is asked again, and believed when it could for as long."""
@@ -676,17 +642,11 @@ class WorkOrders:
         case.late = "no"
         self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="retract", at=at, why="proved_in_time"))
 
-    def _remember(self, key: Key, order_id: str, repaired: Instant) -> None:
-        self._repaired.pop(key, None)
-        self._repaired[key] = (order_id, repaired)
-        while len(self._repaired) > REPAIRED_LIMIT:
-            del self._repaired[next(iter(self._repaired))]
-
     def _rework(self, case: Case, before: str, at: Instant) -> None:
         """The same fault so soon after its repair: both orders say so."""
         case.rework_of = before
         self._record(case, "note", at, "clock", "rework_of", before)
-        earlier = self._find(before)
+        earlier = self._register.find(before)
         if earlier is not None:
             earlier.reworked, earlier.reworked_by = True, case.id
             self._record(earlier, "note", at, "clock", "reworked_by", case.id)
@@ -696,67 +656,22 @@ class WorkOrders:
     def _begin(self, case: Case, trigger: Trigger, at: Instant, by: str, why: str) -> None:
         case.near = list(self._points.near(case.place))
         case.start_clock(self._within, case.reported, at)
-        self._open[case.id] = case
-        self._index(case)
+        self._register.add(case)
         self._record(case, trigger, at, by, trigger, why)
-        if case.rule is not None and case.subject is not None:
-            key = (case.rule, case.subject)
-            self._by_fault[key] = case.id
-            before = self._repaired.get(key)
+        if (key := case.key) is not None:
+            before = self._register.repaired(key)
             if before is not None and at - before[1] <= self._within.rework_within:
                 self._rework(case, before[0], at)
-            waiting = [
-                each.id
-                for each in (*self._open.values(), *self._closed.values())
-                if each.merged_into is not None and each.merged_into in case.alerts
-            ]
+            waiting = [each for each in self._register if each.merged_into in case.alerts]
+            for each in waiting:
+                each.merged_into = case.id
+                self._record(each, "note", at, f"rule:{case.rule}", "merged", case.id)
             if waiting:
-                for order_id in waiting:
-                    joined = self._find(order_id)
-                    if joined is not None:
-                        joined.merged_into = case.id
-                        self._record(joined, "note", at, f"rule:{case.rule}", "merged", case.id)
-                self._join(case, sorted(waiting), at)
-        self._arm(case)
-
-    def _index(self, case: Case) -> None:
-        for alert in case.alerts:
-            self._by_alert[alert] = case.id
-        for point in case.near:
-            self._by_point.setdefault(point, {})[case.id] = None
-
-    def _file(self, case: Case) -> None:
-        """Over: among the last ones, of which the oldest goes."""
-        del self._open[case.id]
-        self._closed[case.id] = case
-        if len(self._closed) > CLOSED_LIMIT:
-            gone = self._closed.pop(next(iter(self._closed)))
-            self._timers.set(gone.id, None)
-            for alert in gone.alerts:
-                if self._by_alert.get(alert) == gone.id:
-                    del self._by_alert[alert]
-            for point in gone.near:
-                self._by_point[point].pop(gone.id, None)
-            if gone.rule is not None and gone.subject is not None:
-                key = (gone.rule, gone.subject)
-                if self._by_fault.get(key) == gone.id:
-                    del self._by_fault[key]
-
-    def _find(self, order_id: str) -> Case | None:
-        return self._open.get(order_id) or self._closed.get(order_id)
-
-    def _of_alert(self, alert_id: str) -> Case | None:
-        return self._find(self._by_alert.get(alert_id, ""))
-
-    def _arm(self, case: Case) -> None:
-        self._timers.set(case.id, None if case.final else case.deadline())
+                self._join(case, [each.id for each in waiting], at)
+        self._register.arm(case)
 
     def _next_id(self, at: Instant) -> str:
-        day = f"{moment(at, self._zone):%Y%m%d}"
-        if day > self._day:
-            self._day, self._number = day, 0
-        self._number += 1
-        return f"{self._day}-{self._number:03}"
+        return self._register.next_id(f"{moment(at, self._zone):%Y%m%d}")
 
     def _pass(self, at: Instant) -> Instant:
         self.now = max(self.now, at)
@@ -814,7 +729,3 @@ def _aware(said: datetime) -> Instant:
     if said.tzinfo is None:
         raise Refused("a time needs its offset, such as +08:00")
     return instant(said)
-
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[Case]).decode

@@ -115,6 +115,11 @@ class Case(msgspec.Struct, kw_only=True):
     history: list[Step] = msgspec.field(default_factory=list)
 
     @property
+    def key(self) -> tuple[str, str] | None:
+        """(rule, subject) of the fault; None: a person's report."""
+        return None if self.rule is None or self.subject is None else (self.rule, self.subject)
+
+    @property
     def final(self) -> bool:
         return self.state in FINAL
 

@@ -163,7 +163,7 @@ def test_memory_is_bounded_by_the_open_ones_and_the_last_thousand():
     assert (len(desk.book.orders()), len(desk.book.recent())) == (0, 1000)
     assert len(desk.entries) == 2200
     state = desk.book.snapshot()
-    assert len(state["closed"]) < 2_000_000
+    assert len(state["register"]["closed"]) < 2_000_000
 
 
 def test_an_alert_held_silent_opens_its_order_after_a_restart():
@@ -189,3 +189,17 @@ def test_who_carries_a_wand_is_known_after_a_restart():
     desk.do("02:05", "assign", order, to="m-liu")
     desk.tap("02:06", LIU, "wand").reborn().tap("02:10", WALL_F01, "wand")
     assert desk.order(order).state == "arrived"
+
+
+def test_a_fault_that_comes_and_goes_for_ever_takes_no_more_room():
+    desk = Desk()
+    order = desk.fault("02:00")
+    desk.do("02:01", "assign", order, to="m-liu")
+    for number in range(60):
+        at = clock("02:05") + number * 30 * MINUTE
+        desk.ends(at).fault(at + 20 * MINUTE)
+    assert desk.newest() == order
+    assert len(desk.order(order).alerts) == 20
+    assert desk.order(order).alerts[-1] == "circuit_fault/c-1/61"
+    assert len(desk.order(order).history) == 60
+    assert len(desk.book._register._by_alert) == 20
