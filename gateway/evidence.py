@@ -163,7 +163,7 @@ class Evidence:
     def _control(self, number: int, text: bytes) -> None:
         """What is no plain observation: a line of another kind, or one that cannot be read."""
         try:
-            at, rank, item = _control_line(text)
+            at, rank, item = control_line(text)
         except (msgspec.MsgspecError, DecodeError, ValueError, OverflowError) as error:
             self.rejected.append(Rejected(number, str(error)))
             return
@@ -194,7 +194,7 @@ class Evidence:
             self._runs.append(_Run(start, self._spilled.tell(), self._count, held[0][:4], held[-1][:4]))
             self._keys.add(self._count, held)
         except OSError as error:
-            _no_room(error)
+            no_room(error)
         self._count += len(held)
         held.clear()
 
@@ -276,7 +276,7 @@ class Evidence:
                 item: Any = read_observation(text)
                 at = instant(item.at)
             except DecodeError:
-                at, rank, item = _control_line(text)
+                at, rank, item = control_line(text)
                 yield at, rank, at, text, number, item
                 continue
             received = at
@@ -423,7 +423,7 @@ def read_evidence(lines: Iterable[bytes], piece: int = PIECE) -> Evidence:
     return evidence
 
 
-def _control_line(text: bytes) -> tuple[Instant, int, Any]:
+def control_line(text: bytes) -> tuple[Instant, int, Any]:
     """A line that is not heard from a device.
 
     Raises:
@@ -486,7 +486,8 @@ def _least(left: Instant | None, right: Instant | None) -> Instant | None:
     return min(left, right)
 
 
-def _no_room(error: OSError) -> NoReturn:
+def no_room(error: OSError) -> NoReturn:
+    """Say what to do where the temporary files do not fit."""
     raise LamplighterError(
         f"{tempfile.gettempdir()}: {error.strerror}; a long evidence file is sorted there: make room, or name another folder in TMPDIR"
     ) from error

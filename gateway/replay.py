@@ -3,24 +3,89 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple
 
 from gateway.alerts.alert import Operation
 from gateway.alerts.book import Refused
 from gateway.books import BookOperation
-from gateway.evidence import HEARD, Advance, Evidence, Operator, Restart, Target, read_evidence
+from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected, Restart, Target, read_evidence
 from gateway.instants import Instant, instant, moment
 from gateway.judgement import Judgement
+from gateway.orderly import Disorder, Lines, Orderly
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
 from gateway.work_orders.book import WorkOrders
 
-__all__ = ["Evidence", "Explain", "Operator", "Target", "operate", "operation_of", "read_evidence", "replay"]
+__all__ = [
+    "Evidence",
+    "Explain",
+    "Operator",
+    "Replayed",
+    "Target",
+    "operate",
+    "operation_of",
+    "read_evidence",
+    "replay",
+    "replay_lines",
+]
 
 Explain = Callable[[Judgement, Instant, Instant], Any]
 """Explains what was judged: the judge at the end, from when rounds are printed, and the time at the end."""
+
+
+class Replayed(NamedTuple):
+    """The document that `lamplighter replay` prints, and what could not be read (it is listed there, too)."""
+
+    document: dict[str, Any]
+    rejected: list[Rejected]
+
+
+def replay_lines(
+    site: Site,
+    lines: Iterable[bytes],
+    *,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    explain: Explain | None = None,
+) -> Replayed:
+    """Judge an evidence file: while it is read as long as it is in order, else once it is sorted. Arguments as for `replay`.
+
+    Raises:
+        LamplighterError: there is no room for temporary files.
+    """
+    source = Lines(lines)
+    try:
+        return _replay_in_order(site, source.once(), since, until, explain)
+    except Disorder:
+        pass
+    evidence = read_evidence(source.again())
+    return Replayed(replay(site, evidence, since=since, until=until, explain=explain), evidence.rejected)
+
+
+def _replay_in_order(
+    site: Site, lines: Iterable[bytes], since: Instant | None, until: Instant | None, explain: Explain | None
+) -> Replayed:
+    """Judge lines as they come.
+
+    Raises:
+        Disorder: they must be sorted first.
+    """
+    orderly = Orderly(partial(_midnight, site) if since is None else None)
+    head, following = orderly.begin(lines)
+    if since is None:
+        since = orderly.since
+    first = orderly.first
+    assert first is not None
+    assert since is not None
+    judgement = _judge_from(site, first, since)
+    _judge(judgement, chain(head, following), first)
+    evidence = Evidence()
+    evidence.first, evidence.last, evidence.rejected = first, orderly.last, orderly.rejected
+    return Replayed(_concluded(judgement, evidence, since, until, explain), orderly.rejected)
 
 
 def replay(
@@ -44,12 +109,25 @@ def replay(
     first = (until or 0) if evidence.first is None else evidence.first
     if since is None:
         since = _midnight(site, first if evidence.dated is None else evidence.dated)
+    judgement = _judge_from(site, first, since)
+    _judge(judgement, evidence.lines(), first)
+    return _concluded(judgement, evidence, since, until, explain)
+
+
+def _judge_from(site: Site, first: Instant, since: Instant) -> Judgement:
+    """A judge who knows nothing yet but the plan."""
     judgement = Judgement(site, first)
     _unattended(judgement)
     judgement.plan_from(since)
-    _judge(judgement, evidence, first)
+    return judgement
+
+
+def _concluded(
+    judgement: Judgement, evidence: Evidence, since: Instant, until: Instant | None, explain: Explain | None
+) -> dict[str, Any]:
+    """The document, once all lines were judged."""
     ends = [end for end in (evidence.last, until) if end is not None]
-    now = max(ends, default=first)
+    now = max(ends, default=judgement.now)
     judgement.advance(now)
     judgement.conclude()
     result = document(judgement, evidence, since, now)
@@ -58,11 +136,11 @@ def replay(
     return result
 
 
-def _judge(judgement: Judgement, evidence: Evidence, first: Instant) -> None:
+def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
     """Judge all lines in order."""
     last_heard = first
     apply = judgement.apply
-    for received, rank, at, _, _, item in evidence.lines():
+    for received, rank, at, _, _, item in lines:
         if rank == HEARD:
             if item is not None:
                 apply(item, received, at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from device_drivers.errors import LamplighterError
 from gateway.explain.document import explanations
 from gateway.instants import DAY, Instant, moment, parse_instant
-from gateway.replay import read_evidence, replay
+from gateway.replay import replay_lines
 from gateway.site.load import load_site
 
 
@@ -43,20 +44,16 @@ def _time(text: str) -> Instant:
 def run(parsed: argparse.Namespace) -> int:
     """Exit status 1: some lines could not be read (they are listed under `rejected`)."""
     site, _ = load_site(parsed.site, secrets=False)
+    judge = partial(
+        replay_lines, site, since=parsed.since, until=parsed.until, explain=explanations if parsed.explain else None
+    )
     try:
         if str(parsed.file) == "-":
-            evidence = read_evidence(sys.stdin.buffer)
+            found = judge(sys.stdin.buffer)
         else:
             with parsed.file.open("rb") as lines:
-                evidence = read_evidence(lines)
+                found = judge(lines)
     except OSError as error:
         raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
-    result = replay(
-        site,
-        evidence,
-        since=parsed.since,
-        until=parsed.until,
-        explain=explanations if parsed.explain else None,
-    )
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-    return 1 if evidence.rejected else 0
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found.document), indent=1) + b"\n")
+    return 1 if found.rejected else 0

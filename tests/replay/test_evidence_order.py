@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -13,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_drivers.native.decoder import read_observation
-from gateway.evidence import HEARD, Evidence, read_evidence
+from gateway.evidence import HEARD, Evidence, Line, read_evidence
 from gateway.instants import DAY, instant
-from gateway.replay import replay
+from gateway.judgement import Judgement
+from gateway.orderly import Lines
+from gateway.replay import replay, replay_lines
 from gateway.site.load import load_site
+from gateway.site.model import Site
 
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 CASES = Path(__file__).parent / "cases"
@@ -141,3 +147,96 @@ def test_a_file_longer_than_a_piece_is_judged_as_a_short_one(name):
         texts = list(file)
     short, long = (replay(site, read_evidence(texts, piece)) for piece in (1 << 16, 2))
     assert msgspec.json.encode(long) == msgspec.json.encode(short)
+
+
+def by_receipt(text: bytes) -> tuple[datetime, int]:
+    """Roughly the order in which a gateway writes: what cannot be read anywhere, controls beside what is heard."""
+    try:
+        said = json.loads(text)
+        return datetime.fromisoformat(said.get("received", said["at"])), 0
+    except (ValueError, KeyError):
+        return START, 1
+
+
+def repeated_only_near(texts: list[bytes]) -> list[bytes]:
+    """Each device counts on, so that hardly anything is a repeat."""
+    counts: dict[str, int] = {}
+    found = []
+    for text in texts:
+        said = json.loads(text) if text.startswith(b'{"') and text.endswith(b"}") else {}
+        if "seq" in said:
+            counts[said["device"]] = said["seq"] = counts.get(said["device"], 0) + 1
+        found.append(json.dumps(said).encode() if "seq" in said else text)
+    return found
+
+
+SITE = load_site(CASES / "any-order" / "site.yaml", secrets=False)[0]
+
+
+def judged(give: Callable[[], Any]) -> Any:
+    """What is given, and what the judge was told for it: from when on, and each line."""
+    told: list[Any] = []
+
+    def judge_from(site: Site, first: int, since: int) -> Judgement:
+        told[:] = [(first, since)]
+        return Judgement(site, first)
+
+    def judge(_judgement: Judgement, lines: Iterable[Line], _first: int) -> None:
+        told.extend((*line[:4], line[5]) for line in lines)
+
+    with patch.multiple("gateway.replay", _judge_from=judge_from, _judge=judge):
+        given = give()
+    return told, given
+
+
+@settings(max_examples=600, deadline=None)
+@given(lines, st.booleans(), st.booleans(), st.sampled_from([None, instant(START) + 2_000_000]))
+def test_what_is_judged_while_it_is_read_is_what_is_judged_once_it_is_sorted(texts, ordered, counted, since):
+    if ordered:
+        texts = sorted(texts, key=by_receipt)
+    if counted:
+        texts = repeated_only_near(texts)
+    texts = [text + b"\n" for text in texts]
+    evidence = read_evidence(texts)
+    told, document = judged(lambda: replay(SITE, evidence, since=since))
+    for source in (texts, iter(texts), io.BytesIO(b"".join(texts))):
+        told_of_these, found = judged(lambda source=source: replay_lines(SITE, source, since=since))
+        assert told_of_these == told
+        assert msgspec.json.encode(found.document) == msgspec.json.encode(document)
+        assert found.rejected == evidence.rejected
+
+
+def test_a_file_in_order_is_not_sorted():
+    texts = []
+    for second in range(100):
+        at = (START + timedelta(seconds=second)).isoformat()
+        texts.append(f'{{"kind":"motion","device":"a","at":"{at}","active":true}}'.encode())
+        texts += [
+            f'{{"kind":"light_level","device":"{name}","at":"{at}","boot":"x","seq":{second},"lux":1}}'.encode()
+            for name in "cb"
+        ]
+        texts.append(f'{{"kind":"advance","at":"{at}"}}'.encode())
+    whole = replay(SITE, read_evidence(texts))
+    with patch("gateway.replay.read_evidence", side_effect=AssertionError):
+        found = replay_lines(SITE, iter(texts))
+    assert msgspec.json.encode(found.document) == msgspec.json.encode(whole)
+
+
+def test_evidence_of_an_earlier_day_begins_the_document_there():
+    """It is 6 days old when it is received: only then is known when the file begins."""
+    old = (START - timedelta(days=6)).isoformat()
+    at, then = START.isoformat(), (START + timedelta(seconds=1)).isoformat()
+    texts = [
+        f'{{"kind":"motion","device":"a","at":"{at}","active":true}}'.encode(),
+        f'{{"kind":"motion","device":"b","at":"{old}","received":"{then}","active":true}}'.encode(),
+    ]
+    found = replay_lines(SITE, iter(texts))
+    assert msgspec.json.encode(found.document) == msgspec.json.encode(replay(SITE, read_evidence(texts)))
+
+
+def test_lines_given_once_are_all_there_when_they_are_asked_for_again():
+    texts = [b"%d\n" % number for number in range(10_000)]
+    lines = Lines(iter(texts))
+    begun = iter(lines.once())
+    assert [next(begun) for _ in range(5000)] == texts[:5000]
+    assert list(lines.again()) == texts
