@@ -103,6 +103,15 @@ class Watchful(RuleBasedStateMachine):
     def end(self, alert: tuple[str, str], action: str) -> None:
         self._signal(alert, action)
 
+    @rule(alert=ALERTS, after=st.sampled_from([0, 1, 5]), silenced=st.booleans())
+    def end_and_come_back(self, alert: tuple[str, str], after: float, silenced: bool) -> None:
+        self._signal(alert, "resolve")
+        mine = [thing for thing, meant in sorted(MEANT.items()) if alert[1] in meant]
+        if silenced and mine:
+            self.keep_silent(mine[0], work=False, ahead=0, length=90)
+        self.post.at(self.post.minute + after)
+        self._signal(alert, "raise")
+
     @rule()
     def merge(self) -> None:
         self._signal(("camera_offline", "cam-1"), "merge", caused_by="device_offline:nvr-1")
@@ -162,7 +171,10 @@ class Watchful(RuleBasedStateMachine):
         covered = self._covered(alert, self.post.now)
         reason = alert.suppressed
         if reason is not None:
-            return reason in {quiet.id for quiet in covered} or self._inhibits(reason, alert)
+            if reason.startswith(("silence/", "maintenance/")):
+                work = {quiet.id for quiet in covered if quiet.work}
+                return reason in (work or {quiet.id for quiet in covered})
+            return self._inhibits(reason, alert)
         assert not covered, "a silence means it, and it does not say so"
         if alert.state == "in_progress":
             return True
