@@ -137,8 +137,8 @@ class WorkOrders:
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
         if isinstance(seen, Seen):
-            for case in self._register.at_point(seen.point):
-                if (case.closed is None or seen.at <= case.closed) and case.add_tap(seen):
+            for case in self._register.at_point(seen.point, seen.at):
+                if case.add_tap(seen) and (not seen.person or seen.person in case.technicians):
                     self._prove(case, now)
         elif seen is not None:
             for case in self._register:
@@ -548,10 +548,9 @@ class WorkOrders:
         if case.state == "cancelled" or not (case.taps and (case.arrival_stated is not None or case.assignee)):
             self._settle(case, at)
             return
-        technicians = frozenset(name for name in (case.arrival_person, case.assignee) if name is not None)
         since = case.since if case.arrival_stated is not None or case.assigned is None else case.assigned
         named = [Proof(tap, person) for tap in case.taps if (person := self._points.person(tap)) is not None]
-        found = best(named, technicians, since, case.arrival_stated, self._within.tap_tolerance)
+        found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
         tap = None if found is None else found.tap
         before = case.arrival_proved
         if case.arrival_stated is None and before is not None and (tap is None or tap > before):

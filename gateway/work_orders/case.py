@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from datetime import tzinfo
 from typing import Literal
 
@@ -30,8 +31,8 @@ HISTORY_LAST = 50
 """An order in memory keeps the first 10 and the last 50 rows of its history; the journal keeps all."""
 ALERTS = 20
 """Occurrences of its fault that an order names: the last ones."""
-TAPS = 200
-TAPS_OF_ONE = 8
+TAPS = 100
+TAPS_OF_ONE = 4
 """Taps near an order that are kept: the last ones, and the last ones of a person at a reader."""
 JOINED = 200
 """Orders that ended in it which an order names."""
@@ -118,6 +119,11 @@ class Case(msgspec.Struct, kw_only=True):
     def key(self) -> tuple[str, str] | None:
         """(rule, subject) of the fault; None: a person's report."""
         return None if self.rule is None or self.subject is None else (self.rule, self.subject)
+
+    @property
+    def technicians(self) -> frozenset[str]:
+        """Whose tags prove an arrival: who is said to have come, and who was sent."""
+        return frozenset(name for name in (self.arrival_person, self.assignee) if name is not None)
 
     @property
     def final(self) -> bool:
@@ -273,23 +279,22 @@ class Case(msgspec.Struct, kw_only=True):
 
     def add_tap(self, seen: Seen) -> bool:
         """Keep a tap near the order; False if it is here already or says nothing new."""
-        if seen.at < self.since or any(_same(each, seen) for each in self.taps):
+        alike = [each for each in self.taps if each.point == seen.point and _alike(each, seen)]
+        if any(each.at == seen.at for each in alike):
             return False
-        alike = sorted(each for each in (*self.taps, seen) if _alike(each, seen))
-        if len(alike) > TAPS_OF_ONE:
-            if alike[0] == seen:
+        if len(alike) >= TAPS_OF_ONE:
+            first = min(alike)
+            if seen < first:
                 return False
-            self.taps.remove(alike[0])
-        self.taps = sorted([*self.taps, seen])[-TAPS:]
-        return seen in self.taps
+            self.taps.remove(first)
+        insort(self.taps, seen)
+        if len(self.taps) > TAPS:
+            return self.taps.pop(0) != seen
+        return True
 
 
 def _alike(one: Seen, other: Seen) -> bool:
-    return (one.device, one.point, one.person) == (other.device, other.point, other.person)
-
-
-def _same(one: Seen, other: Seen) -> bool:
-    return one.at == other.at and _alike(one, other)
+    return one.person == other.person and one.device == other.device
 
 
 def _earlier(one: Duration | None, other: Duration | None) -> Instant | None:

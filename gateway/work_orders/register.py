@@ -35,7 +35,7 @@ class Register:
         self._day, self._number = "", 0
         self._by_fault: dict[Key, str] = {}
         self._by_alert: dict[str, str] = {}
-        self._by_point: dict[str, dict[str, None]] = {}
+        self._by_point: dict[str, dict[str, Case]] = {}
         self._repaired: dict[Key, tuple[str, Instant]] = {}
 
     @property
@@ -55,9 +55,12 @@ class Register:
         """The latest order of a fault."""
         return self.find(self._by_fault.get(key, ""))
 
-    def at_point(self, point: str) -> list[Case]:
-        """Orders whose arrival a tap at this point can prove, by id."""
-        return [case for name in sorted(self._by_point.get(point, ())) if (case := self.find(name)) is not None]
+    def at_point(self, point: str, at: Instant) -> list[Case]:
+        """Orders whose arrival a tap at this point and time can prove, by id."""
+        there = self._by_point.get(point, {}).values()
+        found = [case for case in there if case.since <= at and (case.closed is None or at <= case.closed)]
+        found.sort(key=lambda case: case.id)
+        return found
 
     def __iter__(self) -> Iterator[Case]:
         """All, by id."""
@@ -156,7 +159,7 @@ class Register:
         for alert in case.alerts:
             self._by_alert[alert] = case.id
         for point in case.near:
-            self._by_point.setdefault(point, {})[case.id] = None
+            self._by_point.setdefault(point, {})[case.id] = case
 
     def _forget_alert(self, case: Case, alert: str) -> None:
         if self._by_alert.get(alert) == case.id:
