@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.errors import JournalError
 from gateway.journal import chain
 from gateway.journal.chain import KIND_OF, KINDS, encoded
 from gateway.journal.merkle import Tree
@@ -82,6 +83,24 @@ async def test_a_batch_that_fails_leaves_no_leaf(tmp_path: Path) -> None:
     await asyncio.to_thread(writer.close)
     assert leaves(store) == [("audit", 1), ("entry", 21)]
     assert checked(store).intact
+    store.close()
+
+
+async def test_a_fault_of_ours_is_told_and_nobody_waits_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise ValueError("a fault")
+
+    store = Store(tmp_path)
+    writer = Writer(store.writer)
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.journal.writer.extend", broken)
+        with pytest.raises(JournalError, match="a fault"):
+            await asyncio.wait_for(writer.submit(batch_of(entry=[ENTRY])), 5)
+    await asyncio.wait_for(writer.submit(batch_of(entry=[ENTRY])), 5)
+    await asyncio.to_thread(writer.close)
+    assert checked(store).rows["entry"] == 1
     store.close()
 
 
