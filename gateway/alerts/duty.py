@@ -222,7 +222,9 @@ class Duty:
         if shift.end <= at:
             raise Refused("that shift is over")
         if shift.start > at + AHEAD:
-            raise Refused(f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones", "invalid")
+            raise Refused(
+                f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones", "invalid"
+            )
         if wish.away is None and wish.instead is None:
             raise Refused("expected who is away, who is there instead, or both", "invalid")
         if wish.away is not None and wish.away not in shift.people:

@@ -42,6 +42,9 @@ REASON_LONGEST = 500
 NEVER_SILENT = frozenset({"panic"})
 """Somebody calls for help: nothing keeps that silent."""
 
+NOT_OF_WORK = frozenset({"incident", "tag_cloned", "compensating_patrol", "duty_check_missed", "work_order_late"})
+"""What people report, did or owe: no planned work on things explains it. A silence may name it."""
+
 CLOCK = "clock"
 Kind = Literal["silence", "maintenance"]
 Scope = Literal["rule", "subject", "place"]
@@ -120,13 +123,13 @@ class Silences:
         for address in self.reach.addresses(rule, subject, place, fed=self._windows > 0):
             for name in self._by_address.get(address, ()):
                 found = self._standing[name]
-                if found.rule in {None, rule} and (best is None or _outranks(found, best)):
+                if _may_mean(found, rule) and (best is None or _outranks(found, best)):
                     best = found
         return None if best is None else best.id
 
     def means(self, item: Silence, rule: str, subject: str, place: str | None) -> bool:
         """Whether an alert is what `item` is about."""
-        if rule in NEVER_SILENT or item.rule not in {None, rule}:
+        if not _may_mean(item, rule):
             return False
         wanted = _addresses(item)
         return any(
@@ -355,6 +358,12 @@ def _addresses(item: Silence) -> tuple[str, ...]:
     own = f"{item.on}:{item.subject}"
     feeds = item.kind == "maintenance" and item.on in {"device", "parent", "circuit"}
     return (own, f"{FED}{item.subject}") if feeds else (own,)
+
+
+def _may_mean(item: Silence, rule: str) -> bool:
+    if rule in NEVER_SILENT or (item.kind == "maintenance" and rule in NOT_OF_WORK):
+        return False
+    return item.rule in {None, rule}
 
 
 def _outranks(one: Silence, other: Silence) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.alerts import silences
+from gateway.alerts.catalogue import CATALOGUE
 from gateway.alerts.lifecycle import Refused
 from gateway.instants import instant
 from tests.alerts.estate import Post, clock
@@ -244,6 +245,18 @@ def test_work_on_a_camera_does_not_hide_that_its_zone_is_blind():
     post.quiet("maintenance", "device", "cam-1", until=60)
     post.signal("raise", rule="zone_blind", subject="z-garage")
     assert post.alert("zone_blind/z-garage/1").suppressed is None
+
+
+@pytest.mark.parametrize("rule", sorted(silences.NOT_OF_WORK))
+def test_planned_work_hides_nothing_that_people_report_or_owe(rule):
+    post = Post()
+    post.quiet("maintenance", "place", "garage", until=60)
+    post.signal("raise", rule=rule, subject="x", place="garage")
+    assert post.alert(f"{rule}/x/1").suppressed is None
+
+
+def test_the_rules_that_planned_work_spares_are_known():
+    assert {*silences.NOT_OF_WORK, *silences.NEVER_SILENT} <= set(CATALOGUE)
 
 
 def test_planned_work_is_named_before_a_silence():
