@@ -37,7 +37,7 @@ from gateway.work_orders.order import (
     Step,
     Urgency,
 )
-from gateway.work_orders.proofs import Points, Proof, Seen, best, place_of
+from gateway.work_orders.proofs import Points, Proof, Seen, Taps, best, place_of
 from gateway.work_orders.register import OPEN_LIMIT, Register
 from gateway.work_orders.sensors import Speaks, always
 
@@ -72,6 +72,7 @@ class WorkOrders:
         self._zone = site.zone_info
         self._within = site.work_orders
         self._points = Points(site)
+        self._taps = Taps()
         self._register = Register()
         self._held: dict[str, None] = {}
         """Alerts of a rule with a work order that are silent because of another: they open one if they speak."""
@@ -137,12 +138,14 @@ class WorkOrders:
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
         if isinstance(seen, Seen):
-            for case in self._register.at_point(seen.point, seen.at):
-                if case.add_tap(seen) and (not seen.person or seen.person in case.technicians):
-                    self._prove(case, now)
+            if self._register.near_any(seen.point) and self._taps.add(seen):
+                for case in self._register.at_point(seen.point, seen.at):
+                    if not seen.person or seen.person in case.technicians:
+                        self._prove(case, now)
         elif seen is not None:
+            points = frozenset(self._taps.unnamed(seen))
             for case in self._register:
-                if any(each.device == seen and not each.person for each in case.taps):
+                if case.technicians and not points.isdisjoint(case.near):
                     self._prove(case, now)
 
     def operate(self, operation: BookOperation) -> Order:
@@ -209,6 +212,7 @@ class WorkOrders:
             "held": list(self._held),
             "register": self._register.snapshot(),
             "points": self._points.snapshot(),
+            "taps": self._taps.snapshot(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -216,6 +220,7 @@ class WorkOrders:
         self.now, self.attended = state["now"], state["attended"]
         self._held = dict.fromkeys(state["held"])
         self._points.restore(state["points"])
+        self._taps.restore(state["taps"])
         self._register.restore(state["register"])
         for case in self._register.open.values():
             self._register.near(case, self._points.near(case.place))
@@ -472,7 +477,7 @@ class WorkOrders:
 
     def _clear(self, case: Case, at: Instant) -> None:
         """A new cycle begins: who came and what was done before stands in the history."""
-        case.since, case.taps, case.late = at, [], "no"
+        case.since, case.late = at, "no"
         case.assignee = case.assigned = case.agreed = None
         case.arrival_stated = case.arrival_by = case.arrival_person = case.arrival_proved = case.arrival_prover = None
         case.repair_stated = case.repair_by = case.verified_at = case.verified_by = None
@@ -545,11 +550,15 @@ class WorkOrders:
 
     def _prove(self, case: Case, at: Instant) -> None:
         """Look for the tap that proves the arrival."""
-        if case.state == "cancelled" or not (case.taps and (case.arrival_stated is not None or case.assignee)):
+        if case.state == "cancelled" or not case.technicians:
             self._settle(case, at)
             return
         since = case.since if case.arrival_stated is not None or case.assigned is None else case.assigned
-        named = [Proof(tap, person) for tap in case.taps if (person := self._points.person(tap)) is not None]
+        named = [
+            Proof(tap, person)
+            for tap in self._taps.at(case.near)
+            if tap.at >= since and (person := self._points.person(tap)) is not None
+        ]
         found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
         tap = None if found is None else found.tap
         before = case.arrival_proved
@@ -579,8 +588,8 @@ class WorkOrders:
         elif done in {"in_time", "unknown", "none"} or case.step_at is not None or case.final:
             self._end_late(case, at, case.state)
         self._register.arm(case)
-        if case.final:
-            self._register.close(case)
+        if case.final and self._register.close(case):
+            self._taps.forget(self._register.near_any)
 
     def _disproved(self, case: Case) -> bool:
         """Whether evidence, not a statement, shows that the step was done in time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from datetime import tzinfo
 from typing import Literal
 
@@ -31,9 +30,6 @@ HISTORY_LAST = 50
 """An order in memory keeps the first 10 and the last 50 rows of its history; the journal keeps all."""
 ALERTS = 20
 """Occurrences of its fault that an order names: the last ones."""
-TAPS = 100
-TAPS_OF_ONE = 4
-"""Taps near an order that are kept: the last ones, and the last ones of a person at a reader."""
 JOINED = 200
 """Orders that ended in it which an order names."""
 FOLLOW_UPS = 20
@@ -88,7 +84,6 @@ class Case(msgspec.Struct, kw_only=True):
     ended: Instant | None = None
     verified_end: bool = False
     near: list[str] = msgspec.field(default_factory=list)
-    taps: list[Seen] = msgspec.field(default_factory=list)
 
     arrival_stated: Instant | None = None
     arrival_by: str | None = None
@@ -276,25 +271,6 @@ class Case(msgspec.Struct, kw_only=True):
         self.history.append(step)
         if len(self.history) > HISTORY_FIRST + HISTORY_LAST:
             del self.history[HISTORY_FIRST]
-
-    def add_tap(self, seen: Seen) -> bool:
-        """Keep a tap near the order; False if it is here already or says nothing new."""
-        alike = [each for each in self.taps if each.point == seen.point and _alike(each, seen)]
-        if any(each.at == seen.at for each in alike):
-            return False
-        if len(alike) >= TAPS_OF_ONE:
-            first = min(alike)
-            if seen < first:
-                return False
-            self.taps.remove(first)
-        insort(self.taps, seen)
-        if len(self.taps) > TAPS:
-            return self.taps.pop(0) != seen
-        return True
-
-
-def _alike(one: Seen, other: Seen) -> bool:
-    return one.person == other.person and one.device == other.device
 
 
 def _earlier(one: Duration | None, other: Duration | None) -> Instant | None:

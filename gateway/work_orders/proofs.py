@@ -7,7 +7,7 @@ and wall tags of checkpoints, and fixed readers that belong to none.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,6 +20,9 @@ from gateway.site.model import Site
 
 LOG_INS = 200
 """Of each wand so many of the last log-ins are known."""
+TAPS = 200
+TAPS_OF_ONE = 16
+"""Taps kept of a point near an order, and of one person at one reader there: the last ones."""
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -120,6 +123,51 @@ class Points:
         }
 
 
+class Taps:
+    """Taps at points near an order: of each point the last ones, and of a person (or an unnamed wand) there the last ones."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, list[Seen]] = {}
+
+    def add(self, seen: Seen) -> bool:
+        """Keep a tap; False if it is here already, or older than enough others."""
+        taps = self._at.setdefault(seen.point, [])
+        alike = [each for each in taps if each.person == seen.person and each.device == seen.device]
+        if any(each.at == seen.at for each in alike):
+            return False
+        if len(alike) >= TAPS_OF_ONE:
+            if seen < alike[0]:
+                return False
+            taps.remove(alike[0])
+        insort(taps, seen)
+        return len(taps) <= TAPS or taps.pop(0) != seen
+
+    def at(self, points: Iterable[str]) -> Iterator[Seen]:
+        """Those at these points."""
+        for point in points:
+            yield from self._at.get(point, ())
+
+    def unnamed(self, device: str) -> list[str]:
+        """Points at which a wand read something while nobody was known to carry it."""
+        return [
+            point
+            for point in sorted(self._at)
+            if any(each.device == device and not each.person for each in self._at[point])
+        ]
+
+    def forget(self, wanted: Callable[[str], bool]) -> None:
+        """Drop the taps of points that are not wanted any more."""
+        for point in [point for point in self._at if not wanted(point)]:
+            del self._at[point]
+
+    def snapshot(self) -> Any:
+        return {point: _encode(taps) for point, taps in sorted(self._at.items())}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a snapshot."""
+        self._at = {point: _decode(taps) for point, taps in state.items()}
+
+
 def best(
     named: Iterable[Proof], technicians: frozenset[str], since: Instant, stated: Instant | None, tolerance: Duration
 ) -> Proof | None:
@@ -172,3 +220,7 @@ def _steps(one: str, other: str) -> int | None:
             break
         shared += 1
     return len(left) + len(right) - 2 * shared
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Seen]).decode

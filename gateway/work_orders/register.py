@@ -62,6 +62,10 @@ class Register:
         found.sort(key=lambda case: case.id)
         return found
 
+    def near_any(self, point: str) -> bool:
+        """Whether any order in memory is near a point."""
+        return bool(self._by_point.get(point))
+
     def __iter__(self) -> Iterator[Case]:
         """All, by id."""
         yield from sorted((*self.open.values(), *self.closed.values()), key=lambda case: case.id)
@@ -101,10 +105,10 @@ class Register:
         names = sorted(key for _, key in self._timers.due(now))
         return [case for name in names if (case := self.find(name)) is not None]
 
-    def close(self, case: Case) -> None:
-        """It is over: among the last ones, of which the oldest goes."""
+    def close(self, case: Case) -> bool:
+        """It is over: among the last ones, of which the oldest goes; whether one went."""
         if self.open.pop(case.id, None) is None:
-            return
+            return False
         self.closed[case.id] = case
         if len(self.closed) > CLOSED_LIMIT:
             gone = self.closed.pop(next(iter(self.closed)))
@@ -114,6 +118,8 @@ class Register:
                 self._by_point[point].pop(gone.id, None)
             if (key := gone.key) is not None and self._by_fault.get(key) == gone.id:
                 del self._by_fault[key]
+            return True
+        return False
 
     def remember(self, key: Key, order_id: str, repaired: Instant) -> None:
         """A fault was mended, in this order."""
