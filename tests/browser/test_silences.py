@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import expect
 
 from tests.browser.test_console import SIZES, Room, room
@@ -109,3 +110,13 @@ async def test_on_an_alert_s_own_page_its_buttons_act(room: Room) -> None:
     await page.locator("[data-silence]").click()
     await page.locator('#quiet button[value="tonight"]').click()
     await expect(page.locator(".facts")).to_contain_text("静默 · 至 11-23 08:00")
+
+
+async def test_what_nobody_took_is_red_and_says_so_in_words(room: Room) -> None:
+    case = room.gateway.judgement.alerts._cases.find("circuit_fault/c-t2-b/1")
+    assert case is not None
+    case.alert = replace(case.alert, exhausted=True)
+    page = await room.enter()
+    sign = page.locator('.alert[data-key="circuit_fault/c-t2-b/1"] .exhausted')
+    await expect(sign).to_have_text("逐级上报已用尽")
+    await expect(sign).to_have_css("background-color", "rgb(255, 95, 87)")
