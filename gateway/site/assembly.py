@@ -102,12 +102,14 @@ def assemble(
         hold=draft.hold,
         compensation=draft.compensation.entry.max_gap,
         jitter_seed=seed,
+        console_url=None if site.console_url is None else site.console_url.rstrip("/"),
         alerting=_alerting(draft.alerts.entry, secret),
         work_orders=_work_orders(draft.work_orders.entry),
         scores=_scores(draft.scores.entry),
         reports={kind: tuple(names) for kind, names in draft.reports.entry if names},
         storage=_storage(draft.storage.entry, secret),
         chain=_chain(draft),
+        watchdog=_watchdog(draft.watchdog.entry, secret),
         mqtt=_mqtt(draft.mqtt.entry, site.id, folder, secret),
         services=_services(draft.services.entry, secret),
         digest=digest,
@@ -338,6 +340,10 @@ def _alerting(entry: schema.AlertsEntry, secret: Secrets) -> model.Alerting:
                 id=name,
                 console=contact.console,
                 url=None if contact.url is None else secret(contact.url, ("alerts", "contacts", name, "url")),
+                webhook=None if contact.webhook is None else _webhook(contact.webhook, name, secret),
+                language=contact.language,
+                quiet=contact.quiet,
+                at_most=contact.at_most,
             )
             for name, contact in entry.contacts.items()
         },
@@ -345,6 +351,15 @@ def _alerting(entry: schema.AlertsEntry, secret: Secrets) -> model.Alerting:
             name: model.AlertRule(severity=rule.severity, policy=rule.policy, work_order=rule.work_order)
             for name, rule in entry.rules.items()
         },
+    )
+
+
+def _webhook(entry: schema.WebhookEntry, contact: str, secret: Secrets) -> model.Webhook:
+    at = ("alerts", "contacts", contact, "webhook")
+    return model.Webhook(
+        url=secret(entry.url, (*at, "url")),
+        secret=secret(entry.secret, (*at, "secret")),
+        second_secret=None if entry.second_secret is None else secret(entry.second_secret, (*at, "second_secret")),
     )
 
 
@@ -384,6 +399,11 @@ def _chain(draft: Draft) -> model.Chain:
     return model.Chain(
         at=tuple(ends if entry.at is None else entry.at), to=entry.to, key=entry.key, signer=entry.signer
     )
+
+
+def _watchdog(entry: schema.WatchdogEntry, secret: Secrets) -> model.Watchdog:
+    url = None if entry.url is None else secret(entry.url, ("watchdog", "url"))
+    return model.Watchdog(url=url, topic=entry.topic, every=entry.every)
 
 
 def _mqtt(entry: schema.MqttEntry, site: str, folder: FilePath, secret: Secrets) -> model.Mqtt:

@@ -15,6 +15,7 @@ LONGEST = 3660 * DAY
 """Ten years: longer is a slip of the pen."""
 
 _DURATION = re.compile(r"(-?)([0-9]{1,12})([smhd])", re.ASCII)
+_RATE = re.compile(r"([1-9][0-9]{0,3})/h", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})", re.ASCII)
 
 
@@ -65,6 +66,17 @@ def parse_span(text: str) -> tuple[time, time]:
         return parse_clock(since.strip()), parse_end(until.strip())
     except ValueError as error:
         raise ValueError('expected two clock times such as "22:00-06:00"') from error
+
+
+def parse_rate(text: str) -> int:
+    """How many an hour `10/h` is.
+
+    Raises:
+        ValueError: it is no such rate, or none an hour.
+    """
+    if (found := _RATE.fullmatch(text)) is None:
+        raise ValueError("expected so many messages an hour, such as `10/h`")
+    return int(found[1])
 
 
 def parse_days(text: str) -> frozenset[int]:

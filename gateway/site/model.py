@@ -257,12 +257,31 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     notify: tuple[str, ...]
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where signed JSON is posted to; all three are read from their secrets, never logged, never shown.
+
+    `second_secret`: while the receiver changes from one secret to the other, messages are signed with both.
+    """
+
+    url: str
+    secret: str
+    second_secret: str | None = None
+
+
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """`url` is an Apprise URL already read from its secret (env:NAME, file:PATH); never logged, never shown."""
+    """`url` is an Apprise URL already read from its secret (env:NAME, file:PATH); never logged, never shown.
+
+    `language` None: the site's. `quiet`: between these clock times notices of minor and warning alerts wait. `at_most`: so many
+    messages an hour but for critical ones.
+    """
 
     id: str
     console: bool = False
     url: str | None = None
+    webhook: Webhook | None = None
+    language: Literal["zh_CN", "en"] | None = None
+    quiet: tuple[time, time] | None = None
+    at_most: int | None = None
 
 
 class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -321,6 +340,14 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     signer: str | None = None
 
 
+class Watchdog(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the gateway says that it lives. `url`: a GET, read from its secret; `topic`: a message over the site's broker. Neither: nowhere."""
+
+    url: str | None = None
+    topic: str | None = None
+    every: Duration = MINUTE
+
+
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True):
     """The broker. `embedded`: started by the gateway itself on `host`:`port` (port 0: a free one)."""
 
@@ -373,6 +400,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The `max_gap` of a checkpoint in a place that turned blind or dark (cameras.md, Protection); None: off."""
     jitter_seed: str | None = None
     """What random starts are derived from, read from its secret; None: not given, or not there for `check` and `plan`."""
+    console_url: str | None = None
+    """Where people open the console, without a slash at its end; None: notices carry no link."""
     alerting: Alerting = Alerting()
     work_orders: WorkOrders = WorkOrders()
     scores: Scores = Scores()
@@ -380,6 +409,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Contacts who are told of each kind of report (shift, day, week, month) when it is made."""
     storage: Storage = Storage()
     chain: Chain = Chain()
+    watchdog: Watchdog = Watchdog()
     mqtt: Mqtt = Mqtt()
     services: Mapping[str, Service] = {}
     """By driver; a driver that is not here has no devices that call us."""

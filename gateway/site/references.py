@@ -77,6 +77,7 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.alerts()
     checks.reports()
     checks.mqtt()
+    checks.watchdog()
     checks.services()
 
 
@@ -580,10 +581,16 @@ class _References:
     def alerts(self) -> None:
         entry, path, damaged = self._draft.alerts
         for name, contact in entry.contacts.items():
-            if not contact.console and contact.url is None and f"contacts.{name}.url" not in damaged:
+            at = (*path, "contacts", name)
+            reached = contact.console or contact.url is not None or contact.webhook is not None
+            if not reached and f"contacts.{name}.url" not in damaged and f"contacts.{name}.webhook" not in damaged:
                 self._mistakes.error(
-                    (*path, "contacts", name), "reaches nobody; expected `console: true` or `url: env:NAME`"
+                    at, "reaches nobody; expected `console: true`, `url: env:NAME` or `webhook: {url: …, secret: …}`"
                 )
+            if contact.url is not None and contact.webhook is not None:
+                self._mistakes.error(at, "found with `url` and `webhook`; expected one of them, and a second contact")
+            if contact.quiet is not None and contact.quiet[0] == contact.quiet[1]:
+                self._mistakes.error((*at, "quiet"), "begins when it ends; expected two different clock times")
         for name, steps in entry.policies.items():
             for index, step in enumerate(steps):
                 at = (*path, "policies", name, index)
@@ -636,6 +643,23 @@ class _References:
             )
         if entry.password is not None and entry.username is None:
             self._mistakes.error((*path, "password"), "found without `username`; expected both")
+
+    def watchdog(self) -> None:
+        """A ping that the gateway hears itself would be a device's message that nobody can read."""
+        entry, path, damaged = self._draft.watchdog
+        if entry.model_fields_set and entry.url is None and entry.topic is None and not damaged:
+            self._mistakes.error(path, "tells nobody; expected `url: env:NAME`, `topic: NAME` or both")
+        if entry.topic is None:
+            return
+        levels = entry.topic.split("/")
+        if levels[0] == "lamplighter" and levels[-1] == "up":
+            self._mistakes.error((*path, "topic"), f"found {entry.topic!r}, on which devices speak; expected another")
+        for placed in self._draft.devices:
+            link = placed.entry.link.get("mqtt")
+            if link and f"{entry.topic}/".startswith(f"{link}/"):
+                self._mistakes.error(
+                    (*path, "topic"), f"found {entry.topic!r}, on which {placed.entry.id!r} speaks; expected another"
+                )
 
     def services(self) -> None:
         """Devices that call us prove who they are by a password, if one is set."""

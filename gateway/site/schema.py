@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
-from gateway.site.durations import parse_clock, parse_days, parse_duration, parse_end, parse_span
+from gateway.site.durations import parse_clock, parse_days, parse_duration, parse_end, parse_rate, parse_span
 from gateway.site.model import Daylight, Severity
 from gateway.site.public_holidays import is_calendar
 from gateway.site.secrets import is_reference
@@ -23,6 +23,9 @@ from gateway.site.tags import parse_tag
 
 _ID = re.compile(r"[\w.\-]{1,64}")
 _PLACE_ID = re.compile(r"[\w.\-]{1,64}(/[\w.\-]{1,64}){0,15}")
+_CONSOLE_URL = re.compile(
+    r"https?://[\w.\-]+(:\d{1,5})?(/[\w.\-~/]*)?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?(/[\w.\-~/]*)?", re.ASCII
+)
 _LOGIN_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 _SECRET_KEY = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|psk|scbk)$|_keys?$|^keys$", re.IGNORECASE)
 
@@ -61,6 +64,9 @@ _AN_ID = "an id: up to 64 letters, digits, `.`, `_` and `-`; one of digits alone
 _A_PLACE_ID = "a place's id: a path of ids such as `tower-1/f03`"
 _A_DURATION = "a duration such as `90s`, `5m`, `2h` or `1d`"
 _A_CLOCK = 'a clock time in quotes such as "22:00"'
+_A_SPAN = 'two clock times in quotes such as "22:00-06:00"'
+_A_RATE = "so many messages an hour, such as `10/h`"
+_A_CONSOLE = "the address of the console as people open it, such as `https://watch.example`"
 
 
 def _at_least(least: int, text: str) -> AfterValidator:
@@ -211,6 +217,7 @@ class SiteEntry(Entry):
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
     holidays: Annotated[str, AfterValidator(_calendar)] | None = None
     jitter_seed: Secret | None = None
+    console_url: Annotated[str, AfterValidator(_matching(_CONSOLE_URL, _A_CONSOLE))] | None = None
 
 
 class PlaceEntry(Entry):
@@ -419,9 +426,19 @@ class StepEntry(Entry):
     notify: list[Told]
 
 
+class WebhookEntry(Entry):
+    url: Secret
+    secret: Secret
+    second_secret: Secret | None = None
+
+
 class ContactEntry(Entry):
     console: bool = False
     url: Secret | None = None
+    webhook: WebhookEntry | None = None
+    language: Literal["zh_CN", "en"] | None = None
+    quiet: Annotated[tuple[time, time], _text(parse_span, _A_SPAN)] | None = None
+    at_most: Annotated[int, _text(parse_rate, _A_RATE)] | None = None
 
 
 class RuleEntry(Entry):
@@ -510,6 +527,24 @@ class ChainEntry(Entry):
     signer: Annotated[str, Field(min_length=1)] | None = None
 
 
+_TOPIC = re.compile(r"[^+#\x00$][^+#\x00]{0,199}")
+_A_TOPIC = "a topic without `+` and `#`, such as `site/watchdog`"
+
+
+def _ping_every(value: int) -> int:
+    if not 10 * SECOND <= value <= HOUR:
+        raise ValueError("expected a duration from 10s to 1h")
+    return value
+
+
+class WatchdogEntry(Entry):
+    """Where the gateway says that it lives, for whoever is to notice when it does not."""
+
+    url: Secret | None = None
+    topic: Annotated[str, _text(_matching(_TOPIC, _A_TOPIC), _A_TOPIC)] | None = None
+    every: Annotated[int, _text(parse_duration, _A_DURATION), AfterValidator(_ping_every)] = MINUTE
+
+
 class TlsEntry(Entry):
     """PEM files: of the authorities to trust (none: the system's), and of the gateway's own certificate and key."""
 
@@ -591,6 +626,7 @@ SINGLES: Mapping[str, type[Entry]] = {
     "reports": ReportsEntry,
     "storage": StorageEntry,
     "chain": ChainEntry,
+    "watchdog": WatchdogEntry,
     "mqtt": MqttEntry,
     "services": ServicesEntry,
 }

@@ -14,7 +14,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
 from gateway.routing import Router
 from gateway.site.load import load_site
-from gateway.site.model import Service, Site
+from gateway.site.model import Service, Site, Webhook
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -306,6 +306,25 @@ def test_a_secret_is_read_from_the_environment_or_a_file(site, tmp_path):
     assert site(CONTACT.replace("REF", "file:captain.url")).alerting.contacts["captain"].url == "wecom://from-file"
 
 
+def test_a_webhook_has_its_address_and_secrets_from_the_environment_and_its_limits_from_the_file(site):
+    text = BASE.replace("latitude: 31.2", "latitude: 31.2, console_url: 'https://watch.example/'") + (
+        "alerts: {contacts: {desk: {webhook: {url: env:W, secret: env:S, second_secret: env:T},"
+        ' language: en, quiet: "22:00-07:00", at_most: 10/h}}}\n'
+    )
+    loaded = site(text, environ={"W": "https://desk.example/in", "S": "one", "T": "two"})
+    desk = loaded.alerting.contacts["desk"]
+    assert desk.webhook == Webhook(url="https://desk.example/in", secret="one", second_secret="two")
+    assert (desk.language, desk.quiet, desk.at_most) == ("en", (time(22), time(7)), 10)
+    assert loaded.console_url == "https://watch.example"
+
+
+def test_a_contact_is_reached_by_a_url_or_by_a_webhook(problems):
+    found = problems(BASE + "alerts: {contacts: {a: {url: env:A, webhook: {url: env:W, secret: env:S}}}}\n")
+    assert ("alerts.contacts.a", "found with `url` and `webhook`; expected one of them, and a second contact") in [
+        (path, message) for _, path, message in found
+    ]
+
+
 def test_a_missing_secret_is_an_error_with_its_name(problems):
     assert problems(CONTACT.replace("REF", "env:CAPTAIN_URL")) == [
         (
@@ -329,6 +348,7 @@ def test_secrets_need_not_be_there_where_none_is_used(site):
     ("found", "text", "path"),
     [
         ("hunter2", CONTACT.replace("REF", "'wecom://hunter2'"), "alerts.contacts.captain.url"),
+        ("hunter2", BASE + "alerts: {contacts: {a: {webhook: {url: env:U, secret: hunter2}}}}\n", "alerts.contacts.a.webhook.secret"),
         ("hunter2", BASE + "mqtt: {host: h, username: u, password: hunter2}\n", "mqtt.password"),
         ("hunter2", BASE.replace("kind: lux_sensor", "kind: lux_sensor, settings: {mqtt_password: hunter2}"), "devices.lux.settings"),
         ("hunter2", BASE.replace("kind: camera", "kind: camera, link: {rtsp: 'rtsp://admin:hunter2@10.0.0.5/1'}"), "devices.cam.link"),
@@ -448,11 +468,22 @@ TAILS = [
     ("chain: {at: 6}", "chain.at", "found 6; expected a list"),
     ("chain: {at: [\"6\"]}", "chain.at[0]", "expected a clock time such as"),
     ("chain: {key: \"\"}", "chain.key", "expected"),
+    ("watchdog: {every: 60s}", "watchdog", "tells nobody; expected `url: env:NAME`, `topic: NAME` or both"),
+    ("watchdog: {topic: a, every: 1s}", "watchdog.every", "expected a duration from 10s to 1h"),
+    ("watchdog: {topic: a, every: 2h}", "watchdog.every", "expected a duration from 10s to 1h"),
+    ("watchdog: {topic: a/+}", "watchdog.topic", "expected a topic without `+` and `#`"),
+    ("watchdog: {topic: lamplighter/s/alive/up}", "watchdog.topic", "on which devices speak; expected another"),
+    ("watchdog: {topic: zigbee2mqtt/lux}", "watchdog.topic", "on which 'lux' speaks; expected another"),
+    ("watchdog: {url: \"https://example.org/secret\"}", "watchdog.url", "expected `env:NAME` or `file:PATH`"),
     ("services: {gat1400: {user: x}}", "services.gat1400.user", "unknown key"),
     ("services: {gat1400: 8181}", "services.gat1400", "expected a mapping such as `{port: 8181"),
     ("storage: {retain: {evidence: 89d}}", "storage.retain.evidence", "expected at least 90d: patrol and alarm records are kept that long (DB11/T 2552)"),
     ("storage: {telemetry: influx}", "storage.telemetry", "expected `local` or"),
     ("alerts: {contacts: {a: {}}}", "alerts.contacts.a", "reaches nobody"),
+    ('alerts: {contacts: {a: {console: true, quiet: "22:00-22:00"}}}', "alerts.contacts.a.quiet", "begins when it ends"),
+    ('alerts: {contacts: {a: {console: true, quiet: "22:00"}}}', "alerts.contacts.a.quiet", "expected two clock times"),
+    ("alerts: {contacts: {a: {console: true, at_most: 0/h}}}", "alerts.contacts.a.at_most", "such as `10/h`"),
+    ("alerts: {contacts: {a: {console: true, language: fr}}}", "alerts.contacts.a.language", "expected 'zh_CN' or 'en'"),
     ("alerts: {policies: {default: [{after: 0s, notify: [a]}]}}", "alerts.policies.default[0].notify[0]", "found 'a'; expected the id of a contact"),
     ("alerts: {policies: {default: []}}", "alerts.policies.default", "expected at least 1 of them"),
     ("alerts: {contacts: {a: {console: true}}, policies: {default: [{after: 5m, notify: [a]}, {after: 1m, notify: [a]}]}}", "alerts.policies.default[1].after", "expected steps in order of time"),
