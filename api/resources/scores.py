@@ -161,6 +161,10 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         """Publish the score of a period as it is now: a revision that stays, whatever comes later."""
         wanted = asked(gateway, period)
         document = await score(gateway, wanted)
+        if document.score is None:
+            raise Denied(
+                409, f"{wanted.id} has no score yet: nothing is known of it, or its year-end is not closed.", "refused"
+            )
         sealed = published(document, book(gateway).revision(wanted.id) + 1)
         details = {
             "period": wanted.id,

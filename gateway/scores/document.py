@@ -99,8 +99,8 @@ class ScoreDocument(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         judged_to: what happened up to then is in it.
         settled: evidence that might change it may no longer come.
-        score: of a month or quarter the daily inspections; of a year what `daily` and `year_end` make by their shares; null: the year-end
-            assessment is not closed, or no quarter is known.
+        score: of a month or quarter the daily inspections; of a year what `daily` and `year_end` make by their shares; null: nothing is
+            known of it, or the year-end assessment is not closed.
         daily: of a year the mean of its quarters.
         revision: how often it was published; 0: not yet, it may change with every tap.
         digest: SHA-256 of the document as JSON with `digest` empty.

@@ -44,7 +44,7 @@ def rank(documents: Sequence[ScoreDocument]) -> list[Ranked]:
             raise RankingError(f"{document.site}: the document was changed after it was made; export it again")
         if document.score is None:
             raise RankingError(
-                f"{document.site}: {document.period} has no score yet; close its year-end assessment first"
+                f"{document.site}: {document.period} has no score yet: nothing is known of it, or its year-end assessment is not closed"
             )
     periods = sorted({document.period for document in documents})
     if len(periods) > 1:

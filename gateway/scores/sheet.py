@@ -48,6 +48,8 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
     }  # fmt: skip
     known_from = None if basis.timeline is None else basis.timeline.recorded_from()
     items = _items(table, cases, {"lights_below": lights, "cameras_below": cameras}, basis.appeals)
+    begun = judged_to > period.since
+    known = begun and bool(known_from is not None or visits or checks or orders or marks)
     return sealed(
         ScoreDocument(
             site=site.id,
@@ -57,7 +59,7 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
             until=moment(period.until, zone),
             judged_to=moment(min(judged_to, period.until), zone),
             settled=judged_to >= period.until + SETTLES,
-            score=_points(sum(_thousandths(item.score) for item in items)),
+            score=_points(sum(_thousandths(item.score) for item in items)) if known else None,
             pass_mark=site.scores.pass_mark,
             items=tuple(items),
             rests_on=RestsOn(
@@ -94,9 +96,7 @@ def year(  # noqa: PLR0917
     A quarter that lies ahead, or before anything was recorded, counts on neither side.
     """
     zone, scores = site.zone_info, site.scores
-    known = [
-        each for each in quarters if each.score is not None and (each.rests_on.known_from is not None or _looked(each))
-    ]
+    known = [each for each in quarters if each.score is not None]
     items = _items(
         scores.year_end_items or YEAR_END, _manual(mark for mark in marks if mark.part == "year_end"), {}, appeals
     )
@@ -134,11 +134,6 @@ def year(  # noqa: PLR0917
             ),
         )
     )
-
-
-def _looked(document: ScoreDocument) -> bool:
-    rests = document.rests_on
-    return bool(rests.visits or rests.duty_checks or rests.work_orders or rests.inspections)
 
 
 def _manual(marks: Iterable[Mark]) -> list[Case]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from api.resources.duty_checks import media_type_of
 from gateway.duty_checks.plan import plan_week
 from gateway.instants import MINUTE, moment
+from gateway.site.model import Alerting, Contact
 from tests.scores.conftest import SITE, START
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 100
@@ -147,3 +149,26 @@ async def test_a_check_that_was_not_made_is_told_to_the_manager_alone_of_guards_
     alerts = (await boss.get("/api/v1/alerts", params={"rule": "duty_check_missed"})).json()["items"]
     assert [each["subject"] for each in alerts] == [item["id"]]
     assert (await boss.get("/api/v1/scores")).json()["score"] <= 99.0
+
+
+async def test_the_word_to_the_checker_is_a_notice_that_waits_for_delivery_and_stands_nowhere_else(tmp_path) -> None:
+    from tests.scores.conftest import Estate
+
+    li = msgspec.structs.replace(SITE.people["c-li"], contact="li")
+    estate = Estate(tmp_path)
+    estate.gateway.site = msgspec.structs.replace(
+        SITE,
+        people={**SITE.people, "c-li": li},
+        alerting=Alerting(contacts={"li": Contact(id="li", url="json://localhost")}),
+    )
+    async with estate.gateway:
+        minutes = (coming().at - estate.gateway.now()) // MINUTE
+        await estate.go(minutes - 11, readers=())
+        assert await estate.gateway.query("SELECT contact FROM notice WHERE contact = 'li'", ()) == []
+        await estate.go(1, readers=())
+        rows = await estate.gateway.query("SELECT contact, title, body FROM notice WHERE contact = 'li'", ())
+        assert [row[0] for row in rows] == ["li"]
+        assert "南门" in rows[0][2]
+        assert not [each for each in await estate.gateway.past_alerts() if "captain" in each["id"]]
+        await estate.go(20, readers=())
+        assert len(await estate.gateway.query("SELECT 1 FROM notice WHERE contact = 'li'", ())) == 1

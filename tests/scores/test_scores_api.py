@@ -109,6 +109,8 @@ async def test_inspections_and_the_year(estate) -> None:
 
 async def test_what_cannot_be_is_told(estate) -> None:
     boss = await estate.enter("boss", "manager")
+    assert (await boss.get("/api/v1/scores", params={"period": "2025-Q1"})).json()["score"] is None
+    assert (await boss.post("/api/v1/scores/publish", params={"period": "2025-Q1"})).status_code == 409
     for period in ("2026-Q5", "x", "2026-13"):
         assert (await boss.get("/api/v1/scores", params={"period": period})).status_code == 422
     for path, body, status in (
