@@ -97,6 +97,7 @@ def connect(path: Path) -> apsw.Connection:
         "journal_size_limit = 67108864",
         "foreign_keys = on",
         "temp_store = memory",
+        "secure_delete = fast",  # what is erased of a person is overwritten within its page
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection

@@ -127,6 +127,8 @@ async def test_a_person_is_erased_and_what_they_did_stays_under_a_number(
     words = ("add", "wangqiang", "--role", "operator", "--called", "王强", "--password-stdin")
     assert user(data, monkeypatch, *words) == 0
     number = handle(data, "wangqiang")
+    assert user(data, monkeypatch, "name", "wangqiang", "--called", "小王师傅") == 0
+    assert user(data, monkeypatch, "name", "wangqiang", "--called", "王强") == 0
     async with Gateway(scene.site(), data) as gateway:
         app = create_app(gateway, invitations=Invitations())
         transport = httpx.ASGITransport(app=app)
@@ -151,7 +153,7 @@ async def test_a_person_is_erased_and_what_they_did_stays_under_a_number(
     connection = connect_snapshot(data / "journal.db")
     assert verify(connection).intact
     connection.close()
-    assert holding(data, "王强", "wangqiang") == []
+    assert holding(data, "王强", "师傅", "wangqiang") == []
     assert user(data, monkeypatch, "erase", "boss") == 2
     assert "last administrator" in capsys.readouterr().err
 

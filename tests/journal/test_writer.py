@@ -39,6 +39,16 @@ def test_the_store_is_wal_with_full_sync(store: Store) -> None:
     assert store.writer.execute("PRAGMA synchronous").get == 2
 
 
+def test_what_is_erased_of_persons_is_no_longer_in_the_file(store: Store) -> None:
+    for number in range(40):
+        row = (f"account/u-{number:03}", 1, f"person {number:03}, ".encode() * 4)
+        store.writer.execute("INSERT INTO personal VALUES (?, ?, ?)", row)
+    store.writer.execute("UPDATE personal SET body = NULL WHERE key < 'account/u-030'")
+    store.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = store.path.read_bytes()
+    assert [number for number in range(40) if f"person {number:03}".encode() in content] == list(range(30, 40))
+
+
 def test_a_second_gateway_is_refused(store: Store) -> None:
     with pytest.raises(JournalError, match="another gateway is using"):
         Store(store.folder)
