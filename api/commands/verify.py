@@ -18,7 +18,7 @@ from device_drivers.errors import LamplighterError
 from gateway.instants import Instant, moment
 from gateway.journal.checkpoints import KEYS, PUBLIC_FILE
 from gateway.journal.notes import Note, PublicKey, read_notes
-from gateway.journal.proofs import Proof, check, prove
+from gateway.journal.proofs import Continuation, Proof, check, check_continuation, prove, prove_continuation
 from gateway.journal.store import FILE, connect_snapshot
 from gateway.journal.verification import Checked, Fault, verify
 
@@ -51,13 +51,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--proof", nargs=2, metavar=("TABLE", "SEQ"), help="print the proof that this row is in the journal's chain"
     )
+    parser.add_argument(
+        "--continues", type=Path, metavar="FILE",
+        help="print the proof that the newest checkpoint (with --checkpoint: that one) continues the one in FILE",
+    )  # fmt: skip
     parser.add_argument("--check-proof", type=Path, metavar="FILE", help="check such a proof; needs no journal")
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Check. 0: intact, 1: not."""
-    if parsed.proof and parsed.check_proof:
-        raise VerifyError("--proof makes a proof, --check-proof checks one; not both at once")
+    if sum(map(bool, (parsed.proof, parsed.continues, parsed.check_proof))) > 1:
+        raise VerifyError("--proof, --continues and --check-proof: only one of them at once")
     notes = [note for path in parsed.checkpoint for note in _notes(path)]
     if parsed.check_proof:
         return _check_proof(parsed, notes)
@@ -70,7 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.public_key == "":
             print("\n".join(map(str, _published(parsed.data))) or "no key yet: no checkpoint was made")
             return 0
-        if parsed.proof:
+        if parsed.proof or parsed.continues:
             return _prove(parsed, journal, notes)
         trusted = _keys(parsed.public_key) if parsed.public_key else None
         found = verify(
@@ -86,27 +90,44 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _prove(parsed: argparse.Namespace, journal: apsw.Connection, notes: list[Note]) -> int:
-    table, seq = parsed.proof
-    if not seq.isdigit():
-        raise VerifyError(f"--proof: {seq!r} is no number of a row")
+    """Print a proof."""
     if len(notes) > 1:
-        raise VerifyError("--proof: expected a file with one checkpoint")
-    text = parsed.checkpoint[0].read_text(encoding="utf-8") if notes else ""
-    proof = prove(journal, table, int(seq), notes[0] if notes else None, text)
+        raise VerifyError("--checkpoint: expected a file with one checkpoint")
+    text = _text(parsed.checkpoint[0]) if notes else None
+    proof: Proof | Continuation
+    if parsed.continues:
+        proof = prove_continuation(journal, _text(parsed.continues), text)
+    else:
+        table, seq = parsed.proof
+        if not seq.isdigit():
+            raise VerifyError(f"--proof: {seq!r} is no number of a row")
+        proof = prove(journal, table, int(seq), notes[0] if notes else None, text or "")
     print(json.dumps(msgspec.to_builtins(proof), ensure_ascii=False, indent=2))
     return 0
 
 
 def _check_proof(parsed: argparse.Namespace, notes: list[Note]) -> int:
-    try:
-        proof = msgspec.json.decode(_read(parsed.check_proof), type=Proof)
-    except msgspec.DecodeError as error:
-        raise VerifyError(f"{parsed.check_proof} is no proof: {error}") from error
     if len(notes) > 1:
         raise VerifyError("--check-proof: expected a file with one checkpoint")
     keys = _keys(parsed.public_key) if parsed.public_key else []
-    wrong = check(proof, keys, notes[0] if notes else None)
-    where = f"{proof.table} {proof.row.get('seq')}"
+    given = notes[0] if notes else None
+    data = _read(parsed.check_proof)
+    try:
+        if b'"older"' in data:
+            continuation = msgspec.json.decode(data, type=Continuation)
+            wrong = check_continuation(continuation, keys, given)
+            where, shown = (
+                "continuation",
+                f"nothing was changed between\n\n{continuation.older}\nand\n\n{continuation.newer}",
+            )
+        else:
+            proof = msgspec.json.decode(data, type=Proof)
+            wrong = check(proof, keys, given)
+            where = f"{proof.table} {proof.row.get('seq')}"
+            row = json.dumps(proof.row, ensure_ascii=False, indent=2)
+            shown = f"so it stood in the journal when the checkpoint was made:\n{row}"
+    except msgspec.DecodeError as error:
+        raise VerifyError(f"{parsed.check_proof} is no proof: {error}") from error
     if parsed.json:
         print(
             json.dumps(
@@ -116,8 +137,7 @@ def _check_proof(parsed: argparse.Namespace, notes: list[Note]) -> int:
     elif wrong is not None:
         print(f"{where}: does NOT hold: {wrong}")
     else:
-        print(f"{where}: holds; it stood in the journal when the checkpoint was made, exactly so:")
-        print(json.dumps(proof.row, ensure_ascii=False, indent=2))
+        print(f"{where}: holds; {shown}")
         if not keys:
             print(
                 "The signature was not looked at: give the key with --public-key FILE, or compare the checkpoint with one you kept."
@@ -248,7 +268,11 @@ def _keys(path: str | Path) -> list[PublicKey]:
 
 
 def _notes(path: Path) -> list[Note]:
-    return read_notes(_read(path).decode("utf-8", "replace"))
+    return read_notes(_text(path))
+
+
+def _text(path: Path) -> str:
+    return _read(path).decode("utf-8", "replace")
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The proof that one row stands in the chain, as a file that can be checked without the journal."""
+"""Proofs as files that can be checked without the journal: that one row stands in the chain, that one checkpoint continues another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import msgspec
 
 from gateway.errors import JournalError
 from gateway.journal.chain import KIND_OF, Kind, Value, encoded
-from gateway.journal.merkle import Tree, includes, inclusion_proof, leaf_hash
+from gateway.journal.merkle import (
+    RangeHash,
+    Tree,
+    consistency_proof,
+    continues,
+    includes,
+    inclusion_proof,
+    leaf_hash,
+)
 from gateway.journal.notes import Note, NoteError, PublicKey, read_note
 
 
@@ -33,6 +41,14 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     leaf: int
     path: list[str]
     checkpoint: str
+
+
+class Continuation(msgspec.Struct, frozen=True, kw_only=True):
+    """That one checkpoint continues another: signed notes, and hashes in Base64."""
+
+    older: str
+    newer: str
+    path: list[str]
 
 
 def prove(connection: apsw.Connection, table: str, seq: int, note: Note | None = None, text: str = "") -> Proof:
@@ -59,13 +75,7 @@ def prove(connection: apsw.Connection, table: str, seq: int, note: Note | None =
     if number >= note.size:
         raise ProofError(f"{table} {seq} was written after that checkpoint")
 
-    def root_of(low: int, high: int) -> bytes:
-        tree = Tree()
-        for (leaf,) in run("SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number", (low, high)):
-            tree.append(leaf)
-        return tree.root()
-
-    path = inclusion_proof(number, note.size, root_of)
+    path = inclusion_proof(number, note.size, _root_of(connection))
     if not includes(leaf_hash(encoded(kind, row)), number, note.size, path, note.root):
         raise ProofError(
             f"{table} {seq} is not what the checkpoint covers: check the journal with `lamplighter verify`"
@@ -77,6 +87,47 @@ def prove(connection: apsw.Connection, table: str, seq: int, note: Note | None =
         path=[base64.b64encode(step).decode() for step in path],
         checkpoint=text,
     )
+
+
+def prove_continuation(connection: apsw.Connection, older: str, newer: str | None) -> Continuation:
+    """The proof that the checkpoint `newer` (None: the newest stored one) continues the checkpoint `older`.
+
+    Raises:
+        ProofError: it does not, or there is none.
+    """
+    first = read_note(older)
+    if newer is None:
+        stored = connection.execute("SELECT note FROM checkpoint ORDER BY seq DESC LIMIT 1").get
+        if stored is None:
+            raise ProofError("there is no checkpoint in the journal yet")
+        newer = str(stored)
+    second = read_note(newer)
+    if not 0 < first.size <= second.size:
+        raise ProofError(f"a checkpoint over {second.size} rows cannot continue one over {first.size}")
+    path = consistency_proof(first.size, second.size, _root_of(connection))
+    if not continues(first.size, first.root, second.size, second.root, path):
+        raise ProofError(
+            "this journal does not continue both checkpoints: check it with `lamplighter verify --checkpoint`"
+        )
+    return Continuation(older=older, newer=newer, path=[base64.b64encode(step).decode() for step in path])
+
+
+def check_continuation(proof: Continuation, keys: list[PublicKey], checkpoint: Note | None = None) -> str | None:
+    """What is wrong with a proof; None: it holds. Arguments as of `check`; `checkpoint` must be one of the two."""
+    try:
+        older, newer = read_note(proof.older), read_note(proof.newer)
+        path = [base64.b64decode(step, validate=True) for step in proof.path]
+    except (NoteError, ValueError, binascii.Error) as error:
+        return f"the proof cannot be read: {error}"
+    if checkpoint is not None and checkpoint.text not in {older.text, newer.text}:
+        return (
+            f"the proof is of other checkpoints than the one given (over {checkpoint.size} rows of {checkpoint.origin})"
+        )
+    if keys and not (older.signer(keys) and newer.signer(keys)):
+        return "a checkpoint of it is not signed by a key that you trust"
+    if not continues(older.size, older.root, newer.size, newer.root, path):
+        return "the newer checkpoint does not continue the older one: the journal was changed or cut off between them"
+    return None
 
 
 def check(proof: Proof, keys: list[PublicKey], checkpoint: Note | None = None) -> str | None:
@@ -108,6 +159,17 @@ def check(proof: Proof, keys: list[PublicKey], checkpoint: Note | None = None) -
     if not includes(leaf_hash(encoded(kind, row)), proof.leaf, note.size, path, note.root):
         return "the row is not in the tree of the checkpoint: it was changed, or is of another journal"
     return None
+
+
+def _root_of(connection: apsw.Connection) -> RangeHash:
+    def root_of(low: int, high: int) -> bytes:
+        tree = Tree()
+        sql = "SELECT hash FROM leaf WHERE number >= ? AND number < ? ORDER BY number"
+        for (leaf,) in connection.execute(sql, (low, high)):
+            tree.append(leaf)
+        return tree.root()
+
+    return root_of
 
 
 def _shown(declared: str, value: Any) -> int | str | None:

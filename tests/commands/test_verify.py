@@ -188,6 +188,33 @@ def test_a_proof_for_a_printed_checkpoint_holds_for_that_one_only(
     assert "not signed by a key that you trust" in text
 
 
+def test_that_a_checkpoint_continues_another_is_proved_without_the_journal(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, note in enumerate(made.printed):
+        (tmp_path / f"{number}.txt").write_text(note)
+    file, key = tmp_path / "proof.json", tmp_path / "key.txt"
+    file.write_text(said(capsys, 0, "--data", made.folder, "--continues", tmp_path / "0.txt"))
+    text = said(capsys, 0, "--check-proof", file, "--public-key", key, "--checkpoint", tmp_path / "3.txt")
+    assert "continuation: holds; nothing was changed between" in text
+    assert "other checkpoints" in said(capsys, 1, "--check-proof", file, "--checkpoint", tmp_path / "2.txt")
+    words = ("--data", made.folder, "--continues", tmp_path / "1.txt", "--checkpoint")
+    file.write_text(said(capsys, 0, *words, tmp_path / "2.txt"))
+    said(capsys, 0, "--check-proof", file, "--public-key", key)
+    assert main(["verify", *map(str, words), str(tmp_path / "0.txt")]) == 2
+    assert "cannot continue" in capsys.readouterr().err
+    changed = json.loads(file.read_text())
+    changed["path"] = changed["path"][1:]
+    file.write_text(json.dumps(changed))
+    assert "does not continue the older one" in said(capsys, 1, "--check-proof", file)
+    thief = Thief(made)
+    thief.run("UPDATE visit_revision SET verdict = 'on_time' WHERE seq = ?", (thief.seqs("visit_revision")[0],))
+    thief.make_anew(key=made.key)
+    thief.gone()
+    assert main(["verify", "--data", str(made.folder), "--continues", str(tmp_path / "1.txt")]) == 2
+    assert "does not continue both" in capsys.readouterr().err
+
+
 def test_the_key_is_shown(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
     (made.folder / "keys" / "checkpoint.pub").write_text(f"{made.key.public}\n")
     assert said(capsys, 0, "--data", made.folder, "--public-key").strip() == str(made.key.public)
