@@ -47,6 +47,9 @@ _log = logging.getLogger(__name__)
 _ALIVE = 5 * SECOND
 """How often the journal notes that the gateway runs: what a crash leaves unknown is at most this long."""
 
+_STANDS_STILL_S = 30.0
+"""Without a commit for so long the gateway keeps nothing: the clock alone commits every few seconds, and a commit takes milliseconds."""
+
 _PORT_SIGN = 30 * SECOND
 """How often an open port of a reader that only transmits is noted (rounds.md, What is known to be complete)."""
 
@@ -123,6 +126,8 @@ class Gateway:
         self._problems: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._failed: asyncio.Future[None]
+        self._last_tick: float | None = None
+        self._last_commit = 0.0
         self._stack = AsyncExitStack()
         self.judgement: Judgement
         self.events: EventHub
@@ -215,6 +220,7 @@ class Gateway:
             JournalError: the disk failed; nothing more is acknowledged. Start again once it is mended.
         """
         self._links = list(links)
+        self._last_tick = self._last_commit = time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(self._supervise("clock", self._tick), name="clock")]
@@ -262,10 +268,12 @@ class Gateway:
             if now - signed >= _PORT_SIGN:
                 signed = now
                 self._sign_open_ports(now)
-            if now - alive >= _ALIVE or (due is not None and due <= now):
+            # A wall clock that was set back must not keep the journal waiting until it is where it was.
+            if not 0 <= now - alive < _ALIVE or (due is not None and due <= now):
                 alive = now
                 self.intake.tick(now)
             due = self.judgement.deadline()
+            self._last_tick = time.monotonic()
             wait = _ALIVE if due is None else min(max(due - now, 0), _ALIVE)
             await asyncio.sleep(min(wait / SECOND, 0.25) if due is not None else 0.25)
 
@@ -290,6 +298,7 @@ class Gateway:
             _log.warning("the journal is being written again")
 
     def _committed(self) -> None:
+        self._last_commit = time.monotonic()
         for wake in self.wake_deliveries:
             wake()
 
@@ -443,6 +452,20 @@ class Gateway:
         else:
             self._problems.pop(name, None)
 
+    def _standing_still(self) -> list[str]:
+        """What lives no more although nothing failed: a disk that hangs, a clock that is not started again. Nothing before `run`."""
+        if self._last_tick is None:
+            return []
+        now = time.monotonic()
+        still: list[str] = []
+        if now - self._last_tick > _STANDS_STILL_S:
+            still.append(f"the judge's clock stands still for {now - self._last_tick:.0f} s: start the gateway again")
+        if now - self._last_commit > _STANDS_STILL_S and "journal" not in self._problems:
+            still.append(
+                f"nothing was written to disk for {now - self._last_commit:.0f} s: nothing is acknowledged; look at the disk"
+            )
+        return still
+
     def health(self) -> Health:
         """Readiness, problems and counters."""
         down = [
@@ -450,6 +473,7 @@ class Gateway:
             for state in self.links()
             if not state.up and state.counts
         ]
+        still = self._standing_still()
         troubled = [f"{name}: {each.problem}" for name, each in self.deliveries.items() if each.problem]
         if failures := self.intake.counters.judge_failures:
             troubled.append(
@@ -468,8 +492,8 @@ class Gateway:
             }
         counters |= {f"restarts_{name.replace(' ', '_')}": count for name, count in self._failures.items()}
         return Health(
-            ready="journal" not in self._problems and not self._failed.done() and not down,
-            problems=(*self._problems.values(), *down, *troubled),
+            ready="journal" not in self._problems and not self._failed.done() and not down and not still,
+            problems=(*self._problems.values(), *still, *down, *troubled),
             counters=counters,
         )
 

@@ -19,12 +19,14 @@ from gateway.connections import (
     serial_ports,
     web_links,
 )
+from gateway.instants import SECOND
 from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
 from gateway.outbox.notices import NoticeWorker
 from gateway.outbox.notifiers import notifiers
 from gateway.outbox.telemetry import TelemetryWorker, TelemetryWriter
+from gateway.outbox.watchdog import Ping, Watchdog, topic_ping, web_ping
 from gateway.runtime import Gateway
 from gateway.site.model import Mqtt, Site
 
@@ -80,7 +82,8 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         gateway.wake_deliveries += [news.set, notices.set]
         telemetry = TelemetryWorker(gateway.source, writer, site, now=gateway.now, wake=news)
         teller = NoticeWorker(gateway.source, notifiers(site.alerting.contacts), now=gateway.now, wake=notices)
-        gateway.deliveries = {"telemetry": telemetry, "notices": teller}
+        watchdogs = _watchdogs(site, gateway, mqtt)
+        gateway.deliveries = {"telemetry": telemetry, "notices": teller, **watchdogs}
         links: list[Link] = [
             mqtt,
             *serial_ports(intake.router, intake),
@@ -96,8 +99,25 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             broker,
             mqtt,
             links,
-            {"telemetry": telemetry.run, "notices": teller.run, "checkpoints": gateway.checkpoints.run, "retention": retention.run},
+            {
+                "telemetry": telemetry.run,
+                "notices": teller.run,
+                "checkpoints": gateway.checkpoints.run,
+                "retention": retention.run,
+                **{name: watchdog.run for name, watchdog in watchdogs.items()},
+            },
         )
+
+
+def _watchdogs(site: Site, gateway: Gateway, mqtt: MqttLink) -> dict[str, Watchdog]:
+    """One a watcher outside, so that none of them holds up the other."""
+    wanted, every_s = site.watchdog, site.watchdog.every / SECOND
+    pings: dict[str, Ping] = {}
+    if wanted.url is not None:
+        pings["watchdog_url"] = web_ping(wanted.url)
+    if wanted.topic is not None:
+        pings["watchdog_topic"] = topic_ping(mqtt.publish, wanted.topic, site.id, every_s, gateway.now)
+    return {name: Watchdog(ping, lambda: gateway.health().ready, every_s) for name, ping in pings.items()}
 
 
 def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWriter:

@@ -57,6 +57,7 @@ class Draft(NamedTuple):
     reports: Placed[schema.ReportsEntry]
     storage: Placed[schema.StorageEntry]
     chain: Placed[schema.ChainEntry]
+    watchdog: Placed[schema.WatchdogEntry]
     mqtt: Placed[schema.MqttEntry]
     services: Placed[schema.ServicesEntry]
     names: Mapping[str, frozenset[str]]

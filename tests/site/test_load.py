@@ -14,7 +14,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.instants import DAY, HOUR, MINUTE, SECOND
 from gateway.routing import Router
 from gateway.site.load import load_site
-from gateway.site.model import Service, Site, Webhook
+from gateway.site.model import Service, Site, Watchdog, Webhook
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -318,6 +318,23 @@ def test_a_webhook_has_its_address_and_secrets_from_the_environment_and_its_limi
     assert loaded.console_url == "https://watch.example"
 
 
+def test_a_watchdog_does_not_ping_on_a_topic_on_which_a_device_speaks(problems):
+    text = BASE.replace(
+        "driver: native, kind: lux_sensor", "driver: zigbee2mqtt, link: {mqtt: zigbee2mqtt/lux}, kind: lux_sensor"
+    )
+    for topic in ("zigbee2mqtt/lux", "zigbee2mqtt/lux/availability"):
+        ((_, path, message),) = problems(text + f"watchdog: {{topic: {topic}}}\n")
+        assert (path, message) == ("watchdog.topic", f"found {topic!r}, on which 'lux' speaks; expected another")
+
+
+def test_a_watchdog_has_its_url_from_the_environment(site):
+    loaded = site(
+        BASE + "watchdog: {url: env:W, topic: zigbee2mqtt/luxury, every: 5m}\n", environ={"W": "https://w.example/1"}
+    )
+    assert loaded.watchdog == Watchdog(url="https://w.example/1", topic="zigbee2mqtt/luxury", every=5 * MINUTE)
+    assert site().watchdog == Watchdog(url=None, topic=None, every=MINUTE)
+
+
 def test_a_contact_is_reached_by_a_url_or_by_a_webhook(problems):
     found = problems(BASE + "alerts: {contacts: {a: {url: env:A, webhook: {url: env:W, secret: env:S}}}}\n")
     assert ("alerts.contacts.a", "found with `url` and `webhook`; expected one of them, and a second contact") in [
@@ -466,15 +483,14 @@ TAILS = [
     ("services: {gb28181: {port: 70000}}", "services.gb28181.port", "expected at most 65535"),
     ("services: {gb2818: {port: 5060}}", "services.gb2818", "unknown key (did you mean `gb28181`?)"),
     ("chain: {at: 6}", "chain.at", "found 6; expected a list"),
-    ("chain: {at: [\"6\"]}", "chain.at[0]", "expected a clock time such as"),
-    ("chain: {key: \"\"}", "chain.key", "expected"),
+    ('chain: {at: ["6"]}', "chain.at[0]", "expected a clock time such as"),
+    ('chain: {key: ""}', "chain.key", "expected"),
     ("watchdog: {every: 60s}", "watchdog", "tells nobody; expected `url: env:NAME`, `topic: NAME` or both"),
     ("watchdog: {topic: a, every: 1s}", "watchdog.every", "expected a duration from 10s to 1h"),
     ("watchdog: {topic: a, every: 2h}", "watchdog.every", "expected a duration from 10s to 1h"),
     ("watchdog: {topic: a/+}", "watchdog.topic", "expected a topic without `+` and `#`"),
     ("watchdog: {topic: lamplighter/s/alive/up}", "watchdog.topic", "on which devices speak; expected another"),
-    ("watchdog: {topic: zigbee2mqtt/lux}", "watchdog.topic", "on which 'lux' speaks; expected another"),
-    ("watchdog: {url: \"https://example.org/secret\"}", "watchdog.url", "expected `env:NAME` or `file:PATH`"),
+    ('watchdog: {url: "https://example.org/secret"}', "watchdog.url", "expected `env:NAME` or `file:PATH`"),
     ("services: {gat1400: {user: x}}", "services.gat1400.user", "unknown key"),
     ("services: {gat1400: 8181}", "services.gat1400", "expected a mapping such as `{port: 8181"),
     ("storage: {retain: {evidence: 89d}}", "storage.retain.evidence", "expected at least 90d: patrol and alarm records are kept that long (DB11/T 2552)"),
