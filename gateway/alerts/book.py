@@ -60,6 +60,7 @@ class AlertBook:
         self.duty = Duty(site)
         self._cases = Cases()
         self._groups: dict[str, Group] = {}
+        self._feeders = _feeders(site)
         self._changes = AlertChanges()
         self._heard = 0
         """Transitions of these changes that `news` has given."""
@@ -507,7 +508,8 @@ class AlertBook:
         case.tellings += 1
         case.last_told = list(contacts)
         alert = case.alert
-        due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity)
+        cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
+        due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)
         title = wording.notice_title(self.site, alert, kind, self.site.language)
         body = wording.notice_body(self.site, alert, kind, self.site.language)
         for contact in dict.fromkeys(contacts):
@@ -599,6 +601,13 @@ class AlertBook:
     def _not_before(self, case: Case, at: Instant) -> Instant:
         """`at`, but not before the alert's last row: its history runs forward."""
         return max(at, instant(case.alert.updated))
+
+
+def _feeders(site: Site) -> frozenset[str]:
+    """What others hang from: panels, switches, recorders, circuits. A fault of one of them is the cause of many."""
+    named = {above for each in (*site.devices.values(), *site.parents.values()) for above in each.parents}
+    panels = {circuit.panel for circuit in site.circuits.values() if circuit.panel is not None}
+    return frozenset({*named, *panels, *site.circuits, *site.parents})
 
 
 def _first_reminder(rule: str, opened: Instant) -> Instant | None:

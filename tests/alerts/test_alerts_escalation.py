@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gateway.alerts import cases
 from gateway.instants import MINUTE, SECOND
-from gateway.site.model import Alerting
+from gateway.site.model import Alerting, Parent
 from tests.alerts.watch import SITE, T0, Watch
 
 RESTARTS = {"rule": "gateway_restarting", "subject": "riverside"}
@@ -241,6 +241,18 @@ def test_a_call_for_help_waits_for_nothing():
     raised(watch, 3, "wand-2", rule="panic")
     raised(watch, 20, "wand-3", rule="panic")
     assert due(watch) == [10, 2, 12, 22]
+
+
+def test_the_cause_of_many_is_told_at_once_and_a_second_one_ten_seconds_later():
+    parents = {name: Parent(id=name) for name in ("switch-1", "panel-1")}
+    watch = Watch(replace(SITE, parents=parents))
+    raised(watch, 0, "lamp-1")
+    raised(watch, 2, "switch-1", rule="parent_fault")
+    raised(watch, 3, "panel-1", rule="parent_fault")
+    raised(watch, 4, "wand-1", rule="panic")
+    watch.at(1).signal("resolve", subject="switch-1", rule="parent_fault")
+    assert due(watch) == [10, 2, 12, 4]
+    assert [(notice.due - T0) / SECOND for notice in watch.notices if notice.kind == "resolved"] == [70]
 
 
 def test_policies_are_grouped_apart():
