@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from gateway.instants import Instant
 from gateway.journal.reader import Reader
-from gateway.journal.rows import LogRow, StoredNotice
+from gateway.journal.rows import LogRow
 from gateway.journal.writer import Writer
+from gateway.outbox.about import about
+from gateway.outbox.source import Attempt, DueNotice, Held
 
 _LOG = "seq, received, device, kind, at, boot, n, body"
+
+_SAME = "SELECT 1 FROM notice AS other WHERE other.alert = notice.alert AND other.contact = notice.contact"
+_THEN = "FROM alert_transition AS t WHERE t.alert = notice.alert AND t.seq < notice.seq ORDER BY t.seq DESC LIMIT 1"
+"""An alert's row that a notice rests on is the last one before it: they are written together, the notice after it."""
+
+_DUE = f"""
+SELECT seq, key, contact, alert, kind, title, body, created, attempts, held,
+    (SELECT min(at) FROM notice_attempt WHERE notice_attempt.notice = notice.seq),
+    (SELECT t.body {_THEN}),
+    EXISTS ({_SAME} AND other.seq < notice.seq AND other.attempts > 0),
+    EXISTS ({_SAME} AND other.seq < notice.seq AND other.next_try IS NOT NULL AND other.held IS NOT 'quiet'),
+    EXISTS ({_SAME} AND other.seq > notice.seq AND other.kind IN ('resolved', 'merged', 'retracted')),
+    EXISTS ({_SAME} AND other.seq > notice.seq AND other.kind = 'retracted')
+FROM notice WHERE contact = ? AND next_try IS NOT NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?
+"""  # noqa: S608
+
+_SENT = f"""
+SELECT DISTINCT made.at FROM notice_attempt AS made JOIN notice ON notice.seq = made.notice
+WHERE made.at > ? AND made.ok AND notice.contact = ?
+    AND (SELECT json_extract(CAST(t.body AS TEXT), '$.alert.severity') {_THEN}) IN ('major', 'minor', 'warning')
+ORDER BY made.at
+"""  # noqa: S608
+
+_ATTEMPT = "INSERT INTO notice_attempt (notice, at, ok, detail) VALUES (?,?,?,?)"
 
 _LOOK_AGAIN_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -61,33 +88,60 @@ class JournalSource:
         sql = "INSERT OR IGNORE INTO dead_letter (at, writer, log, reason, body) VALUES (?,?,?,?,?)"
         await self._writer.execute([(sql, (self._now(), writer, seq, reason, body))])
 
-    async def due_notices(self, now: Instant, limit: int) -> list[StoredNotice]:
-        """Notices to be tried now, oldest first."""
-        return await self._reader.due_notices(now, limit)
+    async def due_contacts(self, now: Instant) -> list[str]:
+        """Contacts for whom something is to be tried now."""
+        sql = "SELECT DISTINCT contact FROM notice WHERE next_try IS NOT NULL AND next_try <= ? ORDER BY contact"
+        return [contact for (contact,) in await self._reader.query(sql, (now,))]
+
+    async def due_notices(self, contact: str, now: Instant, limit: int) -> list[DueNotice]:
+        """A contact's notices to be tried now, in the order in which they fell due."""
+        rows = await self._reader.query(_DUE, (contact, now, limit))
+        return [_due(row) for row in rows]
 
     async def next_notice(self) -> Instant | None:
         """When the next notice is to be tried."""
-        return await self._reader.next_notice()
+        due: Instant | None = (await self._reader.query("SELECT min(next_try) FROM notice WHERE next_try IS NOT NULL"))[
+            0
+        ][0]
+        return due
 
-    async def notice_attempt(  # noqa: PLR0917
-        self,
-        notice_id: int,
-        at: Instant,
-        ok: bool,
-        detail: str,
-        next_try: Instant | None,
-        final: bool,
-    ) -> None:
-        """Record one attempt; `final`: sent, or given up."""
+    async def sent(self, contact: str, since: Instant) -> list[Instant]:
+        """When messages that count towards a limit were sent to a contact after `since`."""
+        return [at for (at,) in await self._reader.query(_SENT, (since, contact))]
+
+    async def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Record what became of one message, in one transaction."""
         await self._writer.execute(
             [
-                (
-                    "INSERT INTO notice_attempt (notice, at, ok, detail) VALUES (?,?,?,?)",
-                    (notice_id, at, int(ok), detail),
-                ),
-                (
-                    "UPDATE notice SET attempts = attempts + 1, next_try = ? WHERE seq = ?",
-                    (None if final else next_try, notice_id),
-                ),
+                statement
+                for notice, at, ok, detail, next_try in attempts
+                for statement in (
+                    (_ATTEMPT, (notice, at, int(ok), detail)),
+                    (
+                        "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL WHERE seq = ?",
+                        (next_try, notice),
+                    ),
+                )
             ]
         )
+
+    async def hold(self, waiting: Sequence[tuple[int, Instant, Held]]) -> None:
+        """Have notices tried again at an instant, and why not before."""
+        sql = "UPDATE notice SET next_try = ?, held = ? WHERE seq = ?"
+        await self._writer.execute([(sql, (until, why, notice)) for notice, until, why in waiting])
+
+    async def drop(self, notices: Sequence[tuple[int, Held]]) -> None:
+        """Notices that are not sent at all, and why."""
+        sql = "UPDATE notice SET next_try = NULL, held = ? WHERE seq = ?"
+        await self._writer.execute([(sql, (why, notice)) for notice, why in notices])
+
+    async def reconsider(self, now: Instant) -> None:
+        """Have whatever is held considered again now."""
+        sql = "UPDATE notice SET next_try = ? WHERE next_try > ? AND held IS NOT NULL"
+        await self._writer.execute([(sql, (now, now))])
+
+
+def _due(row: tuple[Any, ...]) -> DueNotice:
+    *plain, transition, told, coming, ended, withdrawn = row
+    then = None if transition is None else about(transition)
+    return DueNotice._make([*plain, then, bool(told), bool(coming), bool(ended), bool(withdrawn)])

@@ -81,7 +81,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         news, notices = asyncio.Event(), asyncio.Event()
         gateway.wake_deliveries += [news.set, notices.set]
         telemetry = TelemetryWorker(gateway.source, writer, site, now=gateway.now, wake=news)
-        teller = NoticeWorker(gateway.source, notifiers(site.alerting.contacts), now=gateway.now, wake=notices)
+        teller = NoticeWorker(gateway.source, notifiers(site, gateway.now), site, now=gateway.now, wake=notices)
         watchdogs = _watchdogs(site, gateway, mqtt)
         gateway.deliveries = {"telemetry": telemetry, "notices": teller, **watchdogs}
         links: list[Link] = [

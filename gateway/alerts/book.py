@@ -510,9 +510,13 @@ class AlertBook:
         alert = case.alert
         cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)
-        title = wording.notice_title(self.site, alert, kind, self.site.language)
-        body = wording.notice_body(self.site, alert, kind, self.site.language)
+        texts: dict[wording.Language, tuple[str, str]] = {}
         for contact in dict.fromkeys(contacts):
+            language = wording.language_of(self.site, contact)
+            if language not in texts:
+                title = wording.notice_title(self.site, alert, kind, language)
+                texts[language] = (title, wording.notice_body(self.site, alert, kind, language))
+            title, body = texts[language]
             key = f"{alert.id}/{kind}/{case.tellings}/{contact}"
             self._changes.notices.append(
                 Notice(key=key, contact=contact, alert=alert.id, kind=kind, due=due, title=title, body=body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import rule_of
@@ -14,6 +14,8 @@ from gateway.site.model import Severity, Site
 Language = Literal["zh_CN", "en"]
 Detail = str | int | float | list[str]
 NoticeKind = Literal["raised", "escalated", "reminder", "resolved", "retracted", "merged"]
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 LISTED = 6
 """Of a longer list only so many are named in a message, and the rest counted."""
@@ -106,6 +108,12 @@ _KEY = re.compile(r"\{(\w+)\}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
+def language_of(site: Site, contact: str) -> Language:
+    """In which language a contact is told."""
+    known = site.alerting.contacts.get(contact)
+    return site.language if known is None or known.language is None else known.language
+
+
 def message(site: Site, rule: str, subject: str, details: Mapping[str, Detail], language: Language) -> str:
     """What the alert says, in one or two sentences."""
     row = rule_of(rule)
@@ -127,16 +135,17 @@ def notice_title(site: Site, alert: Alert, kind: NoticeKind, language: Language)
 
 def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language) -> str:
     """The text of a notice: the message, then what it is now."""
+    told = message(site, alert.rule, alert.subject, alert.details, language)
     closing = CLOSINGS[language][kind].format(
         raised=clock(site, alert.raised),
         updated=clock(site, alert.updated),
         by=_actor(site, alert.history[-1].by if alert.history else "", language),
-        message=alert.message,
+        message=told,
         cause=cause_name(site, alert.caused_by, language),
         lasted=_duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
         standing=STANDINGS[language].get(alert.state, alert.state),
     )
-    said = name(site, alert.subject, language) if kind in ("retracted", "merged") else alert.message
+    said = name(site, alert.subject, language) if kind in ("retracted", "merged") else told
     return f"{said}\n{closing}"
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import apsw
 
 from gateway.instants import Duration, Instant
-from gateway.journal.rows import ChangeRow, Condition, EntryRow, LogRow, QuarantineRow, SnapshotRow, StoredNotice
+from gateway.journal.rows import ChangeRow, Condition, EntryRow, LogRow, QuarantineRow, SnapshotRow
 from gateway.journal.store import connect_reader
 
 Answer = TypeVar("Answer")
@@ -241,20 +241,6 @@ class Reader:
         return [Condition(*row) for row in rows]
 
     # -- deliveries
-
-    async def due_notices(self, now: Instant, limit: int) -> list[StoredNotice]:
-        """Notices to be tried now, oldest first."""
-        rows = await self.query(
-            "SELECT seq, key, contact, alert, kind, title, body, created, attempts FROM notice "
-            "WHERE next_try IS NOT NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?",
-            (now, limit),
-        )
-        return [StoredNotice(*row) for row in rows]
-
-    async def next_notice(self) -> Instant | None:
-        """When the next notice is to be tried."""
-        due: Instant | None = (await self.query("SELECT min(next_try) FROM notice WHERE next_try IS NOT NULL"))[0][0]
-        return due
 
     async def cursor(self, name: str) -> int:
         """How far a delivery has got."""

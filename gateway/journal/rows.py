@@ -31,20 +31,6 @@ class QuarantineRow(NamedTuple):
     reason: str
 
 
-class StoredNotice(NamedTuple):
-    """A notice that has not been delivered yet."""
-
-    id: int
-    key: str
-    contact: str
-    alert: str
-    kind: str
-    title: str
-    body: str
-    created: Instant
-    attempts: int
-
-
 class ChangeRow(NamedTuple):
     """One live event: a view that changed, a tap, or (kind `alert`) an alert's transition."""
 

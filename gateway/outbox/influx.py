@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol, cast
 
 import aiohttp
@@ -18,8 +17,10 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from gateway.errors import DeliveryError
+from gateway.instants import instant
 from gateway.outbox.line_protocol import line
 from gateway.outbox.measurements import Point
+from gateway.outbox.retry import asked_s
 from gateway.outbox.telemetry import Rejection
 from gateway.site.model import Influx
 
@@ -126,18 +127,8 @@ def _refusal(error: ApiException) -> str:
     if status in REFUSED:
         return f"{said} ({status})"
     problem = PROBLEMS.get(status, f"InfluxDB answers {status} {said}".strip())
-    raise DeliveryError(problem, retry_after_s=_retry_after_s(error.headers)) from error
+    raise DeliveryError(problem, retry_after_s=_asked_s(error.headers)) from error
 
 
-def _retry_after_s(headers: _Headers | None) -> float | None:
-    """Retry-After, in seconds or as a date (RFC 9110 §10.2.3)."""
-    text = headers.get("Retry-After") if headers is not None else None
-    if not text:
-        return None
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+def _asked_s(headers: _Headers | None) -> float | None:
+    return asked_s(None if headers is None else headers.get("Retry-After"), instant(datetime.now(UTC)))

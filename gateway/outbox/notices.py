@@ -1,6 +1,7 @@
 """The notice worker: delivers the journal's notices to contacts, each contact by itself, at least once, for 24 h.
 
-What is due for one contact goes as one message (the alerts room makes notices of one policy due together).
+What is due for one contact goes as one message (the alerts room makes notices of one policy due together); `limits` says what of
+it waits.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.errors import DeliveryError
 from gateway.instants import DAY, SECOND, Duration, Instant
-from gateway.outbox.notifiers import Message, Notifier
-from gateway.outbox.retry import Retry
-from gateway.outbox.source import NoticeSource, StoredNotice
+from gateway.outbox.limits import WINDOW, plan
+from gateway.outbox.links import link
+from gateway.outbox.message import Message
+from gateway.outbox.notifiers import Notifier
+from gateway.outbox.retry import LONGEST_ASKED_S, Retry
+from gateway.outbox.source import Attempt, DueNotice, NoticeSource
+from gateway.site.model import Contact, Site
 
-LIMIT = 1000
-"""Notices looked at in one round."""
+MOST = 200
+"""Notices of one message."""
 IDLE_S = 5.0
 """Without a wake-up the journal is looked at at least so often."""
 GIVE_UP: Duration = DAY
-"""A notice older than this is not tried again (issue: retry with back-off for 24 h)."""
+"""So long after it was first tried a notice is not tried again (alerts.md: retry with back-off for 24 h)."""
 LISTED = 10
-"""Notices spelled out in one message; the rest are counted."""
+"""Notices spelled out in one message."""
+NAMED = 40
+"""Further ones of which the title stands in it; the rest are counted."""
 
 
 class NoticeWorker:
@@ -35,6 +42,7 @@ class NoticeWorker:
     Args:
         source: the journal.
         notifiers: by contact.
+        site: its contacts, its clock, where people open its console.
         now: the wall clock.
         wake: set when there are new notices; cleared here.
         retry: how long to wait after a failure.
@@ -44,6 +52,7 @@ class NoticeWorker:
         self,
         source: NoticeSource,
         notifiers: Mapping[str, Notifier],
+        site: Site,
         *,
         now: Callable[[], Instant],
         wake: asyncio.Event | None = None,
@@ -51,10 +60,15 @@ class NoticeWorker:
     ) -> None:
         self._source = source
         self._notifiers = notifiers
+        self._contacts = site.alerting.contacts
+        self._zone = site.zone_info
+        self._console = site.console_url
         self._now = now
         self._wake = wake or asyncio.Event()
         self._retry = retry or Retry(first_s=10.0, longest_s=1800.0)
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._asked: dict[str, Instant] = {}
+        """Until when a receiver asked to be left alone. A restart forgets it: one more try does no harm."""
         self.sent = 0
         self.failed = 0
         self.given_up = 0
@@ -69,50 +83,65 @@ class NoticeWorker:
 
     async def run(self) -> None:
         """Deliver until cancelled; messages under way are then given up and sent again at the next start."""
+        await self._source.reconsider(self._now())
         async with asyncio.TaskGroup() as group:
             while True:
                 self._wake.clear()
-                due = await self._source.due_notices(self._now(), LIMIT)
-                waiting: dict[str, list[StoredNotice]] = {}
-                for notice in due:
-                    if notice.contact not in self._busy:
-                        waiting.setdefault(notice.contact, []).append(notice)
-                for contact, notices in waiting.items():
-                    task = group.create_task(self._deliver(contact, notices), name=f"notify {contact}")
-                    self._busy[contact] = task
+                for contact in await self._source.due_contacts(self._now()):
+                    if contact not in self._busy:
+                        self._busy[contact] = group.create_task(self._serve(contact), name=f"notify {contact}")
                 await self._rest()
 
-    async def _deliver(self, contact: str, notices: Sequence[StoredNotice]) -> None:
+    async def _serve(self, contact: str) -> None:
+        """Whatever is to be done now for one contact."""
+        try:
+            now = self._now()
+            due = await self._source.due_notices(contact, now, MOST)
+            known = self._contacts.get(contact) or Contact(id=contact)
+            sent = () if known.at_most is None else await self._source.sent(contact, now - WINDOW)
+            made = plan(due, known, self._zone, now, sent=sent, not_before=self._asked.get(contact))
+            if made.drop:
+                await self._source.drop([(notice.id, why) for notice, why in made.drop])
+            if made.hold:
+                await self._source.hold([(notice.id, until, why) for notice, until, why in made.hold])
+            if made.send:
+                await self._deliver(contact, made.send)
+        finally:
+            del self._busy[contact]
+            self._wake.set()
+
+    async def _deliver(self, contact: str, notices: Sequence[DueNotice]) -> None:
         """One message to one contact, and the record of the attempt."""
         try:
             notifier = self._notifiers.get(contact)
             if notifier is None:
                 raise DeliveryError("the site file has no such contact any more")
-            said = await notifier.send(compose(notices))
+            said = await notifier.send(compose(notices, self._console))
         except DeliveryError as error:
             self.problems[contact] = error.reason
-            await self._failed(notices, error)
+            await self._failed(contact, notices, error)
         else:
             self.problems.pop(contact, None)
+            self._asked.pop(contact, None)
             at = self._now()
-            for notice in notices:
-                await self._source.notice_attempt(notice.id, at, True, said, None, True)
+            await self._source.attempted([Attempt(notice.id, at, True, said, None) for notice in notices])
             self.sent += len(notices)
-        finally:
-            del self._busy[contact]
-            self._wake.set()
 
-    async def _failed(self, notices: Sequence[StoredNotice], error: DeliveryError) -> None:
+    async def _failed(self, contact: str, notices: Sequence[DueNotice], error: DeliveryError) -> None:
         at = self._now()
         # One wait for all of them, so that they stay one message.
         wait = self._retry.wait_s(min(notice.attempts for notice in notices), error.retry_after_s)
         next_try = at + int(wait * SECOND)
+        if error.retry_after_s is not None:
+            self._asked[contact] = at + int(min(error.retry_after_s, LONGEST_ASKED_S) * SECOND)
+        attempts = []
         for notice in notices:
-            final = at - notice.created >= GIVE_UP
+            final = notice.tried is not None and at - notice.tried >= GIVE_UP
             detail = f"{error.reason}; given up after 24 h" if final else error.reason
-            await self._source.notice_attempt(notice.id, at, False, detail, None if final else next_try, final)
-            self.failed += 1
-            self.given_up += final
+            attempts.append(Attempt(notice.id, at, False, detail, None if final else next_try))
+        await self._source.attempted(attempts)
+        self.failed += len(attempts)
+        self.given_up += sum(attempt.next_try is None for attempt in attempts)
 
     async def _rest(self) -> None:
         """Sleep until woken, until the next notice falls due, or for a while."""
@@ -127,7 +156,7 @@ class NoticeWorker:
             return
 
 
-def compose(notices: Sequence[StoredNotice]) -> Message:
+def compose(notices: Sequence[DueNotice], console_url: str | None = None) -> Message:
     """One message of all notices due for a contact. The same notices give the same key.
 
     The last line carries the key's beginning, by which a person, too, knows a repeated message.
@@ -135,9 +164,23 @@ def compose(notices: Sequence[StoredNotice]) -> Message:
     keys = tuple(notice.key for notice in notices)
     digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:32]
     reference = f"#{digest[:8]}"
+    texts = [_text(notice, console_url) for notice in notices[:LISTED]]
     if len(notices) == 1:
-        return Message(digest, keys, notices[0].title, f"{notices[0].body}\n{reference}")
-    parts = [f"{number}. {notice.title}\n{notice.body}" for number, notice in enumerate(notices[:LISTED], 1)]
-    if len(notices) > LISTED:
-        parts.append(f"… +{len(notices) - LISTED}")
-    return Message(digest, keys, f"{notices[0].title} (+{len(notices) - 1})", "\n\n".join([*parts, reference]))
+        return Message(digest, keys, notices[0].title, f"{texts[0]}\n{reference}", tuple(notices), console_url)
+    parts = [
+        f"{number}. {notice.title}\n{text}"
+        for number, (notice, text) in enumerate(zip(notices, texts, strict=False), 1)
+    ]
+    further = notices[LISTED : LISTED + NAMED]
+    lines = [f"{number}. {notice.title}" for number, notice in enumerate(further, LISTED + 1)]
+    if len(notices) > LISTED + NAMED:
+        lines.append(f"… +{len(notices) - LISTED - NAMED}")
+    if lines:
+        parts.append("\n".join(lines))
+    body = "\n\n".join([*parts, reference])
+    return Message(digest, keys, f"{notices[0].title} (+{len(notices) - 1})", body, tuple(notices), console_url)
+
+
+def _text(notice: DueNotice, console_url: str | None) -> str:
+    address = link(console_url, notice)
+    return notice.body if address is None else f"{notice.body}\n{address}"

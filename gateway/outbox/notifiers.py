@@ -11,8 +11,8 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import apprise
 from apprise.plugins.custom_form import NotifyForm
@@ -20,7 +20,10 @@ from apprise.plugins.custom_json import NotifyJSON
 from apprise.plugins.custom_xml import NotifyXML
 
 from gateway.errors import DeliveryError
-from gateway.site.model import Contact
+from gateway.instants import Instant
+from gateway.outbox.message import Message
+from gateway.outbox.webhook import WebhookNotifier
+from gateway.site.model import Contact, Site
 
 TIMEOUT_S = 30.0
 """For one message, whatever the receiver does."""
@@ -29,15 +32,6 @@ SLOW_DOWN_S = 60.0
 
 _STATUS = re.compile(r"error=(\d{3})")
 _WEB_HOOKS = (NotifyForm, NotifyJSON, NotifyXML)
-
-
-class Message(NamedTuple):
-    """One message: `key` is its idempotency key, `keys` those of the notices in it."""
-
-    key: str
-    keys: tuple[str, ...]
-    title: str
-    body: str
 
 
 class Notifier(Protocol):
@@ -96,6 +90,8 @@ class AppriseNotifier:
                 ok, said = await done
         except TimeoutError as error:
             raise DeliveryError(f"no answer within {self._timeout_s:g} s") from error
+        # It has answered; the thread itself may need a moment more to end.
+        self._thread = None
         if not ok:
             reason = said[-1] if said else "the receiver did not accept it"
             raise DeliveryError(reason, retry_after_s=SLOW_DOWN_S if _status(said) == 429 else None)
@@ -115,9 +111,16 @@ class AppriseNotifier:
         return ok, said
 
 
-def notifiers(contacts: Mapping[str, Contact]) -> dict[str, Notifier]:
-    """A notifier for each contact of the site; one with a URL is sent to, else it is told by the console."""
-    return {name: AppriseNotifier(contact) if contact.url else ConsoleNotifier() for name, contact in contacts.items()}
+def notifiers(site: Site, now: Callable[[], Instant]) -> dict[str, Notifier]:
+    """A notifier for each contact of the site."""
+    return {name: notifier(contact, site, now) for name, contact in site.alerting.contacts.items()}
+
+
+def notifier(contact: Contact, site: Site, now: Callable[[], Instant]) -> Notifier:
+    """How a contact is told: by its webhook or its URL, else by the console."""
+    if contact.webhook is not None:
+        return WebhookNotifier(contact, contact.webhook, site, now)
+    return AppriseNotifier(contact) if contact.url else ConsoleNotifier()
 
 
 class _Listener(logging.Handler):

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from gateway.instants import SECOND, Instant, instant
 
 LONGEST_ASKED_S = 3600.0
 """A receiver that asks for more is tried again after this: a typing error must not stop a night's notices."""
+
+
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 class Retry:
@@ -30,3 +38,15 @@ class Retry:
         bound: float = min(self._longest_s, self._first_s * 2.0 ** min(failures, 30))
         wait = bound * (0.5 + 0.5 * self._chance())
         return wait if asked_s is None else max(wait, min(asked_s, LONGEST_ASKED_S))
+
+
+def asked_s(retry_after: str | None, now: Instant) -> float | None:
+    """The wait of a Retry-After header, given in seconds or as a date (RFC 9110 §10.2.3); None: none, or unreadable."""
+    text = (retry_after or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (instant(when if when.tzinfo else when.replace(tzinfo=UTC)) - now) / SECOND)

@@ -6,9 +6,11 @@ The journal's own types fit them without either room importing the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from gateway.instants import Instant
+from gateway.outbox.about import About
+from gateway.site.model import Severity
 
 
 class LogRow(Protocol):
@@ -34,23 +36,56 @@ class LogRow(Protocol):
     def body(self) -> bytes: ...
 
 
-class StoredNotice(Protocol):
-    """A notice that has not been delivered yet; `attempts` of it failed so far."""
+Held = Literal["quiet", "limit", "asked", "withdrawn", "over", "never_told"]
+"""Why a notice waits: quiet hours, the contact's limit, the receiver asked for it; or why it was never sent: it was withdrawn before
+anybody was told, it was over when the quiet hours ended, nobody was told of what it says has ended."""
+
+
+class DueNotice(NamedTuple):
+    """A notice that is to be tried now.
+
+    Args:
+        id, key, contact, alert, kind, title, body, created: of the notice.
+        attempts: how often it was tried.
+        held: why it waited.
+        tried: when it was tried first; None: never.
+        about: the alert as it was then; None: it belongs to none.
+        told: this contact was told of the alert by an earlier notice, or was tried to be.
+        coming: an earlier notice of the alert to this contact still waits, and not for the end of quiet hours.
+        ended, withdrawn: a later one says that it has ended, or never was.
+    """
+
+    id: int
+    key: str
+    contact: str
+    alert: str
+    kind: str
+    title: str
+    body: str
+    created: Instant
+    attempts: int = 0
+    held: Held | None = None
+    tried: Instant | None = None
+    about: About | None = None
+    told: bool = False
+    coming: bool = False
+    ended: bool = False
+    withdrawn: bool = False
 
     @property
-    def id(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def contact(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def created(self) -> Instant: ...
-    @property
-    def attempts(self) -> int: ...
+    def severity(self) -> Severity | None:
+        """Of its alert."""
+        return None if self.about is None else self.about.severity
+
+
+class Attempt(NamedTuple):
+    """One notice of a message that was tried. `next_try` None: done, sent or given up."""
+
+    notice: int
+    at: Instant
+    ok: bool
+    detail: str
+    next_try: Instant | None
 
 
 class TelemetrySource(Protocol):
@@ -70,15 +105,28 @@ class TelemetrySource(Protocol):
 
 
 class NoticeSource(Protocol):
-    """The notices that are still to be delivered."""
+    """The notices that are still to be delivered. What a call records is durable when it returns, all of it or nothing."""
 
-    async def due_notices(self, now: Instant, limit: int) -> Sequence[StoredNotice]:
-        """Notices to be tried now, in the order in which they fell due."""
+    async def due_contacts(self, now: Instant) -> Sequence[str]:
+        """Contacts for whom something is to be tried now, in order of their ids."""
+
+    async def due_notices(self, contact: str, now: Instant, limit: int) -> Sequence[DueNotice]:
+        """A contact's notices to be tried now, in the order in which they fell due."""
 
     async def next_notice(self) -> Instant | None:
         """When the next notice is to be tried; None: none is waiting."""
 
-    async def notice_attempt(  # noqa: PLR0917
-        self, notice_id: int, at: Instant, ok: bool, detail: str, next_try: Instant | None, final: bool
-    ) -> None:
-        """Record one attempt; `final`: sent, or given up."""
+    async def sent(self, contact: str, since: Instant) -> Sequence[Instant]:
+        """When messages that count towards `at_most` were sent to a contact after `since`, in order."""
+
+    async def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Record what became of one message."""
+
+    async def hold(self, waiting: Sequence[tuple[int, Instant, Held]]) -> None:
+        """Have notices tried again at an instant, and why not before."""
+
+    async def drop(self, notices: Sequence[tuple[int, Held]]) -> None:
+        """Notices that are not sent at all, and why."""
+
+    async def reconsider(self, now: Instant) -> None:
+        """Have whatever is held considered again now: the site file may say otherwise than when it was held."""

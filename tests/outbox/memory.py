@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from device_drivers.observations import Observation
 from gateway.instants import Instant, instant
+from gateway.outbox.source import Attempt, DueNotice, Held
 
 
 class Row(NamedTuple):
@@ -19,25 +21,6 @@ class Row(NamedTuple):
     boot: str | None
     n: int | None
     body: bytes
-
-
-class StoredNotice(NamedTuple):
-    id: int
-    key: str
-    contact: str
-    title: str
-    body: str
-    created: Instant
-    attempts: int = 0
-
-
-class Attempt(NamedTuple):
-    notice: int
-    at: Instant
-    ok: bool
-    detail: str
-    next_try: Instant | None
-    final: bool
 
 
 def row(seq: int, seen: Observation) -> Row:
@@ -68,24 +51,45 @@ class MemoryLog:
 
 
 class MemoryNotices:
-    def __init__(self, notices: list[StoredNotice]) -> None:
-        self.waiting: dict[int, tuple[Instant, StoredNotice]] = {
-            notice.id: (notice.created, notice) for notice in notices
-        }
-        self.attempts: list[Attempt] = []
+    """`attempts` as recorded; `waiting` by id with the time at which each is tried next."""
 
-    async def due_notices(self, now: Instant, limit: int) -> list[StoredNotice]:
-        due = sorted((at, notice.id) for at, notice in self.waiting.values() if at <= now)
+    def __init__(self, notices: list[DueNotice]) -> None:
+        self.waiting: dict[int, tuple[Instant, DueNotice]] = {notice.id: (notice.created, notice) for notice in notices}
+        self.attempts: list[Attempt] = []
+        self.dropped: list[tuple[int, Held]] = []
+
+    async def due_contacts(self, now: Instant) -> list[str]:
+        return sorted({notice.contact for at, notice in self.waiting.values() if at <= now})
+
+    async def due_notices(self, contact: str, now: Instant, limit: int) -> list[DueNotice]:
+        due = sorted((at, notice.id) for at, notice in self.waiting.values() if at <= now and notice.contact == contact)
         return [self.waiting[number][1] for _, number in due[:limit]]
 
     async def next_notice(self) -> Instant | None:
         return min((at for at, _ in self.waiting.values()), default=None)
 
-    async def notice_attempt(  # noqa: PLR0917
-        self, notice_id: int, at: Instant, ok: bool, detail: str, next_try: Instant | None, final: bool
-    ) -> None:
-        self.attempts.append(Attempt(notice_id, at, ok, detail, next_try, final))
-        _, notice = self.waiting.pop(notice_id)
-        if not final:
-            assert next_try is not None
-            self.waiting[notice_id] = (next_try, notice._replace(attempts=notice.attempts + 1))
+    async def sent(self, contact: str, since: Instant) -> list[Instant]:
+        return sorted({attempt.at for attempt in self.attempts if attempt.ok and attempt.at > since})
+
+    async def attempted(self, attempts: Sequence[Attempt]) -> None:
+        for attempt in attempts:
+            self.attempts.append(attempt)
+            _, notice = self.waiting.pop(attempt.notice)
+            if attempt.next_try is not None:
+                tried = attempt.at if notice.tried is None else notice.tried
+                later = notice._replace(attempts=notice.attempts + 1, held=None, tried=tried)
+                self.waiting[attempt.notice] = (attempt.next_try, later)
+
+    async def hold(self, waiting: Sequence[tuple[int, Instant, Held]]) -> None:
+        for number, until, why in waiting:
+            self.waiting[number] = (until, self.waiting[number][1]._replace(held=why))
+
+    async def drop(self, notices: Sequence[tuple[int, Held]]) -> None:
+        for number, why in notices:
+            del self.waiting[number]
+            self.dropped.append((number, why))
+
+    async def reconsider(self, now: Instant) -> None:
+        for number, (at, notice) in list(self.waiting.items()):
+            if notice.held is not None and at > now:
+                self.waiting[number] = (now, notice)

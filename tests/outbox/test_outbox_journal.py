@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from device_drivers.observations import LightLevel
 from gateway.deliveries import JournalSource
 from gateway.instants import DAY, SECOND, instant
@@ -19,7 +21,7 @@ from gateway.outbox.notices import NoticeWorker
 from gateway.outbox.notifiers import notifiers
 from gateway.outbox.retry import Retry
 from gateway.outbox.telemetry import TelemetryWorker
-from gateway.site.model import Contact, Influx, Site
+from gateway.site.model import Alerting, Contact, Influx, Site
 from tests.outbox.memory import row
 from tests.outbox.receiver import Answer, Receiver
 from tests.outbox.waiting import closed, running, until
@@ -83,6 +85,7 @@ async def test_a_notice_is_sent_once_over_restarts_and_every_attempt_is_kept(tmp
     answers = [Answer(500)]
     async with Receiver(lambda _: answers.pop() if answers else Answer()) as receiver:
         contacts = {"captain": Contact(id="captain", url=f"json://127.0.0.1:{receiver.port}/")}
+        site = msgspec.structs.replace(SITE, alerting=Alerting(contacts=contacts))
         later = 0
         for expected in ([0], [0, 1], [0, 1]):
             async with journal(tmp_path) as (source, writer, reader):
@@ -90,9 +93,10 @@ async def test_a_notice_is_sent_once_over_restarts_and_every_attempt_is_kept(tmp
                 batch.add("notice", (1, "a/1/raised/1/captain", NOW, "captain", "a/1", "raised", "t", "b", NOW))
                 await writer.submit(batch)
                 clock = NOW + later
-                worker = NoticeWorker(source, notifiers(contacts), now=lambda clock=clock: clock, retry=Retry(0.1, 0.1))
+                known = notifiers(site, lambda clock=clock: clock)
+                worker = NoticeWorker(source, known, site, now=lambda clock=clock: clock, retry=Retry(0.1, 0.1))
                 async with running(worker.run()):
-                    if await source.due_notices(clock, 10):
+                    if await source.due_contacts(clock):
                         await until(lambda worker=worker: worker.sent + worker.failed == 1)
                 found = await reader.query("SELECT ok FROM notice_attempt ORDER BY id")
                 assert [ok for (ok,) in found] == expected

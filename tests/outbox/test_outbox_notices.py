@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from gateway.instants import DAY, SECOND, Instant
+from gateway.outbox.message import Message
 from gateway.outbox.notices import NoticeWorker, compose
-from gateway.outbox.notifiers import AppriseNotifier, ConsoleNotifier, Message, notifiers
+from gateway.outbox.notifiers import AppriseNotifier, ConsoleNotifier, notifiers
 from gateway.outbox.retry import Retry
-from gateway.site.model import Contact
-from tests.outbox.memory import MemoryNotices, StoredNotice
+from gateway.outbox.source import DueNotice
+from gateway.outbox.webhook import WebhookNotifier
+from gateway.site.model import Alerting, Contact, Site, Webhook
+from tests.outbox.memory import MemoryNotices
 from tests.outbox.receiver import Answer, Receiver, Request
 from tests.outbox.waiting import running, until
 
@@ -29,9 +33,13 @@ class Clock:
         return START + self.skipped + int(asyncio.get_running_loop().time() * SECOND)
 
 
-def notice(number: int, contact: str = "captain", created: Instant = START) -> StoredNotice:
-    return StoredNotice(
-        number, f"lamp_failure/灯-{number}/1/raised/1/{contact}", contact, f"灯不亮 {number}", "请维修。", created
+SITE = Site(id="s", name="S", timezone="Asia/Shanghai", latitude=31.2, longitude=121.5)
+
+
+def notice(number: int, contact: str = "captain", created: Instant = START) -> DueNotice:
+    alert = f"lamp_failure/灯-{number}/1"
+    return DueNotice(
+        number, f"{alert}/raised/1/{contact}", contact, alert, "raised", f"灯不亮 {number}", "请维修。", created
     )
 
 
@@ -41,7 +49,8 @@ def contact(receiver: Receiver, name: str = "captain", scheme: str = "json") -> 
 
 def worker_of(source: MemoryNotices, *contacts: Contact, timeout_s: float = 5.0, **options: object) -> NoticeWorker:
     known = {one.id: AppriseNotifier(one, timeout_s) if one.url else ConsoleNotifier() for one in contacts}
-    return NoticeWorker(source, known, **({"now": Clock(), "retry": Retry(0.05, 0.1)} | options))
+    site = msgspec.structs.replace(SITE, alerting=Alerting(contacts={one.id: one for one in contacts}))
+    return NoticeWorker(source, known, site, **({"now": Clock(), "retry": Retry(0.05, 0.1)} | options))
 
 
 async def test_a_notice_is_delivered_once_with_its_key():
@@ -57,7 +66,7 @@ async def test_a_notice_is_delivered_once_with_its_key():
         assert said["message"].startswith("请维修。")
         assert said["notices"] == ["lamp_failure/灯-1/1/raised/1/captain"]
         assert said["key"] == request.headers["idempotency-key"] == compose([notice(1)]).key
-    assert [(attempt.ok, attempt.final, attempt.detail) for attempt in source.attempts] == [(True, True, "accepted")]
+    assert [(attempt.ok, attempt.next_try, attempt.detail) for attempt in source.attempts] == [(True, None, "accepted")]
     assert (worker.sent, worker.failed, worker.problem) == (1, 0, None)
 
 
@@ -77,7 +86,8 @@ async def test_what_is_due_together_is_one_message_and_one_attempt_each():
         (request,) = receiver.received
         said = json.loads(request.body)
         assert said["title"] == "灯不亮 1 (+14)"
-        assert "… +5" in said["message"]
+        assert said["message"].count("请维修。") == 10
+        assert "15. 灯不亮 15" in said["message"]
         assert len(said["notices"]) == 15
     assert len(source.attempts) == 15
 
@@ -150,15 +160,18 @@ async def test_a_contact_whose_last_attempt_still_hangs_gets_no_second_thread():
         assert len(receiver.received) <= 1
 
 
-async def test_a_notice_is_given_up_after_a_day_and_says_so():
+async def test_a_notice_is_given_up_a_day_after_it_was_first_tried_and_says_so():
     async with Receiver(lambda _: Answer(500)) as receiver:
         clock = Clock()
-        clock.skipped = DAY
-        source = MemoryNotices([notice(1)])
+        source = MemoryNotices([notice(1, created=START - 2 * DAY)])
         worker = worker_of(source, contact(receiver), now=clock)
         async with running(worker.run()):
+            await until(lambda: len(source.attempts) == 1)
+            assert source.attempts[0].next_try is not None
+            clock.skipped = DAY
+            worker._wake.set()
             await until(lambda: not source.waiting)
-    assert source.attempts[-1].final
+    assert source.attempts[-1].next_try is None
     assert "given up after 24 h" in source.attempts[-1].detail
     assert worker.given_up == 1
 
@@ -207,6 +220,11 @@ async def test_a_new_notice_wakes_the_worker():
             await until(lambda: not source.waiting, 2.0)
 
 
-def test_contacts_with_a_url_are_sent_to_and_others_shown():
-    made = notifiers({"a": Contact(id="a", url="json://x"), "b": Contact(id="b", console=True)})
-    assert [type(one) for one in made.values()] == [AppriseNotifier, ConsoleNotifier]
+def test_contacts_are_told_by_webhook_or_url_and_others_by_the_console():
+    contacts = {
+        "a": Contact(id="a", url="json://x"),
+        "b": Contact(id="b", console=True),
+        "c": Contact(id="c", webhook=Webhook(url="https://x", secret="s")),
+    }
+    made = notifiers(msgspec.structs.replace(SITE, alerting=Alerting(contacts=contacts)), lambda: START)
+    assert [type(one) for one in made.values()] == [AppriseNotifier, ConsoleNotifier, WebhookNotifier]
