@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gateway.alerts.book import AlertBook
     from gateway.rules.engine import Engine
 
+FORMAT = 1
+"""Of the state of books inside a snapshot. It outlives the format of rules and alerts: orders may be open for months."""
+
 BookName = Literal["silence", "duty", "work_order", "duty_check", "score"]
 """Whose entry or operation it is; the name of its rows in the journal and of its live events."""
 

@@ -15,7 +15,8 @@ from device_drivers.observations import Observation, TagRead
 from gateway.alerts.alert import AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
 from gateway.alerts.lifecycle import Refused
-from gateway.books import BookOperation, Entry, open_books
+from gateway.books import FORMAT as BOOKS_FORMAT
+from gateway.books import Book, BookName, BookOperation, Entry, open_books
 from gateway.figures.history import History
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition
@@ -59,6 +60,7 @@ class Judgement:
         self.alerts = AlertBook(site, started)
         self.books = open_books(site, started, self.alerts, self.engine)
         self.history = History(site, self.engine, started)
+        self._aside: dict[BookName, Book] = {}
         self._entries: list[Entry] = []
         self._notices: list[Notice] = []
         self._revisions: list[VisitRevision] = []
@@ -245,7 +247,12 @@ class Judgement:
         """The state, to be stored with the sequence number of the last log row it holds."""
         books = {name: book.snapshot() for name, book in self.books.items()}
         return msgspec.msgpack.encode(
-            {"engine": self.engine.snapshot(), "alerts": self.alerts.snapshot(), "books": books}
+            {
+                "engine": self.engine.snapshot(),
+                "alerts": self.alerts.snapshot(),
+                "books": books,
+                "books_format": BOOKS_FORMAT,
+            }
         )
 
     def restore(self, state: bytes) -> None:
@@ -253,11 +260,27 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        self._restore_books(value)
+        self.history.take_up()
+        self._settle()
+
+    def set_books_aside(self) -> None:
+        """Let the books hear nothing until `take_books`: what is judged until then they have heard before."""
+        self._aside, self.books = self.books, {}
+
+    def take_books(self, state: bytes) -> None:
+        """Take up only the books of a snapshot, made by this version or another; they hear on from here."""
+        self.books = self._aside
+        self.alerts.news()
+        value: Mapping[str, Any] = msgspec.msgpack.decode(state)
+        if value.get("books_format") == BOOKS_FORMAT:
+            self._restore_books(value)
+        self._settle()
+
+    def _restore_books(self, value: Mapping[str, Any]) -> None:
         for name, book in self.books.items():
             if name in value["books"]:
                 book.restore(value["books"][name])
-        self.history.take_up()
-        self._settle()
 
 
 def _rests_on(signal: Signal, revisions: Sequence[VisitRevision], observation: Observation | None) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     advanced = int(store.meta("advanced") or started)
     after = 0
     news: Outcome | None = None
+    books: tuple[int, bytes] | None = None
     if snapshot is not None and usable:
         state = msgspec.msgpack.decode(snapshot.state)
         judgement = Judgement(site, int(started))
@@ -81,13 +82,22 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
         since = max(int(started), advanced - EVIDENCE_NEEDED)
         judgement = Judgement(site, since)
         after = reader.seq_before(since)
+        if snapshot is not None:
+            # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
+            books = (snapshot.seq, msgspec.msgpack.decode(snapshot.state)["judgement"])
+            judgement.set_books_aside()
     replayed = 0
     while rows := reader.log_after(after):
         for row in rows:
+            if books is not None and row.seq > books[0]:
+                judgement.take_books(books[1])
+                books = None
             feed(judgement, repeats, row)
         after = rows[-1].seq
         replayed += len(rows)
         judgement.drain()
+    if books is not None:
+        judgement.take_books(books[1])
     judgement.advance(max(advanced, judgement.now))
     judgement.drain()
     if news is not None:

@@ -94,6 +94,31 @@ async def post(
     return found
 
 
+async def test_an_order_that_is_open_for_months_outlives_an_update_of_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state of rules is built anew from ten days of evidence then; orders are older."""
+    clock = Clock()
+    async with Gateway(SITE, tmp_path, clock=clock) as gateway:
+        estate = Estate(gateway, clock)
+        desk = await estate.enter("operator")
+        old = (await post(desk, "", REPORT))["id"]
+        await estate.pass_time(days=60)
+        desk = await estate.enter("operator")
+        young = (await post(desk, "", REPORT))["id"]
+        await post(desk, f"/{young}/assign", {"to": "m-liu"})
+        before = [(await desk.get(f"{ORDERS}/{order}")).json() for order in (old, young)]
+        opened = {order.id for order in gateway.judgement.books["work_order"].orders()}  # type: ignore[attr-defined]
+    monkeypatch.setattr("gateway.recovery.FORMAT", "another")
+    async with Gateway(SITE, tmp_path, clock=clock) as gateway:
+        estate = Estate(gateway, clock)
+        desk = await estate.enter("operator")
+        assert [(await desk.get(f"{ORDERS}/{order}")).json() for order in (old, young)] == before
+        assert {order.id for order in gateway.judgement.books["work_order"].orders()} == opened  # type: ignore[attr-defined]
+        await post(desk, f"/{old}/assign", {"to": "m-liu"})
+        assert (await post(desk, "", REPORT))["id"] not in opened
+
+
 async def test_a_report_goes_its_way_over_http_and_outlives_a_restart(tmp_path: Path) -> None:
     clock = Clock()
     async with Gateway(SITE, tmp_path, clock=clock) as gateway:
