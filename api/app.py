@@ -26,6 +26,7 @@ from api.resources import (
     figures,
     findings,
     health,
+    notices,
     on_duty,
     reports,
     rounds,
@@ -65,6 +66,7 @@ def create_app(
     findings.add(app, gateway)
     silences.add(app, gateway, accounts)
     alerts.add(app, gateway, accounts)
+    notices.add(app, gateway, accounts)
     on_duty.add(app, gateway, accounts)
     work_orders.add(app, gateway, accounts)
     duty_checks.add(app, gateway, accounts)

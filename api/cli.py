@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "discover": "the cameras that answer on this network",
     "scores": "sites ranked by their exported scores",
     "verify": "whether the journal was changed, cut off or added to",
+    "notify": "whether a contact is reached",
     "sign": "holds the key for checkpoints, apart from the gateway",
     "user": "accounts of the console",
 }

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.arrangements import AlertSilence, DutyShape, SilenceEnd, SilenceHistory, SilenceWish, SwapAction, SwapEnd
 from api.assessments import AppealBody, DecisionBody, ExtraBody, FindingBody, MarkBody, Revision, WhyBody, WithdrawBody
+from api.notices import ContactTest, NoticeShape
 from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
 from api.problems import MEDIA_TYPE
 from api.shapes import (
@@ -48,6 +49,7 @@ SHAPES = (
     SwapEnd, Unmatched, Zone, ZoneMinutes,
     Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
     WeekPlan, WhyBody, WithdrawBody, YearEnd,
+    ContactTest, NoticeShape,
 )  # fmt: skip
 
 _VISIT = {
@@ -103,6 +105,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             {"at": "2026-11-23T02:00:00+08:00", "from": None, "to": "reported", "by": "rule:circuit_fault", "action": "raise", "why": "circuit_fault/c-t2-b/1"},
         ],
     },
+    "NoticeShape": {
+        "id": 4712, "key": "circuit_fault/c-t2-b/1/raised/1/dispatch", "contact": "dispatch", "how": "webhook",
+        "alert": "circuit_fault/c-t2-b/1", "kind": "raised", "state": "retrying", "held": None,
+        "created": "2026-11-22T23:20:00+08:00", "next_try": "2026-11-22T23:20:21+08:00", "title": "重要报警：回路故障 · 御溪花园",
+        "body": "c-t2-b：6 盏灯同时熄灭。",
+        "attempts": [{"at": "2026-11-22T23:20:10+08:00", "ok": False, "said": "the receiver answers 503"}],
+    },
+    "ContactTest": {"contact": "dispatch", "ok": True, "said": "accepted (204)"},
     "Silence": {
         "id": "silence/3", "kind": "silence", "state": "active", "on": "lamp", "subject": "lamp-t1-f03", "rule": None,
         "from": "2026-11-22T23:10:00+08:00", "until": "2026-11-23T00:10:00+08:00", "by": "chen", "why": "lamp is being replaced",

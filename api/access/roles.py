@@ -17,6 +17,7 @@ Right = Literal[
     "tags",
     "erase",
     "attest",
+    "notify",
     "checks",
     "score",
     "assess",
@@ -38,6 +39,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
     "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
     "attest": frozenset({"manager", "admin"}),  # have the journal's chain signed now
+    "notify": frozenset({"manager", "admin"}),  # send a contact a test message
     "checks": frozenset(
         {"manager", "admin"}
     ),  # all duty checks, also undecided ones; a checker and those concerned see their own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
@@ -17,12 +18,17 @@ from api.console.frame import Frame, static_file
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
 from api.console.timeline import SPANS, Span, as_round, verdict_code
+from api.notices import notices
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
 from gateway.alerts import wording
+from gateway.alerts.alert import Alert
 from gateway.explain.rounds import explain_round
 from gateway.instants import moment
+
+TOLD = 200
+"""Of so many notices, the newest, an alert's page says who was told."""
 
 Section = Literal["summary", "alerts", "rounds", "zones", "lights", "links"]
 
@@ -114,8 +120,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     @app.get("/alerts/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts")])
     async def alert_page(request: Request, alert_id: str) -> Response:
         found = gateway.judgement.alerts.alert(alert_id)
+        if found is None and (past := await gateway.past_alert(alert_id)) is not None:
+            found = msgspec.convert(past, Alert)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
+        told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account.role)
         language = chosen(request, site.language)
         row = room.alert_row(site, found, language)
         return _panel(
@@ -123,6 +132,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             frame,
             "alert.html",
             alert=found,
+            told=told[::-1],
             title=row.title,
             message=row.message,
             offered=row.offered,

@@ -23,6 +23,7 @@ PARAMETERS = {
     "{swap_id:path}": "duty/1",
     "{report_id}": "day:2026-11-22",
     "{order_id}": "20261123-001",
+    "{contact_id}": "nobody",
     "{name}": "console.css",
     "{action}": "enable",
 }
