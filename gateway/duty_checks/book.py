@@ -73,10 +73,12 @@ class Week(msgspec.Struct):
 
 
 class Running(msgspec.Struct):
-    """A check that has begun."""
+    """A check that has begun. A tap dated in [first, last] may change it; after `until` it stands."""
 
     item: DutyCheckItem
     look_at: Instant
+    first: Instant
+    last: Instant
     until: Instant
 
 
@@ -112,9 +114,7 @@ class DutyChecks:
         if not self._checks or (device is not None and not device.portable and device.id not in self._readers):
             return
         for running in self._checks.values():
-            item = running.item
-            first, last = instant(item.opens) - HOUR, instant(item.closes) + HOUR
-            if first <= at <= last and running.look_at > received + SETTLES:
+            if running.first <= at <= running.last and running.look_at > received + SETTLES:
                 running.look_at = received + SETTLES
                 self._due = min(self._plan_at if self._due is None else self._due, running.look_at)
 
@@ -289,7 +289,9 @@ class DutyChecks:
         if len(self._checks) >= MOST_CHECKS:
             oldest = min(self._checks, key=lambda name: (self._checks[name].item.at, name))
             del self._checks[oldest]
-        self._checks[item.id] = Running(item=item, look_at=now + SETTLES, until=closes + KEPT)
+        self._checks[item.id] = Running(
+            item=item, look_at=now + SETTLES, first=instant(item.opens) - HOUR, last=closes + HOUR, until=closes + KEPT
+        )
         self._enter(item, now, by, action, "")
         self._arm()
 
