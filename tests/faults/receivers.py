@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import NamedTuple, Self
 
+HOOK = "hook"
+"""What the names of contacts with a webhook begin with."""
 LONGEST_S = 20.0
 """A request is never held longer, whatever the test forgets."""
 
@@ -66,8 +68,9 @@ class Receivers:
         self._thread = threading.Thread(target=self._server.serve_forever, name="receivers", daemon=True)
 
     def url(self, contact: str) -> str:
-        """For the site file."""
-        return f"json://127.0.0.1:{self._server.server_port}/{contact}"
+        """For the site file: of an Apprise contact, or of a webhook of our own if it is called so."""
+        scheme = "http" if contact.startswith(HOOK) else "json"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}/{contact}"
 
     def let_go(self) -> None:
         """Whoever holds a request answers it now, or hangs up."""
@@ -111,7 +114,8 @@ class Receivers:
             except OSError:
                 status = 0  # whoever asked is dead
         with self._changed:
-            self.told.append(Told(contact, request.headers["Idempotency-Key"], tuple(body["notices"]), status))
+            notices = tuple(each["key"] if contact.startswith(HOOK) else each for each in body["notices"])
+            self.told.append(Told(contact, request.headers["Idempotency-Key"], notices, status))
             assert body["key"] == request.headers["Idempotency-Key"]
             self._changed.notify_all()
 
