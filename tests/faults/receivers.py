@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -103,7 +104,7 @@ class Receivers:
                 self.held.remove(contact)
         if behaviour.slow_s:
             time.sleep(behaviour.slow_s)
-        status = 0 if behaviour.never else behaviour.status
+        status = 0 if behaviour.never or _gone(request.connection) else behaviour.status
         if status:
             try:
                 request.send_response(status)
@@ -129,3 +130,13 @@ class Receivers:
         self.let_go()
         self._server.shutdown()
         self._server.server_close()
+
+
+def _gone(connection: socket.socket) -> bool:
+    """Whether whoever asked is dead: an answer to it would seem to be taken."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
