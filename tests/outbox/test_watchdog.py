@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiomqtt
@@ -155,8 +156,12 @@ def site(watcher: Receiver | None, topic: str | None = None) -> Site:
 
 
 @asynccontextmanager
-async def serving(site: Site, data: Path) -> AsyncIterator[Service]:
-    async with Gateway(site, data) as gateway, open_service(site, data, gateway) as service, running(service.run()):
+async def serving(site: Site, data: Path, **more: object) -> AsyncIterator[Service]:
+    async with (
+        Gateway(site, data, **more) as gateway,
+        open_service(site, data, gateway) as service,
+        running(service.run()),
+    ):
         yield service
 
 
@@ -233,6 +238,24 @@ async def test_a_clock_task_that_is_dead_stops_the_pings(tmp_path: Path, monkeyp
             assert len(watcher.received) == before
             assert any("stands still" in problem for problem in gateway.health().problems)
         await until(lambda: len(watcher.received) > before)
+
+
+async def test_a_wall_clock_that_is_set_back_stops_neither_the_judge_nor_the_pings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.runtime._STANDS_STILL_S", 1.0)
+    monkeypatch.setattr("gateway.runtime._ALIVE", 200_000)
+    back = timedelta()
+    async with (
+        Receiver() as watcher,
+        serving(site(watcher), tmp_path, clock=lambda: datetime.now(UTC) - back) as service,
+    ):
+        gateway = service.gateway
+        await until(lambda: watcher.received)
+        back = timedelta(hours=1)
+        commits = gateway.health().counters["journal_commits"]
+        await until(lambda: gateway.health().counters["journal_commits"] >= commits + 10)
+        assert gateway.health().ready
 
 
 async def test_a_message_on_a_topic_comes_while_the_gateway_lives_and_is_not_retained(tmp_path: Path) -> None:
