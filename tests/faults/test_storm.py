@@ -119,3 +119,21 @@ def test_after_a_storm_each_is_judged_anew_on_what_it_says_then(fallen: Night) -
         ("resolved", "room"): 1, ("resolved", "captain"): 1, ("raised", "room"): STAY_AWAY,
     }  # fmt: skip
     assert len({notice.due for notice in told if notice.kind == "raised"}) == 1, "what stays away is one message"
+
+
+def test_whoever_comes_back_later_than_most_is_not_accused_meanwhile(fallen: Night) -> None:
+    names = list(SITE.devices)
+    early, late = names[: DEVICES * 4 // 5], names[DEVICES * 4 // 5 :]
+    fallen.say(early, RETURN)
+    fallen.until(RETURN + MINUTE)
+    assert not [alert for alert in fallen.judge.alerts.alerts(active=True) if alert.state != "resolved"], (
+        "the switch is back"
+    )
+    assert fallen.states() == {("ok", None): len(early), ("unknown", "rejudging"): len(late)}, (
+        "of the others nothing new is known"
+    )
+    fallen.say(early, RETURN + MINUTE)
+    fallen.say(late, RETURN + 100 * SECOND)
+    fallen.until(RETURN + 2 * MINUTE)
+    assert {row.alert.id for row in fallen.rows} == {"parent_fault/switch/1"}
+    assert fallen.states() == {("ok", None): DEVICES}
