@@ -74,11 +74,14 @@ class Engine:
         """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
         """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
+        self._asked = False
+        """The deadline was found to be true just now, and nothing happened since."""
         self._settle(started)
 
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation. `received` must not be before the last instant given; `at`, if known, spares its reading."""
         if received >= self._due:
+            self._asked = False
             self.advance(received)
         elif received > self.now:
             self.now = received
@@ -151,7 +154,9 @@ class Engine:
 
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`: fire every deadline up to and including it, in order."""
-        while (due := self._refresh()) <= now:
+        asked, self._asked = self._asked, False
+        while self._due <= now and (due := self._due if asked else self._refresh()) <= now:
+            asked = False
             self.now = max(self.now, due)
             for module in self._modules:
                 if (own := module.deadline()) is not None and own <= self.now:
@@ -161,7 +166,10 @@ class Engine:
 
     def due(self, now: Instant) -> bool:
         """Whether something may change by time alone up to `now`."""
-        return now >= self._due and self._refresh() <= now
+        if now < self._due:
+            return False
+        self._asked = self._refresh() <= now
+        return self._asked
 
     def deadline(self) -> Instant | None:
         """An instant before which nothing changes by time alone, or None; at it something may.

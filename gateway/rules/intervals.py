@@ -27,6 +27,40 @@ def merged(parts: Iterable[Interval]) -> list[Interval]:
     return result
 
 
+class Union:
+    """The union of intervals that are added one after another, and taken back in the opposite order."""
+
+    __slots__ = ("_before", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Interval] = []
+        self._before: list[tuple[int, Interval | None, list[Interval] | None]] = []
+        """Of each interval: how many parts there were before it, and the last; or all of them, where it came out of order."""
+
+    def add(self, first: Instant, last: Instant) -> None:
+        parts = self.parts
+        end = parts[-1] if parts else None
+        if end is not None and first < end[0]:
+            self._before.append((0, None, parts))
+            self.parts = merged([*parts, (first, last)])
+            return
+        self._before.append((len(parts), end, None))
+        if end is None or first > end[1]:
+            parts.append((first, last))
+        elif last > end[1]:
+            parts[-1] = (end[0], last)
+
+    def take_back(self) -> None:
+        """Take back the interval that was added last."""
+        count, end, parts = self._before.pop()
+        if parts is not None:
+            self.parts = parts
+            return
+        del self.parts[count:]
+        if end is not None:
+            self.parts[-1] = end
+
+
 def clipped(parts: Iterable[Interval], first: Instant, last: Instant) -> list[Interval]:
     """What of `parts` lies in [first, last]."""
     return [(max(a, first), min(b, last)) for a, b in parts if a <= last and b >= first]

@@ -38,7 +38,10 @@ class Point:
         self._widest: Duration = 0
 
     def add_visit(self, visit: VisitState) -> None:
-        insort(self.visits, visit, key=lambda each: each.order)
+        if not self.visits or self.visits[-1].order < visit.order:
+            self.visits.append(visit)
+        else:
+            insort(self.visits, visit, key=lambda each: each.order)
         self._longest = max(self._longest, visit.closes - visit.opens)
         self.touched.append((visit.opens, visit.closes))
 
@@ -86,6 +89,8 @@ class Point:
         if not self.touched:
             return []
         touched, self.touched = self.touched, []
+        if not self.taps and all(visit.service is None for visit in self.visits):
+            return []
         changed: list[VisitState] = []
         done: set[int] = set()
         for first, last in touched:

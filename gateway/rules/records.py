@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -99,6 +99,10 @@ class Record:
         self._doubts: list[Interval] | None = None
         self.watch: dict[tuple[str, str, int], Interval] = {}
         """What rests on this record's completeness, and over which time."""
+        self.watching_gaps: dict[tuple[str, str, int], None] = {}
+        """Those of them that are windows for a largest gap."""
+        self._watched: list[tuple[Instant, tuple[str, str, int]]] = []
+        """All of them, by the end of that time."""
         self.watched_to: Instant = BEGINNING
         self.calm: Interval = (END, BEGINNING)
         """Heartbeats dated inside change nothing that anything rests on: they are only kept, to be worked in when asked."""
@@ -222,9 +226,8 @@ class Record:
         least = min(clock.least for clock in self._clocks) - AGREEMENT
         most = max(clock.most for clock in self._clocks) + AGREEMENT
         until = END
-        for key, (_, last) in self.watch.items():
-            if key[0] != "gap" and last >= self._newest + least:
-                until = BEGINNING
+        if any(key[0] != "gap" for key in self.watching(self._newest + least)):
+            until = BEGINNING
         for low, high in quiet:
             until = min(until, high - most if low <= self._newest + least else BEGINNING)
         self.calm = (self._newest, until)
@@ -596,12 +599,26 @@ class Record:
 
     def watch_for(self, key: tuple[str, str, int], span: Interval | None) -> None:
         """Something rests on this record over a span of time (None: no longer)."""
+        before = self.watch.pop(key, None)
+        if before is not None and (span is None or before[1] != span[1]):
+            del self._watched[bisect_left(self._watched, (before[1], key))]
         if span is None:
-            self.watch.pop(key, None)
-        else:
-            self.watch[key] = span
-            self.calm = (END, BEGINNING)
-            self.watched_to = max(self.watched_to, span[1])
+            self.watching_gaps.pop(key, None)
+            return
+        if before is None or before[1] != span[1]:
+            insort(self._watched, (span[1], key))
+        self.watch[key] = span
+        if key[0] == "gap":
+            self.watching_gaps[key] = None
+        self.calm = (END, BEGINNING)
+        self.watched_to = max(self.watched_to, span[1])
+
+    def watching(self, first: Instant, last: Instant = END) -> Iterator[tuple[str, str, int]]:
+        """What rests on this record over a time that touches [first, last]."""
+        for index in range(bisect_left(self._watched, (first,)), len(self._watched)):
+            key = self._watched[index][1]
+            if self.watch[key][0] <= last:
+                yield key
 
     def reread(self, read: Read) -> None:
         """A read that came before its device was enrolled."""

@@ -39,8 +39,8 @@ class RoundAlerts:
         verdict = verdict_of(state, now)
         standing = ENDED.get(verdict)
         for rule, wanted in NAMES.items():
-            named = tuple(visit.checkpoint for visit in state.required if visit.verdict == wanted)
             if rule == standing:
+                named = tuple(visit.checkpoint for visit in state.required if visit.verdict == wanted)
                 if state.tells.get(rule) != named:
                     self._ended(state, rule, named, "update" if rule in state.tells else "raise", now)
                     state.tells[rule] = named
@@ -79,7 +79,6 @@ class RoundAlerts:
     def _not_started(self, state: RoundState, standing: str | None, now: Instant, *, unstarted: bool) -> None:
         rule = "round_not_started"
         told = state.tells.get(rule)
-        times = [visit.service.fit.time for visit in state.visits if visit.service is not None]
         if told is None:
             if unstarted and standing is None:
                 state.tells[rule] = ("open",)
@@ -102,6 +101,7 @@ class RoundAlerts:
             return
         if told == ("retracted",):
             return
+        times = [visit.service.fit.time for visit in state.visits if visit.service is not None]
         if times and min(times) <= state.not_started:
             state.tells[rule] = ("retracted",)
             self._signal(rule, state.id, "retract", now, "rejudged")

@@ -73,9 +73,18 @@ class Rounds:
         self._fixed = {place.reader: place.id for place in site.checkpoints.values() if place.reader is not None}
         self._records: dict[str, Record] = {}
         self._downs: list[Interval] = []
+        self._routes: dict[str, list[Route]] = {}
+        """By the checkpoints that they hold."""
+        for route in site.routes.values():
+            for checkpoint in dict.fromkeys(visit.checkpoint for visit in route.visits):
+                self._routes.setdefault(checkpoint, []).append(route)
         self._points: dict[str, Point] = {}
+        self._touched: dict[str, None] = {}
+        """Checkpoints whose taps or visits changed: what serves which is to be found anew."""
         self._rounds: dict[str, RoundState] = {}
         self._gaps: dict[Key, GapState] = {}
+        self._gaps_of: dict[str, dict[Key, GapState]] = {}
+        """The same by checkpoint."""
         self._unknown: dict[tuple[str, Read], Loose] = {}
         self._timers: Timers[Key] = Timers()
         self._alerts = RoundAlerts(site, found)
@@ -149,7 +158,7 @@ class Rounds:
         """Take a round; `judged`: verdicts without a tap that it has are what the evidence says."""
         self._rounds[state.id] = state
         for visit in state.visits:
-            self._point(visit.checkpoint).add_visit(visit)
+            self._changing(visit.checkpoint).add_visit(visit)
         if state.instants[0] <= self.now:
             stand = (
                 {visit.key for visit in state.visits if visit.verdict in _UNSERVED and visit.closes < self.now}
@@ -169,13 +178,22 @@ class Rounds:
     def _add_gap(self, state: GapState) -> None:
         if state.key not in self._gaps:
             self._gaps[state.key] = state
+            self._gaps_of.setdefault(state.window.checkpoint, {})[state.key] = state
             self._timers.set(state.key, max(state.window.start + state.at_most, self.now) + 1)
+
+    def _drop_gap(self, key: Key) -> None:
+        gap = self._gaps.pop(key)
+        of_checkpoint = self._gaps_of[gap.window.checkpoint]
+        del of_checkpoint[key]
+        if not of_checkpoint:
+            del self._gaps_of[gap.window.checkpoint]
+        self._timers.set(key, None)
 
     def _drop_round(self, state: RoundState) -> None:
         del self._rounds[state.id]
         self._timers.set(("round", state.id, 0), None)
         for visit in state.visits:
-            self._points[visit.checkpoint].remove_visit(visit)
+            self._changing(visit.checkpoint).remove_visit(visit)
             self._unwatch(visit.key)
             self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
@@ -186,6 +204,11 @@ class Rounds:
         if point is None:
             point = self._points[checkpoint] = Point(self.site.people)
         return point
+
+    def _changing(self, checkpoint: str) -> Point:
+        """A point whose visits or taps are about to change."""
+        self._touched[checkpoint] = None
+        return self._point(checkpoint)
 
     def _record(self, device: str) -> Record:
         record = self._records.get(device)
@@ -225,7 +248,7 @@ class Rounds:
 
     def _calm(self, record: Record) -> None:
         if record.id not in self._silence.told:
-            record.settle_calm([gap.quiet for key in record.watch if (gap := self._gaps.get(key)) is not None])
+            record.settle_calm([gap.quiet for key in record.watching_gaps if (gap := self._gaps.get(key)) is not None])
 
     def kept(self, heartbeat: seen.ReaderHeartbeat, at: Instant, received: Instant) -> bool:
         """Take a heartbeat that changes nothing for the moment, as nearly all do; False: it must be applied."""
@@ -273,12 +296,11 @@ class Rounds:
     def _mark(self, record: Record, touched: Interval) -> None:
         """What rests on a record's completeness in a span of time is to be judged again."""
         low, high = touched
-        for key, (first, last) in record.watch.items():
-            if first <= high and last >= low:
-                if key[0] == "gap" and (gap := self._gaps.get(key)) and gap.quiet[0] <= low and high < gap.quiet[1]:
-                    continue
-                self._dirty[key] = None
-                self._touch(self.now)
+        for key in record.watching(low, high):
+            if key[0] == "gap" and (gap := self._gaps.get(key)) and gap.quiet[0] <= low and high < gap.quiet[1]:
+                continue
+            self._dirty[key] = None
+            self._touch(self.now)
 
     def _mark_unserved(self, first: Instant, last: Instant, route: str | None = None) -> None:
         """Unserved visits that closed in [first, last] are to be judged again; their witnesses may be others now."""
@@ -385,10 +407,10 @@ class Rounds:
         for device in self._stale:
             self._derive(self._records[device])
         self._stale.clear()
-        for point in self._points.values():
-            if point.touched:
-                for visit in point.assign():
-                    self._served(visit)
+        touched, self._touched = self._touched, {}
+        for checkpoint in sorted(touched):
+            for visit in self._points[checkpoint].assign():
+                self._served(visit)
         rounds: dict[str, None] = {}
         gaps: list[GapState] = []
         while self._dirty:
@@ -415,10 +437,10 @@ class Rounds:
         record.stale = None
         gone, come = record.reads.derive(since, until, self._tags, self.site.people, record.correction)
         for tap in gone:
-            self._point(tap.checkpoint).remove_tap(tap)
+            self._changing(tap.checkpoint).remove_tap(tap)
             self._mark_near(tap)
         for tap in come:
-            self._point(tap.checkpoint).add_tap(tap)
+            self._changing(tap.checkpoint).add_tap(tap)
             self._mark_near(tap)
 
     def _mark_near(self, tap: Tap) -> None:
@@ -426,8 +448,8 @@ class Rounds:
         point = self._points[tap.checkpoint]
         for visit in point.visits_between(tap.first - STRAY, tap.last + STRAY):
             self._dirty[visit.key] = None
-        for key, gap in self._gaps.items():
-            if key[1] == tap.checkpoint and gap.window.start <= tap.last and tap.first <= gap.window.end:
+        for key, gap in self._gaps_of.get(tap.checkpoint, {}).items():
+            if gap.window.start <= tap.last and tap.first <= gap.window.end:
                 self._dirty[key] = None
 
     def _served(self, visit: VisitState) -> None:
@@ -535,11 +557,7 @@ class Rounds:
     # -- gaps --------------------------------------------------------------------------------------------------------
 
     def _routes_with(self, checkpoint: str) -> list[Route]:
-        return [
-            route
-            for route in self.site.routes.values()
-            if any(visit.checkpoint == checkpoint for visit in route.visits)
-        ]
+        return self._routes.get(checkpoint, [])
 
     def _complete_in(self, gap: GapState) -> tuple[list[Record], list[Interval]]:
         """Witnesses of a window over all routes that hold its checkpoint, and what they know together."""
@@ -552,15 +570,12 @@ class Rounds:
 
     def _stricter(self, patrol: GapState) -> list[Interval]:
         """The checkpoint's own windows with a limit as strict as a patrol's: there they say it already."""
-        own = (
-            gap for gap in self._gaps.values() if gap.window.checkpoint == patrol.window.checkpoint and not gap.patrol
-        )
+        own = (gap for gap in self._gaps_of[patrol.window.checkpoint].values() if not gap.patrol)
         return [(gap.window.start, gap.window.end) for gap in own if gap.at_most <= patrol.at_most]
 
     def _told_by_others(self, gap: GapState, subject: str) -> bool:
         """Whether another window of the checkpoint has told of a subject."""
-        others = (each for each in self._gaps.values() if each is not gap)
-        return any(subject in each.tells for each in others if each.window.checkpoint == gap.window.checkpoint)
+        return any(subject in each.tells for each in self._gaps_of[gap.window.checkpoint].values() if each is not gap)
 
     def begin_patrol(self, checkpoint: str, at_most: Duration, now: Instant) -> Instant:
         """From now on a checkpoint is to be tapped at least every `at_most`, until `end_patrol`. Gives the window's start."""
@@ -759,13 +774,12 @@ class Rounds:
         for key in [key for key, gap in self._gaps.items() if gap.window.end < before]:
             if self._keep_all:
                 self._retired_gaps[key] = self._gap_view(self._gaps[key])
-            del self._gaps[key]
-            self._timers.set(key, None)
+            self._drop_gap(key)
             self._unwatch(key)
         for record in self._records.values():
             older = before - EVIDENCE_KEPT - (RECENTLY if record.portable else 0)
             for tap in record.reads.forget(older):
-                point = self._points[tap.checkpoint]
+                point = self._changing(tap.checkpoint)
                 if self._keep_all and (reason := point.reason(tap, _used(point))) is not None:
                     self._retired_unmatched.append(self._views.tap(tap, reason))
                 point.remove_tap(tap)
@@ -803,8 +817,7 @@ class Rounds:
         for planned in list(self._rounds.values()):
             self._drop_round(planned)
         for key in list(self._gaps):
-            del self._gaps[key]
-            self._timers.set(key, None)
+            self._drop_gap(key)
         self.now, self._started = state["now"], state["started"]
         self._downs[:] = [(down[0], down[1]) for down in state["downs"]]
         for device, saved in state["records"].items():

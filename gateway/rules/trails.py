@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from gateway.instants import Duration, Instant
 from gateway.rules.clocks import DOUBT, LOST, UNPLACED, Clock, Correction
-from gateway.rules.intervals import BEGINNING, END, Interval
+from gateway.rules.intervals import BEGINNING, END, Interval, Union
 
 PIECE = 256
 """Reports in one stored stretch: how much a late report may force to be computed again."""
@@ -83,7 +83,7 @@ Joint = Literal["joined", "hole", "cut"]
 class Reports(ABC):
     """Reports of one reader in order, and what is complete between them."""
 
-    __slots__ = ("_done", "_holes", "_pieces", "places", "receiveds", "times")
+    __slots__ = ("_done", "_holes", "_joined", "_pieces", "places", "receiveds", "times")
     _SAVED: ClassVar[tuple[str, ...]] = ("places", "times", "receiveds")
 
     def __init__(self) -> None:
@@ -92,6 +92,8 @@ class Reports(ABC):
         self.receiveds = array("q")
         self._done = 0
         self._pieces: list[Stretch] = []
+        self._joined = Union()
+        """Of the stored stretches."""
         self._holes: list[Stretch] = []
 
     @abstractmethod
@@ -145,7 +147,11 @@ class Reports(ABC):
         """Stretches that rest on the report at `index` or later ones will be computed again."""
         pieces, holes = self._pieces, self._holes
         while self._done > max(index, 0):
-            self._done = pieces.pop()[2] if pieces else 0
+            if not pieces:
+                self._done = 0
+                break
+            self._done = pieces.pop()[2]
+            self._joined.take_back()
         while holes and holes[-1][2] >= self._done:
             holes.pop()
 
@@ -214,14 +220,16 @@ class Reports(ABC):
             pieces, holes, last = self._stretches(self._done, stop)
             if last >= 0:
                 self._pieces += pieces
+                for low, high, _ in pieces:
+                    self._joined.add(low, high)
                 self._holes += holes
                 self._done = last
 
     def complete(self) -> list[Interval]:
-        """Every stretch proved complete, not yet merged."""
+        """Every stretch proved complete, not yet merged with those of the newest reports."""
         self._settle()
         tail, _, _ = self._stretches(self._done, len(self.times))
-        return [(low, high) for low, high, _ in self._pieces] + [(low, high) for low, high, _ in tail]
+        return self._joined.parts + [(low, high) for low, high, _ in tail]
 
     def holes(self) -> list[Interval]:
         """Stretches in which a record is known to be missing."""
@@ -242,6 +250,9 @@ class Reports(ABC):
             return
         self._done -= index
         self._pieces = [(low, high, begun - index) for low, high, begun in self._pieces if begun >= index]
+        self._joined = Union()
+        for low, high, _ in self._pieces:
+            self._joined.add(low, high)
         self._holes = [(low, high, begun - index) for low, high, begun in self._holes if begun >= index]
 
     def snapshot(self) -> Any:

@@ -132,3 +132,20 @@ def test_a_backlog_is_kept_but_for_the_first():
     record, kept = told(evidence, keep=True)
     assert kept == 199
     assert record.hurried
+
+
+spans = st.tuples(st.integers(0, 20), st.integers(0, 6)).map(lambda each: (each[0], each[0] + each[1]))
+watched = st.lists(
+    st.tuples(st.sampled_from(["visit", "gap", "start"]), st.integers(1, 4), spans | st.none()), max_size=30
+)
+
+
+@settings(max_examples=300)
+@given(watched, spans)
+def test_what_rests_on_a_span_is_found_among_all_that_rests_on_the_record(script, asked):
+    record = Record(DEVICE, "cp", [])
+    for kind, number, span in script:
+        record.watch_for((kind, "night", number), span)
+    touching = {key for key, (first, last) in record.watch.items() if first <= asked[1] and last >= asked[0]}
+    assert set(record.watching(*asked)) == touching
+    assert set(record.watching_gaps) == {key for key in record.watch if key[0] == "gap"}
