@@ -113,9 +113,9 @@ def web_ping(url: str) -> Ping:
                 session.get(url, allow_redirects=False) as answer,
             ):
                 status = answer.status
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        except (ValueError, aiohttp.NonHttpUrlClientError) as error:
             raise DeliveryError(
-                "the watcher's URL cannot be used; expected one that begins with https:// or http://"
+                "the watcher's URL (or the proxy's) cannot be used; expected one that begins with https:// or http://"
             ) from error
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch) as error:
             raise DeliveryError("the watcher's certificate is not trusted on this machine") from error

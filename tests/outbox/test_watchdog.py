@@ -101,6 +101,7 @@ async def test_what_is_not_taken_is_a_problem_with_its_reason_and_is_tried_again
         SECRET,
         "http://[" + SECRET,
         "http://:0/" + SECRET,
+        "http://" + 70 * "a" + ".example/" + SECRET,
     ],
 )
 async def test_no_error_tells_the_address_which_is_a_secret(where: str) -> None:
