@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 
 import pytest
 
 from api.reports.periods import NoSuchPeriodError, latest, period
 from api.reports.worker import SETTLE
+from gateway.errors import ConfigError
 from gateway.instants import DAY, HOUR, instant
+from gateway.site.load import load_site
 from gateway.site.model import Shift, Site
 
 NIGHT = Shift(id="night", since=time(20), until=time(8), rotation=(("g-wang",),), first=date(2026, 1, 1))
@@ -89,3 +92,37 @@ def test_of_each_shift_the_latest_is_given() -> None:
     )
     found = latest(site, "shift", instant(datetime(2026, 11, 26, 1, 0, tzinfo=UTC)))
     assert [each.id for each in found] == ["shift:day:2026-11-25", "shift:night:2026-11-25"]
+
+
+HEAD = """
+site: {id: s, timezone: Asia/Shanghai, latitude: 31, longitude: 121}
+people: [{id: g-wang, name: 王强}]
+alerts: {contacts: {captain: {console: true}}}
+SHIFTS
+reports: {REPORTS}
+"""
+SHIFTS = 'shifts: [{id: night, from: "20:00", to: "08:00", rotation: [[g-wang]], since: 2026-01-01}]'
+
+
+def _load(tmp_path: Path, reports: str, shifts: str = SHIFTS) -> Site:
+    file = tmp_path / "site.yaml"
+    file.write_text(HEAD.replace("SHIFTS", shifts).replace("REPORTS", reports), encoding="utf-8")
+    return load_site(file, environ={})[0]
+
+
+def test_the_site_file_names_who_is_told_of_each_kind(tmp_path: Path) -> None:
+    assert _load(tmp_path, "shift: [captain], week: [captain]").reports == {"shift": ("captain",), "week": ("captain",)}
+
+
+@pytest.mark.parametrize(
+    ("reports", "shifts", "told"),
+    [
+        ("day: [boss]", SHIFTS, r"reports\.day\[0\]: found 'boss'; expected the id of a contact"),
+        ("day: [captain, captain]", SHIFTS, r"reports\.day\[1\]"),
+        ("hour: [captain]", SHIFTS, r"reports\.hour"),
+        ("shift: [captain]", "", r"reports\.shift: there are no `shifts`"),
+    ],
+)
+def test_what_is_wrong_in_reports_is_told_with_its_place(tmp_path: Path, reports: str, shifts: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        _load(tmp_path, reports, shifts)
