@@ -113,12 +113,12 @@ def web_ping(url: str) -> Ping:
                 session.get(url, allow_redirects=False) as answer,
             ):
                 status = answer.status
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise DeliveryError("the watcher's certificate is not trusted on this machine") from error
         except (ValueError, aiohttp.NonHttpUrlClientError) as error:
             raise DeliveryError(
                 "the watcher's URL (or the proxy's) cannot be used; expected one that begins with https:// or http://"
             ) from error
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch) as error:
-            raise DeliveryError("the watcher's certificate is not trusted on this machine") from error
         except aiohttp.ClientConnectorError as error:
             raise DeliveryError(f"the watcher cannot be reached: {error.strerror or 'no connection'}") from error
         except (aiohttp.ClientError, OSError) as error:

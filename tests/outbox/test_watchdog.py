@@ -20,6 +20,7 @@ from gateway.runtime import Gateway
 from gateway.service import Service, open_service
 from gateway.site.model import Mqtt, Site
 from gateway.site.model import Watchdog as Wanted
+from tests.links.test_web_link import self_signed
 from tests.outbox.receiver import Answer, Receiver, Request
 from tests.outbox.waiting import running, until
 
@@ -131,6 +132,19 @@ async def test_something_else_than_a_web_server_is_told_as_such() -> None:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(DeliveryError, match="does not answer as a web server"):
             await web_ping(f"http://127.0.0.1:{port}/{SECRET}")()
+
+
+async def test_a_watcher_whose_certificate_nobody_vouches_for_is_not_told(tmp_path: Path) -> None:
+    context, _ = self_signed(tmp_path)
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 204 Yes\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(DeliveryError, match="the watcher's certificate is not trusted on this machine"):
+            await web_ping(f"https://127.0.0.1:{port}/{SECRET}")()
 
 
 async def test_a_broker_that_is_away_is_a_failed_ping() -> None:
