@@ -22,6 +22,8 @@ Mark = tuple[str | int, ...]
 
 DEFAULT_LIMIT = 200
 MOST = 1000
+_FIRST, _LAST = parse_instant("1000-01-01T00:00:00Z"), parse_instant("9000-01-01T00:00:00Z")
+"""No query reaches beyond: calendars and zones have no dates there."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many items at most.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
@@ -109,7 +111,10 @@ def at(text: str | None, name: str) -> Instant | None:
     if text is None:
         return None
     try:
-        return parse_instant(text)
+        found = parse_instant(text)
+        if not _FIRST <= found <= _LAST:
+            raise Denied(422, f"{name}: expected a time between the years 1000 and 9000.", "invalid")
+        return found
     except (ValueError, OverflowError) as error:
         hint = " ('+' in an address is written %2B)" if " " in text else ""
         raise Denied(422, f"{name}: expected an RFC 3339 time with offset, got {text!r}{hint}.", "invalid") from error

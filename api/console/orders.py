@@ -43,7 +43,7 @@ _TRIGGERS: dict[Action, tuple[Trigger, ...]] = {
 
 _LEGAL: frozenset[tuple[State | None, Trigger]] = frozenset((row.before, row.trigger) for row in TABLE)
 
-Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str | None, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from api.resources.tonight import tonight
 from gateway.alerts.book import Refused
 from gateway.alerts.silences import AHEAD, Silence
 from gateway.books import BookOperation
-from gateway.instants import SECOND, Instant, instant, moment
+from gateway.instants import DAY, SECOND, Instant, instant, moment
 
 Said = TypeVar("Said", bound=msgspec.Struct)
 
@@ -146,6 +146,8 @@ def _end(gateway: GatewayPort, wish: SilenceWish | AlertSilence, *, since: datet
         raise Denied(422, "expected one of `until`, `lasts_s` and `tonight`.", "invalid")
     if any(time is not None and time.tzinfo is None for time in (since, until)):
         raise Denied(422, "expected times with an offset, such as 2026-11-22T23:00:00+08:00.", "invalid")
+    if since is not None and abs(instant(since) - gateway.now()) > AHEAD:
+        raise Denied(422, f"from: expected a time within {AHEAD // DAY} days.", "invalid")
     if until is not None:
         return until.isoformat()
     if wish.tonight:

@@ -61,7 +61,9 @@ MONTH_LIMIT = 20_000
 """Orders of a month that a ledger shows."""
 DEFAULT_PERIOD = 31 * DAY
 
-Month = Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="A month on the site's clock: `2026-11`.")]
+Month = Annotated[
+    str, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$", description="A month on the site's clock: `2026-11`.")
+]
 _Body = TypeVar("_Body", OrderAction, OrderFromAlert, ReportBody)
 _said = msgspec.json.Decoder(Said).decode
 

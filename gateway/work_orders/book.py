@@ -50,6 +50,8 @@ GRACE: Duration = 10 * MINUTE
 """At least so long after an outage a step that fell due in it can still be recorded before anybody is told. Ours."""
 BACKDATED: Duration = 7 * DAY
 """A report may be written down so long after it was made. Ours."""
+AHEAD: Duration = 365 * DAY
+"""Nobody agrees with a resident on a time later than this. Ours."""
 
 Details = TypeVar("Details", bound=msgspec.Struct)
 
@@ -359,6 +361,9 @@ class WorkOrders:
             raise Refused(f"no such place: {said.place}", "unknown")
         self._check_room()
         reported = self._stated(said.at, at, at - BACKDATED)
+        agreed = None if said.agreed is None else _aware(said.agreed)
+        if agreed is not None and agreed > at + AHEAD:
+            raise Refused(f"expected an agreed time within {AHEAD // DAY} days")
         before = None
         if said.again_of is not None:
             before = self._register.find(said.again_of)
@@ -375,7 +380,7 @@ class WorkOrders:
             place=said.place,
             personal=said.personal,
             owner=operation.by,
-            agreed=None if said.agreed is None else _aware(said.agreed),
+            agreed=agreed,
         )
         self._begin(case, "report", at, operation.by, operation.why)
         if before is not None:

@@ -26,6 +26,8 @@ CASES = [
     ("GET", "/api/v1/rounds?limit=many", 422),
     ("GET", "/api/v1/rounds?since=yesterday", 422),
     ("GET", "/api/v1/rounds?since=2026-11-22T23:00:00", 422),
+    ("GET", "/api/v1/duty?at=9999-12-31T23:59:59Z", 422),
+    ("GET", "/api/v1/zones/minutes?until=0001-01-01T00:00:00Z", 422),
     ("GET", "/api/v1/rounds?since=2026-11-22T23:00:00+08:00", 422),
     ("GET", "/api/v1/rounds?since=2020-01-01T00:00:00Z&until=2026-01-01T00:00:00Z", 422),
     ("GET", "/api/v1/lamps?cursor=nonsense", 422),

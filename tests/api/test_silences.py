@@ -116,6 +116,8 @@ async def test_planned_work_is_told_ahead_and_listed_apart(operator: httpx.Async
         ({"on": "site", "subject": "riverside"}, 422, "name a rule"),
         ({"rule": "panic"}, 422, "call for help"),
         ({"reason": "x"}, 422, "reason"),
+        ({"kind": "maintenance", "from": "9999-12-31T23:59:59Z"}, 422, "within 365 days"),
+        ({"kind": "maintenance", "from": "0001-01-01T00:00:00+14:00"}, 422, "within 365 days"),
     ],
 )
 async def test_what_cannot_be_is_refused_with_what_was_expected(

@@ -387,7 +387,8 @@ def naive(text: str) -> datetime:
 async def test_a_month_that_is_none_is_said_and_an_empty_one_shows_nothing(estate: Estate) -> None:
     desk = await estate.enter("operator")
     for path in ("ledger", "ledger/excel"):
-        assert (await desk.get(f"{ORDERS}/{path}", params={"month": "2026-13"})).status_code == 422
+        for month in ("2026-13", "0000-01", "0001-01", "9999-12"):
+            assert (await desk.get(f"{ORDERS}/{path}", params={"month": month})).status_code == 422
         assert (await desk.get(f"{ORDERS}/{path}", params={"month": "2025-01"})).status_code == 200
     assert "本月没有报修" in (await desk.get("/work-orders/ledger", params={"month": "2025-01"})).text
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.alerts.lifecycle import Refused
+from gateway.books import BookOperation
 from gateway.work_orders.lifecycle import STATES, TABLE, after, diagram
 from tests.work_orders.desk import Desk
 
@@ -299,6 +301,21 @@ def test_urgency_can_be_raised_and_the_new_clock_begins_then(desk):
     assert (raised.clock, f"{raised.due:%H:%M}") == ("arrival", "11:30")
     lowered = desk.do("11:10", "prioritise", order, urgency="ordinary", why="tap is shut")
     assert (lowered.clock, f"{lowered.due:%d %H:%M}") == ("repair", "28 09:00")
+
+
+@pytest.mark.parametrize("agreed", ["9999-12-31T23:59:59Z", "2027-11-27T09:00:00.000001+08:00"])
+def test_a_time_agreed_that_no_calendar_reaches_is_refused_and_changes_nothing(desk, agreed):
+    desk.at("09:00")
+    before = desk.book.snapshot()
+    report = BookOperation(
+        at=desk.now, by="chen", book="work_order", action="report", subject=None,
+        details={"personal": "k1", "agreed": agreed},
+    )  # fmt: skip
+    with pytest.raises(Refused, match="within 365 days"):
+        desk.book.operate(report)
+    assert (desk.book.snapshot(), desk.book.orders()) == (before, [])
+    year = {"personal": "k1", "agreed": "2027-11-27T09:00:00+08:00"}
+    desk.book.operate(msgspec.structs.replace(report, details=year))
 
 
 def test_the_time_agreed_with_the_resident_moves_the_clock(desk):
