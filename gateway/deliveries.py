@@ -11,7 +11,7 @@ from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow
 from gateway.journal.writer import Writer
 from gateway.outbox.about import about
-from gateway.outbox.source import Attempt, DueNotice, Held
+from gateway.outbox.source import Attempt, Doubt, DueNotice, Held
 
 _LOG = "seq, received, device, kind, at, boot, n, body"
 
@@ -19,16 +19,21 @@ _SAME = "SELECT 1 FROM notice AS other WHERE other.alert = notice.alert AND othe
 _THEN = "FROM alert_transition AS t WHERE t.alert = notice.alert AND t.seq < notice.seq ORDER BY t.seq DESC LIMIT 1"
 """An alert's row that a notice rests on is the last one before it: they are written together, the notice after it."""
 
-_DUE = f"""
+_NOTICE = f"""
 SELECT seq, key, contact, alert, kind, title, body, created, attempts, held,
     (SELECT min(at) FROM notice_attempt WHERE notice_attempt.notice = notice.seq),
+    message,
     (SELECT t.body {_THEN}),
-    EXISTS ({_SAME} AND other.seq < notice.seq AND other.attempts > 0),
+    EXISTS ({_SAME} AND other.seq < notice.seq AND (other.attempts > 0 OR other.message IS NOT NULL)),
     EXISTS ({_SAME} AND other.seq < notice.seq AND other.next_try IS NOT NULL AND other.held IS NOT 'quiet'),
     EXISTS ({_SAME} AND other.seq > notice.seq AND other.kind IN ('resolved', 'merged', 'retracted')),
     EXISTS ({_SAME} AND other.seq > notice.seq AND other.kind = 'retracted')
-FROM notice WHERE contact = ? AND next_try IS NOT NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?
+FROM notice WHERE contact = ? AND next_try IS NOT NULL
 """  # noqa: S608
+_DUE = f"{_NOTICE} AND message IS NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?"
+_AGAIN = f"{_NOTICE} AND message = ? ORDER BY seq"
+_IN_DOUBT = "FROM notice WHERE contact = ? AND message IS NOT NULL AND next_try IS NOT NULL"
+_AGAIN_DUE = f"SELECT message {_IN_DOUBT} AND next_try <= ? ORDER BY next_try, seq LIMIT 1"  # noqa: S608
 
 _SENT = f"""
 SELECT DISTINCT made.at FROM notice_attempt AS made JOIN notice ON notice.seq = made.notice
@@ -94,8 +99,12 @@ class JournalSource:
         return [contact for (contact,) in await self._reader.query(sql, (now,))]
 
     async def due_notices(self, contact: str, now: Instant, limit: int) -> list[DueNotice]:
-        """A contact's notices to be tried now, in the order in which they fell due."""
-        rows = await self._reader.query(_DUE, (contact, now, limit))
+        """A contact's notices to be tried now: all of one message that may have arrived, else those of none, as they fell due."""
+        again = await self._reader.query(_AGAIN_DUE, (contact, now))
+        if again:
+            rows = await self._reader.query(_AGAIN, (contact, again[0][0]))
+        else:
+            rows = await self._reader.query(_DUE, (contact, now, limit))
         return [_due(row) for row in rows]
 
     async def next_notice(self) -> Instant | None:
@@ -109,17 +118,28 @@ class JournalSource:
         """When messages that count towards a limit were sent to a contact after `since`."""
         return [at for (at,) in await self._reader.query(_SENT, (since, contact))]
 
+    async def begin(self, notices: Sequence[int], message: str) -> None:
+        """A message with these notices is about to be sent."""
+        sql = "UPDATE notice SET message = ? WHERE seq = ?"
+        await self._writer.execute([(sql, (message, notice)) for notice in notices])
+
+    async def doubt(self, contact: str) -> Doubt:
+        """What may have arrived at a contact."""
+        sql = f"SELECT count(DISTINCT message), min(next_try) {_IN_DOUBT}"  # noqa: S608
+        return Doubt(*(await self._reader.query(sql, (contact,)))[0])
+
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Record what became of one message, in one transaction."""
         await self._writer.execute(
             [
                 statement
-                for notice, at, ok, detail, next_try in attempts
+                for notice, at, ok, detail, next_try, refused in attempts
                 for statement in (
                     (_ATTEMPT, (notice, at, int(ok), detail)),
                     (
-                        "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL WHERE seq = ?",
-                        (next_try, notice),
+                        "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL, "
+                        "message = CASE WHEN ? THEN NULL ELSE message END WHERE seq = ?",
+                        (next_try, int(refused), notice),
                     ),
                 )
             ]
@@ -135,9 +155,14 @@ class JournalSource:
         sql = "UPDATE notice SET next_try = NULL, held = ? WHERE seq = ?"
         await self._writer.execute([(sql, (why, notice)) for notice, why in notices])
 
+    async def hurry(self, contact: str, now: Instant) -> None:
+        """Have what failed at a contact, and what waits behind it, tried now: it is reached again."""
+        sql = "UPDATE notice SET next_try = ? WHERE contact = ? AND next_try > ? AND (held = 'behind' OR held IS NULL AND attempts > 0)"
+        await self._writer.execute([(sql, (now, contact, now))])
+
     async def reconsider(self, now: Instant) -> None:
-        """Have whatever is held considered again now."""
-        sql = "UPDATE notice SET next_try = ? WHERE next_try > ? AND held IS NOT NULL"
+        """Have what quiet hours or a limit hold considered again now."""
+        sql = "UPDATE notice SET next_try = ? WHERE next_try > ? AND held IN ('quiet', 'limit')"
         await self._writer.execute([(sql, (now, now))])
 
 

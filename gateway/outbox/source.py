@@ -36,8 +36,8 @@ class LogRow(Protocol):
     def body(self) -> bytes: ...
 
 
-Held = Literal["quiet", "limit", "asked", "withdrawn", "over", "never_told"]
-"""Why a notice waits: quiet hours, the contact's limit, the receiver asked for it; or why it was never sent: it was withdrawn before
+Held = Literal["quiet", "limit", "asked", "behind", "withdrawn", "over", "never_told"]
+"""Why a notice waits: quiet hours, the contact's limit, the receiver asked for it, earlier messages are in doubt; or why it was never sent: it was withdrawn before
 anybody was told, it was over when the quiet hours ended, nobody was told of what it says has ended."""
 
 
@@ -49,8 +49,9 @@ class DueNotice(NamedTuple):
         attempts: how often it was tried.
         held: why it waited.
         tried: when it was tried first; None: never.
+        message: with which it was sent, if it may have arrived.
         about: the alert as it was then; None: it belongs to none.
-        told: this contact was told of the alert by an earlier notice, or was tried to be.
+        told: this contact was told of the alert by an earlier notice, or may have been.
         coming: an earlier notice of the alert to this contact still waits, and not for the end of quiet hours.
         ended, withdrawn: a later one says that it has ended, or never was.
     """
@@ -66,6 +67,7 @@ class DueNotice(NamedTuple):
     attempts: int = 0
     held: Held | None = None
     tried: Instant | None = None
+    message: str | None = None
     about: About | None = None
     told: bool = False
     coming: bool = False
@@ -79,12 +81,20 @@ class DueNotice(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One notice of a message that was tried. `next_try` None: done, sent or given up."""
+    """One notice of a message that was tried. `next_try` None: done, sent or given up. `refused`: the receiver surely has nothing of it."""
 
     notice: int
     at: Instant
     ok: bool
     detail: str
+    next_try: Instant | None
+    refused: bool = False
+
+
+class Doubt(NamedTuple):
+    """How many messages may have arrived and are to be repeated, and when the first of them is tried next."""
+
+    messages: int
     next_try: Instant | None
 
 
@@ -111,13 +121,19 @@ class NoticeSource(Protocol):
         """Contacts for whom something is to be tried now, in order of their ids."""
 
     async def due_notices(self, contact: str, now: Instant, limit: int) -> Sequence[DueNotice]:
-        """A contact's notices to be tried now, in the order in which they fell due."""
+        """A contact's notices to be tried now: all of one message that may have arrived, else those of none, as they fell due."""
 
     async def next_notice(self) -> Instant | None:
         """When the next notice is to be tried; None: none is waiting."""
 
     async def sent(self, contact: str, since: Instant) -> Sequence[Instant]:
         """When messages that count towards `at_most` were sent to a contact after `since`, in order."""
+
+    async def begin(self, notices: Sequence[int], message: str) -> None:
+        """A message with these notices is about to be sent."""
+
+    async def doubt(self, contact: str) -> Doubt:
+        """What may have arrived at a contact."""
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Record what became of one message."""
@@ -128,5 +144,8 @@ class NoticeSource(Protocol):
     async def drop(self, notices: Sequence[tuple[int, Held]]) -> None:
         """Notices that are not sent at all, and why."""
 
+    async def hurry(self, contact: str, now: Instant) -> None:
+        """Have what failed at a contact, and what waits behind it, tried now: it is reached again."""
+
     async def reconsider(self, now: Instant) -> None:
-        """Have whatever is held considered again now: the site file may say otherwise than when it was held."""
+        """Have what quiet hours or a limit hold considered again now: the site file may say otherwise than it did then."""

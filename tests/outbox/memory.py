@@ -9,7 +9,7 @@ import msgspec
 
 from device_drivers.observations import Observation
 from gateway.instants import Instant, instant
-from gateway.outbox.source import Attempt, DueNotice, Held
+from gateway.outbox.source import Attempt, Doubt, DueNotice, Held
 
 
 class Row(NamedTuple):
@@ -63,7 +63,9 @@ class MemoryNotices:
 
     async def due_notices(self, contact: str, now: Instant, limit: int) -> list[DueNotice]:
         due = sorted((at, notice.id) for at, notice in self.waiting.values() if at <= now and notice.contact == contact)
-        return [self.waiting[number][1] for _, number in due[:limit]]
+        found = [self.waiting[number][1] for _, number in due]
+        again = next((notice.message for notice in found if notice.message is not None), None)
+        return [notice for notice in found if notice.message == again][: limit if again is None else None]
 
     async def next_notice(self) -> Instant | None:
         return min((at for at, _ in self.waiting.values()), default=None)
@@ -71,13 +73,23 @@ class MemoryNotices:
     async def sent(self, contact: str, since: Instant) -> list[Instant]:
         return sorted({attempt.at for attempt in self.attempts if attempt.ok and attempt.at > since})
 
+    async def begin(self, notices: Sequence[int], message: str) -> None:
+        for number in notices:
+            at, notice = self.waiting[number]
+            self.waiting[number] = (at, notice._replace(message=message))
+
+    async def doubt(self, contact: str) -> Doubt:
+        kept = [(at, one.message) for at, one in self.waiting.values() if one.contact == contact and one.message]
+        return Doubt(len({message for _, message in kept}), min((at for at, _ in kept), default=None))
+
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:
             self.attempts.append(attempt)
             _, notice = self.waiting.pop(attempt.notice)
             if attempt.next_try is not None:
                 tried = attempt.at if notice.tried is None else notice.tried
-                later = notice._replace(attempts=notice.attempts + 1, held=None, tried=tried)
+                message = None if attempt.refused else notice.message
+                later = notice._replace(attempts=notice.attempts + 1, held=None, tried=tried, message=message)
                 self.waiting[attempt.notice] = (attempt.next_try, later)
 
     async def hold(self, waiting: Sequence[tuple[int, Instant, Held]]) -> None:
@@ -89,7 +101,12 @@ class MemoryNotices:
             del self.waiting[number]
             self.dropped.append((number, why))
 
+    async def hurry(self, contact: str, now: Instant) -> None:
+        for number, (at, notice) in list(self.waiting.items()):
+            if notice.contact == contact and at > now and (notice.attempts or notice.held == "behind"):
+                self.waiting[number] = (now, notice)
+
     async def reconsider(self, now: Instant) -> None:
         for number, (at, notice) in list(self.waiting.items()):
-            if notice.held is not None and at > now:
+            if notice.held in {"quiet", "limit"} and at > now:
                 self.waiting[number] = (now, notice)
