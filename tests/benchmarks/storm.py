@@ -23,6 +23,7 @@ from device_drivers.native.topics import up
 from gateway.instants import SECOND
 from tests.benchmarks.contenders import broker
 from tests.benchmarks.publisher import Publisher
+from tests.benchmarks.usage import cpu_s, peak_mib
 from tests.support.gateway_process import GatewayProcess
 from tests.support.mosquitto import Mosquitto
 
@@ -119,6 +120,8 @@ def storm(folder: Path, devices: int) -> int:
             with Publisher(running.port) as publisher:
                 publisher.publish(say(names, 1, online=True))
                 until(lambda: _heard(gateway) == devices, "all were heard")
+                assert gateway.process is not None
+                used = cpu_s(gateway.process.pid)
                 began = time.monotonic()
                 step = max(1, devices // 100)
                 for first in range(0, devices, step):
@@ -126,6 +129,7 @@ def storm(folder: Path, devices: int) -> int:
                     time.sleep(max(0.0, began + WITHIN_S * 0.95 * (first + step) / devices - time.monotonic()))
                 fell_s = time.monotonic() - began
                 until(lambda: told, "the first notice came")
+                used = cpu_s(gateway.process.pid) - used
                 time.sleep(HOLD_S)
                 fallen = list(told)
                 raised = _raised(gateway)
@@ -134,6 +138,7 @@ def storm(folder: Path, devices: int) -> int:
                     time.sleep(10)
                 until(lambda: len(_raised(gateway)) == 1 + STAY_AWAY, "what stayed away was alerted by itself")
                 anew = _raised(gateway)[1:]
+                peak = peak_mib(gateway.process.pid)
             status = gateway.stop()
         assert status == 0, gateway.log
     first_s = fallen[0].at - raised[0][1]
@@ -141,6 +146,10 @@ def storm(folder: Path, devices: int) -> int:
     print(f"alerts                          {len(raised):>8}   {', '.join(alert for alert, _ in raised[:3])}")
     print(f"notices                         {len(fallen):>8}   at most {MOST_NOTICES}")
     print(f"alert to first notice received  {first_s:>8.2f} s at most {FIRST_S:g} s")
+    print(
+        f"processor time of the fall      {used:>8.2f} s, {1e6 * used / devices:.0f} µs a device, until the first notice"
+    )
+    print(f"most memory of the whole run    {peak:>8.0f} MiB")
     print(f"judged anew after the return    {len(anew):>8}   {', '.join(alert for alert, _ in anew)}")
     kept = len(raised) == 1 and len(fallen) <= MOST_NOTICES and first_s <= FIRST_S
     return 0 if kept and {alert.split("/")[0] for alert, _ in anew} == {"device_offline"} else 1
