@@ -29,7 +29,7 @@ class NoticeShape(msgspec.Struct, frozen=True, kw_only=True):
     """One notice to one contact.
 
     `alert` null: it belongs to none. `how` the contact is told by today's site file (`gone`: it is no longer in it). `held`: why it
-    waits (quiet, limit, asked) or was not told (withdrawn, over, never_told). `next_try` null: nothing more is tried. `body` null:
+    waits (quiet, limit, asked, behind) or was not told (withdrawn, over, never_told). `next_try` null: nothing more is tried. `body` null:
     the reader may not see people's names.
     """
 

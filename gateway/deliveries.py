@@ -33,7 +33,7 @@ FROM notice WHERE contact = ? AND next_try IS NOT NULL
 _DUE = f"{_NOTICE} AND message IS NULL AND next_try <= ? ORDER BY next_try, seq LIMIT ?"
 _AGAIN = f"{_NOTICE} AND message = ? ORDER BY seq"
 _IN_DOUBT = "FROM notice WHERE contact = ? AND message IS NOT NULL AND next_try IS NOT NULL"
-_AGAIN_DUE = f"SELECT message {_IN_DOUBT} AND next_try <= ? ORDER BY next_try, seq LIMIT 1"  # noqa: S608
+_AGAIN_DUE = f"SELECT message {_IN_DOUBT} AND next_try <= ? ORDER BY next_try, seq LIMIT 1"
 
 _SENT = f"""
 SELECT DISTINCT made.at FROM notice_attempt AS made JOIN notice ON notice.seq = made.notice
@@ -43,6 +43,11 @@ ORDER BY made.at
 """  # noqa: S608
 
 _ATTEMPT = "INSERT INTO notice_attempt (notice, at, ok, detail) VALUES (?,?,?,?)"
+
+_TRIED = (
+    "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL, "
+    "message = CASE WHEN ? THEN NULL ELSE message END WHERE seq = ?"
+)
 
 _LOOK_AGAIN_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -125,7 +130,7 @@ class JournalSource:
 
     async def doubt(self, contact: str) -> Doubt:
         """What may have arrived at a contact."""
-        sql = f"SELECT count(DISTINCT message), min(next_try) {_IN_DOUBT}"  # noqa: S608
+        sql = f"SELECT count(DISTINCT message), min(next_try) {_IN_DOUBT}"
         return Doubt(*(await self._reader.query(sql, (contact,)))[0])
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
@@ -137,8 +142,7 @@ class JournalSource:
                 for statement in (
                     (_ATTEMPT, (notice, at, int(ok), detail)),
                     (
-                        "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL, "
-                        "message = CASE WHEN ? THEN NULL ELSE message END WHERE seq = ?",
+                        _TRIED,
                         (next_try, int(refused), notice),
                     ),
                 )

@@ -75,11 +75,11 @@ class DeliveryError(LamplighterError):
     Args:
         reason: what the receiver said.
         retry_after_s: what it asked for, if it did.
-        permanent: trying the same again is pointless.
+        refused: whoever was to get it surely has nothing of it.
     """
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None, permanent: bool = False) -> None:
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, refused: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
-        self.permanent = permanent
+        self.refused = refused

@@ -100,7 +100,7 @@ def _at(local: datetime, days: int, clock: time, zone: ZoneInfo) -> Instant:
 
 def _untold(notice: DueNotice) -> Held | None:
     """Why a notice that was never tried is not told at all; None: it is."""
-    if notice.attempts or notice.about is None or notice.told:
+    if notice.attempts or notice.message is not None or notice.about is None or notice.told:
         return None
     if notice.kind == "retracted":
         return "never_told"

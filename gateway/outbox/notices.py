@@ -10,9 +10,11 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from gateway.errors import DeliveryError
 from gateway.instants import DAY, SECOND, Duration, Instant
-from gateway.outbox.limits import WINDOW, plan
+from gateway.outbox.limits import WINDOW, Plan, plan
 from gateway.outbox.links import link
 from gateway.outbox.message import Message
 from gateway.outbox.notifiers import Notifier
@@ -24,6 +26,8 @@ MOST = 200
 """Notices of one message."""
 IDLE_S = 5.0
 """Without a wake-up the journal is looked at at least so often."""
+MOST_UNSURE = 3
+"""Messages to one contact that may have arrived and are repeated as they were; what comes after gathers behind them."""
 GIVE_UP: Duration = DAY
 """So long after it was first tried a notice is not tried again (alerts.md: retry with back-off for 24 h)."""
 LISTED = 10
@@ -97,9 +101,13 @@ class NoticeWorker:
         try:
             now = self._now()
             due = await self._source.due_notices(contact, now, MOST)
+            if due and due[0].message is not None:
+                await self._again(contact, due, now)
+                return
             known = self._contacts.get(contact) or Contact(id=contact)
             sent = () if known.at_most is None else await self._source.sent(contact, now - WINDOW)
             made = plan(due, known, self._zone, now, sent=sent, not_before=self._asked.get(contact))
+            await self._queue_behind(contact, made)
             if made.drop:
                 await self._source.drop([(notice.id, why) for notice, why in made.drop])
             if made.hold:
@@ -110,24 +118,51 @@ class NoticeWorker:
             del self._busy[contact]
             self._wake.set()
 
+    async def _again(self, contact: str, notices: Sequence[DueNotice], now: Instant) -> None:
+        """Repeat a message that may have arrived, all of it; no limit counts it twice. Quiet hours and the receiver's wish hold it."""
+        known = msgspec.structs.replace(self._contacts.get(contact) or Contact(id=contact), at_most=None)
+        made = plan(notices, known, self._zone, now, not_before=self._asked.get(contact))
+        if made.send:
+            await self._deliver(contact, notices)
+        else:
+            _, until, why = max(made.hold, key=lambda held: held[1])
+            await self._source.hold([(notice.id, until, why) for notice in notices])
+
+    async def _queue_behind(self, contact: str, made: Plan) -> None:
+        """While many messages are in doubt what is not critical waits, so that a receiver which comes back is not flooded."""
+        waits = [notice for notice in made.send if notice.severity != "critical"]
+        if not waits:
+            return
+        messages, next_try = await self._source.doubt(contact)
+        if messages >= MOST_UNSURE and next_try is not None:
+            made.send[:] = [notice for notice in made.send if notice.severity == "critical"]
+            made.hold.extend((notice, next_try, "behind") for notice in waits)
+
     async def _deliver(self, contact: str, notices: Sequence[DueNotice]) -> None:
-        """One message to one contact, and the record of the attempt."""
+        """One message to one contact, and the record of the attempt. That it is sent is on disk before: nobody knows what a kill leaves."""
+        notices = sorted(notices, key=lambda notice: notice.id)
+        message = compose(notices, self._console)
+        fresh = notices[0].message is None
+        if fresh:
+            await self._source.begin([notice.id for notice in notices], message.key)
         try:
             notifier = self._notifiers.get(contact)
             if notifier is None:
-                raise DeliveryError("the site file has no such contact any more")
-            said = await notifier.send(compose(notices, self._console))
+                raise DeliveryError("the site file has no such contact any more", refused=True)
+            said = await notifier.send(message)
         except DeliveryError as error:
             self.problems[contact] = error.reason
-            await self._failed(contact, notices, error)
+            await self._failed(contact, notices, error, refused=fresh and error.refused)
         else:
-            self.problems.pop(contact, None)
+            failed_before = self.problems.pop(contact, None) is not None
             self._asked.pop(contact, None)
             at = self._now()
             await self._source.attempted([Attempt(notice.id, at, True, said, None) for notice in notices])
             self.sent += len(notices)
+            if failed_before:
+                await self._source.hurry(contact, at)
 
-    async def _failed(self, contact: str, notices: Sequence[DueNotice], error: DeliveryError) -> None:
+    async def _failed(self, contact: str, notices: Sequence[DueNotice], error: DeliveryError, *, refused: bool) -> None:
         at = self._now()
         # One wait for all of them, so that they stay one message.
         wait = self._retry.wait_s(min(notice.attempts for notice in notices), error.retry_after_s)
@@ -138,7 +173,7 @@ class NoticeWorker:
         for notice in notices:
             final = notice.tried is not None and at - notice.tried >= GIVE_UP
             detail = f"{error.reason}; given up after 24 h" if final else error.reason
-            attempts.append(Attempt(notice.id, at, False, detail, None if final else next_try))
+            attempts.append(Attempt(notice.id, at, False, detail, None if final else next_try, refused))
         await self._source.attempted(attempts)
         self.failed += len(attempts)
         self.given_up += sum(attempt.next_try is None for attempt in attempts)

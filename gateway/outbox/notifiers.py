@@ -73,7 +73,7 @@ class AppriseNotifier:
             DeliveryError: refused, no answer in time, or the last attempt still hangs.
         """
         if self._thread is not None and self._thread.is_alive():
-            raise DeliveryError("the attempt before still hangs at the receiver")
+            raise DeliveryError("the attempt before still hangs at the receiver", refused=True)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[tuple[bool, list[str]]] = loop.create_future()
 
@@ -94,7 +94,10 @@ class AppriseNotifier:
         self._thread = None
         if not ok:
             reason = said[-1] if said else "the receiver did not accept it"
-            raise DeliveryError(reason, retry_after_s=SLOW_DOWN_S if _status(said) == 429 else None)
+            status = _status(said)
+            raise DeliveryError(
+                reason, retry_after_s=SLOW_DOWN_S if status == 429 else None, refused=status in range(400, 500)
+            )
         return "accepted"
 
     def _notify(self, message: Message) -> tuple[bool, list[str]]:

@@ -113,7 +113,9 @@ class WebhookNotifier:
             DeliveryError: no 2xx came, or nobody knows what came.
         """
         if urlsplit(self._webhook.url).scheme not in {"http", "https"}:
-            raise DeliveryError("the webhook's URL is no http or https address; see `alerts.contacts` in the site file")
+            raise DeliveryError(
+                "the webhook's URL is no http or https address; see `alerts.contacts` in the site file", refused=True
+            )
         now = self._now()
         body = msgspec.json.encode(document(message, self._site, self._contact, now))
         headers = {"Content-Type": "application/json", KEY: message.key} | signed(self._webhook, now // SECOND, body)
@@ -128,7 +130,8 @@ class WebhookNotifier:
             raise DeliveryError(f"no answer within {self._timeout_s:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Not the error's own words: they may hold the address, and a receiver's address may hold its secret.
-            raise DeliveryError(f"cannot be reached ({type(error).__name__})") from error
+            refused = isinstance(error, aiohttp.ClientConnectorError)
+            raise DeliveryError(f"cannot be reached ({type(error).__name__})", refused=refused) from error
 
 
 def signed(webhook: Webhook, timestamp: int, body: bytes) -> dict[str, str]:
@@ -194,11 +197,13 @@ def _judged(status: int, said: str, retry_after: str | None, now: Instant) -> st
         return f"accepted ({status})"
     reason = f"the receiver answers {status}" + (f": {said}" if said else "")
     if status in _BUSY:
-        raise DeliveryError(reason, retry_after_s=asked_s(retry_after, now))
+        raise DeliveryError(reason, retry_after_s=asked_s(retry_after, now), refused=True)
     if 300 <= status < 400:
-        raise DeliveryError(f"the receiver answers {status}, a redirect, which is not followed", retry_after_s=SLOWLY_S)
+        raise DeliveryError(
+            f"the receiver answers {status}, a redirect, which is not followed", retry_after_s=SLOWLY_S, refused=True
+        )
     if 400 <= status < 500 and status not in _PASSING:
-        raise DeliveryError(reason, retry_after_s=SLOWLY_S)
+        raise DeliveryError(reason, retry_after_s=SLOWLY_S, refused=True)
     raise DeliveryError(reason)
 
 

@@ -168,7 +168,7 @@ async def test_a_verdict_whose_telling_nobody_is_sure_of_is_withdrawn(tmp_path):
             await box.work(NIGHT)
             await box.tell(NIGHT + SECOND, "retracted", "major")
             await box.work(NIGHT + MINUTE)
-        assert told(receiver) == [["raised 2"], ["raised 2", "retracted 4"]]
+        assert told(receiver) == [["raised 2"], ["raised 2"], ["retracted 4"]], "as it was, then what has come since"
 
 
 async def test_beyond_the_limit_nothing_is_dropped_over_restarts(tmp_path):
