@@ -255,10 +255,11 @@ async def _retract_old(rewriting: Rewriting, alert: Alert, now: Instant) -> None
     body = msgspec.json.encode(AlertTransition(alert=alert, transition=transition))
     seq = intake.append("alert_transition", now, alert.id, state, body)
     intake.batch.add("finding", ("alert", alert.id, instant(alert.raised), seq, msgspec.json.encode(alert)))
-    title = wording.notice_title(site, alert, "retracted", site.language)
-    text = wording.notice_body(site, alert, "retracted", site.language)
     told = await rewriting.reader.query("SELECT DISTINCT contact FROM notice WHERE alert = ? ORDER BY 1", (alert.id,))
     for (contact,) in told:
+        language = wording.language_of(site, contact)
+        title = wording.notice_title(site, alert, "retracted", language)
+        text = wording.notice_body(site, alert, "retracted", language)
         key = f"{alert.id}/{REASON}/{contact}"
         intake.append("notice", key, now, contact, alert.id, "retracted", title, text, now)
 

@@ -12,6 +12,7 @@ from api.reports.document import Digest, Report
 from api.reports.gather import gather
 from api.reports.periods import KINDS, NoSuchPeriodError, Period, latest
 from api.reports.tables import title
+from gateway.alerts.wording import language_of
 from gateway.instants import MINUTE, Duration, Instant, moment
 from gateway.journal.notes import SigningError
 from gateway.runtime import Gateway
@@ -76,9 +77,10 @@ class ReportWorker:
         batch = gateway.intake.batch
         batch.statements.append(("INSERT OR IGNORE INTO report VALUES (?,?,?,?)", (due.id, now, due.kind, body)))
         for contact in site.reports.get(due.kind, ()):
-            heading = title(site, report, site.language)
+            language = language_of(site, contact)
+            heading = title(site, report, language)
             gateway.intake.append(
-                "notice", f"report/{due.id}/{contact}", now, contact, f"report/{due.id}", "report", heading, told(report, site.language), now
+                "notice", f"report/{due.id}/{contact}", now, contact, f"report/{due.id}", "report", heading, told(report, language), now
             )  # fmt: skip
         await gateway.intake.wake()
         self.made += 1

@@ -240,11 +240,11 @@ class DutyChecks:
 
     def _tell(self, check: DutyCheck, planned: Planned, now: Instant) -> None:
         """Tell every checker of it at his own contact; nobody else hears of it."""
-        title, body = telling(self.site, check, planned)
         contacts = dict.fromkeys(
             contact for each in check.checkers if (contact := self.site.people[each].contact) is not None
         )
         for contact in contacts:
+            title, body = telling(self.site, check, planned, contact)
             key = f"duty_check/{check.id}@{planned.at}/{contact}"
             self._changes.notices.append(
                 Notice(

@@ -14,14 +14,15 @@ BODIES = {
 }
 
 
-def telling(site: Site, check: DutyCheck, planned: Planned) -> tuple[str, str]:
-    """Title and text of the word to the checker."""
+def telling(site: Site, check: DutyCheck, planned: Planned, contact: str) -> tuple[str, str]:
+    """Title and text of the word to the checker, in the language of his contact."""
+    language = wording.language_of(site, contact)
     zone = site.zone_info
     words = {
         "site": site.name,
-        "post": wording.name(site, planned.post, site.language),
+        "post": wording.name(site, planned.post, language),
         "since": moment(planned.at - check.told, zone).strftime("%H:%M"),
         "until": moment(planned.at + check.checker_within, zone).strftime("%H:%M"),
         "minutes": check.guard_within // MINUTE,
     }
-    return TITLES[site.language].format(**words), BODIES[site.language].format(**words)
+    return TITLES[language].format(**words), BODIES[language].format(**words)
