@@ -217,7 +217,7 @@ class Point:
         Would a tap for one of them come, it could hand its own on.
         """
         found: dict[tuple[str, str, int], VisitState] = {}
-        waiting = [visit]
+        waiting = [visit] if self.taps else []
         while waiting:
             served = waiting.pop()
             for tap in self.taps_between(served.opens - SLACK, served.closes + SLACK):

@@ -472,8 +472,12 @@ class Rounds:
 
     def _rest(self, visit: VisitState, witnesses: Sequence[Record], holders: Sequence[Concerned], now: Instant) -> None:
         """Note what the verdict of an unserved visit rests on, so that it is judged again when that changes."""
-        first = min((each.opens for each, _ in holders), default=visit.opens)
-        last = max((each.closes for each, _ in holders), default=visit.closes)
+        if not holders:
+            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
+            self._timers.set(visit.key, None)
+            return
+        first = min(each.opens for each, _ in holders)
+        last = max(each.closes for each, _ in holders)
         watched = dict.fromkeys([*witnesses, *(record for _, records in holders for record in records)])
         self._watch(visit.key, watched, (min(first, visit.opens), max(last, visit.closes)))
         self._timers.set(visit.key, next_look(visit, holders, now))
