@@ -126,7 +126,7 @@ class WorkOrders:
         if case is None or case.alerts[-1] != alert.id:
             return
         by_rule = step.by.startswith("rule:")
-        if alert.state == "retracted":
+        if alert.state == "retracted" or (by_rule and step.before == step.after == "closed"):
             self._merge(case, at, None, "disproved")
         elif alert.suppressed == "merged" and step.before in ACTIVE:
             self._merge(case, at, alert.caused_by, "merged")
@@ -286,6 +286,8 @@ class WorkOrders:
         if over and case.state in WAITING and not case.overdue:
             case.start_clock(self._within, at, at)
         self._record(case, "note", at, f"rule:{case.rule}", "again", alert_id)
+        if case.rework_of is None:
+            self._rework_if(case, at)
         self._settle(case, at)
 
     def _relapse(self, case: Case, at: Instant) -> None:
@@ -321,8 +323,11 @@ class WorkOrders:
         self._settle(case, at)
 
     def _merge(self, case: Case, at: Instant, cause: str | None, why: Any) -> None:
-        """Its alert is part of another's, or was disproved: the order goes, unless somebody has come already."""
-        if case.final or case.standing == why:
+        """Its alert is part of another's, or was disproved: the order goes, unless somebody has come already.
+
+        Either way the fault did not come back. What is disproved of an order that is closed counts against nobody, too.
+        """
+        if case.standing == why or case.state == "cancelled" or (case.final and why != "disproved"):
             return
         case.standing, case.ended = why, None
         case.contradicted, case.contradict_at = False, None
@@ -332,6 +337,7 @@ class WorkOrders:
         if trigger == "merge":
             case.reason = why
         self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
+        self._no_rework(case, at)
         self._settle(case, at)
         if into is not None and not into.final:
             self._join(into, [case.id], at)
@@ -472,7 +478,7 @@ class WorkOrders:
         if trigger == "reopen":
             repaired = case.repaired
             if repaired is not None and at - repaired <= self._within.rework_within:
-                case.reworked = True
+                case.reworked = case.discontent = True
             case.past = case.punctual()
             self._end_late(case, at, "reopened")
             case.reopened += 1
@@ -664,6 +670,20 @@ class WorkOrders:
             earlier.reworked, earlier.reworked_by = True, case.id
             self._record(earlier, "note", at, "clock", "reworked_by", case.id)
 
+    def _rework_if(self, case: Case, at: Instant) -> None:
+        """It is rework if its fault was mended in another order so short a time ago."""
+        before = None if case.key is None else self._register.repaired(case.key)
+        if before is not None and before[0] != case.id and at - before[1] <= self._within.rework_within:
+            self._rework(case, before[0], at)
+
+    def _no_rework(self, case: Case, at: Instant) -> None:
+        """The fault of an earlier order has not come back in this one after all."""
+        before, case.rework_of = case.rework_of, None
+        earlier = None if before is None else self._register.find(before)
+        if earlier is not None and earlier.reworked_by == case.id:
+            earlier.reworked, earlier.reworked_by = earlier.discontent, None
+            self._record(earlier, "note", at, "clock", "no_rework", case.id)
+
     # Filing
 
     def _begin(self, case: Case, trigger: Trigger, at: Instant, by: str, why: str) -> None:
@@ -671,10 +691,8 @@ class WorkOrders:
         case.start_clock(self._within, case.reported, at)
         self._register.add(case)
         self._record(case, trigger, at, by, trigger, why)
-        if (key := case.key) is not None:
-            before = self._register.repaired(key)
-            if before is not None and at - before[1] <= self._within.rework_within:
-                self._rework(case, before[0], at)
+        if case.key is not None:
+            self._rework_if(case, at)
             waiting = [each for each in self._register if each.merged_into in case.alerts]
             for each in waiting:
                 each.merged_into = case.id

@@ -102,6 +102,8 @@ class Case(msgspec.Struct, kw_only=True):
     follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
     reopened: int = 0
     reworked: bool = False
+    discontent: bool = False
+    """It is rework by its reporter's word."""
     rework_of: str | None = None
     reworked_by: str | None = None
     joined: list[str] = msgspec.field(default_factory=list)

@@ -282,6 +282,41 @@ def test_the_same_fault_within_seven_days_of_the_repair_is_rework(desk):
     assert desk.order(third).rework_of is None
 
 
+def brought_home(desk):
+    order = desk.fault("02:00")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.ends("02:22").at("02:40")
+    return order
+
+
+@pytest.mark.parametrize("how", ["retract", "merge"])
+def test_what_never_came_back_is_no_rework(desk, how):
+    first = brought_home(desk)
+    second = desk.fault("+3 02:00")
+    assert desk.order(first).reworked
+    cause = {"caused_by": "parent_fault:panel-1"} if how == "merge" else {}
+    desk.signal(how, "circuit_fault", "c-1", "+3 02:10", **cause)
+    assert desk.order(second).state == "cancelled"
+    assert (desk.order(first).reworked, desk.order(first).reworked_by, desk.order(second).rework_of) == (
+        False,
+        None,
+        None,
+    )
+    third = desk.fault("+4 02:00")
+    assert (desk.order(first).reworked_by, desk.order(third).rework_of) == (third, first)
+
+
+def test_a_fault_that_is_disproved_after_its_order_was_closed_counts_against_nobody(desk):
+    order = desk.fault("01:00")
+    desk.do("01:40", "arrive", order)
+    desk.do("01:45", "repair", order)
+    desk.ends("01:45").at("02:00")
+    assert (desk.order(order).state, desk.order(order).punctual) == ("closed", "late")
+    desk.signal("retract", "circuit_fault", "c-1", "09:00")
+    assert (desk.order(order).state, desk.order(order).fault) == ("closed", "disproved")
+
+
 def test_a_resident_who_reports_the_same_again_is_linked_by_the_desk(desk):
     first = brought_to(desk, "repaired")
     assert desk.order(desk.report("+3 09:00", again_of=first)).rework_of == first
