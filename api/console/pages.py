@@ -18,6 +18,7 @@ from api.console.frame import Frame, static_file
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
 from api.console.timeline import SPANS, Span, as_round, verdict_code
+from api.console.told import said
 from api.notices import notices
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -133,6 +134,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             "alert.html",
             alert=found,
             told=told[::-1],
+            said=lambda detail: said(language, detail),
             title=row.title,
             message=row.message,
             offered=row.offered,

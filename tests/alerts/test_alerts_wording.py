@@ -111,3 +111,16 @@ def test_an_escalated_notice_says_that_nobody_answered():
     watch = Watch().signal("raise").at(10)
     assert "第 2 级" in watch.notices[-1].title
     assert "至今无人确认" in watch.notices[-1].body
+
+
+def test_each_contact_is_told_in_its_own_language():
+    contacts = dict(SITE.alerting.contacts)
+    contacts["captain"] = replace(contacts["captain"], language="en")
+    site = replace(SITE, alerting=replace(SITE.alerting, contacts=contacts))
+    watch = Watch(site).signal("raise").at(10).at(11).signal("retract", why="the lamp is lit")
+    said = {(each.contact, each.kind): f"{each.title}\n{each.body}" for each in watch.notices}
+    assert "撤回" in said["control-room", "retracted"]
+    for kind in ("escalated", "retracted"):
+        text = said["captain", kind].replace(SITE.name, "").replace("1号楼 3层", "")
+        assert not re.search(r"[\u4e00-\u9fff]", text), text
+    assert "Withdrawn" in said["captain", "retracted"]

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from api.console.told import said
 from gateway.alerts.alert import AlertTransition, Transition
 from gateway.instants import MINUTE, SECOND, instant, moment
 from gateway.site.model import Alerting, Contact, Webhook
@@ -107,7 +108,7 @@ async def test_who_may_not_see_names_sees_no_text(told: FakeGateway, log_in: Log
 async def test_the_alerts_page_says_who_was_told(told: FakeGateway, operator: httpx.AsyncClient) -> None:
     page = await operator.get(f"/alerts/{ALERT}", params={"lang": "en"})
     assert page.status_code == 200
-    for words in ("Who was told", "captain", "the receiver answers 503", "accepted (204)", "quiet hours", "not sent"):
+    for words in ("Who was told", "captain", "the receiver answers 503", "accepted 204", "quiet hours", "not sent"):
         assert words in page.text
     assert page.text.index("captain") < page.text.index("manager")
 
@@ -131,9 +132,9 @@ async def test_a_contact_is_tested_and_the_audit_knows(receiver: Receiver, gatew
     manager = await log_in("manager")
     answer = await manager.post("/api/v1/contacts/dispatch/test")
     assert answer.json() == {"contact": "dispatch", "ok": True, "said": "accepted (204)"}
-    said = msgspec.json.decode(receiver.received[0].body)
-    assert said["test"]
-    assert "TEST" in said["title"]
+    posted = msgspec.json.decode(receiver.received[0].body)
+    assert posted["test"]
+    assert "TEST" in posted["title"]
     audit = "SELECT who, subject, outcome, detail FROM audit WHERE action = 'contact.test'"
     assert await gateway.query(audit, ()) == [("test-manager", "dispatch", "done", "accepted (204)")]
     assert (await manager.post("/api/v1/contacts/dispatch/test")).status_code == 429
@@ -148,3 +149,23 @@ async def test_a_contact_is_tested_and_the_audit_knows(receiver: Receiver, gatew
 async def test_only_managers_and_administrators_test_contacts(receiver: Receiver, operator: httpx.AsyncClient) -> None:
     assert (await operator.post("/api/v1/contacts/dispatch/test")).status_code == 403
     assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ("shown on the console", "控制台已显示"),
+        ("accepted", "接收方已接收"),
+        ("accepted (204)", "接收方已接收 204"),
+        ("no answer within 30 s; given up after 24 h", "30 秒内无应答 · 24 小时后停止重试"),
+        ("the receiver answers 503", "接收方返回 503"),
+        ("the receiver answers 401: unknown key", "接收方返回 401：unknown key"),
+        ("the receiver answers 302, a redirect, which is not followed", "接收方返回 302（重定向），未跟随"),
+        ("cannot be reached (ClientConnectorError)", "无法连接（ClientConnectorError）"),
+        ("the site file has no such contact any more", "站点文件中已无此联系人"),
+        ("errcode 93000, invalid webhook url", "errcode 93000, invalid webhook url"),
+    ],
+)
+def test_the_gateways_own_words_are_the_readers(detail: str, words: str) -> None:
+    assert said("zh_CN", detail) == words
+    assert said("en", detail).startswith(detail.partition(" (")[0].partition(";")[0])
