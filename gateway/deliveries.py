@@ -161,7 +161,7 @@ class JournalSource:
 
     async def hurry(self, contact: str, now: Instant) -> None:
         """Have what failed at a contact, and what waits behind it, tried now: it is reached again."""
-        sql = "UPDATE notice SET next_try = ? WHERE contact = ? AND next_try > ? AND (held = 'behind' OR held IS NULL AND attempts > 0)"
+        sql = "UPDATE notice SET next_try = ? WHERE contact = ? AND next_try > ? AND (held IN ('behind', 'asked') OR held IS NULL AND attempts > 0)"
         await self._writer.execute([(sql, (now, contact, now))])
 
     async def reconsider(self, now: Instant) -> None:

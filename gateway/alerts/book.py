@@ -609,7 +609,8 @@ class AlertBook:
 
 def _feeders(site: Site) -> frozenset[str]:
     """What others hang from: panels, switches, recorders, circuits. A fault of one of them is the cause of many."""
-    named = {above for each in (*site.devices.values(), *site.parents.values()) for above in each.parents}
+    named = {above for each in site.devices.values() for above in each.parents}
+    named |= {above for each in site.parents.values() for above in each.parents}
     panels = {circuit.panel for circuit in site.circuits.values() if circuit.panel is not None}
     return frozenset({*named, *panels, *site.circuits, *site.parents})
 

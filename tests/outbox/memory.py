@@ -103,7 +103,11 @@ class MemoryNotices:
 
     async def hurry(self, contact: str, now: Instant) -> None:
         for number, (at, notice) in list(self.waiting.items()):
-            if notice.contact == contact and at > now and (notice.attempts or notice.held == "behind"):
+            if (
+                notice.contact == contact
+                and at > now
+                and (notice.held in {"behind", "asked"} or (notice.held is None and notice.attempts))
+            ):
                 self.waiting[number] = (now, notice)
 
     async def reconsider(self, now: Instant) -> None:

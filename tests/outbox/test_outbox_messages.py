@@ -15,7 +15,7 @@ import pytest
 
 from gateway.alerts.alert import Alert, AlertTransition, Transition
 from gateway.deliveries import JournalSource
-from gateway.instants import HOUR, SECOND, Instant, instant
+from gateway.instants import SECOND, Instant, instant
 from gateway.journal.reader import Reader
 from gateway.journal.store import Store
 from gateway.journal.writer import Batch, Writer
@@ -45,8 +45,10 @@ class Desk:
         )
         self._seq = 0
 
-    async def tell(self, kind: str = "raised", alert: int | None = None, severity: Any = "major") -> int:
-        """A notice of an alert arises now, with the alert's row before it."""
+    async def tell(
+        self, kind: str = "raised", alert: int | None = None, severity: Any = "major", later: int = 0
+    ) -> int:
+        """A notice of an alert arises, due now or so many seconds later, with the alert's row before it."""
         self._seq += 2
         number = alert or self._seq
         then = Alert(
@@ -58,7 +60,7 @@ class Desk:
         body = msgspec.json.encode(AlertTransition(alert=then, transition=row))
         batch.add("alert_transition", (self._seq - 1, self.now, then.id, "open", body))
         key = f"{then.id}/{kind}/{self._seq}/captain"
-        batch.add("notice", (self._seq, key, self.now, "captain", then.id, kind, "t", "b", self.now))
+        batch.add("notice", (self._seq, key, self.now, "captain", then.id, kind, "t", "b", self.now + later * SECOND))
         await self.writer.submit(batch)
         return number
 
@@ -110,8 +112,8 @@ async def test_a_message_that_may_have_arrived_is_repeated_as_it_was(tmp_path, u
         await one.tell()
         async with running(worker.run()):
             await until(lambda: worker.failed == 1)
-            one.now += 59 * SECOND
-            await one.tell()
+            await one.after(worker, 0)
+            await one.tell(later=59)
             await one.after(worker)
         (first, second, third) = messages(receiver)
         assert first == second, "the same notices under the same key, though another one is due by now"
@@ -128,9 +130,9 @@ async def test_a_message_that_was_refused_gathers_with_what_has_come_since(tmp_p
         await one.tell()
         async with running(worker.run()):
             await until(lambda: worker.failed == 1)
-            one.now += HOUR
-            await one.tell()
-            await one.after(worker)
+            await one.after(worker, 0)
+            await one.tell(later=1800)
+            await one.after(worker, 3600)
         assert [subjects for _, subjects in messages(receiver)] == [["2"], ["2", "4"]]
 
 
@@ -141,10 +143,10 @@ async def test_a_message_once_in_doubt_stays_as_it_is_though_it_is_refused_then(
         await one.tell()
         async with running(worker.run()):
             await until(lambda: worker.failed == 1)
+            await one.after(worker, 0)
             await one.after(worker)
-            one.now += HOUR
-            await one.tell()
-            await one.after(worker)
+            await one.tell(later=1800)
+            await one.after(worker, 3600)
         first, second, third, fourth = messages(receiver)
         assert first == second == third
         assert fourth[1] == ["4"]
@@ -199,6 +201,22 @@ async def test_once_a_contact_is_reached_again_what_failed_before_goes_at_once(t
             await one.tell()
             await one.after(worker, 1)
         assert [subjects for _, subjects in messages(receiver)] == [["2"], ["4"], ["2"]]
+
+
+async def test_a_receiver_that_asked_to_wait_and_takes_a_call_for_help_gets_the_rest_at_once(tmp_path):
+    wait = Answer(429, (("Retry-After", "600"),))
+    async with Receiver(lambda _: wait) as receiver, desk(tmp_path, receiver) as one:
+        worker = one.worker()
+        async with running(worker.run()):
+            await one.tell()
+            await one.after(worker, 0)
+            await one.tell()
+            await one.after(worker, 5)
+            assert len(receiver.received) == 1, "it is left alone"
+            receiver.answer = lambda _: Answer()
+            await one.tell(severity="critical")
+            await one.after(worker, 5)
+        assert [subjects for _, subjects in messages(receiver)] == [["2"], ["6"], ["2", "4"]]
 
 
 async def test_the_order_of_texts_is_the_same_in_every_repeat(tmp_path):
