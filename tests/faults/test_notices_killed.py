@@ -149,6 +149,14 @@ class Night:
             of = told.contact, frozenset(told.notices)
             assert keys.setdefault(of, told.key) == told.key, "the same notices had another key"
         assert len(set(keys.values())) == len(keys), "different messages had the same key"
+        in_doubt: dict[tuple[str, str], str] = {}
+        for told in self.receivers.told:
+            for notice in told.notices:
+                assert in_doubt.get((told.contact, notice), told.key) == told.key, (
+                    f"{notice} came again under another key"
+                )
+                if not 400 <= told.status < 500:
+                    in_doubt[told.contact, notice] = told.key
         assert self.gateway.query("SELECT key FROM notice GROUP BY key HAVING count(*) > 1") == []
         raised = dict(
             self.gateway.query("SELECT alert, count(*) FROM notice WHERE alert LIKE 'panic/%' GROUP BY alert")
