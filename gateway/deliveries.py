@@ -35,12 +35,13 @@ _AGAIN = f"{_NOTICE} AND message = ? ORDER BY seq"
 _IN_DOUBT = "FROM notice WHERE contact = ? AND message IS NOT NULL AND next_try IS NOT NULL"
 _AGAIN_DUE = f"SELECT message {_IN_DOUBT} AND next_try <= ? ORDER BY next_try, seq LIMIT 1"
 
-_SENT = f"""
-SELECT DISTINCT made.at FROM notice_attempt AS made JOIN notice ON notice.seq = made.notice
+SENT = f"""
+SELECT DISTINCT made.at FROM notice_attempt AS made CROSS JOIN notice ON notice.seq = made.notice
 WHERE made.at > ? AND made.ok AND notice.contact = ?
     AND (SELECT json_extract(CAST(t.body AS TEXT), '$.alert.severity') {_THEN}) IN ('major', 'minor', 'warning')
 ORDER BY made.at
 """  # noqa: S608
+"""CROSS JOIN: SQLite then begins with the attempts of the last hour, not with all that was ever told to the contact."""
 
 _ATTEMPT = "INSERT INTO notice_attempt (notice, at, ok, detail) VALUES (?,?,?,?)"
 
@@ -121,7 +122,7 @@ class JournalSource:
 
     async def sent(self, contact: str, since: Instant) -> list[Instant]:
         """When messages that count towards a limit were sent to a contact after `since`."""
-        return [at for (at,) in await self._reader.query(_SENT, (since, contact))]
+        return [at for (at,) in await self._reader.query(SENT, (since, contact))]
 
     async def begin(self, notices: Sequence[int], message: str) -> None:
         """A message with these notices is about to be sent."""

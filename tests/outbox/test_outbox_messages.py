@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from gateway.alerts.alert import Alert, AlertTransition, Transition
-from gateway.deliveries import JournalSource
+from gateway.deliveries import SENT, JournalSource
 from gateway.instants import SECOND, Instant, instant
 from gateway.journal.reader import Reader
 from gateway.journal.store import Store
@@ -217,6 +217,13 @@ async def test_a_receiver_that_asked_to_wait_and_takes_a_call_for_help_gets_the_
             await one.tell(severity="critical")
             await one.after(worker, 5)
         assert [subjects for _, subjects in messages(receiver)] == [["2"], ["6"], ["2", "4"]]
+
+
+async def test_what_a_message_costs_does_not_grow_with_what_was_told_before(tmp_path):
+    async with Receiver() as receiver, desk(tmp_path, receiver) as one:
+        plan = await one.reader.query(f"EXPLAIN QUERY PLAN {SENT}", (NOW, "captain"))
+    first = next(step for *_, step in plan if step.startswith(("SEARCH", "SCAN")))
+    assert "notice_attempt_at" in first, plan
 
 
 async def test_the_order_of_texts_is_the_same_in_every_repeat(tmp_path):
