@@ -38,7 +38,7 @@ dev: .venv/.dev
 
 test: .venv/.dev
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra
+	$(BIN)/pytest -ra --numprocesses auto --dist loadfile
 
 unit: .venv/.dev
 	$(BIN)/pytest -m "not mosquitto and not influxdb and not browser and not slow"
