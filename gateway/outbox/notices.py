@@ -71,6 +71,8 @@ class NoticeWorker:
         self._wake = wake or asyncio.Event()
         self._retry = retry or Retry(first_s=10.0, longest_s=1800.0)
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._reached: set[str] = set()
+        """Contacts that took something since the start; what failed before the start goes with the first of it."""
         self._asked: dict[str, Instant] = {}
         """Until when a receiver asked to be left alone. A restart forgets it: one more try does no harm."""
         self.sent = 0
@@ -154,12 +156,13 @@ class NoticeWorker:
             self.problems[contact] = error.reason
             await self._failed(contact, notices, error, refused=fresh and error.refused)
         else:
-            failed_before = self.problems.pop(contact, None) is not None
+            again = self.problems.pop(contact, None) is not None or contact not in self._reached
+            self._reached.add(contact)
             self._asked.pop(contact, None)
             at = self._now()
             await self._source.attempted([Attempt(notice.id, at, True, said, None) for notice in notices])
             self.sent += len(notices)
-            if failed_before:
+            if again:
                 await self._source.hurry(contact, at)
 
     async def _failed(self, contact: str, notices: Sequence[DueNotice], error: DeliveryError, *, refused: bool) -> None:

@@ -219,6 +219,20 @@ async def test_a_receiver_that_asked_to_wait_and_takes_a_call_for_help_gets_the_
         assert [subjects for _, subjects in messages(receiver)] == [["2"], ["6"], ["2", "4"]]
 
 
+async def test_what_failed_before_a_start_goes_with_the_first_thing_that_is_taken_after_it(tmp_path):
+    async with Receiver(lambda _: Answer(404)) as receiver, desk(tmp_path, receiver) as one:
+        worker = one.worker()
+        await one.tell()
+        async with running(worker.run()):
+            await one.after(worker, 0)
+        receiver.answer = lambda _: Answer()
+        again = one.worker()
+        await one.tell()
+        async with running(again.run()):
+            await one.after(again, 0)
+        assert again.sent == 2
+
+
 async def test_what_a_message_costs_does_not_grow_with_what_was_told_before(tmp_path):
     async with Receiver() as receiver, desk(tmp_path, receiver) as one:
         plan = await one.reader.query(f"EXPLAIN QUERY PLAN {SENT}", (NOW, "captain"))
