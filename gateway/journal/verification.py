@@ -17,11 +17,21 @@ from gateway.journal.store import migrations
 
 What = Literal[
     "changed", "deleted", "inserted", "reordered", "leaf_deleted", "rewritten", "truncated", "edge", "signature",
-    "checkpoint", "epoch", "schema", "damaged",
+    "checkpoint", "epoch", "schema", "damaged", "view",
 ]  # fmt: skip
 
 _TOLD = 100
 """So many faults are told of; the rest is counted."""
+
+_BOOKS = ("silence", "duty", "work_order", "duty_check", "score")
+"""As `gateway.books.BookName`."""
+_VIEWS = (
+    """SELECT f.kind, f.id, f.seq, f.body, h.seq, h.body FROM finding f LEFT JOIN alert_transition h
+    ON h.seq = (SELECT max(seq) FROM alert_transition WHERE alert = f.id) WHERE f.kind = 'alert' ORDER BY f.id""",
+    f"""SELECT f.kind, f.id, f.seq, f.body, h.seq, h.body FROM finding f LEFT JOIN entry h
+    ON h.seq = (SELECT max(seq) FROM entry WHERE book = f.kind AND id = f.id) WHERE f.kind IN {_BOOKS} ORDER BY f.kind, f.id""",  # noqa: S608  own words
+)
+"""The newest views of alerts and items, each with the last row of its history."""
 
 _PROGRESS = 20_000
 _BEGUN = "chain.begin"
@@ -172,6 +182,7 @@ class _Check:
                 self._walk()
                 self._check_edge()
                 self._check_epochs()
+                self._check_views()
         except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
             found.fault("damaged", f"the file is damaged and could not be read to its end: {error}")
         found.size, found.root = self._tree.size, self._tree.root()
@@ -374,6 +385,21 @@ class _Check:
             )  # fmt: skip
 
     # -- the rest
+
+    def _check_views(self) -> None:
+        """What pages, ledger and reports show of an alert or an item is what the last row of its history says."""
+        for statement in _VIEWS:
+            for kind, name, seq, body, last, history in self._run(statement):
+                if last is None:
+                    self.found.fault("view", f"{kind} {name} is shown, but has no history", table="finding", seq=seq)
+                elif last != seq or not (
+                    history.startswith(b'{"alert":%b,"transition":' % body)
+                    if kind == "alert"
+                    else history.endswith(b',"item":%b}' % body)
+                ):
+                    self.found.fault(
+                        "view", f"{kind} {name} is shown otherwise than its history says (row {last})", table="finding", seq=seq
+                    )  # fmt: skip
 
     def _check_edge(self) -> None:
         rows = self._run("SELECT size, peaks FROM chain").fetchall()
