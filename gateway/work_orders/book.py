@@ -673,7 +673,10 @@ class WorkOrders:
     def _rework_if(self, case: Case, at: Instant) -> None:
         """It is rework if its fault was mended in another order so short a time ago."""
         before = None if case.key is None else self._register.repaired(case.key)
-        if before is not None and before[0] != case.id and at - before[1] <= self._within.rework_within:
+        if before is None or before[0] == case.id or at - before[1] > self._within.rework_within:
+            return
+        earlier = self._register.find(before[0])
+        if earlier is None or earlier.standing != "disproved":
             self._rework(case, before[0], at)
 
     def _no_rework(self, case: Case, at: Instant) -> None:

@@ -315,6 +315,7 @@ def test_a_fault_that_is_disproved_after_its_order_was_closed_counts_against_nob
     assert (desk.order(order).state, desk.order(order).punctual) == ("closed", "late")
     desk.signal("retract", "circuit_fault", "c-1", "09:00")
     assert (desk.order(order).state, desk.order(order).fault) == ("closed", "disproved")
+    assert desk.order(desk.fault("+2 01:00")).rework_of is None, "there was nothing that could come back"
 
 
 def test_a_resident_who_reports_the_same_again_is_linked_by_the_desk(desk):
