@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.instants import Instant
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow
@@ -43,11 +45,12 @@ ORDER BY made.at
 """  # noqa: S608
 """CROSS JOIN: SQLite then begins with the attempts of the last hour, not with all that was ever told to the contact."""
 
-_ATTEMPT = "INSERT INTO notice_attempt (notice, at, ok, detail) VALUES (?,?,?,?)"
-
+_OF_THESE = "WHERE seq IN (SELECT value FROM json_each(?))"
+"""One statement for all notices of a message: the journal's thread gives up the interpreter's lock between statements."""
+_ATTEMPT = "INSERT INTO notice_attempt (notice, at, ok, detail) SELECT value, ?, ?, ? FROM json_each(?)"
 _TRIED = (
-    "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL, "
-    "message = CASE WHEN ? THEN NULL ELSE message END WHERE seq = ?"
+    "UPDATE notice SET attempts = attempts + 1, next_try = ?, held = NULL, "  # noqa: S608
+    f"message = CASE WHEN ? THEN NULL ELSE message END {_OF_THESE}"
 )
 
 _LOOK_AGAIN_S = 0.05
@@ -126,8 +129,7 @@ class JournalSource:
 
     async def begin(self, notices: Sequence[int], message: str) -> None:
         """A message with these notices is about to be sent."""
-        sql = "UPDATE notice SET message = ? WHERE seq = ?"
-        await self._writer.execute([(sql, (message, notice)) for notice in notices])
+        await self._writer.execute([(f"UPDATE notice SET message = ? {_OF_THESE}", (message, _encode(notices)))])  # noqa: S608
 
     async def doubt(self, contact: str) -> Doubt:
         """What may have arrived at a contact."""
@@ -136,24 +138,24 @@ class JournalSource:
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Record what became of one message, in one transaction."""
-        await self._writer.execute(
-            [
-                statement
-                for notice, at, ok, detail, next_try, refused in attempts
-                for statement in (
-                    (_ATTEMPT, (notice, at, int(ok), detail)),
-                    (
-                        _TRIED,
-                        (next_try, int(refused), notice),
-                    ),
-                )
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for notice, *rest in attempts:
+            alike.setdefault(tuple(rest), []).append(notice)
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        for (at, ok, detail, next_try, refused), notices in alike.items():
+            statements += [
+                (_ATTEMPT, (at, int(ok), detail, _encode(notices))),
+                (_TRIED, (next_try, int(refused), _encode(notices))),
             ]
-        )
+        await self._writer.execute(statements)
 
     async def hold(self, waiting: Sequence[tuple[int, Instant, Held]]) -> None:
         """Have notices tried again at an instant, and why not before."""
-        sql = "UPDATE notice SET next_try = ?, held = ? WHERE seq = ?"
-        await self._writer.execute([(sql, (until, why, notice)) for notice, until, why in waiting])
+        sql = f"UPDATE notice SET next_try = ?, held = ? {_OF_THESE}"  # noqa: S608
+        alike: dict[tuple[Instant, Held], list[int]] = {}
+        for notice, until, why in waiting:
+            alike.setdefault((until, why), []).append(notice)
+        await self._writer.execute([(sql, (*when, _encode(notices))) for when, notices in alike.items()])
 
     async def drop(self, notices: Sequence[tuple[int, Held]]) -> None:
         """Notices that are not sent at all, and why."""
@@ -169,6 +171,10 @@ class JournalSource:
         """Have what quiet hours or a limit hold considered again now."""
         sql = "UPDATE notice SET next_try = ? WHERE next_try > ? AND held IN ('quiet', 'limit')"
         await self._writer.execute([(sql, (now, now))])
+
+
+def _encode(notices: Sequence[int]) -> str:
+    return msgspec.json.encode(notices).decode()
 
 
 def _due(row: tuple[Any, ...]) -> DueNotice:

@@ -22,8 +22,10 @@ from gateway.outbox.retry import LONGEST_ASKED_S, Retry
 from gateway.outbox.source import Attempt, DueNotice, NoticeSource
 from gateway.site.model import Contact, Site
 
-MOST = 200
-"""Notices of one message."""
+MOST = 2000
+"""Notices of one message to a person, who gets few of them in full whatever their number."""
+MOST_POSTED = 200
+"""Notices of one message to a webhook, which gets all of them: some 200 KiB."""
 IDLE_S = 5.0
 """Without a wake-up the journal is looked at at least so often."""
 MOST_UNSURE = 3
@@ -102,11 +104,11 @@ class NoticeWorker:
         """Whatever is to be done now for one contact."""
         try:
             now = self._now()
-            due = await self._source.due_notices(contact, now, MOST)
+            known = self._contacts.get(contact) or Contact(id=contact)
+            due = await self._source.due_notices(contact, now, MOST if known.webhook is None else MOST_POSTED)
             if due and due[0].message is not None:
                 await self._again(contact, due, now)
                 return
-            known = self._contacts.get(contact) or Contact(id=contact)
             sent = () if known.at_most is None else await self._source.sent(contact, now - WINDOW)
             made = plan(due, known, self._zone, now, sent=sent, not_before=self._asked.get(contact))
             await self._queue_behind(contact, made)

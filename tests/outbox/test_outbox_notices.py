@@ -92,6 +92,20 @@ async def test_what_is_due_together_is_one_message_and_one_attempt_each():
     assert len(source.attempts) == 15
 
 
+async def test_a_storm_is_one_message_to_a_person_and_pieces_to_a_webhook():
+    async with Receiver() as receiver:
+        hook = Contact(id="desk", webhook=Webhook(url=f"http://127.0.0.1:{receiver.port}/desk", secret="s"))
+        person = contact(receiver)
+        notices = [notice(number, each) for number, each in enumerate(["captain", "desk"] * 450)]
+        source = MemoryNotices(notices)
+        site = msgspec.structs.replace(SITE, alerting=Alerting(contacts={each.id: each for each in (hook, person)}))
+        worker = NoticeWorker(source, notifiers(site, Clock()), site, now=Clock())
+        async with running(worker.run()):
+            await until(lambda: not source.waiting)
+        parts = [(request.path, len(json.loads(request.body)["notices"])) for request in receiver.received]
+        assert sorted(parts) == [("/captain", 450), ("/desk", 50), ("/desk", 200), ("/desk", 200)]
+
+
 @pytest.mark.parametrize("status", [429, 500, 503, 404])
 async def test_a_refused_message_is_sent_again_with_the_same_key(status):
     answers = [Answer(status), Answer(status)]
