@@ -101,9 +101,10 @@ def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:
             found.append(Case(state, f"{state}/{check['id']}", evidence, persons))
         elif state == "checker_missed":
             found.append(Case(state, f"{state}/{check['id']}", evidence))
+        proved = check.get("checker_at") is not None
         for finding in check.get("findings") or ():
-            if finding.get("withdrawn") is not None:
-                continue
+            if finding.get("withdrawn") is not None or not proved:
+                continue  # what is said to have been seen where nothing proves that anybody was there costs nothing
             said = {
                 "finding": finding["code"],
                 "number": finding["number"],

@@ -48,6 +48,7 @@ def check(state: str, **more: Any) -> dict[str, Any]:
         "revision": 1,
         "at": SHIFT.isoformat(),
         "post": "cp",
+        "checker_at": SHIFT.isoformat() if state in ("passed", "guard_absent") else None,
         **more,
     }
 
@@ -382,3 +383,13 @@ def test_points_add_up_and_the_digest_is_of_what_stands_there(rounds, checks, or
     again = msgspec.json.decode(msgspec.json.encode(document), type=ScoreDocument)
     assert digest_of(again) == document.digest
     assert digest_of(msgspec.structs.replace(document, score=100.5)) != document.digest
+
+
+@pytest.mark.parametrize("state", ["due", "unverifiable", "checker_missed"])
+def test_what_is_said_to_have_been_seen_where_nothing_proves_that_anybody_was_there_costs_nothing(state: str) -> None:
+    asleep = {"number": 1, "code": "asleep", "at": SHIFT.isoformat(), "by": "c-li", "person": None, "words": ""}
+    found = some(checks=[check(state, findings=[asleep])])
+    assert found.score == some(checks=[check(state)]).score
+    there = some(checks=[check("passed", findings=[asleep])])
+    assert there.score is not None
+    assert there.score < 100
