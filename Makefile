@@ -65,6 +65,8 @@ bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks.intake
 	$(BIN)/python -m tests.benchmarks.latency
 	$(BIN)/python -m tests.benchmarks.judge
+	$(BIN)/python -m tests.benchmarks.storm
+	$(BIN)/python -m tests.benchmarks.chain
 
 lock: .venv/.dev
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

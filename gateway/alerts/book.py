@@ -170,6 +170,16 @@ class AlertBook:
             if case.lift_at is not None and case.lift_at <= now:
                 case.lift_at = now + CAUSE_WITHIN
             self._fire(case, now)
+        for case in self._cases.standing():
+            self._take_policy(case, now)
+
+    def _take_policy(self, case: Case, at: Instant) -> None:
+        """An alert for whose rule the site had no policy, or whose policy it has no more, follows the one that it has now."""
+        if case.policy in self.site.alerting.policies:
+            return
+        case.policy = self._policy(case.alert.rule)
+        if case.policy is not None and case.step_at is None and not case.alert.exhausted:
+            self._resume(case, at)
 
     # What goes out
 

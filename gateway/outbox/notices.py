@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -21,6 +22,8 @@ from gateway.outbox.notifiers import Notifier
 from gateway.outbox.retry import LONGEST_ASKED_S, Retry
 from gateway.outbox.source import Attempt, DueNotice, NoticeSource
 from gateway.site.model import Contact, Site
+
+_log = logging.getLogger(__name__)
 
 MOST = 2000
 """Notices of one message to a person, who gets few of them in full whatever their number."""
@@ -153,7 +156,7 @@ class NoticeWorker:
             notifier = self._notifiers.get(contact)
             if notifier is None:
                 raise DeliveryError("the site file has no such contact any more", refused=True)
-            said = await notifier.send(message)
+            said = await _sent(notifier, message)
         except DeliveryError as error:
             self.problems[contact] = error.reason
             await self._failed(contact, notices, error, refused=fresh and error.refused)
@@ -224,3 +227,15 @@ def compose(notices: Sequence[DueNotice], console_url: str | None = None) -> Mes
 def _text(notice: DueNotice, console_url: str | None) -> str:
     address = link(console_url, notice)
     return notice.body if address is None else f"{notice.body}\n{address}"
+
+
+async def _sent(notifier: Notifier, message: Message) -> str:
+    """What the receiver said. A fault of ours, or of a library, in one contact's way must not keep the others waiting."""
+    try:
+        return await notifier.send(message)
+    except DeliveryError:
+        raise
+    except Exception as error:  # noqa: BLE001 whatever it was, it is one failed attempt of one contact
+        # Not its text: that may hold the address, which is a secret.
+        _log.error("sending a notice failed in a way that nobody expected: %s", type(error).__name__)
+        raise DeliveryError(f"sending failed: {type(error).__name__}") from None

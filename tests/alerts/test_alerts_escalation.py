@@ -294,3 +294,23 @@ def test_a_long_history_keeps_its_beginning_and_its_end_in_memory():
     assert len(history) == 100
     assert history[0].before is None
     assert len(watch.rows) > 200
+
+
+def test_an_alert_that_stood_without_a_policy_follows_the_one_that_the_site_has_after_a_restart():
+    without = replace(SITE, alerting=replace(SITE.alerting, policies={}))
+    watch = Watch(without).signal("raise").at(60)
+    assert not watch.notices
+    watch.site = SITE
+    watch.reborn().down_until(61)
+    assert [notice.contact for notice in watch.notices] == ["control-room"]
+    watch.at(71)
+    assert [notice.contact for notice in watch.notices] == ["control-room", "captain"]
+
+
+def test_an_alert_whose_policy_is_gone_goes_on_with_the_one_that_the_site_has():
+    watch = Watch().signal("raise", rule="day_burner").at(3)
+    assert not watch.notices
+    default = {"default": SITE.alerting.policies["default"]}
+    watch.site = replace(SITE, alerting=replace(SITE.alerting, policies=default, rules={}))
+    watch.reborn().down_until(4).at(30)
+    assert [notice.contact for notice in watch.notices] == ["control-room", "captain"]

@@ -163,6 +163,22 @@ async def test_contacts_that_hang_or_fail_do_not_delay_another():
         assert "no answer within 0.5 s" in (worker.problem or "")
 
 
+async def test_a_fault_in_one_contact_s_way_is_a_failed_attempt_and_keeps_nobody_waiting():
+    class Broken:
+        async def send(self, message: Message) -> str:
+            raise ValueError("https://secret.example/key")
+
+    async with Receiver() as receiver:
+        source = MemoryNotices([notice(1, "broken"), notice(2, "captain")])
+        site = msgspec.structs.replace(SITE, alerting=Alerting(contacts={"captain": contact(receiver)}))
+        known = {"broken": Broken(), "captain": AppriseNotifier(contact(receiver), 5.0)}
+        worker = NoticeWorker(source, known, site, now=Clock(), retry=Retry(0.05, 0.1))
+        async with running(worker.run()):
+            await until(lambda: worker.sent == 1 and worker.failed >= 2)
+    assert "ValueError" in worker.problems["broken"]
+    assert not any("secret" in attempt.detail for attempt in source.attempts)
+
+
 async def test_a_contact_whose_last_attempt_still_hangs_gets_no_second_thread():
     async with Receiver(lambda _: Answer(hang=True)) as receiver:
         notifier = AppriseNotifier(contact(receiver), timeout_s=0.1)
