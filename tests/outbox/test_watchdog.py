@@ -199,7 +199,7 @@ async def test_a_full_disk_stops_the_pings_and_space_starts_them_again(tmp_path:
         await asyncio.to_thread(make_room, connection)
         await asyncio.wait_for(refused, 10)
         await until(lambda: len(watcher.received) > before)
-        assert not gateway.health().problems
+        await until(lambda: not gateway.health().problems)
 
 
 def make_room(connection: apsw.Connection) -> None:
