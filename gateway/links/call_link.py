@@ -193,10 +193,11 @@ class CallLink(KeptLink):
                 port.setblocking(False)
                 port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
                 port.bind(address)
-                self.port = port.getsockname()[1]
+                number = port.getsockname()[1]
                 server = await loop.create_server(
-                    lambda: _Connection(self), str(address[0]), self.port, family=family, backlog=1024
+                    lambda: _Connection(self), str(address[0]), number, family=family, backlog=1024
                 )
+                self.port = number  # of a free one only now: if its other half is taken, the next try takes another
             except BaseException:
                 port.close()
                 raise

@@ -90,6 +90,9 @@ async def test_an_extra_check_with_findings_and_a_picture(estate) -> None:
     assert [(each["code"], each["photo"]["id"]) for each in found["findings"]] == [("phone_use", photo["id"])]
     assert (await checker.post(path + "/findings", json=said | {"photo": "no"})).status_code == 422
     assert (await checker.post(path + "/findings", json={"code": "flying"})).status_code == 409
+    assert (await boss.get("/api/v1/scores")).json()["score"] == 100.0  # nothing proves yet that he was there
+    await estate.tap("rdr", "00000001")
+    await estate.go(1)
     assert (await boss.get("/api/v1/scores")).json()["score"] == 99.0
     gone = (await boss.post(path + "/withdraw", json={"number": 1, "why": "a call of the control room"})).json()
     assert gone["findings"][0]["withdrawn"] == "a call of the control room"

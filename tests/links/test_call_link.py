@@ -190,6 +190,22 @@ async def test_a_request_sent_again_while_the_disk_is_busy_waits_with_the_first(
     assert len(observed(told)) == 1
 
 
+async def test_a_free_port_whose_other_half_is_taken_is_given_up_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Recorder()
+    loop = asyncio.get_running_loop()
+    create, taken = loop.create_server, []
+
+    async def first_taken(protocol: Any, host: str, port: int, **more: Any) -> asyncio.Server:
+        if not taken:
+            taken.append(socket.create_server((host, port)))
+        return await create(protocol, host, port, **more)
+
+    monkeypatch.setattr(loop, "create_server", first_taken)
+    async with running(a_link(told)):
+        await told.until(lambda: told.is_up, 5)
+    taken[0].close()
+
+
 @both_ways
 async def test_a_recorder_is_asked_for_its_channels(tcp: bool) -> None:
     told = Recorder()
