@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from device_drivers.driver import Reading, Reject
 from gateway.alerts.alert import Operation
 from gateway.books import BookName, BookOperation
 from gateway.explain.explanation import Explanation
@@ -20,6 +21,8 @@ from gateway.journal.rows import Condition
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
 from gateway.rules.operations import DeviceOperation
+from gateway.site.enrolments import Enrolment, Proposed
+from gateway.site.enrolments import Kind as EnrolmentKind
 from gateway.site.model import Site
 
 
@@ -137,6 +140,44 @@ class GatewayPort(Protocol):
 
         Raises:
             gateway.alerts.book.Refused: nothing changed.
+        """
+        ...
+
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
+        """Take what a guard's phone handed in: observations, and bytes that cannot be read; returns once it is on disk."""
+        ...
+
+    @property
+    def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:
+        """What counts of what was enrolled while the gateway ran, by kind and subject."""
+        ...
+
+    async def proposed(self, wanted: Enrolment | tuple[EnrolmentKind, str]) -> Proposed:
+        """What an enrolment, or the withdrawal of a subject, would change; nothing is done.
+
+        Raises:
+            gateway.site.enrolments.NotEnrolled: it cannot be.
+        """
+        ...
+
+    async def enrol(
+        self,
+        wanted: Enrolment | tuple[EnrolmentKind, str],
+        by: str,
+        *,
+        name: str | None = None,
+        statements: Sequence[tuple[str, tuple[Any, ...]]] = (),
+    ) -> None:
+        """Enrol, or withdraw a subject; what was read before is judged again by it. Returns once all of it is on disk.
+
+        Args:
+            wanted: an enrolment, or (kind, subject) to withdraw.
+            by: the account, for the history.
+            name: what an enrolled person is called.
+            statements: written in the same transaction (the audit history).
+
+        Raises:
+            gateway.site.enrolments.NotEnrolled: nothing changed.
         """
         ...
 

@@ -180,6 +180,16 @@ class Intake:
         """What a driver made of its conversation with devices."""
         self._stream(link, source, readings, self._instant(received))
 
+    def heard(self, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
+        """What somebody handed in who waits for `wake`: a guard's phone over the console's own server."""
+        now = self._instant(received)
+        for item in readings:
+            if isinstance(item, Reject):
+                self._quarantine(now, source, source, item.data, item.reason)
+            else:
+                self._take([item], now, b"")
+        self._schedule()
+
     def safe(self) -> asyncio.Future[None]:
         """Done when all that was handed over so far is on disk."""
         return self.wake()

@@ -56,6 +56,7 @@ class Judgement:
 
     def __init__(self, site: Site, started: Instant) -> None:
         self.site = site
+        self.started = started
         self.engine = Engine(site, started)
         self.alerts = AlertBook(site, started)
         self.books = open_books(site, started, self.alerts, self.engine)
@@ -263,6 +264,28 @@ class Judgement:
         self._restore_books(value)
         self.history.take_up()
         self._settle()
+
+    def under(self, site: Site) -> tuple[Judgement, Outcome]:
+        """A judgement that has heard the same, by another definition of the site, and what is otherwise by it. This one is not changed."""
+        self.conclude()
+        other = Judgement(site, self.started)
+        other.restore(self.snapshot())
+        news = other.drain()
+        news.conditions.clear()
+        return other, news
+
+    def resite(self, site: Site) -> None:
+        """Judge by other people, tags and portable readers from now on, and judge again by them what was heard before.
+
+        The next `drain` tells what is otherwise.
+        """
+        self.conclude()
+        held = self.drain()
+        other, news = self.under(site)
+        other.history = self.history
+        other.history.follow(other.engine)
+        vars(self).update(vars(other))
+        self.put_back(held.followed_by(news))
 
     def set_books_aside(self) -> None:
         """Let the books hear nothing until `take_books`: what is judged until then they have heard before."""

@@ -16,10 +16,11 @@ from typing import Any, Protocol, Self
 import msgspec
 
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import Driver
+from device_drivers.driver import Driver, Reading, Reject
 from gateway.alerts.alert import Alert, Operation
 from gateway.books import BookName, BookOperation
 from gateway.deliveries import JournalSource
+from gateway.enrolment import Enrolments, enrolment_row, name_row
 from gateway.errors import JournalError
 from gateway.events import EventHub
 from gateway.explain.explanation import Explanation
@@ -40,6 +41,8 @@ from gateway.recovery import FORMAT, Down, first_rows, recover, state_of
 from gateway.replay import Operator, Target
 from gateway.routing import Router
 from gateway.rules.operations import DeviceOperation
+from gateway.site.enrolments import Enrolment, EnrolPerson, Proposed
+from gateway.site.enrolments import Kind as EnrolmentKind
 from gateway.site.model import Site
 
 _log = logging.getLogger(__name__)
@@ -157,6 +160,7 @@ class Gateway:
         self._writer = Writer(store.writer, self._stalled)
         self._stack.callback(self._writer.close)
         now = self.now()
+        self._enrolments = Enrolments(self.site, *self._reader.enrolments())
         recovered = recover(self.site, store, self._reader, now)
         self._started = int(store.meta("started") or now)
         self._past = Past(store.path, self.site)
@@ -340,6 +344,60 @@ class Gateway:
         self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
         await self.intake.wake()
         return self.judgement.alerts.alert(after.id) if isinstance(after, Alert) else after
+
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
+        """Take what a guard's phone handed in; returns once it is on disk."""
+        self.intake.heard(source, readings, self._clock())
+        await self.intake.wake()
+
+    @property
+    def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:
+        """What counts of what was enrolled while the gateway ran, by kind and subject."""
+        return self._enrolments.counting
+
+    async def proposed(self, wanted: Enrolment | tuple[EnrolmentKind, str]) -> Proposed:
+        """What an enrolment, or the withdrawal of a subject, would change; nothing is done.
+
+        Raises:
+            NotEnrolled: it cannot be.
+        """
+        site = self._enrolments.site_with(wanted)
+        _, news = self.judgement.under(site)
+        return Proposed(
+            revisions=tuple(msgspec.to_builtins(each) for each in news.revisions),
+            transitions=tuple(msgspec.to_builtins(each) for each in news.transitions),
+        )
+
+    async def enrol(
+        self,
+        wanted: Enrolment | tuple[EnrolmentKind, str],
+        by: str,
+        *,
+        name: str | None = None,
+        statements: Sequence[tuple[str, tuple[Any, ...]]] = (),
+    ) -> None:
+        """Enrol, or withdraw a subject; what was read before is judged again by it. Returns once all of it is on disk.
+
+        Args:
+            wanted: an enrolment, or (kind, subject) to withdraw.
+            by: the account, for the history.
+            name: what an enrolled person is called.
+            statements: written in the same transaction (the audit history).
+
+        Raises:
+            NotEnrolled: nothing changed.
+        """
+        now = self.intake.not_before(self.now())
+        self.judgement.advance(now)
+        self._enrolments.take(wanted, name)
+        self.judgement.resite(self.site)
+        rows = self.intake.batch.statements
+        rows.append(enrolment_row(wanted, by, now))
+        if isinstance(wanted, EnrolPerson) and name is not None:
+            rows.append(name_row(wanted.id, name, now))
+        rows += statements
+        self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
+        await self.intake.wake()
 
     def _line(self, operation: Operation | DeviceOperation | BookOperation) -> Operator:
         at = datetime.fromtimestamp(operation.at // SECOND, UTC).replace(microsecond=operation.at % SECOND)

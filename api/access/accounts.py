@@ -43,12 +43,17 @@ class AccountError(LamplighterError):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's (or wall screen's) way in. `name` stands in histories; `called` is for the screen."""
+    """A person's (or wall screen's) way in. `name` stands in histories; `called` is for the screen.
+
+    `person`: the person of the site whose account it is. `places`: it sees these places and what lies below them; None: all of the site.
+    """
 
     name: str
     role: Role
     disabled: bool = False
     called: str = ""
+    person: str | None = None
+    places: tuple[str, ...] | None = None
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,12 +105,13 @@ class Accounts:
     async def find(self, name: str) -> tuple[Account, str | None] | None:
         """An account by what is typed at the log-in, and its stored password."""
         rows = await self._gateway.query(
-            "SELECT name, role, disabled, password FROM accounts WHERE coalesce(login, name) = ?", (name,)
+            "SELECT name, role, disabled, person, places, password FROM accounts WHERE coalesce(login, name) = ?",
+            (name,),
         )
         if not rows:
             return None
-        stored_name, role, disabled, password = rows[0]
-        return Account(name=stored_name, role=cast("Role", role), disabled=bool(disabled)), password
+        stored_name, role, disabled, person, places, password = rows[0]
+        return account_of(stored_name, role, person, places, disabled=bool(disabled)), password
 
     async def add(
         self, name: str, role: Role, password: str | None, origin: Origin, by: str, *, login: str | None = None
@@ -176,14 +182,14 @@ class Accounts:
             return cached[1]
         self._cache.pop(key, None)
         rows = await self._gateway.query(
-            "SELECT a.name, a.role, s.seen, s.expires FROM sessions s JOIN accounts a ON a.name = s.account"
+            "SELECT a.name, a.role, a.person, a.places, s.seen, s.expires FROM sessions s JOIN accounts a ON a.name = s.account"
             " WHERE s.token = ? AND a.disabled = 0",
             (key,),
         )
         if not rows:
             return None
-        name, role, seen, expires = rows[0]
-        account = Account(name=name, role=cast("Role", role), called=(await self.called()).get(name) or name)
+        name, role, person, places, seen, expires = rows[0]
+        account = account_of(name, role, person, places, called=(await self.called()).get(name) or name)
         found = Session(token=key, account=account, seen=seen, expires=expires)
         if not _alive(found, now):
             return None
@@ -217,6 +223,14 @@ class Accounts:
     ) -> Statement:
         row = AuditRow(who=who, address=origin.address, action=action, subject=subject, outcome=outcome, detail=detail)
         return insert_audit(self._gateway.now(), row)
+
+
+def account_of(
+    name: str, role: str, person: str | None, places: str | None, *, disabled: bool = False, called: str = ""
+) -> Account:
+    """An account as it stands in the table."""
+    scope = None if places is None else msgspec.json.decode(places, type=tuple[str, ...])
+    return Account(name=name, role=cast("Role", role), disabled=disabled, called=called, person=person, places=scope)
 
 
 def check_name(name: str) -> None:

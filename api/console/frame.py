@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access.accounts import Session
 from api.access.roles import Right, allowed
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
-from api.console.navigation import PAGES
+from api.console.navigation import menus
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
@@ -62,7 +62,7 @@ class Frame:
             language=language,
             languages=LANGUAGES,
             html_tag=HTML_TAGS[language],
-            pages=PAGES if session else (),
+            pages=menus(may),
             account=session.account if session else None,
             path=request.url.path,
             **values,

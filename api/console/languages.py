@@ -1,13 +1,13 @@
-"""The console's texts in each language, as tables; a test holds that none is missing."""
+"""The console's texts in each language: gettext catalogues, one a group of pages and language; a test holds that none is missing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
+from babel.messages.pofile import read_po
 from fastapi import Request
 
 Language = Literal["zh_CN", "en"]
@@ -23,9 +23,21 @@ _WANTED: dict[Language, str] = {"zh_CN": "zh", "en": "en"}
 
 @cache
 def table(language: Language) -> Mapping[str, str]:
-    """All texts of one language by key."""
-    text = (resources.files("api.console.texts") / f"{language}.json").read_text(encoding="utf-8")
-    found: dict[str, str] = json.loads(text)
+    """All texts of one language by key.
+
+    Raises:
+        ValueError: a key stands in two catalogues.
+    """
+    found: dict[str, str] = {}
+    ending = f".{language}.po"
+    folder = resources.files("api.console.texts")
+    for file in sorted((each for each in folder.iterdir() if each.name.endswith(ending)), key=lambda each: each.name):
+        with file.open("rb") as opened:
+            for message in read_po(opened, locale=language):
+                if message.id:
+                    if message.id in found:
+                        raise ValueError(f"{file.name}: the text {message.id!r} stands in another catalogue too")
+                    found[str(message.id)] = str(message.string)
     return found
 
 

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple, get_args
 
 from api.access.roles import Right
 
+Group = Literal["watch", "work", "figures", "setup"]
+"""`watch` stands in the bar itself; each other group is a menu."""
+
 
 class Entry(NamedTuple):
-    """One page: where it is, the key of its name in the texts, and the right that it needs."""
+    """One page: where it is, the key of its name in the texts, the right that it needs, and where it stands in the bar."""
 
     path: str
     text: str
     right: Right
+    group: Group
 
 
 PAGES: tuple[Entry, ...] = (
-    Entry("/", "room.title", "rounds"),
-    Entry("/work-orders", "orders.title", "alerts"),
-    Entry("/silences", "silences.title", "alerts"),
-    Entry("/on-duty", "on_duty.title", "alerts"),
-    Entry("/duty-checks", "duty.title", "rounds"),
-    Entry("/scores", "scores.title", "rounds"),
-    Entry("/reports", "reports.title", "estate"),
+    Entry("/", "room.title", "rounds", "watch"),
+    Entry("/work-orders", "orders.title", "alerts", "work"),
+    Entry("/silences", "silences.title", "alerts", "work"),
+    Entry("/on-duty", "on_duty.title", "alerts", "work"),
+    Entry("/duty-checks", "duty.title", "rounds", "work"),
+    Entry("/scores", "scores.title", "rounds", "figures"),
+    Entry("/reports", "reports.title", "estate", "figures"),
 )
 """In the order of the bar; shown where the reader has the right."""
+
+
+def menus(may: Callable[[Right], bool]) -> Mapping[Group, Sequence[Entry]]:
+    """What a reader finds in the bar, by group; groups without a page for him are left out."""
+    found = {
+        group: [entry for entry in PAGES if entry.group == group and may(entry.right)] for group in get_args(Group)
+    }
+    return {group: entries for group, entries in found.items() if entries}

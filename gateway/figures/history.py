@@ -123,6 +123,10 @@ class History:
         self._tell_all(self._engine.now)
         self._rows, self._walked_to = [], None
 
+    def follow(self, engine: Engine) -> None:
+        """Watch another engine that has heard the same: what was told stays told."""
+        self._engine = engine
+
     def look(self, touched: Iterable[Key], now: Instant) -> None:
         """What the rules touched may be something else now."""
         for kind, name in touched:

@@ -35,6 +35,11 @@ _FOUND = f"SELECT {_CONDITION} FROM condition WHERE kind = ? AND found > ? AND f
 _LATE = f"""SELECT {_CONDITION} FROM condition INDEXED BY condition_late
 WHERE kind = ? AND found > ? AND found <= ? AND since < found AND since < ? ORDER BY found, seq LIMIT ?"""  # noqa: S608
 """Rows found after a period that began in it or before."""
+_ENROLMENTS = """SELECT body FROM enrolment e WHERE body IS NOT NULL
+AND seq = (SELECT max(seq) FROM enrolment WHERE kind = e.kind AND subject = e.subject) ORDER BY seq"""
+PERSONS = "person/"
+"""What the keys of `personal` begin with that hold what enrolled persons are called."""
+_PERSONS = "SELECT key, body FROM personal WHERE key >= ? AND key < ? AND body IS NOT NULL"
 _BUCKET_BITS = 16
 """As in the index log_lookup."""
 
@@ -246,6 +251,12 @@ class Reader:
         """How far a delivery has got."""
         rows = await self.query("SELECT seq FROM cursor WHERE name = ?", (name,))
         return rows[0][0] if rows else 0
+
+    def enrolments(self) -> tuple[list[bytes], dict[str, bytes]]:
+        """Bodies of the enrolments that count, and of the names of enrolled persons by id. Called at start-up."""
+        run = self.connection().execute
+        bodies = [row[0] for row in run(_ENROLMENTS)]
+        return bodies, {row[0].removeprefix(PERSONS): row[1] for row in run(_PERSONS, (PERSONS, PERSONS[:-1] + "0"))}
 
     def snapshot(self) -> SnapshotRow | None:
         """The newest stored state."""

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import apsw
 import msgspec
 
+from device_drivers.driver import Reading, Reject
 from gateway.alerts.alert import Operation
 from gateway.books import BookName, BookOperation
+from gateway.enrolment import Enrolments, enrolment_row
 from gateway.instants import Instant, instant
 from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
@@ -21,6 +23,7 @@ from gateway.judgement import Judgement
 from gateway.links.link import LinkState
 from gateway.rules.findings import Signal
 from gateway.rules.operations import DeviceOperation
+from gateway.site.enrolments import Enrolment, Kind, Proposed
 from tests.api.scene import NOW, Scene
 
 
@@ -107,6 +110,8 @@ class FakeGateway:
         self.told: list[Condition] = []
         self.too_much = False
         self.old_alerts: list[dict[str, Any]] = []
+        self.heard: list[tuple[str, Reading | Reject]] = []
+        self._enrolments = Enrolments(self.site, (), {})
         self.operated: list[Operation | DeviceOperation | BookOperation] = []
         self.booked: list[dict[str, Any]] = []
         self._show()
@@ -166,6 +171,28 @@ class FakeGateway:
                 self.events.publish(entry.book, entry)
         for transition in self.judgement.alerts.drain().transitions:
             self.events.publish("alert", transition)
+
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
+        self.heard += [(source, each) for each in readings]
+
+    @property
+    def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:
+        return self._enrolments.counting
+
+    async def proposed(self, wanted: Enrolment | tuple[Kind, str]) -> Proposed:
+        self._enrolments.site_with(wanted)
+        return Proposed(revisions=(), transitions=())
+
+    async def enrol(
+        self,
+        wanted: Enrolment | tuple[Kind, str],
+        by: str,
+        *,
+        name: str | None = None,
+        statements: Sequence[tuple[str, tuple[Any, ...]]] = (),
+    ) -> None:
+        self._enrolments.take(wanted, name)
+        await self.write([enrolment_row(wanted, by, self.now()), *statements])
 
     async def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
         self.operated.append(operation)
