@@ -551,7 +551,7 @@ class Gateway:
         counters |= {f"restarts_{name.replace(' ', '_')}": count for name, count in self._failures.items()}
         return Health(
             ready="journal" not in self._problems and not self._failed.done() and not down and not still,
-            problems=(*self._problems.values(), *still, *down, *troubled),
+            problems=(*self._problems.values(), *still, *down, *troubled, *self._enrolments.left_out),
             counters=counters,
         )
 
