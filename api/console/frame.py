@@ -78,6 +78,11 @@ class Frame:
             )
         return response
 
+    def panel(self, request: Request, template: str, **values: Any) -> HTMLResponse:
+        """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
+        alone = "panel" not in request.query_params
+        return self.respond(request, "alone.html" if alone else template, inner=template, **values)
+
 
 def static_file(name: str) -> tuple[bytes, str] | None:
     """A static file's bytes and media type; None if there is none of that name."""
