@@ -19,6 +19,7 @@ from api.resources import (
     alerts,
     chain,
     duty_checks,
+    enrolment,
     estate,
     events,
     evidence,
@@ -60,6 +61,7 @@ def create_app(
     openapi.install(app, f"Lamplighter: {gateway.site.name}")
 
     estate.add(app, gateway)
+    enrolment.add(app, gateway, accounts)
     explain.add(app, gateway)
     rounds.add(app, gateway)
     figures.add(app, gateway)

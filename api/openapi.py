@@ -10,6 +10,15 @@ from fastapi.openapi.utils import get_openapi
 
 from api.arrangements import AlertSilence, DutyShape, SilenceEnd, SilenceHistory, SilenceWish, SwapAction, SwapEnd
 from api.assessments import AppealBody, DecisionBody, ExtraBody, FindingBody, MarkBody, Revision, WhyBody, WithdrawBody
+from api.enrolments import (
+    EnrolmentEffect,
+    EnrolPersonBody,
+    EnrolTagBody,
+    TagOwner,
+    TagShape,
+    UnknownTag,
+    WithdrawTagBody,
+)
 from api.notices import ContactTest, NoticeShape
 from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
 from api.problems import MEDIA_TYPE
@@ -50,6 +59,7 @@ SHAPES = (
     Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
     WeekPlan, WhyBody, WithdrawBody, YearEnd,
     ContactTest, NoticeShape,
+    EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 
 _VISIT = {

@@ -15,6 +15,11 @@ Right = Literal[
     "health",
     "names",
     "tags",
+    "enrol",
+    "accounts",
+    "admit",
+    "self",
+    "audit",
     "erase",
     "attest",
     "notify",
@@ -38,6 +43,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "health": _STAFF,  # readiness, metrics
     "names": frozenset({"operator", "manager", "admin"}),  # people's names: who needs them to send somebody
     "tags": frozenset({"admin"}),  # a tag's number is enough to copy it
+    "enrol": frozenset({"manager", "admin"}),  # people and tags; sees the numbers of unknown tags, to tell them apart
     "attest": frozenset({"manager", "admin"}),  # have the journal's chain signed now
     "notify": frozenset({"manager", "admin"}),  # send a contact a test message
     "checks": frozenset(
@@ -45,6 +51,10 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     ),  # all duty checks, also undecided ones; a checker and those concerned see their own
     "score": frozenset({"viewer", "manager", "admin"}),  # every deduction; those concerned see their own
     "assess": frozenset({"manager", "admin"}),  # take points, decide appeals, publish
+    "accounts": frozenset({"admin"}),  # who may enter and what they may do; keys of programs
+    "admit": frozenset({"operator", "manager", "admin"}),  # a link that lets a guard's phone in
+    "self": _ALL,  # one's own account: password, sessions
+    "audit": frozenset({"admin"}),  # what everybody did
     "erase": frozenset({"admin"}),  # what a reporter said of himself
 }
 

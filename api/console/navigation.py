@@ -28,6 +28,7 @@ PAGES: tuple[Entry, ...] = (
     Entry("/duty-checks", "duty.title", "rounds", "work"),
     Entry("/scores", "scores.title", "rounds", "figures"),
     Entry("/reports", "reports.title", "estate", "figures"),
+    Entry("/people", "people.title", "enrol", "setup"),
 )
 """In the order of the bar; shown where the reader has the right."""
 

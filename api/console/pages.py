@@ -12,7 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import alerts, assess, entrance, orders, quiet, reports, room, rounds
+from api.console import alerts, assess, entrance, orders, people, quiet, reports, room, rounds
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
 from api.console.timeline import SPANS, Span
@@ -42,6 +42,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     reports.add(app, gateway, frame)
     assess.add(app, gateway, frame)
     quiet.add(app, gateway, frame)
+    people.add(app, gateway, frame)
     rounds.add(app, gateway, frame)
     alerts.add(app, gateway, frame)
 

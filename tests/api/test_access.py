@@ -15,6 +15,7 @@ from tests.api.conftest import BASE, LogIn
 from tests.api.fake_gateway import FakeGateway
 
 PARAMETERS = {
+    "{person_id}": "g-li",
     "{alert_id:path}": "circuit_fault/c-t2-b/1",
     "{device_id:path}": "cam-pump",
     "{round_id:path}": "night@2026-11-22T23:00+08:00",
