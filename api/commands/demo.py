@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -108,7 +109,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
             door = Door(listener.url, invitations, gateway.now)
             seconds = time.monotonic() - began
             print(f"{site.name}: seven nights judged in {seconds:.1f} s; the console is at")
-            print(f"  {(link := door.link('operator'))}")
+            print(f"  {(link := door.link('admin'))}")
             print("(a log-in for one use; stop with Ctrl-C)", flush=True)
             if sys.stdin.isatty():
                 print(f"Enter gives another one; so does a role: {', '.join(ROLES)}", flush=True)
@@ -138,7 +139,7 @@ class Door:
 
     def link(self, role: Role) -> str:
         """The address that logs in as `role`."""
-        name = "demo" if role == "operator" else f"demo-{role}"
+        name = "demo" if role == "admin" else f"demo-{role}"
         return f"{self._url}/login/once?token={self._invitations.login(name, role, self._now())}"
 
     def open(self) -> None:
@@ -154,7 +155,7 @@ class Door:
             asyncio.get_running_loop().remove_reader(sys.stdin)
 
     def _answer(self, line: str) -> None:
-        word = line.strip() or "operator"
+        word = line.strip() or "admin"
         role = next((each for each in ROLES if each == word), None)
         print(f"  {self.link(role)}" if role else f"  a role is one of {', '.join(ROLES)}", flush=True)
 
@@ -297,6 +298,7 @@ def demo_site(data: Path, live: datetime, lines: dict[str, SerialLine]) -> Site:
     path = data / "site.yaml"
     data.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+    shutil.copytree(SITE.parent / "plans", data / "plans", dirs_exist_ok=True)
     return load_site(path)[0]
 
 

@@ -32,7 +32,7 @@ from gateway.rules.taps import enrolled
 from gateway.site.enrolments import Enrolment, EnrolPerson, EnrolTag, Kind, NotEnrolled, Proposed
 from gateway.site.model import Site
 from gateway.site.references import ROLES
-from gateway.site.tags import parse_tag
+from gateway.site.tags import TagIndex, parse_tag
 
 Said = TypeVar("Said", bound=msgspec.Struct)
 Wanted = Enrolment | tuple[Kind, str]
@@ -170,13 +170,19 @@ def enrolled_tags(gateway: GatewayPort, *, whole: bool) -> list[TagShape]:
 
 
 def unknown_tags(gateway: GatewayPort) -> list[UnknownTag]:
-    """Tags that were read and that nobody has enrolled, the latest read first."""
+    """Tags that were read and that nobody has enrolled, the latest read first.
+
+    Readers give more or fewer bytes of one card: what is the end of only one longer number is that one.
+    """
     site = gateway.site
     points = {each.reader: each for each in site.checkpoints.values() if each.reader is not None}
+    loose = [read for read in gateway.judgement.engine.rounds.unmatched() if read.reason in _UNKNOWN]
+    whole: dict[str, str] = {}
+    for tag in sorted({read.tag for read in loose}, key=len, reverse=True):
+        whole[tag] = TagIndex((longer, longer) for longer in set(whole.values())).find(tag) or tag
     reads: dict[str, list[Unmatched]] = {}
-    for read in gateway.judgement.engine.rounds.unmatched():
-        if read.reason in _UNKNOWN:
-            reads.setdefault(read.tag, []).append(read)
+    for read in loose:
+        reads.setdefault(whole[read.tag], []).append(read)
     found = []
     for tag, of_tag in reads.items():
         last = of_tag[-1]

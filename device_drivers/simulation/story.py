@@ -13,6 +13,10 @@ DOCKING = timedelta(hours=8, minutes=30)
 """After the first start of a night, at 06:30, the captain docks the wands."""
 
 
+NEW_CARD = "00C3A1F4"
+"""A card that no site file names: 0012820980 is printed on it."""
+
+
 def nights(walks: Sequence[Walk]) -> list[list[Walk]]:
     """Walks by night: a pause of six hours begins another."""
     found: list[list[Walk]] = []
@@ -27,7 +31,7 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
     """The nights before: each has one thing wrong, in this order, as far as the estate has what it takes.
 
     A round slept through, a guard nine minutes late, a wand handed in a day late, a lamp dead for a night, a circuit
-    tripped, a camera without picture; the last night is in order.
+    tripped, a camera without picture; in the last night a guard carries a card that nobody has enrolled yet.
     """
     estate, truth = world.estate, world.truth
     world.walk(walks)
@@ -63,6 +67,8 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
                 world.change(start + DOCKING - hour, lambda truth, _, name=left_out: truth.docked.update({name: False}))  # type: ignore[misc]
                 world.change(start + 24 * hour, lambda truth, _, name=left_out: truth.docked.update({name: True}))  # type: ignore[misc]
                 world.dock(start + 34 * hour, left_out)
+            case 6:
+                truth.conduct[night[len(night) // 2].id] = Conduct(card=NEW_CARD)
             case _:
                 pass
 

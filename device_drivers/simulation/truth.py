@@ -86,6 +86,7 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         alone: nobody comes along to where two must tap.
         wand: what is carried, if not what was meant.
         no_login: does not hold the own card to the wand first.
+        card: what is held to readers, if not the own card.
     """
 
     sleeps: bool = False
@@ -96,6 +97,7 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alone: bool = False
     wand: str | None = None
     no_login: bool = False
+    card: str | None = None
 
 
 class Truth:

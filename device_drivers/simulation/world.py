@@ -554,6 +554,8 @@ class World:
             return
         guard = self._guards[conduct.guard] if conduct.guard is not None else sent[0]
         other = sent[1] if sent[1].id != guard.id else sent[0]
+        if conduct.card is not None:
+            guard = msgspec.structs.replace(guard, tag=conduct.card)
         start = datetime.fromtimestamp(walk.start, UTC) + timedelta(seconds=conduct.late_s)
         wand = conduct.wand or walk.wand or next((wand.id for wand in self.estate.wands), None)
         if wand is not None and not conduct.no_login and not self._wands[wand].phone:
