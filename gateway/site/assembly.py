@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Literal
 
 from device_drivers.announced import ANNOUNCED, Announced
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import Driver
 from gateway.instants import DAY, SECOND, Duration
 from gateway.site import model, schema
+from gateway.site.floor_plans import Image
 from gateway.site.positions import Path
 from gateway.site.sections import Draft
 
@@ -20,6 +21,8 @@ CARRIED = frozenset({"wand", "phone"})
 
 DEFAULT_EXPECT_EVERY = 60 * SECOND
 """Of cameras and fixed readers whose driver's record says nothing (cameras.md, Any device)."""
+
+ShapeKind = Literal["place", "checkpoint", "lamp", "camera"]
 
 Secrets = Callable[[str, Path], str]
 """Gives the secret behind a reference standing at a path; notes a mistake if it is not there."""
@@ -54,6 +57,7 @@ def assemble(
     secret: Secrets,
     seed: str | None,
     line: Callable[[Path], int | None],
+    images: Mapping[str, Image],
 ) -> model.Site:
     """The model of a draft.
 
@@ -66,6 +70,7 @@ def assemble(
         secret: resolves references to secrets.
         seed: what `jitter_seed` names, if it is there.
         line: where a path stands in the file.
+        images: of the plans, by place.
     """
     assert draft.site is not None
     site = draft.site.entry
@@ -99,6 +104,7 @@ def assemble(
         },
         shifts=_by_id(_shift(one) for one, *_ in draft.shifts),
         duty_checks=_by_id(_duty_check(one) for one, *_ in draft.duty_checks),
+        plans={one.place: _plan(one, images[one.place], folder) for one, *_ in draft.plans if one.place in images},
         hold=draft.hold,
         compensation=draft.compensation.entry.max_gap,
         jitter_seed=seed,
@@ -114,6 +120,34 @@ def assemble(
         services=_services(draft.services.entry, secret),
         digest=digest,
     )
+
+
+def _plan(entry: schema.PlanEntry, image: Image, folder: FilePath) -> model.Plan:
+    return model.Plan(
+        place=entry.place,
+        image=str(folder / entry.image),
+        media_type=image.media_type,
+        left=image.left,
+        top=image.top,
+        width=image.width,
+        height=image.height,
+        shapes=tuple(
+            model.Shape(kind=kind, id=name, points=shape.polygon or ((shape.at,) if shape.at else ()))
+            for shape in entry.shapes
+            for kind, name in shown_by(shape)
+        ),
+    )
+
+
+def shown_by(shape: schema.ShapeEntry) -> list[tuple[ShapeKind, str]]:
+    """What a shape shows: of what kind, and which; of a right one there is one."""
+    named: tuple[tuple[ShapeKind, str | None], ...] = (
+        ("place", shape.place),
+        ("checkpoint", shape.checkpoint),
+        ("lamp", shape.lamp),
+        ("camera", shape.camera),
+    )
+    return [(kind, name) for kind, name in named if name is not None]
 
 
 def _by_id(items: Iterable[Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.errors import ConfigError, Problem
 from gateway.site.assembly import assemble
+from gateway.site.floor_plans import Image, measure
 from gateway.site.mistakes import Mistakes
 from gateway.site.model import Site
 from gateway.site.positions import MAX_BYTES, WHOLE_FILE, read_document
@@ -57,12 +58,38 @@ def load_site(
             secret=vault.read if secrets else lambda reference, _: reference,
             seed=vault.seed(draft.site.entry.jitter_seed, needed=secrets),
             line=document.line,
+            images=_images(draft, path.parent, mistakes),
         )
         _check_model(site, draft, mistakes)
     problems = mistakes.listed()
     if site is None or any(problem.level == "error" for problem in problems):
         raise ConfigError(problems)
     return site, problems
+
+
+def _images(draft: Draft, folder: Path, mistakes: Mistakes) -> dict[str, Image]:
+    """The images of the plans by place; one that cannot be shown, and a point outside of one, is a mistake."""
+    found: dict[str, Image] = {}
+    for entry, path, _ in draft.plans:
+        try:
+            image = measure(folder / entry.image)
+        except ValueError as error:
+            mistakes.error(
+                (*path, "image"), f"found {entry.image!r}, which {error}; expected an SVG or PNG file of at most 2 MiB"
+            )
+            continue
+        found.setdefault(entry.place, image)
+        right, bottom = image.left + image.width, image.top + image.height
+        for index, shape in enumerate(entry.shapes):
+            for key, points in (("at", (shape.at,) if shape.at else ()), ("polygon", shape.polygon or ())):
+                outside = [(x, y) for x, y in points if not (image.left <= x <= right and image.top <= y <= bottom)]
+                if outside:
+                    mistakes.error(
+                        (*path, "shapes", index, key),
+                        f"found {outside[0][0]:g}, {outside[0][1]:g}, outside of the image; expected {image.left:g} to {right:g} across "
+                        f"and {image.top:g} to {bottom:g} down",
+                    )
+    return found
 
 
 def _bytes(path: Path) -> bytes:

@@ -187,6 +187,27 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     need: int = 1
 
 
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What is where on a plan: one point, or the corners of a place's outline, in the image's coordinates."""
+
+    kind: Literal["place", "checkpoint", "lamp", "camera"]
+    id: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A floor's plan. `image`: the file's path; its coordinates begin at (`left`, `top`) and are `width` and `height` long."""
+
+    place: str
+    image: str
+    media_type: str
+    left: float
+    top: float
+    width: float
+    height: float
+    shapes: tuple[Shape, ...] = ()
+
+
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the duty calendar: when it runs, and who is on it by turns (`gateway.site.shifts` says who at an instant).
 
@@ -395,6 +416,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     parents: Mapping[str, Parent] = {}
     shifts: Mapping[str, Shift] = {}
     duty_checks: Mapping[str, DutyCheck] = {}
+    plans: Mapping[str, Plan] = {}
+    """By the place whose floor they show."""
     hold: Duration = 3 * MINUTE
     compensation: Duration | None = 30 * MINUTE
     """The `max_gap` of a checkpoint in a place that turned blind or dark (cameras.md, Protection); None: off."""

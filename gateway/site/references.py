@@ -18,7 +18,7 @@ from gateway.instants import DAY, HOUR, MINUTE, Duration
 from gateway.scores.table import KINDS as SCORED
 from gateway.scores.table import known
 from gateway.site import schema
-from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable
+from gateway.site.assembly import device_kind, facts, feed, is_embedded, is_portable, shown_by
 from gateway.site.durations import written
 from gateway.site.mistakes import Mistakes, shown
 from gateway.site.positions import Path
@@ -71,6 +71,7 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.rounds()
     checks.lamps()
     checks.zones()
+    checks.plans()
     checks.shifts()
     checks.duty_checks()
     checks.scores()
@@ -470,6 +471,38 @@ class _References:
                     (*path, "need"),
                     f"found {entry.need}; expected at most {len(entry.cameras)}, the number of its cameras",
                 )
+
+    # -- floor plans -------------------------------------------------------------------------------------------------
+
+    def plans(self) -> None:
+        for entry, path, damaged in self._draft.plans:
+            self._refer((*path, "place"), entry.place, "places", "a place")
+            self._once((*path, "place"), "a place with a plan", entry.place)
+            if any(key.startswith("shapes") for key in damaged):
+                continue
+            shown_before: dict[tuple[str, str], Path] = {}
+            for index, shape in enumerate(entry.shapes):
+                self._shape((*path, "shapes", index), shape, shown_before)
+
+    def _shape(self, at: Path, shape: schema.ShapeEntry, before: dict[tuple[str, str], Path]) -> None:
+        named = shown_by(shape)
+        if len(named) != 1:
+            found = " and ".join(f"`{kind}`" for kind, _ in named) or "none of them"
+            self._mistakes.error(at, f"found {found}; expected one of `place`, `checkpoint`, `lamp`, `camera`")
+            return
+        ((kind, name),) = named
+        section = {"place": "places", "checkpoint": "checkpoints", "lamp": "lamps", "camera": "devices"}[kind]
+        known = self._refer((*at, kind), name, section, f"a {kind}")
+        placed = self._devices.get(name) if known and kind == "camera" else None
+        if placed is not None and (own := device_kind(placed.entry)) != "camera":
+            self._mistakes.error((*at, kind), f"found {name!r}, a {own}; expected a camera (`kind: camera`)")
+        if (first := before.setdefault((kind, name), at)) != at:
+            self._mistakes.error((*at, kind), f"found {name!r} a second time; {self._mistakes.place(first)} shows it")
+        if kind != "place" and shape.polygon is not None:
+            self._mistakes.error((*at, "polygon"), f"found with a {kind}; expected `at`: only places have an outline")
+        elif (shape.at is None) == (shape.polygon is None):
+            either = "`at` or `polygon`" if kind == "place" else "`at`"
+            self._mistakes.error(at, f"found {'neither' if shape.at is None else 'both'}; expected {either}")
 
     # -- shifts ------------------------------------------------------------------------------------------------------
 

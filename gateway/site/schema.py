@@ -368,6 +368,42 @@ class ZoneEntry(Entry):
     need: Annotated[int, Field(ge=1)] = 1
 
 
+def _spot(value: Any) -> tuple[float, float]:
+    if isinstance(value, list) and len(value) == 2 and all(type(part) in {int, float} for part in value):
+        return float(value[0]), float(value[1])
+    raise ValueError(f"expected {_A_SPOT}")
+
+
+def _outline(value: Any) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list) or not 3 <= len(value) <= 200:
+        raise ValueError("expected 3 to 200 corners such as `[[40, 40], [480, 40], [480, 360]]`")
+    return tuple(_spot(corner) for corner in value)
+
+
+_A_SPOT = "two numbers in the image's coordinates, such as `[120, 80]`"
+Spot = Annotated[tuple[float, float], BeforeValidator(_spot)]
+Outline = Annotated[tuple[tuple[float, float], ...], BeforeValidator(_outline)]
+
+
+class ShapeEntry(Entry):
+    """What is where on a plan: one of `place`, `checkpoint`, `lamp`, `camera`."""
+
+    place: PlaceId | None = None
+    checkpoint: Id | None = None
+    lamp: Id | None = None
+    camera: Id | None = None
+    at: Spot | None = None
+    polygon: Outline | None = None
+
+
+class PlanEntry(Entry):
+    """A floor's plan. `image` is named from the site file's folder."""
+
+    place: PlaceId
+    image: str
+    shapes: list[ShapeEntry] = []
+
+
 OFF = "off"
 _COMPENSATION = "`off`, or a mapping such as `{max_gap: 30m}`"
 
@@ -611,6 +647,7 @@ LISTS: Mapping[str, type[Entry]] = {
     "zones": ZoneEntry,
     "shifts": ShiftEntry,
     "duty_checks": DutyCheckEntry,
+    "plans": PlanEntry,
 }
 """Sections that are lists of entries."""
 
@@ -648,6 +685,7 @@ EXPECTED: Mapping[str, str] = {
     "driver": "the name of a driver (`lamplighter drivers` lists them)",
     "expected": "when the lamp should burn, such as `{mode: dusk_to_dawn}`",
     "id": _AN_ID,
+    "image": "the plan's file, .svg or .png, such as `plans/f03.svg`",
     "lasts": _A_DURATION,
     "link": "where it is heard, such as `{serial: /dev/ttyUSB0}` or `{mqtt: zigbee2mqtt/NAME}`",
     "mode": "dusk_to_dawn, times, always, motion or commanded",
@@ -660,6 +698,7 @@ EXPECTED: Mapping[str, str] = {
     "gat1400": "a mapping such as `{port: 8181, password: env:VIID_PASSWORD}`",
     "gb28181": "a mapping such as `{port: 5060, password: env:SIP_PASSWORD}`",
     "route": "the id of a route",
+    "shapes": "a list such as `[{lamp: lamp-1, at: [120, 80]}]`",
     "tags": 'a list such as `["0008075634"]`',
     "timezone": "a time zone of the IANA list such as `Asia/Shanghai`",
     "token": "`env:NAME` or `file:PATH`",

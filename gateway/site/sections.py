@@ -48,6 +48,7 @@ class Draft(NamedTuple):
     zones: list[Placed[schema.ZoneEntry]]
     shifts: list[Placed[schema.ShiftEntry]]
     duty_checks: list[Placed[schema.DutyCheckEntry]]
+    plans: list[Placed[schema.PlanEntry]]
     parents: dict[str, Placed[schema.ParentEntry]]
     hold: Duration
     compensation: Placed[schema.CompensationEntry]
