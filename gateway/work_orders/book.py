@@ -141,9 +141,8 @@ class WorkOrders:
         seen = self._points.take(tap, at, received)
         if isinstance(seen, Seen):
             if self._register.near_any(seen.point) and self._taps.add(seen):
-                for case in self._register.at_point(seen.point, seen.at):
-                    if not seen.person or seen.person in case.technicians:
-                        self._prove(case, now)
+                for case in self._register.at_point(seen.point, seen.at, seen.person):
+                    self._prove(case, now)
         elif seen is not None:
             points = frozenset(self._taps.unnamed(seen))
             for case in self._register:

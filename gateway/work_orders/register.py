@@ -55,10 +55,16 @@ class Register:
         """The latest order of a fault."""
         return self.find(self._by_fault.get(key, ""))
 
-    def at_point(self, point: str, at: Instant) -> list[Case]:
-        """Orders whose arrival a tap at this point and time can prove, by id."""
+    def at_point(self, point: str, at: Instant, person: str) -> list[Case]:
+        """Orders whose arrival a tap of a person at this point and time can prove, by id; `person` empty: whose it was is not known."""
         there = self._by_point.get(point, {}).values()
-        found = [case for case in there if case.since <= at and (case.closed is None or at <= case.closed)]
+        found = [
+            case
+            for case in there
+            if (person in (case.assignee, case.arrival_person) if person else case.technicians)
+            and case.since <= at
+            and (case.closed is None or at <= case.closed)
+        ]
         found.sort(key=lambda case: case.id)
         return found
 
