@@ -33,6 +33,7 @@ from api.resources import (
     rounds,
     scores,
     silences,
+    users,
     work_orders,
 )
 
@@ -78,6 +79,7 @@ def create_app(
     health.add(app, gateway, feed)
     chain.add(app, gateway, accounts)
     reports.add(app, gateway)
+    users.add(app, gateway, accounts)
     pages.add(app, gateway, accounts, invitations or Invitations())
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[needs("rounds")])

@@ -36,6 +36,7 @@ from api.shapes import (
     ReadyShape,
     SiteShape,
 )
+from api.users import LinkShape, PinBody, UserChange, UserNew, UserShape
 from gateway.alerts.alert import Alert
 from gateway.alerts.duty import Swap
 from gateway.alerts.silences import Silence
@@ -58,7 +59,7 @@ SHAPES = (
     SwapEnd, Unmatched, Zone, ZoneMinutes,
     Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
     WeekPlan, WhyBody, WithdrawBody, YearEnd,
-    ContactTest, NoticeShape,
+    ContactTest, NoticeShape, LinkShape, PinBody, UserChange, UserNew, UserShape,
     EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 

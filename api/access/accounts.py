@@ -1,4 +1,4 @@
-"""Accounts, sessions and the audit history, kept in the journal (migrations 0002_accounts.sql, 0007_chain.sql).
+"""Accounts, sessions and the audit history, kept in the journal (migrations 0002, 0007, 0012 and 0013).
 
 What stands in histories for good is an account's `name`, which says nothing of the person (`u-` and six signs); what is typed at the
 log-in and what the person is called are held apart, so that they can be erased.
@@ -9,23 +9,28 @@ from __future__ import annotations
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
 
-from api.access.roles import Role
+from api.access.roles import Right, Role, allowed
 from api.ports import GatewayPort
 from device_drivers.errors import LamplighterError
-from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 IDLE = 12 * HOUR
 """A session unused this long has ended: a night shift and its handover."""
 LONGEST = 7 * DAY
 """No session is older."""
+PHONE_IDLE = 14 * DAY
+"""A guard's phone unused this long is asked again: leave and holidays."""
+PHONE_LONGEST = 30 * DAY
+"""No session of a guard's phone is older."""
 _TRUST_CACHE = 30 * SECOND
-"""How long a session is believed without asking the journal: a change by `lamplighter user` works within this time."""
+"""How long a session is believed without asking the journal: a change by `lamplighter user` works within this time, one made
+through this process at once (`Accounts.forget`)."""
 _TOUCH = 5 * MINUTE
 _CACHE_SIZE = 1024
 _SIGNS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -34,6 +39,8 @@ PERSONAL = "account/"
 UNKNOWN = "unknown"
 """Who tried to log in under a name that no account has. What was typed is not kept: it may be a person's name, or a password."""
 _NAME = re.compile(r"[\w.@-]{1,64}")
+
+_ENTER = "INSERT INTO sessions (token, account, created, seen, expires, address, agent, phone) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -46,6 +53,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A person's (or wall screen's) way in. `name` stands in histories; `called` is for the screen.
 
     `person`: the person of the site whose account it is. `places`: it sees these places and what lies below them; None: all of the site.
+    `rights`: only these of its role's; None: all of them (only keys of programs are bounded so).
     """
 
     name: str
@@ -54,6 +62,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     called: str = ""
     person: str | None = None
     places: tuple[str, ...] | None = None
+    rights: tuple[Right, ...] | None = None
+
+    def may(self, right: Right) -> bool:
+        """Whether it has `right`."""
+        return allowed(self.role, right) and (self.rights is None or right in self.rights)
 
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +76,13 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One log-in. `token` is the hash of what the cookie holds."""
+    """One log-in. `token` is the hash of what the cookie holds; `phone`: a guard's phone."""
 
     token: bytes
     account: Account
     seen: Instant
     expires: Instant
+    phone: bool = False
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +111,8 @@ class Accounts:
         self._cache: OrderedDict[bytes, tuple[Instant, Session]] = OrderedDict()
         self._called: dict[str, str | None] = {}
         self._called_at: Instant | None = None
+        self.changes = 0
+        """Rises with each change of accounts or sessions made through this process."""
 
     async def any(self) -> bool:
         """Whether there is an account that can log in with a password."""
@@ -104,14 +120,22 @@ class Accounts:
 
     async def find(self, name: str) -> tuple[Account, str | None] | None:
         """An account by what is typed at the log-in, and its stored password."""
+        return await self._find(name, "password")
+
+    async def find_guard(self, name: str) -> tuple[Account, str | None] | None:
+        """A guard's account by what is typed at the log-in, and its stored PIN."""
+        found = await self._find(name, "pin")
+        return found if found is not None and found[0].role == "guard" else None
+
+    async def _find(self, name: str, secret: Literal["password", "pin"]) -> tuple[Account, str | None] | None:
         rows = await self._gateway.query(
-            "SELECT name, role, disabled, person, places, password FROM accounts WHERE coalesce(login, name) = ?",
+            f"SELECT name, role, disabled, person, places, {secret} FROM accounts WHERE coalesce(login, name) = ?",  # noqa: S608
             (name,),
         )
         if not rows:
             return None
-        stored_name, role, disabled, person, places, password = rows[0]
-        return account_of(stored_name, role, person, places, disabled=bool(disabled)), password
+        stored_name, role, disabled, person, places, stored = rows[0]
+        return account_of(stored_name, role, person, places, disabled=bool(disabled)), stored
 
     async def add(
         self, name: str, role: Role, password: str | None, origin: Origin, by: str, *, login: str | None = None
@@ -136,6 +160,13 @@ class Accounts:
         self._called_at = None
         return Account(name=name, role=role)
 
+    def forget(self, name: str) -> None:
+        """The account `name` or its sessions were changed: nothing of them is believed any more."""
+        self.changes += 1
+        self._called_at = None
+        for key in [key for key, (_, session) in self._cache.items() if session.account.name == name]:
+            del self._cache[key]
+
     async def called(self) -> Mapping[str, str | None]:
         """What people are called, by the name that stands in histories; None: erased. At most half a minute old."""
         now = self._gateway.now()
@@ -157,17 +188,27 @@ class Accounts:
                 found[name] = msgspec.json.decode(body, type=Called).name
         return found
 
-    async def enter(self, account: Account, origin: Origin, how: str) -> str:
-        """Begin a session; gives the token for the cookie."""
+    async def enter(
+        self, account: Account, origin: Origin, how: str, *, phone: bool = False, also: Sequence[Statement] = ()
+    ) -> str:
+        """Begin a session; gives the token for the cookie.
+
+        Args:
+            account: whose.
+            origin: where from.
+            how: by what, for the history.
+            phone: on a guard's phone: it lasts longer.
+            also: what comes before it in the same transaction.
+        """
         token = secrets.token_urlsafe(32)
         now = self._gateway.now()
+        expires = now + lasts(phone=phone)
+        row = (hashed(token), account.name, now, now, expires, origin.address, origin.agent[:200], int(phone))
         await self._gateway.write(
             [
-                ("DELETE FROM sessions WHERE expires <= ? OR seen <= ?", (now, now - IDLE)),
-                (
-                    "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (_hashed(token), account.name, now, now, now + LONGEST, origin.address, origin.agent[:200]),
-                ),
+                *also,
+                _sweep(now),
+                (_ENTER, row),
                 self._audit(account.name, origin, "session.begin", account.name, detail=how),
             ]
         )
@@ -175,31 +216,37 @@ class Accounts:
 
     async def session(self, token: str) -> Session | None:
         """The live session of a cookie's token, or None."""
-        key = _hashed(token)
+        key = hashed(token)
         now = self._gateway.now()
         cached = self._cache.get(key)
         if cached is not None and now - cached[0] < _TRUST_CACHE and _alive(cached[1], now):
             return cached[1]
         self._cache.pop(key, None)
-        rows = await self._gateway.query(
-            "SELECT a.name, a.role, a.person, a.places, s.seen, s.expires FROM sessions s JOIN accounts a ON a.name = s.account"
-            " WHERE s.token = ? AND a.disabled = 0",
-            (key,),
-        )
-        if not rows:
+        changes = self.changes
+        found = await self._read_session(key)
+        if found is None or not _alive(found, now):
             return None
-        name, role, person, places, seen, expires = rows[0]
-        account = account_of(name, role, person, places, called=(await self.called()).get(name) or name)
-        found = Session(token=key, account=account, seen=seen, expires=expires)
-        if not _alive(found, now):
-            return None
-        if now - seen > _TOUCH:
+        if now - found.seen > _TOUCH:
             await self._gateway.write([("UPDATE sessions SET seen = ? WHERE token = ?", (now, key))])
             found = msgspec.structs.replace(found, seen=now)
+        if changes != self.changes:
+            return await self.session(token)  # somebody changed an account meanwhile, perhaps this one
         self._cache[key] = (now, found)
         while len(self._cache) > _CACHE_SIZE:
             self._cache.popitem(last=False)
         return found
+
+    async def _read_session(self, key: bytes) -> Session | None:
+        rows = await self._gateway.query(
+            "SELECT a.name, a.role, a.person, a.places, s.seen, s.expires, s.phone"
+            " FROM sessions s JOIN accounts a ON a.name = s.account WHERE s.token = ? AND a.disabled = 0",
+            (key,),
+        )
+        if not rows:
+            return None
+        name, role, person, places, seen, expires, phone = rows[0]
+        account = account_of(name, role, person, places, called=(await self.called()).get(name) or name)
+        return Session(token=key, account=account, seen=seen, expires=expires, phone=bool(phone))
 
     async def leave(self, session: Session, origin: Origin) -> None:
         """End a session."""
@@ -266,9 +313,23 @@ def insert_audit(at: Instant, row: AuditRow) -> Statement:
     )
 
 
-def _hashed(token: str) -> bytes:
+def hashed(token: str) -> bytes:
+    """What is kept of a random token."""
     return sha256(token.encode()).digest()
 
 
+def lasts(*, phone: bool) -> Duration:
+    """How long a session lasts at most."""
+    return PHONE_LONGEST if phone else LONGEST
+
+
+def _sweep(now: Instant) -> Statement:
+    """Sessions that have ended by themselves are not kept."""
+    return (
+        "DELETE FROM sessions WHERE expires <= ? OR seen <= CASE phone WHEN 1 THEN ? ELSE ? END",
+        (now, now - PHONE_IDLE, now - IDLE),
+    )
+
+
 def _alive(session: Session, now: Instant) -> bool:
-    return now < session.expires and now - session.seen < IDLE
+    return now < session.expires and now - session.seen < (PHONE_IDLE if session.phone else IDLE)

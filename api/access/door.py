@@ -18,7 +18,7 @@ from api.access.accounts import Account, Accounts, Origin, Session
 from api.access.roles import RIGHTS, Right, allowed
 from api.problems import Denied, problem
 
-OPEN = frozenset({"/login", "/login/once", "/setup", "/healthz"})
+OPEN = frozenset({"/login", "/login/once", "/login/link", "/login/password", "/login/pin", "/setup", "/healthz"})
 OPEN_BELOW = "/static/"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -35,8 +35,12 @@ class Passwords:
             WeakPassword: too short, too long, or the name itself.
         """
         check_strength(name, password)
+        return await self.stored(password)
+
+    async def stored(self, secret: str) -> str:
+        """The hash of a password or PIN that was found to be good."""
         async with self._slots:
-            return await asyncio.to_thread(_HASHER.hash, password)
+            return await asyncio.to_thread(_HASHER.hash, secret)
 
     async def check(self, stored: str | None, password: str) -> bool:
         """Whether `password` is the stored one. Takes as long when there is none, so that names cannot be guessed by time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.instants import HOUR, SECOND, Duration, Instant
@@ -25,9 +26,14 @@ _MOST_KEYS = 10_000
 
 
 class Throttle:
-    """Failures of late, by account and address. Bounded: the longest unused are forgotten first."""
+    """Failures of late, by account and address. Bounded: the longest unused are forgotten first.
 
-    def __init__(self) -> None:
+    Args:
+        limits: by what is counted, as in `LIMITS`.
+    """
+
+    def __init__(self, limits: Mapping[str, Limit] = LIMITS) -> None:
+        self._limits = limits
         self._failures: OrderedDict[tuple[str, str], tuple[int, Instant]] = OrderedDict()
 
     def wait(self, account: str, address: str, now: Instant) -> Duration:
@@ -48,7 +54,7 @@ class Throttle:
 
     def _wait(self, key: tuple[str, str], now: Instant) -> Duration:
         count, last = self._failures.get(key, (0, now))
-        limit = LIMITS[key[0]]
+        limit = self._limits[key[0]]
         if count < limit.free or now - last > FORGOTTEN_AFTER:
             return 0
         pause = min(SECOND << min(count - limit.free, 16), limit.longest)

@@ -1,4 +1,4 @@
-"""The way in and out: log-in, one-time links, the set-up of the first account, log-out."""
+"""The way in and out: log-in by password or PIN, one-time links, the set-up of the first account, log-out."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.access.accounts import LONGEST, UNKNOWN, Account, AccountError, Accounts, check_name, new_name
+from api.access import register
+from api.access.accounts import (
+    UNKNOWN,
+    Account,
+    AccountError,
+    Accounts,
+    AuditRow,
+    check_name,
+    insert_audit,
+    lasts,
+    new_name,
+)
+from api.access.directory import Directory
 from api.access.door import cookie_name, needs, origin_of, session_of
 from api.access.invitations import Invitations
+from api.access.links import EntryLinks
 from api.access.passwords import Passwords, WeakPassword
+from api.access.pins import pin_throttle
 from api.access.throttle import Throttle
 from api.console.frame import Frame
 from api.ports import GatewayPort
@@ -19,27 +33,20 @@ from api.problems import Denied
 from gateway.instants import SECOND
 
 _LONGEST_FIELD = 256
+PHONE = "/phone"
+"""Where a guard's phone is led."""
 
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations, frame: Frame) -> None:
-    """Add `/login`, `/login/once`, `/setup` and `/logout`."""
+    """Add what begins with `/login`, `/setup` and `/logout`."""
     passwords = Passwords()
     throttle = Throttle()
+    add_links(app, gateway, accounts, passwords, frame)
+    add_pin(app, gateway, accounts, passwords, frame)
 
     async def entered(request: Request, account: Account, how: str, target: str = "/") -> Response:
         token = await accounts.enter(account, origin_of(request), how)
-        response = RedirectResponse(target, status_code=303)
-        secure = request.url.scheme == "https"
-        response.set_cookie(
-            cookie_name(request.url.scheme),
-            token,
-            max_age=LONGEST // SECOND,
-            httponly=True,
-            secure=secure,
-            samesite="lax",
-            path="/",
-        )
-        return response
+        return _let_in(request, token, target)
 
     @app.get("/login", include_in_schema=False)
     async def login_page(request: Request) -> Response:
@@ -122,6 +129,112 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             cookie_name(request.url.scheme), path="/", secure=request.url.scheme == "https", httponly=True
         )
         return response
+
+
+def add_links(app: FastAPI, gateway: GatewayPort, accounts: Accounts, passwords: Passwords, frame: Frame) -> None:
+    """Add `/login/link` (a guard's phone enters) and `/login/password` (a person chooses a password)."""
+    links = EntryLinks(gateway, accounts)
+    directory = Directory(gateway, accounts)
+
+    @app.get("/login/link", include_in_schema=False)
+    async def link_page(request: Request, token: str = "") -> Response:
+        found = await links.look("phone", token)
+        if found is None:
+            return await _login_page(request, frame, accounts, 401, error="login.link_void")
+        called = (await accounts.called()).get(found.account.name) or found.login
+        return frame.respond(request, "login_link.html", token=token, called=called)
+
+    @app.post("/login/link", include_in_schema=False)
+    async def enter_by_link(request: Request) -> Response:
+        fields = await _form(request)
+        entered = await links.use("phone", fields.get("token", ""), origin_of(request), "personal link made")
+        if entered is None:
+            return await _login_page(request, frame, accounts, 401, error="login.link_void")
+        return _let_in(request, entered, PHONE, phone=True)
+
+    @app.get("/login/password", include_in_schema=False)
+    async def password_page(request: Request, token: str = "") -> Response:
+        return await _password_page(request, token)
+
+    @app.post("/login/password", include_in_schema=False)
+    async def choose_password(request: Request) -> Response:
+        fields = await _form(request)
+        token, password = fields.get("token", ""), fields.get("password", "")
+        found = await links.look("password", token)
+        entry = await directory.entry(found.account.name) if found is not None else None
+        if found is None or entry is None:
+            return await _password_page(request, token)
+        if password != fields.get("again", ""):
+            return await _password_page(request, token, 422, error="setup.differ")
+        try:
+            stored = await passwords.make(found.login, password)
+        except WeakPassword:
+            return await _password_page(request, token, 422, error="setup.weak")
+        now, origin = gateway.now(), origin_of(request)
+        change = register.password_set(entry, stored, now)
+        said = AuditRow(who=entry.id, address=origin.address, action=change.action, subject=entry.id, detail="by link")
+        also = [*change.statements, insert_audit(now, said)]
+        entered = await links.use("password", token, origin, "password link made", also=also)
+        if entered is None:
+            return await _password_page(request, token)
+        return _let_in(request, entered, "/")
+
+    async def _password_page(request: Request, token: str, status: int = 200, error: str | None = None) -> Response:
+        found = await links.look("password", token)
+        if found is None:
+            return await _login_page(request, frame, accounts, 401, error="login.link_void")
+        return frame.respond(request, "login_password.html", status, token=token, login=found.login, error=error)
+
+
+def add_pin(app: FastAPI, gateway: GatewayPort, accounts: Accounts, passwords: Passwords, frame: Frame) -> None:
+    """Add `/login/pin`: a guard enters with his account's name and PIN."""
+    throttle = pin_throttle()
+
+    def pin_page(request: Request, status: int = 200, **values: Any) -> Response:
+        given = {"error": None, "seconds": 0, "name": ""}
+        return frame.respond(request, "login_pin.html", status, **(given | values))
+
+    @app.get("/login/pin", include_in_schema=False)
+    async def show_pin(request: Request) -> Response:
+        if request.state.session is not None:
+            return RedirectResponse(PHONE, status_code=303)
+        return pin_page(request)
+
+    @app.post("/login/pin", include_in_schema=False)
+    async def enter_by_pin(request: Request) -> Response:
+        fields = await _form(request)
+        name, origin, now = fields.get("name", "").strip(), origin_of(request), gateway.now()
+        wait = throttle.wait(name, origin.address, now)
+        if wait:
+            seconds = -(-wait // SECOND)
+            response = pin_page(request, 429, error="login.wait", seconds=seconds, name=name)
+            response.headers["Retry-After"] = str(seconds)
+            return response
+        # Counted before the PIN is looked at, so that many attempts at once are not all free.
+        throttle.failed(name, origin.address, now)
+        found = await accounts.find_guard(name)
+        stored = found[1] if found is not None and not found[0].disabled else None
+        if not await passwords.check(stored, fields.get("pin", "")):
+            who = UNKNOWN if found is None else found[0].name
+            await accounts.record(who, origin, "session.begin", who, outcome="refused", detail="wrong name or PIN")
+            return pin_page(request, 401, error="login.pin_wrong", name=name)
+        assert found is not None
+        throttle.passed(name, origin.address)
+        return _let_in(request, await accounts.enter(found[0], origin, "PIN", phone=True), PHONE, phone=True)
+
+
+def _let_in(request: Request, token: str, target: str, *, phone: bool = False) -> Response:
+    response = RedirectResponse(target, status_code=303)
+    response.set_cookie(
+        cookie_name(request.url.scheme),
+        token,
+        max_age=lasts(phone=phone) // SECOND,
+        httponly=True,
+        secure=request.url.scheme == "https",
+        samesite="lax",
+        path="/",
+    )
+    return response
 
 
 async def _login_page(
