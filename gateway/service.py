@@ -20,7 +20,6 @@ from gateway.connections import (
     web_links,
 )
 from gateway.instants import SECOND
-from gateway.links.embedded_broker import EmbeddedBroker
 from gateway.links.link import Link, MqttLink
 from gateway.outbox.local import LocalStore
 from gateway.outbox.notices import NoticeWorker
@@ -67,6 +66,8 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
     async with AsyncExitStack() as stack:
         broker = site.mqtt
         if broker.embedded:
+            from gateway.links.embedded_broker import EmbeddedBroker  # noqa: PLC0415  amqtt: memory that only its users pay
+
             broker = _embedded(broker, data)
             running = await stack.enter_async_context(
                 EmbeddedBroker(broker.host, broker.port, broker.username or "", broker.password or "")

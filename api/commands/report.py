@@ -13,7 +13,6 @@ from typing import Any, get_args
 import msgspec
 
 from api.console.languages import Language
-from api.reports import excel
 from api.reports.document import Report
 from api.reports.gather import gather
 from api.reports.periods import period
@@ -58,6 +57,8 @@ def run(parsed: argparse.Namespace) -> int:
     below = notes(site, report, whose.language)
     if parsed.excel is not None:
         try:
+            from api.reports import excel  # noqa: PLC0415  openpyxl takes a moment to load
+
             parsed.excel.write_bytes(excel.workbook(heading, shown, below))
         except OSError as error:
             raise LamplighterError(f"cannot write {parsed.excel}: {error.strerror or error}") from error

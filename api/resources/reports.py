@@ -15,7 +15,6 @@ from api.console.languages import Language, chosen, say
 from api.openapi import ERRORS
 from api.ports import GatewayPort
 from api.problems import Denied
-from api.reports import excel
 from api.reports.document import Report
 from api.reports.gather import gather
 from api.reports.periods import NoSuchPeriodError, period
@@ -56,6 +55,8 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         report = await find(gateway, report_id, as_sent=as_sent)
         reader = reader_of(request, gateway.site)
         heading = title(gateway.site, report, reader.language)
+        from api.reports import excel  # noqa: PLC0415  openpyxl: 4 MiB that only its users pay
+
         body = excel.workbook(
             heading, tables(gateway.site, report, reader), notes(gateway.site, report, reader.language)
         )

@@ -19,7 +19,6 @@ from api.openapi import ERRORS, REFUSED, many, one, takes
 from api.orders import Followed, LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody, Said
 from api.ports import GatewayPort
 from api.problems import Denied
-from api.reports import excel
 from api.reports.ledger import tables
 from api.reports.tables import Reader
 from gateway.alerts.alert import Alert
@@ -128,6 +127,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         reader = Reader(chosen(request, site.language), _named(request))
         shown = await with_words(gateway, orders, named=reader.named)
         heading, sheets, notes = tables(site, figures, shown, reader, request.state.called)
+        from api.reports import excel  # noqa: PLC0415  openpyxl: 4 MiB that only its users pay
+
         response = tagged(request, excel.workbook(heading, sheets, notes), excel.MEDIA_TYPE)
         response.headers["Content-Disposition"] = f'attachment; filename="repairs-{month}.xlsx"'
         return response

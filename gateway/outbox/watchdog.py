@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Protocol
 
-import aiohttp
 import msgspec
 
 from gateway.errors import DeliveryError, LinkError
@@ -104,6 +103,7 @@ class Watchdog:
 
 def web_ping(url: str) -> Ping:
     """A GET of `url`, which is a secret: no error names it. Taken is what is answered with 2xx; a redirect is not followed."""
+    import aiohttp  # noqa: PLC0415  9 MiB that only its users pay
 
     async def ping() -> None:
         try:

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from gateway.instants import DAY, SECOND, Instant
+from gateway.outbox.apprise_notifier import AppriseNotifier
 from gateway.outbox.message import Message
 from gateway.outbox.notices import NoticeWorker, compose
-from gateway.outbox.notifiers import AppriseNotifier, ConsoleNotifier, notifiers
+from gateway.outbox.notifiers import ConsoleNotifier, notifiers
 from gateway.outbox.retry import Retry
 from gateway.outbox.source import DueNotice
 from gateway.outbox.webhook import WebhookNotifier
