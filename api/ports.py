@@ -17,9 +17,10 @@ from gateway.explain.explanation import Explanation
 from gateway.explain.past import Kind as ExplainedKind
 from gateway.instants import Instant
 from gateway.journal.checkpoints import Checkpoint, Reason
-from gateway.journal.rows import Condition
+from gateway.journal.rows import Again, Condition
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
+from gateway.rereading import Rereading
 from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, Proposed
 from gateway.site.enrolments import Kind as EnrolmentKind
@@ -45,6 +46,10 @@ class LogRow(Protocol):
     def n(self) -> int | None: ...
     @property
     def body(self) -> bytes: ...
+    @property
+    def heard(self) -> Instant | None:
+        """When its bytes arrived, of what could be read only later, at `received`."""
+        ...
 
 
 class QuarantineRow(Protocol):
@@ -62,6 +67,12 @@ class QuarantineRow(Protocol):
     def payload(self) -> bytes: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def retained(self) -> int: ...
+    @property
+    def again(self) -> Again | None:
+        """The last time that somebody had it read again."""
+        ...
 
 
 class Event(Protocol):
@@ -194,8 +205,27 @@ class GatewayPort(Protocol):
         """Newest first; `received` in [since, until); `before`: only rows with a lower `seq`."""
         ...
 
-    async def quarantine(self, *, before: int | None, limit: int) -> Sequence[QuarantineRow]:
-        """Newest first; `before`: only rows with a lower `seq`."""
+    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
+        """Newest first; `before`: only rows with a lower `seq`; `source`: only from there."""
+        ...
+
+    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
+        """Rows of the quarantine by number, in order; those that are not there are left out."""
+        ...
+
+    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
+        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
+        ...
+
+    async def rereadable(self, rows: Sequence[int]) -> Rereading:
+        """What reading rows of the quarantine again, by today's site file and drivers, would give and change; nothing is done."""
+        ...
+
+    async def reread(self, rows: Sequence[int], by: str, *, also_worse: bool = False) -> Rereading:
+        """Read rows of the quarantine again; what is in them counts from now on. Returns once all of it is on disk.
+
+        Without `also_worse` nothing is done if a visit would be missed by it.
+        """
         ...
 
     async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:

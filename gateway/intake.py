@@ -42,6 +42,8 @@ as long as they must, and each message costs the broker as much as one of theirs
 _BACKLOG = 256
 """Rows of one hand-over from which on a backlog is being drained: more than come in a commit's time in any quiet hour."""
 
+UNBOUND = "no device of the site is bound to this topic"
+
 _TOPICS_TOLD = 200
 """Of how many topics and readers the log says, once a start, that something is in quarantine: for who sets them up."""
 
@@ -155,19 +157,19 @@ class Intake:
                 continue
             read = reader_of(topic)  # type: ignore[arg-type]
             if read is None:
-                self._quarantine(now, link.name, topic, payload, "no device of the site is bound to this topic")  # type: ignore[arg-type]
+                self._quarantine(now, link.name, topic, payload, UNBOUND, retained=retained)  # type: ignore[arg-type]
             else:
                 try:
                     readings = read(payload, received, retained=retained)
                 except DecodeError as error:
-                    self._quarantine(now, link.name, topic, payload, error.reason)  # type: ignore[arg-type]
+                    self._quarantine(now, link.name, topic, payload, error.reason, retained=retained)  # type: ignore[arg-type]
                 else:
                     self._take(readings, now, payload)
                     if type(readings) is Readings:
                         for answer in readings.publish:
                             self.send(*answer)
                         for reject in readings.rejects:
-                            self._quarantine(now, link.name, topic, reject.data, reject.reason)  # type: ignore[arg-type]
+                            self._quarantine(now, link.name, topic, reject.data, reject.reason, retained=retained)  # type: ignore[arg-type]
             tokens.append(token)
         self.counters.messages += len(envelopes)
         self._gathered(link)
@@ -189,6 +191,36 @@ class Intake:
             else:
                 self._take([item], now, b"")
         self._schedule()
+
+    def late(self, readings: Sequence[Reading], heard: Instant, payload: bytes) -> tuple[int, int]:
+        """Take what arrived at `heard` and could not be read until now: how many are new, and how many were here already.
+
+        What contradicts a record that is here counts as here: the earlier one stands.
+        """
+        now = self._instant(self.clock())
+        taken = 0
+        for observation, body in readings:
+            at, n, boot = instant(observation.at), observation.seq, observation.boot
+            kind = _KINDS[type(observation)]
+            text = _encode(observation) if body is None else body
+            if n is not None:
+                boot = boot or ""
+                answer = self.repeats.numbered(observation.device, boot, n, text)
+            else:
+                answer = self.repeats.unnumbered(observation.device, kind, at, text)
+            if answer != "new":
+                continue
+            self.judgement.apply_late(observation, now, heard)
+            self.seq += 1
+            kept = payload if taken == 0 and body is None else None
+            self.batch.log.append((self.seq, now, observation.device, kind, at, boot, n, text, kept))
+            self.batch.add("late", (self.seq, heard))
+            if type(observation) is TagRead:
+                self._taps.append((self.seq, now, observation.device, text))
+            taken += 1
+        self.counters.observations += taken
+        self._schedule()
+        return taken, len(readings) - taken
 
     def safe(self) -> asyncio.Future[None]:
         """Done when all that was handed over so far is on disk."""
@@ -305,10 +337,12 @@ class Intake:
                 self._taps.append((seq, now, device, text))
         self.counters.observations += len(readings)
 
-    def _quarantine(self, now: Instant, source: str, topic: str, payload: bytes, reason: str) -> None:
+    def _quarantine(
+        self, now: Instant, source: str, topic: str, payload: bytes, reason: str, *, retained: bool = False
+    ) -> None:
         self.seq += 1
         self.counters.quarantined += 1
-        self.batch.add("quarantine", (self.seq, now, source, topic, payload, reason))
+        self.batch.add("quarantine", (self.seq, now, source, topic, payload, reason, retained))
         if topic not in self._unreadable and len(self._unreadable) < _TOPICS_TOLD:
             self._unreadable.add(topic)
             _log.warning("%s: %r is not understood and kept in quarantine: %s (told once)", source, topic, reason)

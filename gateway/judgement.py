@@ -94,6 +94,17 @@ class Judgement:
                 book.heard(observation, instant(observation.at) if at is None else at, received)
             self._settle()
 
+    def apply_late(self, observation: Observation, received: Instant, heard: Instant) -> None:
+        """Take what arrived at `heard` and could not be read until now, `received` (`Engine.apply_late`)."""
+        self.advance(received)
+        at = instant(observation.at)
+        self.engine.apply_late(observation, received, at, heard)
+        self._collect(observation if self.engine.found.signals else None)
+        if type(observation) is TagRead and self.books:
+            for book in self.books.values():
+                book.heard(observation, at, received)
+            self._settle()
+
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`, rules and alerts in the order of their deadlines."""
         while (due := self.deadline()) is not None and due <= now:

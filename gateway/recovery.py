@@ -120,7 +120,10 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
                 _set(observation, "device", row.device)
             repeats.learn(row)
             try:
-                judgement.apply(observation, row.received)
+                if row.heard is None:
+                    judgement.apply(observation, row.received)
+                else:
+                    judgement.apply_late(observation, row.received, row.heard)
             except Exception:  # noqa: BLE001 as at the intake: what cannot be judged must not keep the gateway from starting
                 _log.exception("judging %s of %s failed again; the observation is kept", row.kind, row.device)
 

@@ -39,6 +39,7 @@ from gateway.judgement import Judgement
 from gateway.links.link import Link, LinkState
 from gateway.recovery import FORMAT, Down, first_rows, recover, state_of
 from gateway.replay import Operator, Target
+from gateway.rereading import Rereader, Rereading
 from gateway.routing import Router
 from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, EnrolPerson, Proposed
@@ -180,6 +181,7 @@ class Gateway:
             committed=self._committed,
             failed=self._fail,
         )
+        self._rereader = Rereader(self.site, self._drivers, self._reader, self.intake, self.now)
         chain = self.site.chain
         self.checkpoints = Checkpoints(
             origin_of(self.site.id, store.epoch),
@@ -440,9 +442,30 @@ class Gateway:
             device=device, kind=kind, since=since, until=until, before=before, limit=limit
         )
 
-    async def quarantine(self, *, before: int | None = None, limit: int = 100) -> list[QuarantineRow]:
-        """What could not be read, newest first."""
-        return await self._reader.quarantine(before=before, limit=limit)
+    async def quarantine(
+        self, *, before: int | None = None, source: str | None = None, limit: int = 100
+    ) -> list[QuarantineRow]:
+        """What could not be read, newest first; `source`: only from there."""
+        return await self._reader.quarantine(before=before, source=source, limit=limit)
+
+    async def quarantined(self, rows: Sequence[int]) -> list[QuarantineRow]:
+        """Rows of the quarantine by number; those that are not there are left out."""
+        return await self._reader.quarantined(rows)
+
+    async def unreadable(self, newest: int) -> list[tuple[str, str, int, Instant]]:
+        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
+        return await self._reader.unreadable(newest)
+
+    async def rereadable(self, rows: Sequence[int]) -> Rereading:
+        """What reading rows of the quarantine again, by today's site file and drivers, would give and change; nothing is done."""
+        return await self._rereader.preview(rows)
+
+    async def reread(self, rows: Sequence[int], by: str, *, also_worse: bool = False) -> Rereading:
+        """Read rows of the quarantine again; what is in them counts from now on. Returns once all of it is on disk.
+
+        Without `also_worse` nothing is done if a visit would be missed by it.
+        """
+        return await self._rereader.read(rows, by, also_worse=also_worse)
 
     async def past_rounds(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
         """Rounds with start in [since, until) as last judged, by start."""

@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 import apsw
 
 from gateway.instants import Duration, Instant
-from gateway.journal.rows import ChangeRow, Condition, EntryRow, LogRow, QuarantineRow, SnapshotRow
+from gateway.journal.rows import Again, ChangeRow, Condition, EntryRow, LogRow, QuarantineRow, SnapshotRow
 from gateway.journal.store import connect_reader
 
 Answer = TypeVar("Answer")
 
 _LOG = "seq, received, device, kind, at, boot, n, body"
+_ALL = f"{_LOG}, (SELECT heard FROM late WHERE late.seq = log.seq)"  # noqa: S608
+_QUARANTINE = """SELECT q.seq, q.received, q.source, q.topic, q.payload, q.reason, q.retained, a.at, a.by, a.outcome, a.observations, a.reason
+FROM quarantine q LEFT JOIN read_again a ON a.seq = (SELECT max(seq) FROM read_again WHERE quarantine = q.seq)"""
 _EVER = 1 << 62
 _CONDITION = "found, since, kind, id, state, detail"
 _KINDS = """WITH RECURSIVE known(kind) AS (
@@ -79,7 +82,8 @@ class Reader:
 
     def log_after(self, seq: int, limit: int = 5000) -> list[LogRow]:
         """Rows after `seq`, in order. Called in the thread that needs it (start-up)."""
-        rows = self.connection().execute(f"SELECT {_LOG} FROM log WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))  # noqa: S608
+        sql = f"SELECT {_ALL} FROM log WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        rows = self.connection().execute(sql, (seq, limit))
         return [LogRow(*row) for row in rows]
 
     def seq_before(self, received: Instant) -> int:
@@ -147,25 +151,42 @@ class Reader:
         run = self.connection().execute
         if device is None:
             where = " AND ".join(conditions)
-            rows = run(f"SELECT {_LOG} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?", (*values, limit))  # noqa: S608
+            rows = run(f"SELECT {_ALL} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?", (*values, limit))  # noqa: S608
             return [LogRow(*row) for row in rows]
         where = " AND ".join(["seq >> 16 = ?", "device = ?", *conditions])
         found: list[LogRow] = []
         for bucket in self._buckets():
-            sql = f"SELECT {_LOG} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+            sql = f"SELECT {_ALL} FROM log WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
             found += [LogRow(*row) for row in run(sql, (bucket, device, *values, limit - len(found)))]
             if len(found) >= limit:
                 break
         return found
 
-    async def quarantine(self, *, before: int | None = None, limit: int = 100) -> list[QuarantineRow]:
-        """What could not be read, newest first."""
+    async def quarantine(
+        self, *, before: int | None = None, source: str | None = None, limit: int = 100
+    ) -> list[QuarantineRow]:
+        """What could not be read, newest first; `source`: only from there."""
+        where, values = ("q.source = ? AND ", (source,)) if source is not None else ("", ())
         rows = await self.query(
-            "SELECT seq, received, source, topic, payload, reason FROM quarantine "
-            "WHERE seq < ? ORDER BY seq DESC LIMIT ?",
-            (before if before is not None else 1 << 62, limit),
+            f"{_QUARANTINE} WHERE {where}q.seq < ? ORDER BY q.seq DESC LIMIT ?",
+            (*values, before if before is not None else _EVER, limit),
         )
-        return [QuarantineRow(*row) for row in rows]
+        return [_quarantined(row) for row in rows]
+
+    async def quarantined(self, rows: Sequence[int]) -> list[QuarantineRow]:
+        """Rows of the quarantine by number, in order; those that are not there are left out."""
+        places = ",".join("?" * len(rows))
+        return [
+            _quarantined(row)
+            for row in await self.query(f"{_QUARANTINE} WHERE q.seq IN ({places}) ORDER BY q.seq", tuple(rows))
+        ]
+
+    async def unreadable(self, newest: int) -> list[tuple[str, str, int, Instant]]:
+        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
+        sql = """SELECT source, reason, count(*), max(received) FROM (
+SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
+) GROUP BY source, reason ORDER BY 3 DESC, 4 DESC"""
+        return [(row[0], row[1], row[2], row[3]) for row in await self.query(sql, (newest,))]
 
     # -- what was derived
 
@@ -266,3 +287,9 @@ class Reader:
             .fetchone()
         )
         return SnapshotRow(*row) if row else None
+
+
+def _quarantined(row: tuple[Any, ...]) -> QuarantineRow:
+    seq, received, source, topic, payload, reason, retained, *again = row
+    last = None if again[0] is None else Again(*again)
+    return QuarantineRow(seq, received, source, topic, payload, reason, retained, last)

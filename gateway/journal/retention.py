@@ -26,6 +26,8 @@ _ALL = 1 << 62
 _EVIDENCE: Mapping[str, str] = {
     "log": "DELETE FROM log WHERE seq > ? AND seq <= ?",
     "quarantine": "DELETE FROM quarantine WHERE seq > ? AND seq <= ?",
+    "read_again": "DELETE FROM read_again WHERE quarantine > ? AND quarantine <= ?",
+    "late": "DELETE FROM late WHERE seq > ? AND seq <= ?",
     "dead_letter": "DELETE FROM dead_letter WHERE log > ? AND log <= ?",
     "condition": "DELETE FROM condition WHERE seq > ? AND seq <= ? AND EXISTS (SELECT 1 FROM condition AS later "
     "WHERE later.kind = condition.kind AND later.id = condition.id AND later.found < ? AND later.seq > condition.seq)",

@@ -18,16 +18,30 @@ class LogRow(NamedTuple):
     boot: str | None
     n: int | None
     body: bytes
+    heard: Instant | None = None
+    """When its bytes arrived, of what could be read only later, at `received`."""
 
 
 class QuarantineRow(NamedTuple):
-    """Bytes that could not be read, and why."""
+    """Bytes that could not be read, and why; `again`: the last time that somebody had them read again."""
 
     seq: int
     received: Instant
     source: str
     topic: str
     payload: bytes
+    reason: str
+    retained: int = 0
+    again: Again | None = None
+
+
+class Again(NamedTuple):
+    """What came of reading a row of the quarantine again: `read`, `repeated` (its observations were here already) or `unreadable`."""
+
+    at: Instant
+    by: str
+    outcome: str
+    observations: int
     reason: str
 
 

@@ -26,7 +26,9 @@ _LOG_INSERTS = tuple(
     for rows in _CHUNKS
 )
 _INSERTS = {
-    "quarantine": "INSERT INTO quarantine VALUES (?,?,?,?,?,?)",
+    "quarantine": "INSERT INTO quarantine VALUES (?,?,?,?,?,?,?)",
+    "late": "INSERT INTO late VALUES (?,?)",
+    "read_again": "INSERT INTO read_again (at, by, quarantine, outcome, observations, reason) VALUES (?,?,?,?,?,?)",
     "visit_revision": "INSERT INTO visit_revision VALUES (?,?,?,?,?,?,?)",
     "alert_transition": "INSERT INTO alert_transition VALUES (?,?,?,?,?)",
     "change": "INSERT INTO change VALUES (?,?,?,?,?)",

@@ -138,6 +138,22 @@ class Engine:
             devices.woken = False
             self._expect(devices.deadline())
 
+    def apply_late(self, observation: Observation, received: Instant, at: Instant, heard: Instant) -> None:
+        """Take what arrived at `heard` and could not be read until now, `received`.
+
+        What does not rest on the order of hearing takes it as if it had been read then: rounds, gaps, what was noticed at a tap; and a call
+        for help is told even now. What was said long ago is no sign of life today, and nothing that a lamp or a camera is now.
+        """
+        self.advance(received)
+        if observation.device in self.devices.reader_ids or type(observation) is TagRead:
+            mark = self.counters.judge(observation, at, received) if type(observation) is TagRead else ""
+            self.rounds.apply(observation, at, heard, mark)
+        if type(observation) in Corroborations.KINDS:
+            self.corroborations.apply(observation, at, heard)
+        if type(observation) in Calls.KINDS:
+            self.calls.apply(observation, at, received)
+        self._settle(received)
+
     def _light(self, device: str, at: Instant, received: Instant) -> None:
         if (source := self.lighting.source_of_light(device)) is not None:
             self.corroborations.light(source, at, received)

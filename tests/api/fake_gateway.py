@@ -21,6 +21,7 @@ from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
+from gateway.rereading import Rereading
 from gateway.rules.findings import Signal
 from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, Kind, Proposed
@@ -105,7 +106,7 @@ class FakeGateway:
         self.checkpoints = FakeCheckpoints()
         self.state = FakeHealth()
         self.log: list[LogRow] = []
-        self.unreadable: list[QuarantineRow] = []
+        self.unread: list[QuarantineRow] = []
         self.old_rounds: list[dict[str, Any]] = []
         self.told: list[Condition] = []
         self.too_much = False
@@ -227,8 +228,24 @@ class FakeGateway:
         ]
         return found[:limit]
 
-    async def quarantine(self, *, before: int | None, limit: int) -> Sequence[QuarantineRow]:
-        return [row for row in reversed(self.unreadable) if before is None or row.seq < before][:limit]
+    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
+        found = [row for row in reversed(self.unread) if source in {None, row.source}]
+        return [row for row in found if before is None or row.seq < before][:limit]
+
+    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
+        return [row for row in self.unread if row.seq in rows]
+
+    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
+        counts: dict[tuple[str, str], list[Instant]] = {}
+        for row in self.unread[-newest:]:
+            counts.setdefault((row.source, row.reason), []).append(row.received)
+        return [(*about, len(times), max(times)) for about, times in counts.items()]
+
+    async def rereadable(self, rows: Sequence[int]) -> Rereading:
+        return Rereading(rows=())
+
+    async def reread(self, rows: Sequence[int], by: str, *, also_worse: bool = False) -> Rereading:
+        return Rereading(rows=())
 
     async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
         from gateway.instants import parse_instant

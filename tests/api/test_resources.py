@@ -207,7 +207,7 @@ async def test_observations_are_shown_as_they_were_said(operator: httpx.AsyncCli
 
 async def test_quarantine_shows_bytes_and_reason(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
     at = instant(night.NOW)
-    gateway.unreadable = [
+    gateway.unread = [
         QuarantineRow(1, at, "mqtt", "a/b", b"not json", "expected JSON"),
         QuarantineRow(2, at, "serial", "", b"\xff" * 9000, "no frame"),
     ]

@@ -44,7 +44,7 @@ class Journal:
             seq = 10 * number + 10
             run += [
                 ("INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?)", (seq, at, "lux", "light_level", at, None, None, b"{}", None)),
-                ("INSERT INTO quarantine VALUES (?,?,?,?,?,?)", (seq + 1, at, "s", "t", b"x", "why")),
+                ("INSERT INTO quarantine (seq, received, source, topic, payload, reason) VALUES (?,?,?,?,?,?)", (seq + 1, at, "s", "t", b"x", "why")),
                 ("INSERT INTO change VALUES (?,?,?,?,?)", (seq + 2, at, "lamp", "l", b"{}")),
                 ("INSERT INTO condition VALUES (?,?,?,?,?,?,?)", (seq + 3, at, at, "lamp", f"l{number % 3}", "ok", "")),
                 ("INSERT INTO visit_revision VALUES (?,?,?,?,?,?,?)", (seq + 4, at, "r", 1, number, "missed", b"{}")),
