@@ -74,7 +74,7 @@ def create_app(
     work_orders.add(app, gateway, accounts)
     duty_checks.add(app, gateway, accounts)
     scores.add(app, gateway, accounts)
-    evidence.add(app, gateway)
+    evidence.add(app, gateway, accounts)
     events.add(app, feed)
     health.add(app, gateway, feed)
     chain.add(app, gateway, accounts)

@@ -34,8 +34,10 @@ from api.shapes import (
     ProblemShape,
     QuarantineShape,
     ReadyShape,
+    QuarantineGroup,
     SiteShape,
 )
+    RereadWish,
 from api.users import LinkShape, PinBody, UserChange, UserNew, UserShape
 from gateway.alerts.alert import Alert
 from gateway.alerts.duty import Swap
@@ -64,6 +66,7 @@ SHAPES = (
 )  # fmt: skip
 
 _VISIT = {
+from gateway.rereading import Rereading
     "checkpoint": "cp-garage", "position": 1, "due": "2026-11-22T23:00:00+08:00", "opens": "2026-11-22T22:50:00+08:00",
     "closes": "2026-11-22T23:10:00+08:00", "verdict": "on_time", "revision": 1, "at": "2026-11-22T23:01:12+08:00",
     "device_at": "2026-11-22T23:01:12+08:00", "person": "g-wang", "deviation_s": 72, "marks": [], "cause": None,
@@ -77,6 +80,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "marks": [], "visits": [_VISIT],
     },
     "Gap": {
+    AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
+    Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
+    QuarantineGroup, RereadWish, Rereading,
         "checkpoint": "cp-garage", "window_start": "2026-11-22T22:00:00+08:00",
         "window_end": "2026-11-23T06:00:00+08:00", "largest_s": 4200, "exceeded": True,
         "exceedances": [{"from": "2026-11-23T02:00:00+08:00", "to": "2026-11-23T03:10:00+08:00", "length_s": 4200, "open": False}],

@@ -95,7 +95,10 @@ class DeviceShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuarantineShape(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that could not be read. `payload` is Base64 of at most 4096 of them; `text` the same if it is UTF-8."""
+    """Bytes that could not be read. `payload` is Base64 of at most 4096 of them; `text` the same if it is UTF-8.
+
+    `retained`: the broker said that it was old state. `again`: the last time that somebody had it read again.
+    """
 
     row: int
     received: datetime
@@ -114,6 +117,16 @@ class AlertAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class DeviceAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AgainShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of reading a row of the quarantine again: `read`, `repeated` (all of it was here already) or `unreadable`."""
+
+    at: datetime
+    by: str
+    outcome: str
+    observations: int
+    reason: str
+
+
     """What an operator says of a device. `clear` names the `impairment` that has ended."""
 
     why: str
@@ -125,6 +138,24 @@ class CheckpointNote(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     size: int
+    retained: bool
+    again: AgainShape | None
+
+
+class QuarantineGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the newest rows came from one source and could not be read for one reason."""
+
+    source: str
+    reason: str
+    count: int
+    last: datetime
+
+
+class RereadWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows of the quarantine to be read again. `also_worse`: also if a visit would be missed by it (managers)."""
+
+    rows: list[int]
+    also_worse: bool = False
     root: str
     reason: str
     note: str
