@@ -10,6 +10,8 @@ from api import openapi, problems
 from api.access.accounts import Accounts
 from api.access.door import Door, Needs, is_open, needs
 from api.access.invitations import Invitations
+from api.access.keys import Keys
+from api.access.rates import Rates
 from api.answers import answer
 from api.body import BodyLimit
 from api.console import pages
@@ -17,6 +19,7 @@ from api.headers import SecurityHeaders
 from api.ports import GatewayPort
 from api.resources import (
     alerts,
+    audit,
     chain,
     duty_checks,
     enrolment,
@@ -27,11 +30,13 @@ from api.resources import (
     figures,
     findings,
     health,
+    keys,
     notices,
     on_duty,
     reports,
     rounds,
     scores,
+    sessions,
     silences,
     users,
     work_orders,
@@ -80,6 +85,9 @@ def create_app(
     chain.add(app, gateway, accounts)
     reports.add(app, gateway)
     users.add(app, gateway, accounts)
+    sessions.add(app, gateway, accounts)
+    keys.add(app, gateway, accounts)
+    audit.add(app, gateway, accounts)
     pages.add(app, gateway, accounts, invitations or Invitations())
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[needs("rounds")])
@@ -87,7 +95,7 @@ def create_app(
         return answer(request, app.openapi())
 
     _check_every_route_asks(app)
-    app.add_middleware(Door, accounts=accounts)
+    app.add_middleware(Door, accounts=accounts, keys=Keys(gateway, accounts), rates=Rates())
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     return app

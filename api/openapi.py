@@ -38,7 +38,21 @@ from api.shapes import (
     SiteShape,
 )
     RereadWish,
-from api.users import LinkShape, PinBody, UserChange, UserNew, UserShape
+from api.users import (
+    AuditShape,
+    KeyMade,
+    KeyNew,
+    KeyShape,
+    LinkShape,
+    MeShape,
+    OwnPassword,
+    OwnPin,
+    PinBody,
+    SessionShape,
+    UserChange,
+    UserNew,
+    UserShape,
+)
 from gateway.alerts.alert import Alert
 from gateway.alerts.duty import Swap
 from gateway.alerts.silences import Silence
@@ -62,6 +76,7 @@ SHAPES = (
     Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
     WeekPlan, WhyBody, WithdrawBody, YearEnd,
     ContactTest, NoticeShape, LinkShape, PinBody, UserChange, UserNew, UserShape,
+    AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
     EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 
@@ -248,9 +263,10 @@ def install(app: FastAPI, title: str) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             found["components"]["securitySchemes"] = {
-                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-lamplighter"}
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-lamplighter"},
+                "key": {"type": "http", "scheme": "bearer", "bearerFormat": "lk_ID_SECRET"},
             }
-            found["security"] = [{"session": []}]
+            found["security"] = [{"session": []}, {"key": []}]
             app.openapi_schema = found
         return app.openapi_schema
 
@@ -273,8 +289,9 @@ def _problem(description: str) -> dict[str, Any]:
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     401: _problem("Not logged in"),
-    403: _problem("The role may not"),
+    403: _problem("The role may not, or not for all of the site"),
     422: _problem("A parameter that cannot be used"),
+    429: _problem("Too many requests; Retry-After says when to go on"),
 }
 
 REFUSED: dict[int | str, dict[str, Any]] = ERRORS | {

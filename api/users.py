@@ -88,6 +88,53 @@ class MeShape(msgspec.Struct, frozen=True, kw_only=True):
     phone: bool
 
 
+class KeyShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A key. `id` stands in histories; `rights` null: all of its role's that a key may have; `places` null: all of the site."""
+
+    id: str
+    name: str
+    role: Role
+    rights: Sequence[Right] | None
+    places: Sequence[str] | None
+    made_by: str
+    created: datetime
+    expires: datetime
+    revoked: datetime | None
+    seen: datetime | None
+    works: bool
+
+
+class KeyNew(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key to be made, called what it is for. It ends after `days`."""
+
+    name: str
+    role: Role
+    rights: tuple[Right, ...] | None = None
+    places: tuple[str, ...] | None = None
+    days: int = 90
+
+
+class KeyMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A key and its text, shown this once; it is sent as `Authorization: Bearer …`."""
+
+    key: KeyShape
+    text: str
+
+
+class AuditShape(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, from where. `called`: what the one is called now; null: erased, or never known."""
+
+    row: int
+    at: datetime
+    who: str
+    called: str | None
+    address: str
+    action: str
+    subject: str
+    outcome: str
+    detail: str
+
+
 class SessionShape(msgspec.Struct, frozen=True, kw_only=True):
     """One's own log-in. `device`: system and browser, as the browser said; `this`: the one that asks."""
 

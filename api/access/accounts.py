@@ -76,13 +76,19 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One log-in. `token` is the hash of what the cookie holds; `phone`: a guard's phone."""
+    """One log-in. `token` is the hash of what the cookie holds; `phone`: a guard's phone; `key`: a program's, without a cookie."""
 
     token: bytes
     account: Account
     seen: Instant
     expires: Instant
     phone: bool = False
+    key: bool = False
+
+    @property
+    def id(self) -> str:
+        """What its account calls it by; says nothing of the token."""
+        return session_id(self.token)
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +119,10 @@ class Accounts:
         self._called_at: Instant | None = None
         self.changes = 0
         """Rises with each change of accounts or sessions made through this process."""
+
+    def now(self) -> Instant:
+        """The gateway's time."""
+        return self._gateway.now()
 
     async def any(self) -> bool:
         """Whether there is an account that can log in with a password."""
@@ -186,6 +196,7 @@ class Accounts:
                 found[name] = None
             elif name in found:
                 found[name] = msgspec.json.decode(body, type=Called).name
+        found.update(cast("list[tuple[str, str]]", await self._gateway.query("SELECT id, name FROM api_key", ())))
         return found
 
     async def enter(
@@ -216,6 +227,8 @@ class Accounts:
 
     async def session(self, token: str) -> Session | None:
         """The live session of a cookie's token, or None."""
+        if not token:
+            return None
         key = hashed(token)
         now = self._gateway.now()
         cached = self._cache.get(key)
@@ -316,6 +329,11 @@ def insert_audit(at: Instant, row: AuditRow) -> Statement:
 def hashed(token: str) -> bytes:
     """What is kept of a random token."""
     return sha256(token.encode()).digest()
+
+
+def session_id(token: bytes) -> str:
+    """What a session is called by."""
+    return sha256(b"session" + token).hexdigest()[:16]
 
 
 def lasts(*, phone: bool) -> Duration:

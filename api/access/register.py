@@ -37,6 +37,10 @@ _READ = (
     " (SELECT count(*) FROM sessions WHERE account = a.name AND expires > ? AND seen > CASE phone WHEN 1 THEN ? ELSE ? END)"
     " FROM accounts a LEFT JOIN personal p ON p.key = ? || a.name"
 )
+_READ_SESSIONS = (
+    "SELECT token, created, seen, expires, address, agent, phone FROM sessions WHERE account = ? AND expires > ?"
+    " AND seen > CASE phone WHEN 1 THEN ? ELSE ? END ORDER BY seen DESC LIMIT 200"
+)
 _ADMINISTRATORS = (
     "SELECT count(*) FROM accounts WHERE role = 'admin' AND disabled = 0 AND name <> ? AND (password IS NOT NULL OR ?)"
 )
@@ -79,6 +83,11 @@ def read_one(given: str, now: Instant) -> Statement:
         _READ + " WHERE coalesce(a.login, a.name) = ? OR a.name = ? ORDER BY coalesce(a.login, a.name) <> ? LIMIT 1",
         (now, now - PHONE_IDLE, now - IDLE, PERSONAL, given, given, given),
     )
+
+
+def read_sessions(name: str, now: Instant) -> Statement:
+    """The query for an account's live sessions, the last used first."""
+    return _READ_SESSIONS, (name, now, now - PHONE_IDLE, now - IDLE)
 
 
 def entry_of(row: Sequence[object]) -> Entry:

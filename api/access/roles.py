@@ -26,6 +26,7 @@ Right = Literal[
     "checks",
     "score",
     "assess",
+    "patrol",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -55,6 +56,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "admit": frozenset({"operator", "manager", "admin"}),  # a link that lets a guard's phone in
     "self": _ALL,  # one's own account: password, sessions
     "audit": frozenset({"admin"}),  # what everybody did
+    "patrol": _STAFF | {"guard"},  # the phone page: whoever walks, if the account is a person's
     "erase": frozenset({"admin"}),  # what a reporter said of himself
 }
 

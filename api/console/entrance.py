@@ -21,7 +21,7 @@ from api.access.accounts import (
     new_name,
 )
 from api.access.directory import Directory
-from api.access.door import cookie_name, needs, origin_of, session_of
+from api.access.door import PHONE, cookie_name, needs, origin_of, session_of
 from api.access.invitations import Invitations
 from api.access.links import EntryLinks
 from api.access.passwords import Passwords, WeakPassword
@@ -33,8 +33,6 @@ from api.problems import Denied
 from gateway.instants import SECOND
 
 _LONGEST_FIELD = 256
-PHONE = "/phone"
-"""Where a guard's phone is led."""
 
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations, frame: Frame) -> None:
@@ -46,6 +44,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
 
     async def entered(request: Request, account: Account, how: str, target: str = "/") -> Response:
         token = await accounts.enter(account, origin_of(request), how)
+        if target == "/" and account.role == "guard" and account.person is not None:
+            target = PHONE
         return _let_in(request, token, target)
 
     @app.get("/login", include_in_schema=False)
@@ -121,7 +121,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             return await _login_page(request, frame, accounts, 401, error="setup.link_used")
         return frame.respond(request, "setup.html", status, token=token, **({"error": None, "name": ""} | values))
 
-    @app.post("/logout", include_in_schema=False, dependencies=[needs("rounds")])
+    @app.post("/logout", include_in_schema=False, dependencies=[needs("self", scoped=True)])
     async def logout(request: Request) -> Response:
         await accounts.leave(session_of(request), origin_of(request))
         response = RedirectResponse("/login", status_code=303)

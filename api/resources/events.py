@@ -10,9 +10,9 @@ from fastapi import FastAPI, Header, Query, Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.access.accounts import Accounts
-from api.access.door import cookie_token, needs, session_of
-from api.access.roles import Right, Role, allowed
+from api.access.accounts import Account, Accounts, Session
+from api.access.door import Again, needs, session_of
+from api.access.roles import Right
 from api.openapi import ERRORS
 from api.ports import Event, GatewayPort
 from api.problems import Denied
@@ -66,13 +66,14 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, feed: Feed, after: int | None, token: str, role: Role) -> None:
+    def __init__(self, feed: Feed, after: int | None, session: Session, again: Again) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._feed = feed
         self._after = after
-        self._token = token
-        self._role = role
+        self._account = session.account
+        self._again = again
+        self._changes = feed.accounts.changes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         feed = self._feed
@@ -99,16 +100,27 @@ class EventStream(Response):
 
     async def _tell(self, send: Send) -> None:
         async for event in self._feed.gateway.events.subscribe(self._after):
-            if may_hear(self._role, event.kind):
+            if self._changes != self._feed.accounts.changes and not await self._still():
+                return
+            if may_hear(self._account, event.kind):
                 await _send(send, encoded(event))
 
     async def _beat(self, send: Send) -> None:
         await _send(send, b"retry: 2000\n\n" + self._feed.heartbeat())
         while True:
             await asyncio.sleep(self._feed.heartbeat_s)
-            if await self._feed.accounts.session(self._token) is None:
+            if not await self._still():
                 return
             await _send(send, self._feed.heartbeat())
+
+    async def _still(self) -> bool:
+        """Whether the session lasts; what it may hear is then what its account may now."""
+        changes = self._feed.accounts.changes
+        session = await self._again()
+        if session is None:
+            return False
+        self._account, self._changes = session.account, changes
+        return True
 
 
 def add(app: FastAPI, feed: Feed) -> None:
@@ -132,18 +144,16 @@ def add(app: FastAPI, feed: Feed) -> None:
             if not last_event_id.isdecimal():
                 raise Denied(422, "Last-Event-ID: expected the id of an event of this gateway.", "invalid")
             after = int(last_event_id)
-        role = session_of(request).account.role
-        token = cookie_token(request.url.scheme, request.headers) or ""
         if feed.listeners >= MOST_LISTENERS:
             busy = f"{MOST_LISTENERS} listeners are connected already; try again in half a minute."
             raise Denied(503, busy, headers={"Retry-After": "30"})
-        return EventStream(feed, after, token, role)
+        return EventStream(feed, after, session_of(request), request.state.again)
 
 
-def may_hear(role: Role, kind: str) -> bool:
-    """Whether `role` may hear events of `kind`."""
+def may_hear(account: Account, kind: str) -> bool:
+    """Whether `account` may hear events of `kind`."""
     right = KINDS.get(kind)
-    return right is not None and allowed(role, right)
+    return right is not None and account.may(right)
 
 
 def encoded(event: Event) -> bytes:

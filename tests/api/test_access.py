@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
 
 from api.access.door import OPEN, Needs, is_open
+from api.access.keys import NEVER, key_added
 from api.access.roles import RIGHTS, ROLES, Right, Role, allowed
 from api.app import create_app
 from tests.api.conftest import BASE, LogIn
@@ -26,13 +27,17 @@ PARAMETERS = {
     "{order_id}": "20261123-001",
     "{contact_id}": "nobody",
     "{name}": "console.css",
+    "{session_id}": "0123456789abcdef",
+    "{key_id}": "k-aaaaaa",
     "{action}": "enable",
 }
 STREAM = "/api/v1/events"
+LEAVES = ("/logout", "/api/v1/me/sessions/end")
 
 SECTIONS: dict[str, Right] = {
     "summary": "rounds",
     "alerts": "alerts",
+    "plan": "estate",
     "rounds": "rounds",
     "zones": "estate",
     "lights": "estate",
@@ -40,35 +45,48 @@ SECTIONS: dict[str, Right] = {
 }
 
 
-async def routes() -> list[tuple[str, str, Right | None]]:
-    """Every method and path of the application, and the right it asks for (None: open)."""
+class Asked(NamedTuple):
+    """A method and path of the application; the right it asks for (None: open), and whether it knows parts of the site."""
+
+    method: str
+    path: str
+    right: Right | None
+    scoped: bool = False
+
+
+async def routes() -> list[Asked]:
+    """Every method and path of the application."""
     app = create_app(FakeGateway())
-    found: list[tuple[str, str, Right | None]] = []
+    found: list[Asked] = []
     for route in app.routes:
         assert isinstance(route, APIRoute), f"{route!r} is no route that the matrix knows"
-        rights = [item.dependency.right for item in route.dependencies if isinstance(item.dependency, Needs)]
-        assert rights or is_open(route.path), route.path
+        needed = [item.dependency for item in route.dependencies if isinstance(item.dependency, Needs)]
+        assert needed or is_open(route.path), route.path
         path = route.path
         for parameter, value in PARAMETERS.items():
             path = path.replace(parameter, value)
         for method in sorted(route.methods):
             if path == "/console/{section}":
-                found += [(method, f"/console/{section}", right) for section, right in SECTIONS.items()]
+                found += [
+                    Asked(method, f"/console/{section}", right, needed[0].scoped) for section, right in SECTIONS.items()
+                ]
+            elif needed:
+                found.append(Asked(method, path, needed[0].right, needed[0].scoped))
             else:
-                found.append((method, path, rights[0] if rights else None))
+                found.append(Asked(method, path, None))
     return found
 
 
 async def test_the_matrix_covers_the_whole_application() -> None:
     known = await routes()
     assert len(known) > 40
-    assert {path for _, path, right in known if right is None} == {*OPEN, "/static/console.css"}
-    assert ("GET", "/openapi.json", "rounds") in known
-    assert not [path for _, path, _ in known if "{" in path]
+    assert {each.path for each in known if each.right is None} == {*OPEN, "/static/console.css"}
+    assert ("GET", "/openapi.json", "rounds") in {each[:3] for each in known}
+    assert not [each.path for each in known if "{" in each.path]
 
 
 async def test_a_stranger_reaches_only_what_is_open(stranger: httpx.AsyncClient) -> None:
-    for method, path, right in await routes():
+    for method, path, right, _ in await routes():
         answer = await stranger.request(method, path)
         if right is None:
             assert answer.status_code not in {403, 404, 500}, (method, path)
@@ -80,12 +98,76 @@ async def test_a_stranger_reaches_only_what_is_open(stranger: httpx.AsyncClient)
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_reaches_exactly_its_rights(role: Role, log_in: LogIn) -> None:
     client = await log_in(role)
-    for method, path, right in await routes():
-        if right is None or path in {"/logout", STREAM}:
+    for method, path, right, _ in await routes():
+        if right is None or path in {*LEAVES, STREAM}:
             continue
         answer = await client.request(method, path)
         assert (answer.status_code == 403) == (not allowed(role, right)), (role, method, path, answer.status_code)
         assert answer.status_code < 500, (role, method, path, answer.text)
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "admin"])
+async def test_who_sees_a_part_of_the_site_is_refused_where_a_route_knows_no_parts(
+    role: Role, log_in: LogIn, gateway: FakeGateway
+) -> None:
+    client = await log_in(role)
+    await gateway.write([("UPDATE accounts SET places = ? WHERE name = ?", ('["tower-1"]', f"test-{role}"))])
+    for method, path, right, scoped in await routes():
+        if right is None or path in {*LEAVES, STREAM}:
+            continue
+        answer = await client.request(method, path)
+        refused = not (allowed(role, right) and scoped)
+        assert (answer.status_code == 403) == refused, (role, method, path, answer.status_code)
+        if allowed(role, right) and refused:
+            assert answer.json()["type"] == "urn:lamplighter:problem:scope", (method, path)
+        assert answer.status_code < 500, (role, method, path, answer.text)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_key_reaches_the_rights_of_its_role_but_lets_nobody_in(
+    role: Role, stranger: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    text = await made_key(gateway, role)
+    headers = {"Authorization": f"Bearer {text}"}
+    del stranger.headers["Origin"]
+    for method, path, right, _ in await routes():
+        if right is None or path == STREAM:
+            continue
+        answer = await stranger.request(method, path, headers=headers)
+        reaches = allowed(role, right) and right not in {"accounts", "admit", "self", "erase"}
+        assert (answer.status_code == 403) == (not reaches), (role, method, path, answer.status_code)
+        assert answer.status_code < 500, (role, method, path, answer.text)
+
+
+async def test_a_key_with_few_rights_reaches_those(stranger: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    text = await made_key(gateway, "admin", rights=("estate", "health"))
+    for method, path, right, _ in await routes():
+        if right is None or path == STREAM or path.startswith("/console/"):
+            continue
+        answer = await stranger.request(method, path, headers={"Authorization": f"Bearer {text}"})
+        assert (answer.status_code == 403) == (right not in {"estate", "health"}), (method, path, answer.status_code)
+
+
+async def test_a_bounded_key_is_refused_as_a_bounded_account_is(
+    stranger: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    text = await made_key(gateway, "manager", places=("tower-1",))
+    for method, path, right, scoped in await routes():
+        if right is None or path == STREAM:
+            continue
+        answer = await stranger.request(method, path, headers={"Authorization": f"Bearer {text}"})
+        reaches = allowed("manager", right) and right not in NEVER and scoped
+        assert (answer.status_code == 403) == (not reaches), (method, path, answer.status_code)
+        assert answer.status_code < 500, (method, path, answer.text)
+
+
+async def made_key(
+    gateway: FakeGateway, role: Role, *, rights: tuple[Right, ...] | None = None, places: tuple[str, ...] | None = None
+) -> str:
+    """A key's text."""
+    text, change = key_added("test", role, "test", gateway.now(), rights=rights, places=places)
+    await gateway.write(list(change.statements))
+    return text
 
 
 @pytest.mark.parametrize(

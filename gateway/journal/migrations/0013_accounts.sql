@@ -14,6 +14,12 @@ CREATE UNIQUE INDEX entry_link_account ON entry_link (account, purpose);  -- a n
 
 ALTER TABLE sessions ADD COLUMN phone INTEGER NOT NULL DEFAULT 0;        -- 1: a guard's phone: lasts longer
 
+-- The history is looked through by who, what, to whom and when.
+CREATE INDEX audit_who ON audit (who);
+CREATE INDEX audit_action ON audit (action);
+CREATE INDEX audit_subject ON audit (subject);
+CREATE INDEX audit_at ON audit (at);
+
 -- An account without a password counts only for one that has none itself: nobody could come back through it.
 CREATE TRIGGER an_administrator_is_never_turned_away BEFORE UPDATE OF role, disabled ON accounts
 WHEN OLD.role = 'admin' AND OLD.disabled = 0 AND (NEW.role <> 'admin' OR NEW.disabled <> 0) AND NOT EXISTS (
