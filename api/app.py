@@ -16,6 +16,8 @@ from api.answers import answer
 from api.body import BodyLimit
 from api.console import pages
 from api.headers import SecurityHeaders
+from api.phone import page as phone_page
+from api.phone import resource as phone
 from api.ports import GatewayPort
 from api.resources import (
     alerts,
@@ -88,7 +90,9 @@ def create_app(
     sessions.add(app, gateway, accounts)
     keys.add(app, gateway, accounts)
     audit.add(app, gateway, accounts)
+    phone.add(app, gateway)
     pages.add(app, gateway, accounts, invitations or Invitations())
+    phone_page.add(app, gateway)
 
     @app.get("/openapi.json", include_in_schema=False, dependencies=[needs("rounds")])
     async def read_openapi(request: Request) -> Response:

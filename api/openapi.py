@@ -21,6 +21,8 @@ from api.enrolments import (
 )
 from api.notices import ContactTest, NoticeShape
 from api.orders import LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody
+from api.phone.plan import PhonePlan
+from api.phone.shapes import PhonePhoto, PhoneShape, TakenShape
 from api.problems import MEDIA_TYPE
 from api.shapes import (
     AccountShape,
@@ -53,6 +55,7 @@ from api.users import (
     UserNew,
     UserShape,
 )
+from device_drivers.phone.handover import Handover
 from gateway.alerts.alert import Alert
 from gateway.alerts.duty import Swap
 from gateway.alerts.silences import Silence
@@ -77,6 +80,7 @@ SHAPES = (
     WeekPlan, WhyBody, WithdrawBody, YearEnd,
     ContactTest, NoticeShape, LinkShape, PinBody, UserChange, UserNew, UserShape,
     AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
+    Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
     EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 

@@ -28,8 +28,6 @@ class Announced(msgspec.Struct, frozen=True):
 
 ROWS: tuple[Announced, ...] = (
     # Readers on a serial line or USB; those that push their reads cannot be asked whether they live.
-    # What guards carry.
-    Announced("phone", "http", "phone", own_clock=True, sends_seq=True),
     # MQTT conventions.
     # Cameras and recorders.
     Announced("motioneye", "http", "nvr"),

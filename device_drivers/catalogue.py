@@ -33,6 +33,7 @@ from device_drivers.onvif import record as onvif
 from device_drivers.openbeken import record as openbeken
 from device_drivers.osdp import record as osdp
 from device_drivers.patrol_export import record as patrol_export
+from device_drivers.phone import record as phone
 from device_drivers.pn532 import record as pn532
 from device_drivers.rdm6300 import record as rdm6300
 from device_drivers.rtsp import record as rtsp
@@ -61,6 +62,7 @@ FAMILIES = (
     fcard_wand,
     ndef,
     ntag424,
+    phone,
     gb28181,
     gat1400,
     modbus,

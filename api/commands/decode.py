@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, Driver, Reading, Reject
+from device_drivers.driver import DeviceSettings, Driver, Reading, Readings, Reject
 from device_drivers.errors import DecodeError, LamplighterError
 from device_drivers.observations import spelled_out
 
@@ -124,9 +124,12 @@ def _messages(
     results: list[Reading | Reject] = []
     for chunk in chunks:
         try:
-            results += decoder.decode(topic, chunk, received, retained=arguments.retained)
+            found = decoder.decode(topic, chunk, received, retained=arguments.retained)
         except DecodeError as error:
             results.append(Reject(chunk if error.data is None else error.data, error.reason))
+        else:
+            results += found
+            results += found.rejects if isinstance(found, Readings) else ()
     return results
 
 

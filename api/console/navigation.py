@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds", "watch"),
+    Entry("/phone", "phone.title", "patrol", "work"),
     Entry("/work-orders", "orders.title", "alerts", "work"),
     Entry("/silences", "silences.title", "alerts", "work"),
     Entry("/on-duty", "on_duty.title", "alerts", "work"),

@@ -13,7 +13,7 @@ import yaml
 
 import device_drivers
 from device_drivers.catalogue import DRIVERS, FAMILIES
-from device_drivers.driver import DeviceSettings, Reading, Reject
+from device_drivers.driver import DeviceSettings, Reading, Readings, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Observation
 
@@ -72,11 +72,14 @@ def outcome(case: dict[str, Any], steps: list[tuple[dict[str, Any], bytes]]) -> 
         decoder = driver.message_decoder(SITE, settings)
         for step, piece in steps:
             try:
-                results += decoder.decode(
+                found = decoder.decode(
                     step.get("topic", ""), piece, arrival(step), retained=step.get("retained", False)
                 )
             except DecodeError as error:
                 results.append(Reject(piece, error.reason))
+            else:
+                results += found
+                results += found.rejects if isinstance(found, Readings) else ()
     return [r for r in results if isinstance(r, Reading)], [r for r in results if isinstance(r, Reject)]
 
 

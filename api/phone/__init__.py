@@ -1,0 +1,1 @@
+"""The guard's phone: what its page asks of the gateway, and what it hands in."""

@@ -1,0 +1,177 @@
+"""What a guard's phone shows of his night: his rounds, what of them the gateway has, and which taps served nothing and why.
+
+Pure: made of what the judge holds in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from api.console.names import checkpoint_name
+from api.ports import GatewayPort
+from gateway.instants import HOUR, MINUTE, Instant, instant
+from gateway.rules.findings import Round, Unmatched, Visit
+from gateway.rules.taps import Owner, enrolled
+from gateway.site.model import Site
+from gateway.site.tags import TagIndex
+
+AHEAD = 12 * HOUR
+"""Rounds that begin within this are shown, though not more than `MOST_ROUNDS`."""
+AFTERWARDS = 45 * MINUTE
+"""A round is shown so long after the last of its points can count."""
+MOST_ROUNDS = 6
+UNSERVED_SINCE = 12 * HOUR
+MOST_UNSERVED = 20
+
+
+class PlanVisit(msgspec.Struct, frozen=True, kw_only=True):
+    """One point of a round. Times in ms since 1970 UTC, as browsers count.
+
+    Args:
+        at: when a tap served it.
+        mine: it was his own tap.
+    """
+
+    checkpoint: str
+    name: str
+    position: int
+    due: int | None
+    opens: int
+    closes: int
+    verdict: str
+    cause: str | None
+    at: int | None
+    mine: bool
+    marks: Sequence[str]
+    optional: bool
+
+
+class PlanRound(msgspec.Struct, frozen=True, kw_only=True):
+    """One round that he is expected on, or walks."""
+
+    id: str
+    route: str
+    start: int
+    end: int
+    verdict: str
+    listed: bool
+    """The points are walked in their order."""
+    visits: Sequence[PlanVisit]
+
+
+class Unserved(msgspec.Struct, frozen=True, kw_only=True):
+    """A tap of his phones that served nothing. `tag`: the end of its number, where it belongs to no checkpoint."""
+
+    at: int
+    reason: str
+    name: str | None
+    tag: str
+
+
+class PhonePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the phone keeps, to show it without a network too."""
+
+    person: str
+    rounds: Sequence[PlanRound]
+    unserved: Sequence[Unserved]
+    checkpoints: Mapping[str, str]
+    """Names of all checkpoints, by id."""
+
+
+class Plans:
+    """Makes the plans of one site's guards."""
+
+    def __init__(self, gateway: GatewayPort) -> None:
+        self._gateway = gateway
+        self._tags: tuple[str, TagIndex[Owner]] | None = None
+
+    def of(self, person: str, devices: Collection[str]) -> PhonePlan:
+        """The plan of a person whose phones are `devices`."""
+        site, now = self._gateway.site, self._gateway.now()
+        rounds = self._gateway.judgement.engine.rounds
+        shown: list[PlanRound] = []
+        for item in rounds.rounds(now - AHEAD, now + AHEAD):
+            last = max((instant(visit.closes) for visit in item.visits), default=instant(item.end))
+            walks = any(visit.person == person for visit in item.visits)
+            if last + AFTERWARDS < now or not (walks or self.expected(person, item)):
+                continue
+            shown.append(_round(site, item, person))
+            if len(shown) == MOST_ROUNDS:
+                break
+        unserved = [
+            self._unserved(each)
+            for each in rounds.unmatched()
+            if each.device in devices and instant(each.at) >= now - UNSERVED_SINCE
+        ]
+        return PhonePlan(
+            person=person,
+            rounds=shown,
+            unserved=unserved[-MOST_UNSERVED:][::-1],
+            checkpoints={name: checkpoint_name(site, name) for name in site.checkpoints},
+        )
+
+    def expected(self, person: str, item: Round) -> bool:
+        """Whether a person is to walk a round: of the route's guards (none named: all guards) who is on duty when it begins.
+
+        Where the calendar has none of them on duty, or there is none, all of them are.
+        """
+        site = self._gateway.site
+        route = site.routes.get(item.route)
+        named = route.guards if route is not None else ()
+        guards = frozenset(named or (each.id for each in site.people.values() if "guard" in each.roles))
+        on_duty = {
+            each for shift in self._gateway.judgement.alerts.duty.on(instant(item.start)) for each in shift.people
+        }
+        return person in ((guards & on_duty) or guards)
+
+    def owner(self, tag: str) -> Owner | None:
+        """What a tag belongs to."""
+        site = self._gateway.site
+        if self._tags is None or self._tags[0] != site.digest:
+            self._tags = (site.digest, enrolled(site))
+        return self._tags[1].find(tag)
+
+    def _unserved(self, tap: Unmatched) -> Unserved:
+        owner = self.owner(tap.tag)
+        point = owner.checkpoint if owner is not None else None
+        name = checkpoint_name(self._gateway.site, point) if point is not None else None
+        return Unserved(at=_ms(instant(tap.at)), reason=tap.reason, name=name, tag=tap.tag[-4:])
+
+
+def _round(site: Site, item: Round, person: str) -> PlanRound:
+    route = site.routes.get(item.route)
+    optional = [visit.optional for visit in route.visits] if route is not None else []
+    visits = tuple(_visit(site, visit, person, optional) for visit in item.visits)
+    return PlanRound(
+        id=item.id,
+        route=item.route,
+        start=_ms(instant(item.start)),
+        end=_ms(instant(item.end)),
+        verdict=item.verdict,
+        listed=route is not None and route.order == "listed",
+        visits=visits,
+    )
+
+
+def _visit(site: Site, visit: Visit, person: str, optional: Sequence[bool]) -> PlanVisit:
+    place = visit.position - 1
+    return PlanVisit(
+        checkpoint=visit.checkpoint,
+        name=checkpoint_name(site, visit.checkpoint),
+        position=visit.position,
+        due=None if visit.due is None else _ms(instant(visit.due)),
+        opens=_ms(instant(visit.opens)),
+        closes=_ms(instant(visit.closes)),
+        verdict=visit.verdict,
+        cause=visit.cause,
+        at=None if visit.at is None else _ms(instant(visit.at)),
+        mine=visit.person == person,
+        marks=visit.marks,
+        optional=place < len(optional) and optional[place],
+    )
+
+
+def _ms(at: Instant) -> int:
+    return at // 1000
