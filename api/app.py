@@ -35,6 +35,7 @@ from api.resources import (
     keys,
     notices,
     on_duty,
+    plans,
     reports,
     rounds,
     scores,
@@ -69,6 +70,7 @@ def create_app(
     openapi.install(app, f"Lamplighter: {gateway.site.name}")
 
     estate.add(app, gateway)
+    plans.add(app, gateway)
     enrolment.add(app, gateway, accounts)
     explain.add(app, gateway)
     rounds.add(app, gateway)

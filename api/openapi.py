@@ -33,6 +33,7 @@ from api.shapes import (
     DeviceShape,
     PersonShape,
     PlaceShape,
+    PlanShape,
     ProblemShape,
     QuarantineShape,
     ReadyShape,
@@ -73,7 +74,7 @@ from gateway.scores.document import ScoreDocument
 SHAPES = (
     AccountShape, ChainShape, CheckpointNote,
     Alert, AlertAction, AlertSilence, Camera, CameraRate, Circuit, DeviceAction, DeviceShape, DutyShape, Explanation, Gap, Lamp, LampRate,
-    LedgerShape, OrderAction, OrderFromAlert, OrderShape, PersonShape, PlaceProtection, PlaceShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, ReportBody,
+    LedgerShape, OrderAction, OrderFromAlert, OrderShape, PersonShape, PlaceProtection, PlaceShape, PlanShape, Predictability, ProblemShape, QuarantineShape, ReadyShape, ReportBody,
     Round, Silence, SilenceEnd, SilenceHistory, SilenceWish, SiteShape, Swap, SwapAction,
     SwapEnd, Unmatched, Zone, ZoneMinutes,
     Appeal, AppealBody, DecisionBody, DutyCheckItem, ExtraBody, FindingBody, Mark, MarkBody, Photo, Revision, ScoreDocument, WeekCount,
@@ -139,6 +140,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "said": None, "answers": [],
         "history": [
             {"at": "2026-11-23T02:00:00+08:00", "from": None, "to": "reported", "by": "rule:circuit_fault", "action": "raise", "why": "circuit_fault/c-t2-b/1"},
+        ],
+    },
+    "PlanShape": {
+        "place": "garage", "image": "/plans/garage", "left": 0, "top": 0, "width": 1000, "height": 500,
+        "shapes": [
+            {"kind": "place", "id": "garage", "points": [[40, 40], [960, 40], [960, 460]]},
+            {"kind": "lamp", "id": "lamp-garage-a1", "points": [[150, 95]]},
         ],
     },
     "NoticeShape": {

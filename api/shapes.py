@@ -71,6 +71,26 @@ class PlaceShape(msgspec.Struct, frozen=True, kw_only=True):
     daylight: Daylight
 
 
+class PlanSpot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is where on a plan: one point, or the corners of a place's outline, as [x, y] in the image's coordinates."""
+
+    kind: str
+    id: str
+    points: Sequence[Sequence[float]]
+
+
+class PlanShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A floor's plan. `image`: its address; its coordinates begin at (`left`, `top`) and are `width` and `height` long."""
+
+    place: str
+    image: str
+    left: float
+    top: float
+    width: float
+    height: float
+    shapes: Sequence[PlanSpot]
+
+
 class PersonShape(msgspec.Struct, frozen=True, kw_only=True):
     """A person. `name` is null for roles that need no names, `tags` for all but administrators."""
 
@@ -94,6 +114,16 @@ class DeviceShape(msgspec.Struct, frozen=True, kw_only=True):
     last_heard: datetime | None
 
 
+class AgainShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of reading a row of the quarantine again: `read`, `repeated` (all of it was here already) or `unreadable`."""
+
+    at: datetime
+    by: str
+    outcome: str
+    observations: int
+    reason: str
+
+
 class QuarantineShape(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that could not be read. `payload` is Base64 of at most 4096 of them; `text` the same if it is UTF-8.
 
@@ -108,36 +138,6 @@ class QuarantineShape(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     payload: str
     text: str | None
-
-
-class AlertAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person says with an action. `resolve`, `close` and `comment` need a `why`."""
-
-    why: str = ""
-
-
-class DeviceAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-class AgainShape(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of reading a row of the quarantine again: `read`, `repeated` (all of it was here already) or `unreadable`."""
-
-    at: datetime
-    by: str
-    outcome: str
-    observations: int
-    reason: str
-
-
-    """What an operator says of a device. `clear` names the `impairment` that has ended."""
-
-    why: str
-    impairment: str | None = None
-
-
-class CheckpointNote(msgspec.Struct, frozen=True, kw_only=True):
-    """The journal's chain up to `size` rows. `root`: in Base64; `note`: the signed text to print, send and keep elsewhere."""
-
-    at: datetime
-    size: int
     retained: bool
     again: AgainShape | None
 
@@ -156,6 +156,26 @@ class RereadWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     rows: list[int]
     also_worse: bool = False
+
+
+class AlertAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person says with an action. `resolve`, `close` and `comment` need a `why`."""
+
+    why: str = ""
+
+
+class DeviceAction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator says of a device. `clear` names the `impairment` that has ended."""
+
+    why: str
+    impairment: str | None = None
+
+
+class CheckpointNote(msgspec.Struct, frozen=True, kw_only=True):
+    """The journal's chain up to `size` rows. `root`: in Base64; `note`: the signed text to print, send and keep elsewhere."""
+
+    at: datetime
+    size: int
     root: str
     reason: str
     note: str

@@ -12,19 +12,21 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
-from api.console import alerts, assess, entrance, orders, people, quiet, reports, room, rounds
+from api.console import alerts, assess, entrance, orders, people, places, quiet, reports, room, rounds
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
+from api.console.plan import ProtectionMap
 from api.console.timeline import SPANS, Span
 from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.instants import moment
 
-Section = Literal["summary", "alerts", "rounds", "zones", "lights", "links"]
+Section = Literal["summary", "alerts", "plan", "rounds", "zones", "lights", "links"]
 
 SECTIONS: dict[Section, Right] = {
     "summary": "rounds",
     "alerts": "alerts",
+    "plan": "estate",
     "rounds": "rounds",
     "zones": "estate",
     "lights": "estate",
@@ -45,6 +47,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     people.add(app, gateway, frame)
     rounds.add(app, gateway, frame)
     alerts.add(app, gateway, frame)
+    protection = ProtectionMap(gateway)
+    places.add(app, gateway, frame, protection)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language = chosen(request, site.language)
@@ -53,6 +57,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
                 return {"summary": await room.summary(gateway)}
             case "alerts":
                 return {"alerts": room.alerts_section(gateway, language)}
+            case "plan":
+                return {"plan": await protection.section(language)}
             case "rounds":
                 return {"rounds": await room.rounds_section(gateway, _span(request))}
             case "zones":
@@ -79,7 +85,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         for section in shown:
             values |= await section_values(section, request)
         now = moment(gateway.now(), site.zone_info)
-        return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, **values)
+        wall = request.query_params.get("wall") == "1"
+        return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, wall=wall, **values)
 
     @app.get("/console/{section}", include_in_schema=False, dependencies=[needs("rounds")])
     async def read_section(request: Request, section: Section) -> Response:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from api.console.languages import Language
-from api.console.names import building_of, checkpoint_name, place_name
+from api.console.names import checkpoint_name, place_name
 from api.console.timeline import Span, Timeline, as_round, draw, night_of
 from api.ports import GatewayPort
 from api.resources.rounds import rounds_between
@@ -27,6 +27,7 @@ _ENDED_SHOWN = 12
 _ENDED_FOR = timedelta(hours=12)
 _LAMPS_SHOWN = 48
 _CIRCUITS = ("faulty", "unknown", "ok")
+_BAD_LAMPS = ("faulty", "unknown")
 
 _BUTTONS: tuple[Action, ...] = ("ack", "start", "resolve", "close")
 OFFERED: dict[AlertState, tuple[Action, ...]] = {
@@ -79,22 +80,12 @@ class ZoneRow(msgspec.Struct, frozen=True, kw_only=True):
     cameras: Sequence[Camera]
 
 
-class Floor(msgspec.Struct, frozen=True, kw_only=True):
-    """The lamps of one place. `more`: how many are not drawn."""
-
-    name: str
-    lamps: Sequence[Lamp]
-    more: int
-
-
-class Building(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    floors: Sequence[Floor]
-    counts: dict[str, int]
-
-
 class LightsSection(msgspec.Struct, frozen=True, kw_only=True):
-    buildings: Sequence[Building]
+    """Lamps and circuits that are not well, by place. `more`: so many lamps are not shown; `counts`: of all, by state."""
+
+    lamps: Sequence[tuple[Lamp, str]]
+    more: int
+    counts: dict[str, int]
     circuits: Sequence[tuple[Circuit, int]]
 
 
@@ -182,33 +173,23 @@ def zones_section(gateway: GatewayPort) -> list[ZoneRow]:
 
 
 def lights_section(gateway: GatewayPort) -> LightsSection:
-    """Lamps by building and floor, and the circuits that feed them."""
+    """Lamps that are faulty or of which nothing is known, and circuits likewise."""
     site = gateway.site
     lighting = gateway.judgement.engine.lighting
-    by_place: dict[str, list[Lamp]] = {}
     fed = Counter(lamp.circuit for lamp in site.lamps.values())
-    for lamp in lighting.lamps():
-        defined = site.lamps.get(lamp.id)
-        if defined is not None:
-            by_place.setdefault(defined.place, []).append(lamp)
-    buildings: dict[str, list[str]] = {}
-    for place in sorted(by_place):
-        buildings.setdefault(building_of(place), []).append(place)
-    shown = []
-    for building, places in buildings.items():
-        floors = [
-            Floor(
-                name=place_name(site, place).removeprefix(place_name(site, building)).strip() or "–",
-                lamps=sorted(by_place[place], key=lambda lamp: lamp.id)[:_LAMPS_SHOWN],
-                more=max(0, len(by_place[place]) - _LAMPS_SHOWN),
-            )
-            for place in places
-        ]
-        counts: Counter[str] = Counter(lamp.state for place in places for lamp in by_place[place])
-        shown.append(Building(name=place_name(site, building), floors=floors, counts=dict(counts)))
-    worst_first = sorted(lighting.circuits(), key=lambda circuit: (_CIRCUITS.index(circuit.state), circuit.id))
-    circuits = [(circuit, fed[circuit.id]) for circuit in worst_first]
-    return LightsSection(buildings=shown, circuits=circuits)
+    lamps = [lamp for lamp in lighting.lamps() if lamp.id in site.lamps]
+    bad = [(lamp, place_name(site, site.lamps[lamp.id].place)) for lamp in lamps if lamp.state in _BAD_LAMPS]
+    bad.sort(key=lambda pair: (_BAD_LAMPS.index(pair[0].state), site.lamps[pair[0].id].place, pair[0].id))
+    circuits = sorted(
+        ((circuit, fed[circuit.id]) for circuit in lighting.circuits() if circuit.state != "ok"),
+        key=lambda pair: (_CIRCUITS.index(pair[0].state), pair[0].id),
+    )
+    return LightsSection(
+        lamps=bad[:_LAMPS_SHOWN],
+        more=max(0, len(bad) - _LAMPS_SHOWN),
+        counts=dict(Counter(lamp.state for lamp in lamps)),
+        circuits=circuits,
+    )
 
 
 def links_section(gateway: GatewayPort) -> LinksSection:

@@ -20,7 +20,7 @@ from gateway.figures import coverage, lamps, walks
 from gateway.figures.coverage import camera_rates, zone_minutes
 from gateway.figures.lamps import lamp_rates
 from gateway.figures.predictability import nights, predictability
-from gateway.figures.protection import first_hour, longest_gap, protection
+from gateway.figures.protection import PlaceProtection, first_hour, longest_gap, protection
 from gateway.figures.timeline import Timeline
 from gateway.instants import DAY, HOUR, Duration, Instant, moment
 from gateway.journal.rows import Condition
@@ -142,15 +142,8 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         if place is not None and place not in site.places:
             raise Denied(404, f"There is no place {place!r}.")
         asked = Asked(gateway, since, until, LONGEST_MAP)
-        asked.since = first_hour(site, asked.since)
-        hours = -(-(asked.until - asked.since) // HOUR)
-        asked.until = min(asked.since + hours * HOUR, max(gateway.judgement.now, asked.since))
-        walked = walks.read(await _walks(gateway, asked.since - longest_gap(site), asked.until))
-        shown_site = site if place is None else _only(site, place)
-        found = await over(
-            (*_LAMPS, "zone", "patrol"), asked, lambda timeline: protection(shown_site, timeline, walked, hours)
-        )
-        return _answer(request, found, lambda item: item.place, cursor, limit, hours)
+        found = await protection_of(gateway, asked.since, asked.until, place)
+        return _answer(request, found, lambda item: item.place, cursor, limit, found.hours)
 
     @app.get(
         "/api/v1/checkpoints/predictability",
@@ -166,6 +159,30 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         now = gateway.judgement.now
         timeline, items = await _reckon(gateway, ("gateway",), begin, end, lambda _: predictability(site, walked, now))
         return _answer(request, _figures(site, timeline, items), lambda item: item.checkpoint, cursor, limit)
+
+
+async def protection_of(
+    gateway: GatewayPort, since: Instant, until: Instant, place: str | None = None
+) -> Figures[PlaceProtection]:
+    """The protection map of whole local hours that overlap [since, until), of one place or all.
+
+    Raises:
+        Denied: 422, too much happened in that period.
+    """
+    site = gateway.site
+    since = first_hour(site, since)
+    hours = -(-(until - since) // HOUR)
+    until = min(since + hours * HOUR, max(gateway.judgement.now, since))
+    walked = walks.read(await _walks(gateway, since - longest_gap(site), until))
+    shown_site = site if place is None else _only(site, place)
+    timeline, items = await _reckon(
+        gateway,
+        (*_LAMPS, "zone", "patrol"),
+        since,
+        until,
+        lambda timeline: protection(shown_site, timeline, walked, hours),
+    )
+    return msgspec.structs.replace(_figures(site, timeline, items), hours=hours)
 
 
 async def _reckon(
@@ -200,12 +217,12 @@ async def _walks(gateway: GatewayPort, since: Instant, until: Instant) -> list[C
 
 
 def _only(site: Site, place: str) -> Site:
-    """The site with one place alone."""
+    """The site with one place alone, and the zones that it lies in."""
     return msgspec.structs.replace(
         site,
         places={place: site.places[place]},
         checkpoints={each.id: each for each in site.checkpoints.values() if each.place == place},
-        zones={each.id: each for each in site.zones.values() if each.place == place},
+        zones={each.id: each for each in site.zones.values() if f"{place}/".startswith(f"{each.place}/")},
     )
 
 

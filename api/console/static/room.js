@@ -4,9 +4,12 @@ import { act } from "/static/actions.js";
 import "/static/arrange.js";
 import { startClock } from "/static/clock.js";
 import { listen } from "/static/live.js";
+import "/static/menu.js";
 import { closePanel, openPanel, refreshPanel } from "/static/panel.js";
+import { startMap, togglePause } from "/static/plan.js";
 import { refresh, refreshAll, setSpan, touch, whenAlertAppears } from "/static/sections.js";
 import { ring, startSound, toggleSound } from "/static/sound.js";
+import { startWall } from "/static/wall.js";
 
 const help = document.getElementById("help");
 const told = document.getElementById("told");
@@ -14,6 +17,8 @@ const title = document.title;
 
 startClock();
 startSound();
+startMap();
+startWall();
 countInTitle();
 
 whenAlertAppears((row) => {
@@ -36,7 +41,7 @@ listen({
 });
 
 // The line of now moves, and what is due next, without any event.
-setInterval(() => ["rounds", "summary"].forEach(refresh), 30000);
+setInterval(() => ["rounds", "summary", "plan"].forEach(refresh), 30000);
 new MutationObserver(countInTitle).observe(document.getElementById("alerts") ?? told, { childList: true, subtree: true });
 
 document.addEventListener("click", (event) => {
@@ -65,6 +70,8 @@ const KEYS = {
   s: () => onSelected("start"),
   r: () => onSelected("resolve"),
   m: toggleSound,
+  p: togglePause,
+  w: () => document.getElementById("wall-mode")?.click(),
   "?": () => help.showModal(),
   Escape: closePanel,
 };

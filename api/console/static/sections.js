@@ -4,25 +4,31 @@ import { writeAges } from "/static/clock.js";
 import { morphChildren } from "/static/morph.js";
 
 const TOUCHED = {
-  round: ["rounds", "summary"],
-  gap: [],
-  lamp: ["lights", "summary"],
-  circuit: ["lights", "summary"],
-  camera: ["zones"],
-  zone: ["zones", "summary"],
+  round: ["rounds", "summary", "plan"],
+  gap: ["plan"],
+  lamp: ["lights", "summary", "plan"],
+  circuit: ["lights", "summary", "plan"],
+  camera: ["zones", "plan"],
+  zone: ["zones", "summary", "plan"],
   device: ["links"],
   link: ["links", "summary"],
-  alert: ["alerts", "summary"],
+  alert: ["alerts", "summary", "plan"],
 };
 const PAUSE_MS = 1000;
 
 const waiting = new Map();
 let span = "";
 let onAlert = () => {};
+const onLoad = new Map();
 
 /** Call `told(element)` for each alert row that appears. */
 export function whenAlertAppears(told) {
   onAlert = told;
+}
+
+/** Call `drawn()` each time `section` was fetched. */
+export function whenLoaded(section, drawn) {
+  onLoad.set(section, drawn);
 }
 
 /** Something of `kind` changed. */
@@ -82,6 +88,7 @@ async function load(section) {
   writeAges(fresh.content);
   const appeared = [];
   morphChildren(root, fresh.content, (element) => appeared.push(element));
+  onLoad.get(section)?.();
   if (section === "alerts") {
     for (const element of appeared) {
       if (element.matches(".alerts > .alert")) onAlert(element);
