@@ -35,12 +35,12 @@ from api.shapes import (
     PlaceShape,
     PlanShape,
     ProblemShape,
+    QuarantineGroup,
     QuarantineShape,
     ReadyShape,
-    QuarantineGroup,
+    RereadWish,
     SiteShape,
 )
-    RereadWish,
 from api.users import (
     AuditShape,
     KeyMade,
@@ -67,6 +67,7 @@ from gateway.figures.coverage import CameraRate, ZoneMinutes
 from gateway.figures.lamps import LampRate
 from gateway.figures.predictability import Predictability
 from gateway.figures.protection import PlaceProtection
+from gateway.rereading import Rereading
 from gateway.rules.findings import Camera, Circuit, Gap, Lamp, Round, Unmatched, Zone
 from gateway.scores.book import Appeal, Mark, YearEnd
 from gateway.scores.document import ScoreDocument
@@ -82,11 +83,11 @@ SHAPES = (
     ContactTest, NoticeShape, LinkShape, PinBody, UserChange, UserNew, UserShape,
     AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
     Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
+    QuarantineGroup, RereadWish, Rereading,
     EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 
 _VISIT = {
-from gateway.rereading import Rereading
     "checkpoint": "cp-garage", "position": 1, "due": "2026-11-22T23:00:00+08:00", "opens": "2026-11-22T22:50:00+08:00",
     "closes": "2026-11-22T23:10:00+08:00", "verdict": "on_time", "revision": 1, "at": "2026-11-22T23:01:12+08:00",
     "device_at": "2026-11-22T23:01:12+08:00", "person": "g-wang", "deviation_s": 72, "marks": [], "cause": None,
@@ -100,9 +101,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "marks": [], "visits": [_VISIT],
     },
     "Gap": {
-    AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
-    Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
-    QuarantineGroup, RereadWish, Rereading,
         "checkpoint": "cp-garage", "window_start": "2026-11-22T22:00:00+08:00",
         "window_end": "2026-11-23T06:00:00+08:00", "largest_s": 4200, "exceeded": True,
         "exceedances": [{"from": "2026-11-23T02:00:00+08:00", "to": "2026-11-23T03:10:00+08:00", "length_s": 4200, "open": False}],
