@@ -20,6 +20,7 @@ from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Again, Condition
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
+from gateway.outbox.local import Sample
 from gateway.rereading import Rereading
 from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, Proposed
@@ -189,6 +190,21 @@ class GatewayPort(Protocol):
 
         Raises:
             gateway.site.enrolments.NotEnrolled: nothing changed.
+        """
+        ...
+
+    async def samples(  # noqa: PLR0917
+        self,
+        device: str,
+        quantity: str,
+        since: Instant,
+        until: Instant,
+        max_points: int = 500,
+        channel: str | None = None,
+    ) -> Sequence[Sample] | None:
+        """A device's telemetry in [since, until), by time, down-sampled to at most `max_points` equal stretches.
+
+        None: it is not kept here, but in a store of its own (`storage.telemetry.influxdb`).
         """
         ...
 

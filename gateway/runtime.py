@@ -37,6 +37,7 @@ from gateway.journal.store import Store
 from gateway.journal.writer import Writer
 from gateway.judgement import Judgement
 from gateway.links.link import Link, LinkState
+from gateway.outbox.local import LocalStore, Sample
 from gateway.recovery import FORMAT, Down, first_rows, recover, state_of
 from gateway.replay import Operator, Target
 from gateway.rereading import Rereader, Rereading
@@ -140,6 +141,8 @@ class Gateway:
         self.checkpoints: Checkpoints
         self.wake_deliveries: list[Callable[[], None]] = []
         self.deliveries: Mapping[str, Delivery] = {}
+        self.telemetry: LocalStore | None = None
+        """What charts are drawn from; None: the site writes its telemetry elsewhere."""
 
     # -- life
 
@@ -426,6 +429,20 @@ class Gateway:
         if target is None:
             target = Target(rule=operation.rule or "", subject=operation.subject or "")
         return Operator(at=at, by=operation.by, action=operation.action, alert=target, why=operation.why)
+
+    async def samples(  # noqa: PLR0917
+        self,
+        device: str,
+        quantity: str,
+        since: Instant,
+        until: Instant,
+        max_points: int = 500,
+        channel: str | None = None,
+    ) -> list[Sample] | None:
+        """A device's telemetry in [since, until), down-sampled; None: it is not kept here."""
+        if self.telemetry is None:
+            return None
+        return await self.telemetry.samples(device, quantity, since, until, max_points=max_points, channel=channel)
 
     async def observations(
         self,

@@ -123,7 +123,8 @@ def _watchdogs(site: Site, gateway: Gateway, mqtt: MqttLink) -> dict[str, Watchd
 
 def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWriter:
     if site.storage.influx is None:
-        return LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
+        gateway.telemetry = LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
+        return gateway.telemetry
     from gateway.outbox.influx import InfluxWriter  # noqa: PLC0415  half a second of start that only its users pay
 
     return InfluxWriter(site.storage.influx)

@@ -21,6 +21,7 @@ from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
 from gateway.judgement import Judgement
 from gateway.links.link import LinkState
+from gateway.outbox.local import Sample
 from gateway.rereading import Rereading
 from gateway.rules.findings import Signal
 from gateway.rules.operations import DeviceOperation
@@ -109,6 +110,7 @@ class FakeGateway:
         self.unread: list[QuarantineRow] = []
         self.old_rounds: list[dict[str, Any]] = []
         self.told: list[Condition] = []
+        self.telemetry: dict[tuple[str, str], list[Sample]] = {}
         self.too_much = False
         self.old_alerts: list[dict[str, Any]] = []
         self.heard: list[tuple[str, Reading | Reject]] = []
@@ -206,6 +208,18 @@ class FakeGateway:
         after = self.judgement.alerts.operate(operation)
         self._tell()
         return self.judgement.alerts.alert(after.id)
+
+    async def samples(
+        self,
+        device: str,
+        quantity: str,
+        since: Instant,
+        until: Instant,
+        max_points: int = 500,
+        channel: str | None = None,
+    ) -> Sequence[Sample] | None:
+        known = self.telemetry.get((device, quantity))
+        return None if known is None else [each for each in known if since <= each.at < until][:max_points]
 
     async def observations(
         self,
