@@ -78,6 +78,8 @@ class PhonePlan(msgspec.Struct, frozen=True, kw_only=True):
     unserved: Sequence[Unserved]
     checkpoints: Mapping[str, str]
     """Names of all checkpoints, by id."""
+    codes: Mapping[str, str]
+    """Checkpoints by the `code` of their tags, so that the phone knows without a network where it was tapped."""
 
 
 class Plans:
@@ -110,6 +112,7 @@ class Plans:
             rounds=shown,
             unserved=unserved[-MOST_UNSERVED:][::-1],
             checkpoints={name: checkpoint_name(site, name) for name in site.checkpoints},
+            codes=self._codes(),
         )
 
     def expected(self, person: str, item: Round) -> bool:
@@ -133,11 +136,26 @@ class Plans:
             self._tags = (site.digest, enrolled(site))
         return self._tags[1].find(tag)
 
+    def _codes(self) -> Mapping[str, str]:
+        found: dict[str, str | None] = {}
+        for point in self._gateway.site.checkpoints.values():
+            for tag in point.tags:
+                found[code(tag)] = point.id if found.get(code(tag), point.id) == point.id else None
+        return {key: point for key, point in found.items() if point is not None}
+
     def _unserved(self, tap: Unmatched) -> Unserved:
         owner = self.owner(tap.tag)
         point = owner.checkpoint if owner is not None else None
         name = checkpoint_name(self._gateway.site, point) if point is not None else None
         return Unserved(at=_ms(instant(tap.at)), reason=tap.reason, name=name, tag=tap.tag[-4:])
+
+
+def code(tag: str) -> str:
+    """20 bits of a tag's number (FNV-1a, folded): enough to tell a site's tags apart, far too little to make a copy of one."""
+    mixed = 0x811C9DC5
+    for octet in tag.encode():
+        mixed = (mixed ^ octet) * 0x01000193 & 0xFFFFFFFF
+    return f"{(mixed >> 20) ^ (mixed & 0xFFFFF):05x}"
 
 
 def _round(site: Site, item: Round, person: str) -> PlanRound:

@@ -17,8 +17,7 @@ let kept = [];
 let photos = [];
 let done = [];
 let broken = false;
-
-await ready();
+let fading;
 
 async function ready() {
   if (document.prerendering) await new Promise((go) => document.addEventListener("prerenderingchange", go, { once: true }));
@@ -110,6 +109,9 @@ async function received({ records, taps, unread }) {
 
 function checkpointOf(record) {
   const key = record.kind === "link" || record.kind === "tap" ? scan.tagKey(record) : null;
+  if (key === null && record.kind !== "link") return null;
+  const code = plan?.codes[scan.codeOf(record)];
+  if (code) return code;
   if (key && learned[key]) return learned[key];
   const hint = record.kind === "link" ? scan.hintOf(record) : null;
   return hint && plan && hint in plan.checkpoints ? hint : null;
@@ -224,7 +226,6 @@ function tick() {
   if (!document.hidden) render();
 }
 
-let fading;
 function flash(kind, words) {
   const box = $("flash");
   box.className = `flash ${kind}`;
@@ -397,3 +398,5 @@ function wirePanic() {
     await refresh();
   });
 }
+
+await ready();

@@ -37,11 +37,30 @@ export function tagKey(record) {
   }
 }
 
-// The checkpoint that an address names in its path; only to be shown.
+// What an address says in its path; of a signed one it may be the checkpoint, only to be shown.
 export function hintOf(record) {
   try {
     const path = decodeURIComponent(new URL(record.url).pathname);
     return path.startsWith(TAG_PATH) ? path.slice(TAG_PATH.length) : null;
+  } catch {
+    return null;
+  }
+}
+
+// The code by which the plan knows a tag (api/phone/plan.py); null where its number does not stand in clear.
+export function codeOf(record) {
+  const number = record.kind === "tap" ? record.tag : numberIn(record.url);
+  if (!number) return null;
+  let mixed = 0x811c9dc5;
+  for (const octet of new TextEncoder().encode(number)) mixed = Math.imul(mixed ^ octet, 0x01000193);
+  return ((mixed >>> 20) ^ (mixed & 0xfffff)).toString(16).padStart(5, "0");
+}
+
+function numberIn(address) {
+  try {
+    const url = new URL(address);
+    const said = ["tag", "uid", "id"].map((name) => url.searchParams.get(name)).concat(hintOf({ url: address }));
+    return said.map((text) => (text ?? "").split("x", 1)[0].replace(/[:\- ]/g, "").toUpperCase()).find((text) => /^(?:[0-9A-F]{2}){4,10}$/.test(text)) ?? null;
   } catch {
     return null;
   }
