@@ -1,54 +1,286 @@
-"""Pages about rounds: how each visit was judged and why."""
+"""Pages about rounds: the calendar of nights, one night, and one round with how each visit was judged and why."""
 
 from __future__ import annotations
 
+import calendar
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from api.access.accounts import Account
+from api.access.concerned import person_of
 from api.access.door import needs, session_of
 from api.access.roles import allowed
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name
-from api.console.timeline import as_round, verdict_code
+from api.console.timeline import Timeline, as_round, draw, night_of, verdict_code
 from api.ports import GatewayPort
 from api.problems import Denied
-from api.resources.rounds import round_of
+from api.resources.explain import with_revisions
+from api.resources.rounds import AnyRound, round_of, rounds_between, start_of
+from api.resources.scores import book
+from gateway.alerts import wording
+from gateway.explain.explanation import Explanation
 from gateway.explain.rounds import explain_round
+from gateway.instants import Instant, instant, moment
+from gateway.rules.findings import Round, Visit
+from gateway.scores.book import Appeal
+from gateway.scores.period import quarter_of
+from gateway.site.clocks import wall_time
+from gateway.site.model import Site
+
+COUNTED = ("on_time", "off_time", "missed", "unverifiable", "awaiting")
+"""What a night of the calendar counts; `off_time` is early or late."""
+_OF_CODE: Mapping[str, str] = {"early": "off_time", "late": "off_time"}
+_DEDUCTED = frozenset({"missed", "early", "late"})
+
+
+class Night(msgspec.Struct, frozen=True, kw_only=True):
+    """One night of the calendar: local noon of `date` to the next noon."""
+
+    date: date
+    inside: bool
+    tonight: bool
+    rounds: int
+    counts: Mapping[str, int]
+
+
+class VisitPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit of a round as its page shows it. `why` None: memory no longer holds what it was judged by."""
+
+    visit: Visit
+    code: str
+    name: str
+    deviation: str | None
+    person: str | None
+    sentence: str | None
+    why: Explanation | None
+    revisions: Sequence[Mapping[str, Any]]
+    key: str
+    may_appeal: bool
+    appeal: Appeal | None
+
+
+class Then(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit as it was known at an earlier time, beside how it is known now."""
+
+    position: int
+    name: str
+    then: str
+    now: str
+    sentence: str
 
 
 def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
-    """Add `/rounds/ID`."""
+    """Add `/rounds` and `/rounds/ID`."""
     site = gateway.site
 
+    @app.get("/rounds", include_in_schema=False, dependencies=[needs("rounds")])
+    async def nights_page(request: Request, night: str | None = None, month: str | None = None) -> Response:
+        if night is not None:
+            return await _night(gateway, frame, request, _date(night, "night"))
+        now = moment(gateway.now(), site.zone_info)
+        tonight = _night_date(gateway)
+        first = tonight.replace(day=1) if month is None else _date(f"{month}-01", "month")
+        weeks = await _weeks(gateway, first, tonight)
+        return frame.respond(
+            request,
+            "alone.html",
+            inner="rounds.html",
+            first=first,
+            before=(first - timedelta(days=1)).replace(day=1),
+            after=(first + timedelta(days=32)).replace(day=1),
+            weeks=weeks,
+            counted=COUNTED,
+            now=now,
+        )
+
     @app.get("/rounds/{round_id:path}", include_in_schema=False, dependencies=[needs("rounds")])
-    async def round_page(request: Request, round_id: str) -> Response:
+    async def round_page(
+        request: Request, round_id: str, as_of: str | None = None, *, judged_again: bool = False
+    ) -> Response:
         found = await round_of(gateway, round_id)
         if found is None:
             raise Denied(404, f"There is no round {round_id!r}.")
-        named = allowed(session_of(request).account.role, "names")
+        account = session_of(request).account
+        language = chosen(request, site.language)
+        named = allowed(account.role, "names")
         shown = as_round(found)
-        reasons = _reasons(gateway, round_id, chosen(request, site.language), named=named)
-        rows = [
-            {
-                "visit": visit,
-                "code": verdict_code(visit),
-                "name": checkpoint_name(site, visit.checkpoint),
-                "deviation": deviation(visit.deviation_s),
-                "person": person_name(site, visit.person, named=named),
-                "reason": reasons.get(f"{round_id}#{visit.position}"),
-            }
-            for visit in shown.visits
+        why = explain_round(gateway.judgement, round_id, gateway.now(), named=named)
+        old = why is None
+        if old and judged_again:
+            why = await gateway.explain_past("round", round_id, gateway.now(), named=named)
+        revisions = await gateway.revisions(round_id)
+        rows = _visits(gateway, account, shown, why, revisions, language)
+        known_at = _instant(as_of, site.zone_info)
+        if known_at is not None and known_at > gateway.now():
+            raise Denied(422, "as_of: expected a time that has been, not one to come.", "invalid")
+        then = None
+        if known_at is not None:
+            then = await _then(gateway, shown, known_at, language, named=named)
+        return frame.panel(
+            request,
+            "round.html",
+            round=shown,
+            rows=rows,
+            sentence=None if why is None else _said(why, language),
+            old=old,
+            named=lambda person: person_name(site, person, named=named),
+            place=lambda checkpoint: checkpoint_name(site, checkpoint),
+            night=_night_date(gateway, instant(shown.start)),
+            as_of=None if known_at is None else moment(known_at, site.zone_info),
+            then=then,
+            suggested=min(moment(gateway.now(), site.zone_info), shown.end),
+            period=quarter_of(shown.start.date()),
+            device=lambda name: wording.name(site, name, language),
+        )
+
+
+async def _night(gateway: GatewayPort, frame: Frame, request: Request, night: date) -> Response:
+    """One night as a drawing, and as a table of its rounds by route."""
+    site = gateway.site
+    since, until = _noon(site, night), _noon(site, night + timedelta(days=1))
+    found = sorted(map(as_round, await rounds_between(gateway, since, until)), key=lambda item: (item.start, item.id))
+    routes: dict[str, list[Round]] = {}
+    for item in found:
+        routes.setdefault(item.route, []).append(item)
+    order = list(site.routes)
+    plan: Timeline | None = draw(site, found, gateway.now(), "night")
+    return frame.respond(
+        request,
+        "alone.html",
+        inner="rounds_night.html",
+        night=night,
+        before=night - timedelta(days=1),
+        after=night + timedelta(days=1),
+        tonight=_night_date(gateway),
+        plan=plan,
+        names={checkpoint: checkpoint_name(site, checkpoint) for checkpoint in site.checkpoints},
+        code=verdict_code,
+        routes=sorted(
+            routes.items(), key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), pair[0])
+        ),
+        counts=_counts(found),
+        counted=COUNTED,
+    )
+
+
+async def _weeks(gateway: GatewayPort, first: date, tonight: date) -> list[list[Night]]:
+    """The nights of a month in whole weeks, Monday first."""
+    site = gateway.site
+    weeks = calendar.Calendar().monthdatescalendar(first.year, first.month)
+    by_night: dict[date, list[AnyRound]] = {}
+    inside = [day for week in weeks for day in week if day.month == first.month]
+    for item in await rounds_between(gateway, _noon(site, inside[0]), _noon(site, inside[-1] + timedelta(days=1))):
+        by_night.setdefault(_night_date(gateway, start_of(item)), []).append(item)
+    return [
+        [
+            Night(
+                date=day,
+                inside=day.month == first.month,
+                tonight=day == tonight,
+                rounds=len(by_night.get(day, ())),
+                counts=_counts(by_night.get(day, ())),
+            )
+            for day in week
         ]
-        return frame.panel(request, "round.html", round=shown, rows=rows)
+        for week in weeks
+    ]
 
 
-def _reasons(gateway: GatewayPort, round_id: str, language: Language, *, named: bool) -> dict[str, tuple[str, str]]:
-    """Why each visit is judged as it is, in a sentence, with the rule; nothing of rounds that memory no longer holds."""
-    found = explain_round(gateway.judgement, round_id, gateway.now(), named=named)
+def _counts(rounds: Sequence[AnyRound]) -> Mapping[str, int]:
+    """How many visits of each kind."""
+    counts: Counter[str] = Counter()
+    for item in rounds:
+        if isinstance(item, Round):
+            codes = [verdict_code(visit) for visit in item.visits]
+        else:
+            codes = [
+                "awaiting"
+                if visit["cause"] == "awaiting_reader" and visit["verdict"] == "pending"
+                else visit["verdict"]
+                for visit in item["visits"]
+            ]
+        counts.update(_OF_CODE.get(code, code) for code in codes)
+    return counts
+
+
+def _visits(  # noqa: PLR0917
+    gateway: GatewayPort,
+    account: Account,
+    shown: Round,
+    why: Explanation | None,
+    revisions: Sequence[Mapping[str, Any]],
+    language: Language,
+) -> list[VisitPage]:
+    site = gateway.site
+    named = allowed(account.role, "names")
+    parts = {} if why is None else {part.id: part for part in why.parts}
+    appeals = {each.key: each for each in book(gateway).appeals()} if "score" in gateway.judgement.books else {}
+    walkers = {visit.person for visit in shown.visits if visit.person is not None}
+    me = person_of(site, account)
+    rows = []
+    for visit in shown.visits:
+        part = parts.get(f"{shown.id}#{visit.position}")
+        key = f"visit_{visit.verdict}/{shown.id}/{visit.position}"
+        concerned = {visit.person} if visit.person is not None else walkers
+        costs = visit.verdict in _DEDUCTED and "score" in gateway.judgement.books
+        appeal = appeals.get(key)
+        rows.append(
+            VisitPage(
+                visit=visit,
+                code=verdict_code(visit),
+                name=checkpoint_name(site, visit.checkpoint),
+                deviation=deviation(visit.deviation_s),
+                person=person_name(site, visit.person, named=named),
+                sentence=None if part is None else _said(part, language),
+                why=part,
+                revisions=[row for row in revisions if row["position"] == visit.position],
+                key=key,
+                may_appeal=costs
+                and (allowed(account.role, "score") or me in concerned or not concerned)
+                and (appeal is None or appeal.state in {"rejected", "withdrawn"}),
+                appeal=appeal if costs else None,
+            )
+        )
+    return rows
+
+
+async def _then(
+    gateway: GatewayPort, shown: Round, known_at: Instant, language: Language, *, named: bool
+) -> tuple[str, list[Then]] | None:
+    """What was known of a round at an earlier time: its verdict, and each visit beside how it is judged now; None: it was not planned."""
+    found = await gateway.explain_past("round", shown.id, known_at, named=named)
     if found is None:
-        return {}
-    return {part.id: (part.sentence.zh if language == "zh_CN" else part.sentence.en, part.rule) for part in found.parts}
+        return None
+    found = await with_revisions(gateway, found, known_at)
+    parts = {part.id: part for part in found.parts}
+    rows = []
+    for visit in shown.visits:
+        part = parts.get(f"{shown.id}#{visit.position}")
+        if part is not None:
+            waits = part.result == "pending" and part.cause == "awaiting_reader"
+            rows.append(
+                Then(
+                    position=visit.position,
+                    name=checkpoint_name(gateway.site, visit.checkpoint),
+                    then="awaiting" if waits else part.result,
+                    now=verdict_code(visit),
+                    sentence=_said(part, language),
+                )
+            )
+    return found.result, rows
+
+
+def _said(explanation: Explanation, language: Language) -> str:
+    return explanation.sentence.zh if language == "zh_CN" else explanation.sentence.en
 
 
 def deviation(seconds: float | None) -> str | None:
@@ -58,3 +290,36 @@ def deviation(seconds: float | None) -> str | None:
     whole = round(abs(seconds))
     sign = "+" if seconds > 0 and whole else "−" if whole else ""
     return f"{sign}{whole // 60}:{whole % 60:02}"
+
+
+def _noon(site: Site, day: date) -> Instant:
+    return wall_time(day, time(12), site.zone_info).first
+
+
+def _night_date(gateway: GatewayPort, at: Instant | None = None) -> date:
+    """The date on which the night of an instant begins; None: the present one's."""
+    begin, _ = night_of(gateway.now() if at is None else at, gateway.site)
+    return moment(begin, gateway.site.zone_info).date()
+
+
+def _date(text: str, name: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError as error:
+        raise Denied(422, f"{name}: expected a date such as 2026-11-22.", "invalid") from error
+    if not 2000 <= found.year <= 2200:
+        raise Denied(422, f"{name}: expected a date between the years 2000 and 2200.", "invalid")
+    return found
+
+
+def _instant(text: str | None, zone: ZoneInfo) -> Instant | None:
+    """A time of a form, on the site's clock unless it says its offset."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Denied(422, "as_of: expected a time such as 2026-11-23T03:10.", "invalid") from error
+    if not 2000 <= found.year <= 2200:
+        raise Denied(422, "as_of: expected a time between the years 2000 and 2200.", "invalid")
+    return instant(found if found.tzinfo is not None else found.replace(tzinfo=zone))
