@@ -78,7 +78,9 @@ class Door:
             return problem(401, detail, path=path, headers={"WWW-Authenticate": _BEARER + ', error="invalid_token"'})
         if scope["method"] == "GET" and not path.startswith("/api/") and "text/html" in headers.get("accept", ""):
             enter = "/login/pin" if path == PHONE or path.startswith(PHONE + "/") else "/login"
-            return RedirectResponse(f"{enter}?next={quote(path)}" if path != "/" else enter, status_code=303)
+            query = scope["query_string"].decode("ascii", "ignore")
+            target = quote(f"{path}?{query}" if query and path.startswith("/t/") else path)
+            return RedirectResponse(f"{enter}?next={target}" if path != "/" else enter, status_code=303)
         return problem(
             401,
             "Log in first (POST /login with name and password, keep the cookie), or send a key as Authorization: Bearer.",

@@ -13,6 +13,7 @@ from api.console.languages import chosen
 from api.console.names import place_name
 from api.console.told import said
 from api.notices import notices
+from api.phone.photos import picture_of
 from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.alerts import wording
@@ -51,6 +52,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
                 (one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None
             ),
             place=place_name(site, found.place),
+            picture=await picture_of(gateway, found),
             cause=wording.cause_name(site, found.caused_by, language),
             round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,
         )

@@ -17,9 +17,8 @@ from api.ports import GatewayPort
 from gateway.instants import MINUTE, Instant
 from gateway.site.enrolments import EnrolPhone
 
-NAME = "lamplighter-"
-"""What a phone's cookie is called: this and its device (`lamplighter-phone-k3m9qx`)."""
-_PREFIX = "phone-"
+NAME = "lamplighter-phone-"
+"""What a phone's cookie is called: this and the last six signs of its device (`lamplighter-phone-k3m9qx`)."""
 _SIGNS = "23456789abcdefghjkmnpqrstuvwxyz"
 _KEPT_S = 400 * 24 * 3600
 """As long as browsers keep a cookie at most; each log-in renews it."""
@@ -28,6 +27,8 @@ _MOST_COOKIES = 16
 MOST_PHONES = 40
 """Phones of one account. Whoever begins one more gets the one back that was made first, under a new token."""
 _FRESH = 10 * MINUTE
+_PERSON_SIGNS = 48
+"""Of a person's id in the id of his phone, so that whoever reads of a call for help reads whose it is."""
 
 
 class Phone(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,8 @@ class Phones:
                 ]
             )
             return again, token
-        device = _PREFIX + "".join(secrets.choice(_SIGNS) for _ in range(6))
+        signs = "".join(secrets.choice(_SIGNS) for _ in range(6))
+        device = f"phone-{person[:_PERSON_SIGNS]}-{signs}"
         await self._gateway.enrol(
             EnrolPhone(device=device, person=person),
             account.name,
@@ -128,7 +130,11 @@ def keep(request: Request, response: Response, phone: Phone, token: str | None) 
 
 
 def _cookie(scheme: str, device: str) -> str:
-    return ("__Host-" if scheme == "https" else "") + NAME + device
+    return _start(scheme) + device.rpartition("-")[2]
+
+
+def _start(scheme: str) -> str:
+    return ("__Host-" if scheme == "https" else "") + NAME
 
 
 def _tokens(request: Request) -> list[bytes]:
@@ -136,7 +142,7 @@ def _tokens(request: Request) -> list[bytes]:
         jar = SimpleCookie(request.headers.get("cookie", ""))
     except CookieError:
         return []
-    start = _cookie(request.url.scheme, _PREFIX)
+    start = _start(request.url.scheme)
     return [_hash(morsel.value[:200]) for name, morsel in jar.items() if name.startswith(start)][:_MOST_COOKIES]
 
 

@@ -14,11 +14,24 @@ from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.duty_checks import StoredPhoto, media_type_of
 from device_drivers.phone.decoder import photo_key
+from gateway.alerts.alert import Alert
 
-MOST_PHOTO_BYTES = 512 * 1024
+PATH = "/api/v1/phone/photos"
 MOST_PHOTOS = 5000
 _KEY, _END = "incident/", "incident0"
 _JPEG = "image/jpeg"
+
+
+async def picture_of(gateway: GatewayPort, alert: Alert) -> str | None:
+    """Where the picture is that belongs to the incident an alert tells of; None: there is none."""
+    if alert.rule != "incident":
+        return None
+    for step in alert.history:
+        for key in step.evidence:
+            rows = await gateway.query("SELECT 1 FROM personal WHERE key = ? AND body IS NOT NULL", (_KEY + key,))
+            if rows:
+                return f"{PATH}/{key}"
+    return None
 
 
 class Photos:

@@ -18,6 +18,7 @@ from api.answers import answer
 from api.console.names import checkpoint_name
 from api.openapi import REFUSED, one, takes
 from api.phone.phones import Phone, Phones, keep
+from api.phone.photos import PATH as PHOTO_PATH
 from api.phone.photos import Photos
 from api.phone.plan import Plans
 from api.phone.shapes import PhoneShape, TakenShape, TapShape
@@ -32,7 +33,6 @@ from device_drivers.phone.record import DRIVERS
 from gateway.site.enrolments import PHONE_DRIVER, NotEnrolled
 from gateway.site.model import Site
 
-PHOTO_PATH = "/api/v1/phone/photos"
 _DECODERS = 512
 """Decoders kept, one a phone; then they are made anew."""
 

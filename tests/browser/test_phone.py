@@ -25,7 +25,7 @@ from gateway.rules.findings import Visit as Judged
 from gateway.runtime import Gateway
 from gateway.site.model import RoundRule, Route, Visit
 from tests.browser.test_console import ARGUMENTS, CHROMIUM
-from tests.phone.night import GATE, ROOF, site
+from tests.phone.night import GATE, ROOF, account, site
 
 pytestmark = pytest.mark.browser
 
@@ -75,10 +75,7 @@ class Ward:
 
     async def log_in(self, page: Page, person: str | None) -> None:
         name = f"u-{person}"
-        await self.gateway.write([("UPDATE accounts SET person = ? WHERE name = ?", (person, name))])
-        token = self.invitations.login(name, "guard", self.gateway.now())
-        await page.goto(f"{self.url}/login/once?token={token}")
-        await self.gateway.write([("UPDATE accounts SET person = ? WHERE name = ?", (person, name))])
+        await self.gateway.write(account(name, "guard", person, self.gateway.now()))
         token = self.invitations.login(name, "guard", self.gateway.now())
         await page.goto(f"{self.url}/login/once?token={token}")
 

@@ -212,6 +212,7 @@ function renderSync(mine, others) {
   if (sync.state === "trouble") [kind, sign, words] = ["bad", "!", t("sync.trouble", { count: mine.length })];
   if (sync.state === "received" && mine.length) [kind, sign, words] = ["kept", "⟳", t("sync.sending", { count: mine.length })];
   if (sync.state === "received" && !mine.length && pictures) [kind, sign, words] = ["kept", "⟳", t("sync.pictures", { count: pictures })];
+  if (mine.some((record) => record.kind === "panic" && record.active)) [kind, sign, words] = ["bad", "!", t("sync.panic")];
   bar.className = `sync ${kind}`;
   bar.dataset.state = sync.state;
   bar.dataset.kept = mine.length;

@@ -117,6 +117,10 @@ export class Sync extends EventTarget {
 
   async handIn(device) {
     let slow = 0;
+    for (const { seq } of (await store.everything()).kept.filter((record) => record.device === device && record.kind === "panic")) {
+      const found = await store.batch(device, 1, seq);
+      if (found.records.length && (await this.send(device, found, HURRY_WITHIN_MS)) === null) return false;
+    }
     for (;;) {
       const found = fitting(await store.batch(device, MOST));
       const answer = await this.send(device, found, ANSWER_WITHIN_MS);
