@@ -84,7 +84,6 @@ SHAPES = (
     AuditShape, KeyMade, KeyNew, KeyShape, MeShape, OwnPassword, OwnPin, SessionShape,
     Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
     QuarantineGroup, RereadWish, Rereading,
-    Handover, PhonePhoto, PhonePlan, PhoneShape, TakenShape,
     EnrolPersonBody, EnrolTagBody, EnrolmentEffect, TagOwner, TagShape, UnknownTag, WithdrawTagBody,
 )  # fmt: skip
 
