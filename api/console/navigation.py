@@ -30,6 +30,10 @@ PAGES: tuple[Entry, ...] = (
     Entry("/scores", "scores.title", "rounds", "figures"),
     Entry("/reports", "reports.title", "estate", "figures"),
     Entry("/people", "people.title", "enrol", "setup"),
+    Entry("/accounts", "accounts.title", "admit", "setup"),
+    Entry("/keys", "keys.title", "accounts", "setup"),
+    Entry("/audit", "audit.title", "audit", "setup"),
+    Entry("/account", "account.title", "self", "setup"),
 )
 """In the order of the bar; shown where the reader has the right."""
 

@@ -12,6 +12,7 @@ from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
+from api.console import accounts as accounts_pages
 from api.console import alerts, assess, entrance, orders, people, places, quiet, reports, room, rounds
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
@@ -40,6 +41,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     site = gateway.site
     frame = Frame(site)
     entrance.add(app, gateway, accounts, invitations, frame)
+    accounts_pages.add(app, gateway, accounts, frame)
     orders.add(app, gateway, frame)
     reports.add(app, gateway, frame)
     assess.add(app, gateway, frame)

@@ -37,13 +37,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
 
 
 def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> None:
-    site = gateway.site
-
     @app.get("/api/v1/users", tags=["accounts"], responses=many("UserShape"), dependencies=[needs("admit")])
     async def read_users(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """All accounts; for those who may only let guards in, the guards'."""
         shown = visible(request, await directory.entries())
-        shapes = [user_shape(site, entry) for entry in shown]
+        shapes = [user_shape(gateway.site, entry) for entry in shown]
         return answer(request, page(shapes, lambda user: (user.login,), cursor, limit))
 
     @app.get(
@@ -51,7 +49,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
     )
     async def read_user(request: Request, name: str) -> Response:
         """One account, by what is typed at the log-in or the name that stands in histories."""
-        return answer(request, user_shape(site, await known(request, directory, name)))
+        return answer(request, user_shape(gateway.site, await known(request, directory, name)))
 
     @app.post(
         "/api/v1/users",
@@ -69,7 +67,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
         with refusing():
             if await directory.entry(wish.login) is not None:
                 raise Denied(409, f"There is already an account {wish.login!r}.", "refused")
-            await _check(site, directory, name, wish.role, person=wish.person, places=wish.places)
+            await _check(gateway.site, directory, name, wish.role, person=wish.person, places=wish.places)
             change = register.added(
                 name,
                 wish.login,
@@ -80,7 +78,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
                 places=wish.places,
             )
             await directory.apply(session_of(request).account.name, origin_of(request), [change])
-        return answer(request, user_shape(site, await known(request, directory, name)), 201)
+        return answer(request, user_shape(gateway.site, await known(request, directory, name)), 201)
 
     @app.patch(
         "/api/v1/users/{name}",
@@ -96,7 +94,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
         with refusing():
             changes = await _changes(gateway, directory, entry, wish)
             await directory.apply(session_of(request).account.name, origin_of(request), changes)
-        return answer(request, user_shape(site, await known(request, directory, entry.id)))
+        return answer(request, user_shape(gateway.site, await known(request, directory, entry.id)))
 
     @app.post("/api/v1/users/{name}/erase", tags=["accounts"], responses=REFUSED | _GONE, dependencies=[needs("erase")])
     async def erase_user(request: Request, name: str) -> Response:
