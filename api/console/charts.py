@@ -141,15 +141,18 @@ def line_chart(
     end: Instant,
     zone: tzinfo,
     unit: str,
+    most: float | None = None,
     levels: Sequence[Level] = (),
     strips: Sequence[Row] = (),
 ) -> Markup:
     """Quantities of one unit over [`begin`, `end`), with thresholds, and below them strips of what was so at the time.
 
-    The scale begins at 0. Table: one row a time at which something was measured.
+    The scale begins at 0 and ends at the greatest value, or at `most` if that is less: what lies above runs along its top. Table: one
+    row a time at which something was measured.
     """
     values = [value for line in lines for _, value in line.points if value is not None]
-    top, step = _scale(max([*values, *(level.value for level in levels)], default=1.0))
+    greatest = max([*values, *(level.value for level in levels)], default=1.0)
+    top, step = _scale(greatest if most is None else min(greatest, most))
     span = max(end - begin, 1)
     key = _key(caption)
     drawn = [_grid(top, step, unit), _ticks(begin, end, zone, _PLOT_REM)]

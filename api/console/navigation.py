@@ -23,6 +23,8 @@ class Entry(NamedTuple):
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds", "watch"),
     Entry("/phone", "phone.title", "patrol", "work"),
+    Entry("/lights", "lights.title", "estate", "watch"),
+    Entry("/cameras", "cameras.title", "estate", "watch"),
     Entry("/work-orders", "orders.title", "alerts", "work"),
     Entry("/silences", "silences.title", "alerts", "work"),
     Entry("/on-duty", "on_duty.title", "alerts", "work"),
