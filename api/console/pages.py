@@ -13,7 +13,7 @@ from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
 from api.console import accounts as accounts_pages
-from api.console import alerts, assess, entrance, orders, people, places, quiet, reports, room, rounds
+from api.console import alerts, assess, cameras, entrance, lights, orders, people, places, quiet, reports, room, rounds
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
 from api.console.plan import ProtectionMap
@@ -51,6 +51,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     alerts.add(app, gateway, frame)
     protection = ProtectionMap(gateway)
     places.add(app, gateway, frame, protection)
+    lights.add(app, gateway, frame)
+    cameras.add(app, gateway, frame)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language = chosen(request, site.language)
