@@ -248,6 +248,10 @@ class GatewayPort(Protocol):
         """Rounds with start in [since, until) that memory no longer holds, in the JSON shape of `Round`."""
         ...
 
+    async def past_gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        """Windows of largest gaps with start in [since, until) as last judged, at most 1000, in the JSON shape of `Gap`."""
+        ...
+
     async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
         """Every change of a verdict of a round's visits, in the JSON shape of `VisitRevision`, by position and revision."""
         ...

@@ -488,6 +488,10 @@ class Gateway:
         """Rounds with start in [since, until) as last judged, by start."""
         return [msgspec.json.decode(body) for body in await self._reader.findings("round", since, until)]
 
+    async def past_gaps(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
+        """Windows of largest gaps with start in [since, until) as last judged, by start."""
+        return [msgspec.json.decode(body) for body in await self._reader.findings("gap", since, until)]
+
     async def revisions(self, round_id: str) -> list[dict[str, Any]]:
         """Every change of a verdict of a round's visits, by position and revision."""
         sql = "SELECT body FROM visit_revision WHERE round = ? ORDER BY position, revision, seq"

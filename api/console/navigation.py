@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds", "watch"),
+    Entry("/rounds", "nights.title", "rounds", "watch"),
     Entry("/phone", "phone.title", "patrol", "work"),
     Entry("/lights", "lights.title", "estate", "watch"),
     Entry("/cameras", "cameras.title", "estate", "watch"),
@@ -29,6 +30,8 @@ PAGES: tuple[Entry, ...] = (
     Entry("/silences", "silences.title", "alerts", "work"),
     Entry("/on-duty", "on_duty.title", "alerts", "work"),
     Entry("/duty-checks", "duty.title", "rounds", "work"),
+    Entry("/rounds/gaps", "gaps.title", "rounds", "figures"),
+    Entry("/rounds/map", "map.title", "rounds", "figures"),
     Entry("/scores", "scores.title", "rounds", "figures"),
     Entry("/reports", "reports.title", "estate", "figures"),
     Entry("/people", "people.title", "enrol", "setup"),

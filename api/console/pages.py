@@ -13,7 +13,21 @@ from api.access.invitations import Invitations
 from api.access.roles import Right, allowed
 from api.answers import tagged
 from api.console import accounts as accounts_pages
-from api.console import alerts, assess, cameras, entrance, lights, orders, people, places, quiet, reports, room, rounds
+from api.console import (
+    alerts,
+    assess,
+    cameras,
+    entrance,
+    lights,
+    orders,
+    people,
+    places,
+    quiet,
+    reports,
+    room,
+    rounds,
+    walked,
+)
 from api.console.frame import Frame, static_file
 from api.console.languages import chosen
 from api.console.plan import ProtectionMap
@@ -47,6 +61,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     assess.add(app, gateway, frame)
     quiet.add(app, gateway, frame)
     people.add(app, gateway, frame)
+    walked.add(app, gateway, frame)
     rounds.add(app, gateway, frame)
     alerts.add(app, gateway, frame)
     protection = ProtectionMap(gateway)

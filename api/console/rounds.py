@@ -140,6 +140,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             suggested=min(moment(gateway.now(), site.zone_info), shown.end),
             period=quarter_of(shown.start.date()),
             device=lambda name: wording.name(site, name, language),
+            visit_name=_visit_name,
         )
 
 
@@ -281,6 +282,16 @@ async def _then(
 
 def _said(explanation: Explanation, language: Language) -> str:
     return explanation.sentence.zh if language == "zh_CN" else explanation.sentence.en
+
+
+def _visit_name(visit: str) -> str:
+    """`night@2026-11-21T01:00+08:00#3` as `night 11-21 01:00 #3`."""
+    route, _, rest = visit.partition("@")
+    start, _, position = rest.partition("#")
+    try:
+        return f"{route} {datetime.fromisoformat(start):%m-%d %H:%M} #{position}"
+    except ValueError:
+        return visit
 
 
 def deviation(seconds: float | None) -> str | None:

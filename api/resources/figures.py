@@ -78,7 +78,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     site = gateway.site
 
     async def over(kinds: Sequence[str], asked: Asked, reckon: Callable[[Timeline], Sequence[Item]]) -> Figures[Item]:
-        timeline, items = await _reckon(gateway, kinds, asked.since, asked.until, reckon)
+        timeline, items = await reckon_over(gateway, kinds, asked.since, asked.until, reckon)
         return _figures(site, timeline, items)
 
     @app.get("/api/v1/lamps/intact", tags=["figures"], responses=shown("LampRate"), dependencies=[needs("estate")])
@@ -155,9 +155,11 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         """How well an outsider could time the guard at each checkpoint, over the last 14 nights that are over."""
         spans = nights(site, gateway.judgement.now)
         begin, end = spans[0][0], spans[-1][1]
-        walked = walks.read(await _walks(gateway, begin, end))
+        walked = walks.read(await walked_days(gateway, begin, end))
         now = gateway.judgement.now
-        timeline, items = await _reckon(gateway, ("gateway",), begin, end, lambda _: predictability(site, walked, now))
+        timeline, items = await reckon_over(
+            gateway, ("gateway",), begin, end, lambda _: predictability(site, walked, now)
+        )
         return _answer(request, _figures(site, timeline, items), lambda item: item.checkpoint, cursor, limit)
 
 
@@ -173,9 +175,9 @@ async def protection_of(
     since = first_hour(site, since)
     hours = -(-(until - since) // HOUR)
     until = min(since + hours * HOUR, max(gateway.judgement.now, since))
-    walked = walks.read(await _walks(gateway, since - longest_gap(site), until))
+    walked = walks.read(await walked_days(gateway, since - longest_gap(site), until))
     shown_site = site if place is None else _only(site, place)
-    timeline, items = await _reckon(
+    timeline, items = await reckon_over(
         gateway,
         (*_LAMPS, "zone", "patrol"),
         since,
@@ -185,7 +187,7 @@ async def protection_of(
     return msgspec.structs.replace(_figures(site, timeline, items), hours=hours)
 
 
-async def _reckon(
+async def reckon_over(
     gateway: GatewayPort,
     kinds: Sequence[str],
     since: Instant,
@@ -204,7 +206,7 @@ async def _reckon(
     return await asyncio.to_thread(work, rows)
 
 
-async def _walks(gateway: GatewayPort, since: Instant, until: Instant) -> list[Condition]:
+async def walked_days(gateway: GatewayPort, since: Instant, until: Instant) -> list[Condition]:
     """Who walked where in [since, until): what is settled from the journal, the rest from the rules."""
     found = list(await gateway.walks(since - since % DAY, until))
     for number, day in enumerate(

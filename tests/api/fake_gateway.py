@@ -15,7 +15,7 @@ from device_drivers.driver import Reading, Reject
 from gateway.alerts.alert import Operation
 from gateway.books import BookName, BookOperation
 from gateway.enrolment import Enrolments, enrolment_row
-from gateway.instants import Instant, instant
+from gateway.instants import Instant, instant, parse_instant
 from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
@@ -109,6 +109,7 @@ class FakeGateway:
         self.log: list[LogRow] = []
         self.unread: list[QuarantineRow] = []
         self.old_rounds: list[dict[str, Any]] = []
+        self.old_gaps: list[dict[str, Any]] = []
         self.told: list[Condition] = []
         self.telemetry: dict[tuple[str, str], list[Sample]] = {}
         self.too_much = False
@@ -262,9 +263,10 @@ class FakeGateway:
         return Rereading(rows=())
 
     async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        from gateway.instants import parse_instant
-
         return [item for item in self.old_rounds if since <= parse_instant(item["start"]) < until]
+
+    async def past_gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        return [item for item in self.old_gaps if since <= parse_instant(item["window_start"]) < until]
 
     async def explain_past(self, kind: str, subject: str, known_at: Instant, *, named: bool) -> None:
         """No evidence is stored here."""
@@ -273,8 +275,6 @@ class FakeGateway:
         return []
 
     async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
-        from gateway.instants import parse_instant
-
         found = [item for item in self.old_alerts if before is None or parse_instant(item["raised"]) < before]
         return sorted(found, key=lambda item: item["raised"], reverse=True)[:limit]
 
