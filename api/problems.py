@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -76,11 +76,31 @@ def problem(
     )
 
 
+Page = Callable[[Request, int, str], Response]
+"""Shows a problem to a person: the request, the status, the detail."""
+
+
+def show_people(app: FastAPI, page: Page) -> None:
+    """Let people who open a page in a browser see a page where the API gives a problem."""
+    app.state.problem_page = page
+
+
+def _for_person(request: Request, status: int, detail: str) -> Response | None:
+    page: Page | None = getattr(request.app.state, "problem_page", None)
+    wanted = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if page is None or not wanted or request.url.path.startswith("/api/") or "panel" in request.query_params:
+        return None
+    return page(request, status, detail)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
     async def denied(request: Request, error: Exception) -> Response:
         assert isinstance(error, Denied)
+        if (page := _for_person(request, error.status, error.detail)) is not None:
+            page.headers.update(error.headers)
+            return page
         return problem(
             error.status,
             error.detail,
@@ -98,6 +118,8 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = _DETAILS.get(error.status_code, str(error.detail))
+        if (page := _for_person(request, error.status_code, detail)) is not None:
+            return page
         return problem(error.status_code, detail, path=request.url.path, headers=error.headers)
 
     async def invalid(request: Request, error: Exception) -> Response:

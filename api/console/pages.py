@@ -33,7 +33,7 @@ from api.console.languages import chosen
 from api.console.plan import ProtectionMap
 from api.console.timeline import SPANS, Span
 from api.ports import GatewayPort
-from api.problems import Denied
+from api.problems import Denied, show_people
 from gateway.instants import moment
 
 Section = Literal["summary", "alerts", "plan", "rounds", "zones", "lights", "links"]
@@ -68,6 +68,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     places.add(app, gateway, frame, protection)
     lights.add(app, gateway, frame)
     cameras.add(app, gateway, frame)
+
+    def problem_page(request: Request, status: int, detail: str) -> Response:
+        return frame.respond(request, "problem.html", status, code=status, detail=detail)
+
+    show_people(app, problem_page)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language = chosen(request, site.language)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from api.access.roles import Role
 from api.body import MOST_BYTES
+from tests.api.conftest import LogIn
 from tests.api.fake_gateway import FakeGateway
 
 ACK = "/api/v1/alerts/circuit_fault/c-t2-b/1/ack"
@@ -96,3 +98,17 @@ async def test_a_fault_of_ours_tells_nothing_of_the_inside(operator: httpx.Async
 async def test_a_form_of_very_many_fields_is_refused(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.post("/login", content="&".join(f"f{number}=1" for number in range(100)))
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "says"),
+    [("operator", "/people", "not for your account"), ("operator", "/rounds/none", "nothing here")],
+)
+async def test_a_person_in_a_browser_sees_a_page(role: Role, path: str, says: str, log_in: LogIn) -> None:
+    client = await log_in(role)
+    page = await client.get(path, params={"lang": "en"}, headers={"Accept": "text/html"})
+    assert page.status_code in {403, 404}
+    assert page.headers["content-type"].startswith("text/html")
+    assert says in page.text
+    program = await client.get(path)
+    assert (program.status_code, program.headers["content-type"]) == (page.status_code, "application/problem+json")
