@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from api.access.accounts import insert_account
 from api.access.invitations import Invitations
 from api.access.roles import ROLES, Role
 from api.app import create_app
@@ -67,6 +68,8 @@ _HIS_WAY = timedelta(minutes=12)
 """How long the technician needs to a place; live he is there within the story."""
 _HIS_WAY_LIVE = timedelta(seconds=45)
 _LIVE_STOPS = 4
+_GUARD = "c-chen"
+"""Whose phone it is: he is on duty by day and by night."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +114,9 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
             print(f"{site.name}: seven nights judged in {seconds:.1f} s; the console is at")
             print(f"  {(link := door.link('admin'))}")
             print("(a log-in for one use; stop with Ctrl-C)", flush=True)
+            await _guard(gateway)
+            print(f"a guard's phone: {door.link('guard')}")
+            print(f"  a tag on the wall, as his phone opens it: {listener.url}/t/{_tag(site)}", flush=True)
             if sys.stdin.isatty():
                 print(f"Enter gives another one; so does a role: {', '.join(ROLES)}", flush=True)
                 door.open()
@@ -129,6 +135,18 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
             )
 
 
+async def _guard(gateway: Gateway) -> None:
+    """Somebody who is always on duty has an account for his phone."""
+    now = gateway.now()
+    person = ("UPDATE accounts SET person = ? WHERE name = ?", (_GUARD, Door.name("guard")))
+    await gateway.write([insert_account(Door.name("guard"), "guard", None, now), person])
+
+
+def _tag(site: Site) -> str:
+    """A tag on a wall of the site."""
+    return next(tag for point in site.checkpoints.values() for tag in point.tags)
+
+
 class Door:
     """Log-ins for one use, as any role."""
 
@@ -139,8 +157,12 @@ class Door:
 
     def link(self, role: Role) -> str:
         """The address that logs in as `role`."""
-        name = "demo" if role == "admin" else f"demo-{role}"
-        return f"{self._url}/login/once?token={self._invitations.login(name, role, self._now())}"
+        return f"{self._url}/login/once?token={self._invitations.login(self.name(role), role, self._now())}"
+
+    @staticmethod
+    def name(role: Role) -> str:
+        """The account of a role."""
+        return "demo" if role == "admin" else f"demo-{role}"
 
     def open(self) -> None:
         """Answer what is typed at the terminal from now on."""

@@ -32,6 +32,7 @@ class PlanVisit(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         at: when a tap served it.
         mine: it was his own tap.
+        tagged: there is a tag on the wall for a phone; without one he shows his card to the reader.
     """
 
     checkpoint: str
@@ -46,6 +47,7 @@ class PlanVisit(msgspec.Struct, frozen=True, kw_only=True):
     mine: bool
     marks: Sequence[str]
     optional: bool
+    tagged: bool
 
 
 class PlanRound(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,7 @@ def _round(site: Site, item: Round, person: str) -> PlanRound:
 
 def _visit(site: Site, visit: Visit, person: str, optional: Sequence[bool]) -> PlanVisit:
     place = visit.position - 1
+    point = site.checkpoints.get(visit.checkpoint)
     return PlanVisit(
         checkpoint=visit.checkpoint,
         name=checkpoint_name(site, visit.checkpoint),
@@ -188,6 +191,7 @@ def _visit(site: Site, visit: Visit, person: str, optional: Sequence[bool]) -> P
         mine=visit.person == person,
         marks=visit.marks,
         optional=place < len(optional) and optional[place],
+        tagged=point is not None and bool(point.tags),
     )
 
 

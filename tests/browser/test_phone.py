@@ -30,6 +30,8 @@ from tests.phone.night import GATE, ROOF, account, site
 pytestmark = pytest.mark.browser
 
 SIZE = {"width": 390, "height": 844}
+WORKER_READY = """() => navigator.serviceWorker.controller !== null || new Promise((done) =>
+    navigator.serviceWorker.addEventListener("controllerchange", () => done(true), { once: true }))"""
 SHOTS = os.environ.get("LAMPLIGHTER_PHONE_PICTURES")
 
 
@@ -69,8 +71,7 @@ class Ward:
         await self.log_in(page, person)
         await page.goto(f"{self.url}/phone?lang={language}")
         await expect(page.locator("#sync")).to_have_attribute("data-state", "received")
-        await page.evaluate("navigator.serviceWorker.ready.then((found) => found.active.scriptURL)")
-        await page.wait_for_function("navigator.serviceWorker.controller !== null")
+        await page.evaluate(WORKER_READY)
         return page
 
     async def log_in(self, page: Page, person: str | None) -> None:
@@ -309,7 +310,7 @@ async def test_the_first_load_is_small_and_everything_touched_is_large(ward: War
     context.on("response", weigh)
     await page.goto(f"{ward.url}/phone")
     await expect(page.locator("#sync")).to_have_attribute("data-state", "received")
-    await page.wait_for_function("navigator.serviceWorker.controller !== null")
+    await page.evaluate(WORKER_READY)
     assert any(url.endswith("phone.js") for url in sizes)
     assert sum(sizes.values()) <= 200_000, sizes
     for box in await page.locator("button:visible, a:visible, summary:visible").all():
@@ -318,3 +319,19 @@ async def test_the_first_load_is_small_and_everything_touched_is_large(ward: War
         assert size["height"] >= 44, await box.inner_text()
         assert size["width"] >= 44, await box.inner_text()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_tap_that_no_round_wants_is_told_kindly_and_nothing_moves_under_the_finger(ward: Ward) -> None:
+    page = await ward.enter(await ward.context())
+    summary = page.locator(".round summary")
+    await summary.click()
+    await summary.focus()
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator(".point.received")).to_have_count(1)
+    await page.goto(f"{ward.url}/t/04FFFFFFFF0001")
+    await expect(page.locator("#flash")).to_contain_text("此标签未登记")
+    await expect(page.locator("#unserved")).to_contain_text("登记后仍然有效")
+    summary = page.locator(".round summary")
+    await summary.focus()
+    await page.wait_for_timeout(1500)
+    await expect(summary).to_be_focused()

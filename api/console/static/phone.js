@@ -18,6 +18,8 @@ let photos = [];
 let done = [];
 let broken = false;
 let fading;
+const shown = new Map();
+const chosen = new Map();
 
 async function ready() {
   if (document.prerendering) await new Promise((go) => document.addEventListener("prerenderingchange", go, { once: true }));
@@ -105,6 +107,9 @@ async function received({ records, taps, unread }) {
   if (news) await store.write("learned", learned);
   await refresh();
   if (records.length || plan === null) await fetchPlan();
+  const last = records.findLast((record) => record.device === sync.current?.device && by.get(record.seq)?.checkpoint);
+  const why = last && plan?.unserved.find((tap) => [last.at, last.at + sync.offset].some((at) => Math.abs(tap.at - at) < 3000));
+  if (why) flash("kept", `✓ ${t("tap.received_only", { name: why.name, at: show.time(why.at) })} ${show.reasonOf(why)}`);
 }
 
 function checkpointOf(record) {
@@ -162,40 +167,47 @@ function own(records) {
     .map((record) => ({ ...record, checkpoint: checkpointOf(record), name: record.name ?? nameOf(record) }));
 }
 
+// Only what changed is made anew, so that nothing moves under a finger; the time left ticks in its place.
 function render() {
   const mine = own(kept);
-  const others = kept.length - mine.length;
-  renderSync(mine, others);
+  renderSync(mine, kept.length - mine.length);
   const now = sync.now();
   const rounds = plan?.rounds ?? [];
   const keptOf = show.matchKept(rounds, mine, sync.offset);
   const next = show.nextPoint(rounds, keptOf, now);
   $("who").textContent = sync.current?.name ?? "";
-  $("next").replaceChildren(plan === null ? node("p", { class: "calm" }, t("no_plan")) : show.nextCard(next, now));
-  const openBefore = new Map([...$("rounds").querySelectorAll("details")].map((box) => [box.dataset.round, box.open]));
-  $("rounds").replaceChildren(
-    ...rounds.map((round) => {
-      const box = show.roundList(round, keptOf, now, next);
-      if (openBefore.has(box.dataset.round) && box.dataset.touched) box.open = openBefore.get(box.dataset.round);
+  made("next", [plan === null, next?.visit, next?.state, show.hurry(next, now)], () => (plan === null ? [node("p", { class: "calm" }, t("no_plan"))] : [show.nextCard(next, now)]));
+  const left = $("next").querySelector(".left-words");
+  if (left) left.textContent = show.leftWords(next, now);
+  const states = rounds.map((round) => [show.isCurrent(round, now), round.visits.map((visit) => show.stateOf(visit, keptOf.get(`${round.id}#${visit.position}`), now))]);
+  made("rounds", [rounds, states, [...keptOf], next?.round.id, next?.visit.position], () => {
+    if (plan !== null && rounds.length === 0) return [node("p", { class: "calm" }, t("no_rounds"))];
+    return rounds.map((round, index) => {
+      const box = show.roundList(round, keptOf, now, next, index === 0);
+      box.open = chosen.get(round.id) ?? box.open;
+      box.querySelector("summary").addEventListener("click", () => chosen.set(round.id, !box.open));
       return box;
-    }),
-  );
-  if (plan !== null && rounds.length === 0) $("rounds").replaceChildren(node("p", { class: "calm" }, t("no_rounds")));
+    });
+  });
   $("plan-age").textContent = planAt !== null && Date.now() - planAt > 3 * PLAN_EVERY_MS ? t("plan_age", { at: show.time(planAt + sync.offset) }) : "";
   $("kept-box").hidden = mine.length === 0;
-  $("kept").replaceChildren(...show.keptList(mine, sync.offset));
+  made("kept", mine, () => show.keptList(mine, sync.offset));
   const unserved = plan?.unserved ?? [];
   $("unserved-box").hidden = unserved.length === 0;
-  $("unserved").replaceChildren(...show.unservedList(unserved));
-  $("done-box").hidden = done.length === 0;
-  $("done").replaceChildren(
-    ...own(done)
-      .slice(-12)
-      .reverse()
-      .map((record) => node("li", {}, node("span", { class: "sign", "aria-hidden": "true" }, "✓"), `${show.time(record.at + sync.offset)} ${show.whatOf(record)}`)),
-  );
-  $("clock-off").hidden = Math.abs(sync.offset) < 60000;
-  if (!$("clock-off").hidden) $("clock-off").textContent = t("clock_off", { by: show.length(Math.abs(sync.offset)) });
+  made("unserved", unserved, () => show.unservedList(unserved));
+  const lately = own(done).slice(-12).reverse();
+  $("done-box").hidden = lately.length === 0;
+  made("done", lately, () => show.doneList(lately, sync.offset));
+  const off = Math.abs(sync.offset) >= 60000;
+  $("clock-off").hidden = !off;
+  $("clock-off").textContent = off ? t("clock_off", { by: show.length(Math.abs(sync.offset)) }) : "";
+}
+
+function made(id, of, build) {
+  const sign = JSON.stringify(of);
+  if (shown.get(id) === sign) return;
+  shown.set(id, sign);
+  $(id).replaceChildren(...build());
 }
 
 function renderSync(mine, others) {

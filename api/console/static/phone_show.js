@@ -88,28 +88,39 @@ export function nextPoint(rounds, keptOf, now) {
   return pool[0] ?? null;
 }
 
+const HURRY_MS = 120000;
+
+export function hurry(point, now) {
+  return point !== null && point.state === "open" && point.visit.closes - now < HURRY_MS;
+}
+
+export function leftWords(point, now) {
+  const { visit, state } = point;
+  return t(`left.${state}`, { left: length((state === "soon" ? visit.opens : visit.closes) - now) });
+}
+
 export function nextCard(point, now) {
   if (point === null) return node("p", { class: "calm" }, t("nothing_next"));
   const { visit, state } = point;
-  const left = state === "soon" ? visit.opens - now : visit.closes - now;
-  const deadline = state === "late" ? "late" : state === "soon" ? "soon" : left < 120000 ? "hurry" : "open";
+  const [due, from, to] = [visit.due, visit.opens, visit.closes].map((at) => (at === null ? null : time(at)));
   return node(
     "div",
-    { class: `next ${deadline}` },
+    { class: `next ${hurry(point, now) ? "hurry" : state}` },
     node("p", { class: "label" }, t("next")),
     node("p", { class: "place" }, visit.name),
-    node(
-      "p",
-      { class: "due" },
-      visit.due === null ? t("within", { from: time(visit.opens), to: time(visit.closes) }) : t("due", { at: time(visit.due), from: time(visit.opens), to: time(visit.closes) }),
-    ),
-    node("p", { class: "left", role: "timer" }, node("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state]), t(`left.${state}`, { left: length(left) })),
+    node("p", { class: "due" }, due === null ? t("within", { from, to }) : t("due", { at: due, from, to })),
+    visit.tagged ? null : node("p", { class: "due" }, t("card")),
+    node("p", { class: "left" }, node("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state]), node("span", { class: "left-words", role: "timer" }, leftWords(point, now))),
   );
 }
 
-export function roundList(round, keptOf, now, next) {
+export function isCurrent(round, now) {
+  return now >= Math.min(...round.visits.map((visit) => visit.opens)) && now <= Math.max(...round.visits.map((visit) => visit.closes));
+}
+
+export function roundList(round, keptOf, now, next, first) {
   const done = round.visits.filter((visit) => DONE.has(visit.verdict)).length;
-  const current = now >= Math.min(...round.visits.map((visit) => visit.opens)) && now <= Math.max(...round.visits.map((visit) => visit.closes));
+  const current = isCurrent(round, now);
   const list = node(
     "ol",
     { class: "points" },
@@ -127,7 +138,7 @@ export function roundList(round, keptOf, now, next) {
         "li",
         { class: `point ${state}${isNext ? " is-next" : ""}`, "aria-current": isNext ? "step" : null },
         node("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state]),
-        node("span", { class: "name" }, visit.name, visit.optional ? node("small", {}, t("optional")) : null),
+        node("span", { class: "name" }, visit.name, visit.optional ? node("small", {}, t("optional")) : null, visit.tagged ? null : node("small", {}, t("card_short"))),
         node("span", { class: "when" }, visit.due === null ? `${time(visit.opens)}–${time(visit.closes)}` : time(visit.due)),
         node("span", { class: "said" }, said),
       );
@@ -140,7 +151,7 @@ export function roundList(round, keptOf, now, next) {
     node("span", { class: "count" }, t("count", { done, all: round.visits.length })),
   );
   const box = node("details", { class: "round", "data-round": round.id }, title, list);
-  box.open = current;
+  box.open = current || first;
   return box;
 }
 
@@ -150,13 +161,21 @@ export function unservedList(unserved) {
       "li",
       {},
       node("strong", {}, `${time(tap.at)} ${tap.name ?? t("tag_end", { tag: tap.tag })}`),
-      node("span", {}, has(`reason.${tap.reason}`) ? t(`reason.${tap.reason}`) : tap.reason),
+      node("span", {}, reasonOf(tap)),
     ),
   );
 }
 
+export function reasonOf(tap) {
+  return has(`reason.${tap.reason}`) ? t(`reason.${tap.reason}`) : tap.reason;
+}
+
 export function keptList(kept, offset) {
   return kept.map((record) => node("li", {}, node("span", { class: "sign", "aria-hidden": "true" }, SIGNS.kept), `${time(record.at + offset)} ${whatOf(record)}`));
+}
+
+export function doneList(done, offset) {
+  return done.map((record) => node("li", {}, node("span", { class: "sign", "aria-hidden": "true" }, "✓"), `${time(record.at + offset)} ${whatOf(record)}`));
 }
 
 export function whatOf(record) {
