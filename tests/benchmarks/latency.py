@@ -70,8 +70,8 @@ async def measure(taps: int, background: int) -> list[float]:
     ):
         gateway.start()
         async with httpx.AsyncClient(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=30) as http:
-            await _log_in(http, gateway.log)
-            await _until_ready(http)
+            await log_in(http, gateway.log)
+            await until_ready(http)
             client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="taps")
             client.max_inflight_messages_set(10_000)
             client.connect(mosquitto.host, mosquitto.port)
@@ -83,7 +83,7 @@ async def measure(taps: int, background: int) -> list[float]:
                 client.loop_stop()
 
 
-async def _log_in(http: httpx.AsyncClient, log: str) -> None:
+async def log_in(http: httpx.AsyncClient, log: str) -> None:
     """Make the first account through the link that the gateway printed; the client keeps the cookie."""
     link = re.search(r"/setup\?token=([\w-]+)", log)
     assert link is not None, log
@@ -92,7 +92,7 @@ async def _log_in(http: httpx.AsyncClient, log: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
-async def _until_ready(http: httpx.AsyncClient) -> None:
+async def until_ready(http: httpx.AsyncClient) -> None:
     for _ in range(600):
         if (await http.get("/readyz")).status_code == 200:
             return
