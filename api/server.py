@@ -6,12 +6,13 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
+from api.tls import Certificate
 from device_drivers.errors import LamplighterError
 
 _BACKLOG = 128
@@ -49,9 +50,10 @@ _HINTS = {
 class Listener:
     """A taken port. `url` is where a browser on this machine finds it."""
 
-    def __init__(self, taken: socket.socket, host: str) -> None:
+    def __init__(self, taken: socket.socket, host: str, scheme: str) -> None:
         self.socket = taken
         self.host = host
+        self.scheme = scheme
         self.port: int = taken.getsockname()[1]
 
     @property
@@ -60,15 +62,15 @@ class Listener:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
         if ":" in host and not host.startswith("["):
             host = f"[{host}]"
-        return f"http://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     def close(self) -> None:
         """Give the port back."""
         self.socket.close()
 
 
-def listen(host: str, port: int) -> Listener:
-    """Take the port; 0 takes a free one.
+def listen(host: str, port: int, *, tls: bool = False) -> Listener:
+    """Take the port; 0 takes a free one. `tls`: it will be served with a certificate.
 
     Raises:
         PortError: it cannot be had.
@@ -92,39 +94,46 @@ def listen(host: str, port: int) -> Listener:
         reason, hint = _HINTS.get(number or 0, (str(error), "choose another with --host and --port"))
         raise PortError(host, port, reason, hint) from error
     taken.setblocking(False)
-    return Listener(taken, host)
+    return Listener(taken, host, "https" if tls else "http")
 
 
-async def serve(app: FastAPI, listener: Listener, *, tls: tuple[str, str] | None = None) -> None:
+async def serve(
+    app: FastAPI, listener: Listener, *, certificate: Certificate | None = None, proxies: Sequence[str] = ()
+) -> None:
     """Serve until cancelled; then event streams end, running requests finish (at most 5 s), the port is given back.
 
     Args:
         app: from `create_app`.
         listener: from `listen`.
-        tls: paths of the certificate chain and the key.
+        certificate: serve over TLS with it; it is taken anew when its files change.
+        proxies: addresses and networks from which `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     """
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            lifespan="off",
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_certfile=tls[0] if tls else None,
-            ssl_keyfile=tls[1] if tls else None,
-        )
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        ws="none",
+        lifespan="off",
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=_GRACE_S,
     )
+    config.load()
+    if certificate is not None:
+        config.ssl = certificate.context
+    server = _Server(config)
     running = asyncio.create_task(server.serve([listener.socket]), name="http server")
+    following = asyncio.create_task(certificate.follow(), name="certificate") if certificate is not None else None
     try:
         await asyncio.shield(running)
     finally:
         app.state.closing.set()
         server.should_exit = True
+        if following is not None:
+            following.cancel()
         await running
         listener.close()
 

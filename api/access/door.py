@@ -27,6 +27,8 @@ OPEN = frozenset({"/login", "/login/once", "/login/link", "/login/password", "/l
 OPEN_BELOW = "/static/"
 PHONE = "/phone"
 """The pages of a guard's phone: a stranger is led to the log-in by PIN."""
+TAG = "/t/"
+"""What tags on the wall open: what their address says is not forgotten by the log-in."""
 _BEARER = 'Bearer realm="lamplighter"'
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -77,9 +79,10 @@ class Door:
             detail = "This key is not known, was revoked or has ended; an administrator makes another."
             return problem(401, detail, path=path, headers={"WWW-Authenticate": _BEARER + ', error="invalid_token"'})
         if scope["method"] == "GET" and not path.startswith("/api/") and "text/html" in headers.get("accept", ""):
-            enter = "/login/pin" if path == PHONE or path.startswith(PHONE + "/") else "/login"
+            tag = path.startswith(TAG)
+            enter = "/login/pin" if path == PHONE or path.startswith(PHONE + "/") or tag else "/login"
             query = scope["query_string"].decode("ascii", "ignore")
-            target = quote(f"{path}?{query}" if query and path.startswith("/t/") else path)
+            target = quote(f"{path}?{query}" if query and tag else path)
             return RedirectResponse(f"{enter}?next={target}" if path != "/" else enter, status_code=303)
         return problem(
             401,
@@ -157,7 +160,7 @@ def session_of(request: Request) -> Session:
 
 def origin_of(request: Request) -> Origin:
     """Where a request came from."""
-    address = request.client.host if request.client else "local"
+    address = request.client.host[:64] if request.client else "local"
     return Origin(address=address, agent=request.headers.get("user-agent", ""))
 
 

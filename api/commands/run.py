@@ -6,9 +6,11 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from api.access.invitations import Invitations
 from api.app import create_app
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
+from api.tls import Certificate, TlsError
+from device_drivers.errors import LamplighterError
 from gateway.errors import JournalError
 from gateway.runtime import Gateway
 from gateway.service import PASSWORD_FILE, open_service
@@ -25,6 +29,18 @@ from gateway.site.model import Site
 
 DISK_FAILED = 3
 """Exit status when the journal could no longer be trusted; a supervisor should start the gateway again."""
+
+
+CERTIFICATE, KEY = "LAMPLIGHTER_TLS_CERT", "LAMPLIGHTER_TLS_KEY"
+"""Environment variables that stand for --tls-cert and --tls-key."""
+IN_THE_OPEN = (
+    "warning: the console listens on {host} without TLS: passwords and sessions cross the network in the open. "
+    "Give --tls-cert and --tls-key, or let a proxy with TLS stand before it on this machine (--behind-proxy 127.0.0.1)."
+)
+
+
+class ProxyError(LamplighterError):
+    """A proxy that cannot be believed."""
 
 
 _LIBRARIES = {
@@ -41,6 +57,11 @@ through them again and again was a third of the cost of a message at 10,000 devi
 """
 
 
+def _path(name: str) -> Path | None:
+    given = os.environ.get(name)
+    return Path(given) if given else None
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site", required=True, type=Path, metavar="SITE", help="the site file")
     parser.add_argument(
@@ -48,6 +69,23 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address of the console [127.0.0.1]")
     parser.add_argument("--port", type=int, default=8080, help="port of the console; 0: any free one [8080]")
+    parser.add_argument(
+        "--tls-cert",
+        type=Path,
+        default=_path(CERTIFICATE),
+        metavar="FILE",
+        help=f"serve the console over TLS with this certificate (PEM, with its chain); taken anew when it changes [{CERTIFICATE}]",
+    )
+    parser.add_argument(
+        "--tls-key", type=Path, default=_path(KEY), metavar="FILE", help=f"the certificate's private key (PEM) [{KEY}]"
+    )
+    parser.add_argument(
+        "--behind-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="believe X-Forwarded-For and X-Forwarded-Proto from this address or network (10.0.0.5, 10.0.0.0/24); may be given again",
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -55,20 +93,65 @@ def run(parsed: argparse.Namespace) -> int:
     site, warnings = load_site(parsed.site)
     for warning in warnings:
         print(warning, file=sys.stderr)
-    listener = listen(parsed.host, parsed.port)
+    certificate = certificate_of(parsed.tls_cert, parsed.tls_key)
+    proxies = [network(text) for text in parsed.behind_proxy]
+    listener = listen(parsed.host, parsed.port, tls=certificate is not None)
+    if certificate is None and not is_loopback(listener):
+        print(IN_THE_OPEN.format(host=parsed.host), file=sys.stderr, flush=True)
     try:
-        return asyncio.run(_run(site, parsed.data, listener))
+        return asyncio.run(_run(site, parsed.data, listener, certificate, proxies))
     finally:
         listener.close()
 
 
-async def _run(site: Site, data: Path, listener: Listener) -> int:
+def certificate_of(chain: Path | None, key: Path | None) -> Certificate | None:
+    """The certificate that the console is served with; None: plain HTTP.
+
+    Raises:
+        TlsError: one of the two is missing, or they cannot be used.
+    """
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise TlsError("--tls-cert and --tls-key go together; give both")
+    return Certificate(chain, key)
+
+
+def network(text: str) -> str:
+    """An address or network whose word is believed.
+
+    Raises:
+        ProxyError: it is none, or it is all of them.
+    """
+    try:
+        found = ip_network(text)
+    except ValueError as error:
+        raise ProxyError(f"--behind-proxy: expected an address or network such as 10.0.0.5, got {text!r}") from error
+    if found.prefixlen == 0:
+        raise ProxyError(
+            "--behind-proxy: everybody could then say that he comes from anywhere; name the proxy's address"
+        )
+    return text
+
+
+def is_loopback(listener: Listener) -> bool:
+    """Whether only this machine reaches it."""
+    return ip_address(listener.socket.getsockname()[0].partition("%")[0]).is_loopback
+
+
+async def _run(
+    site: Site, data: Path, listener: Listener, certificate: Certificate | None, proxies: Sequence[str]
+) -> int:
     async with Gateway(site, data) as gateway, open_service(site, data, gateway) as service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
         invitations = Invitations()
         app = create_app(gateway, invitations=invitations)
+
+        def console() -> Coroutine[Any, Any, None]:
+            return serve(app, listener, certificate=certificate, proxies=proxies)
+
         print(f"{site.name}: {listener.url}", flush=True)
         if not await Accounts(gateway).any():
             link = f"{listener.url}/setup?token={invitations.setup(gateway.now())}"
@@ -76,7 +159,7 @@ async def _run(site: Site, data: Path, listener: Listener) -> int:
         if (broker := service.broker).embedded:
             where = f"mqtt://{broker.host}:{broker.port}, user {broker.username}, password in {data / PASSWORD_FILE}"
             print(f"embedded broker: {where}", flush=True)
-        return await until_stopped(service.run(console=lambda: serve(app, listener), reports=ReportWorker(gateway).run))
+        return await until_stopped(service.run(console=console, reports=ReportWorker(gateway).run))
 
 
 def log_to_terminal(level: int) -> None:

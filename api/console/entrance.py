@@ -21,7 +21,7 @@ from api.access.accounts import (
     new_name,
 )
 from api.access.directory import Directory
-from api.access.door import PHONE, cookie_name, needs, origin_of, session_of
+from api.access.door import PHONE, TAG, cookie_name, needs, origin_of, session_of
 from api.access.invitations import Invitations
 from api.access.links import EntryLinks
 from api.access.passwords import Passwords, WeakPassword
@@ -125,6 +125,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     async def logout(request: Request) -> Response:
         await accounts.leave(session_of(request), origin_of(request))
         response = RedirectResponse("/login", status_code=303)
+        response.headers["Clear-Site-Data"] = '"cache"'  # not "storage": what a guard's phone has not handed in stays
         response.delete_cookie(
             cookie_name(request.url.scheme), path="/", secure=request.url.scheme == "https", httponly=True
         )
@@ -191,7 +192,7 @@ def add_pin(app: FastAPI, gateway: GatewayPort, accounts: Accounts, passwords: P
     throttle = pin_throttle()
 
     def pin_page(request: Request, status: int = 200, **values: Any) -> Response:
-        given = {"error": None, "seconds": 0, "name": ""}
+        given = {"error": None, "seconds": 0, "name": "", "next": _on_phone(request.query_params.get("next", PHONE))}
         return frame.respond(request, "login_pin.html", status, **(given | values))
 
     @app.get("/login/pin", include_in_schema=False)
@@ -204,10 +205,11 @@ def add_pin(app: FastAPI, gateway: GatewayPort, accounts: Accounts, passwords: P
     async def enter_by_pin(request: Request) -> Response:
         fields = await _form(request)
         name, origin, now = fields.get("name", "").strip(), origin_of(request), gateway.now()
+        target = _on_phone(fields.get("next", PHONE))
         wait = throttle.wait(name, origin.address, now)
         if wait:
             seconds = -(-wait // SECOND)
-            response = pin_page(request, 429, error="login.wait", seconds=seconds, name=name)
+            response = pin_page(request, 429, error="login.wait", seconds=seconds, name=name, next=target)
             response.headers["Retry-After"] = str(seconds)
             return response
         # Counted before the PIN is looked at, so that many attempts at once are not all free.
@@ -217,10 +219,10 @@ def add_pin(app: FastAPI, gateway: GatewayPort, accounts: Accounts, passwords: P
         if not await passwords.check(stored, fields.get("pin", "")):
             who = UNKNOWN if found is None else found[0].name
             await accounts.record(who, origin, "session.begin", who, outcome="refused", detail="wrong name or PIN")
-            return pin_page(request, 401, error="login.pin_wrong", name=name)
+            return pin_page(request, 401, error="login.pin_wrong", name=name, next=target)
         assert found is not None
         throttle.passed(name, origin.address)
-        return _let_in(request, await accounts.enter(found[0], origin, "PIN", phone=True), PHONE, phone=True)
+        return _let_in(request, await accounts.enter(found[0], origin, "PIN", phone=True), target, phone=True)
 
 
 def _let_in(request: Request, token: str, target: str, *, phone: bool = False) -> Response:
@@ -251,6 +253,11 @@ async def _form(request: Request) -> dict[str, str]:
     except ValueError as error:
         raise Denied(422, "body: expected a form of a few fields.", "invalid") from error
     return {key: values[0][:_LONGEST_FIELD] for key, values in parsed.items()}
+
+
+def _on_phone(target: str) -> str:
+    """What a tag on the wall opened, or the phone page."""
+    return _local(target) if target.startswith(TAG) else PHONE
 
 
 def _local(target: str) -> str:
