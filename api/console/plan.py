@@ -430,7 +430,7 @@ class _Drawing:
 
     def _outlined(self, shape: Shape, drawn: set[str]) -> Patch:
         """A place on a plan, with all in it that the plan does not draw apart."""
-        apart = [other for other in drawn if other != shape.id]
+        apart = [other for other in drawn if other.startswith(f"{shape.id}/")]
         inside = [
             self.look.places[place]
             for place in _within(self.site, shape.id)

@@ -2,8 +2,10 @@
 
 import { whenLoaded } from "/static/sections.js";
 
-const LEAST = 10.5; // rem a small tile is wide
-const LEAST_HIGH = 7.2;
+const LEAST = 12; // rem a small tile is wide
+const ROW = 1.6; // rem a row of a diagram is high
+const HEAD = 2.2;
+const DRAWING = 6.5; // rem a plan is high
 const MOST_COLUMNS = 12;
 const TURN_MS = 15000;
 
@@ -64,6 +66,7 @@ function layOut() {
   const chosen = all.filter((tile) => !building || tile.dataset.building === building);
   const narrow = matchMedia("(max-width: 1100px)").matches && !wall;
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  map.style.setProperty("--scale", rem / 14.5);
   const width = map.clientWidth - rem;
   const height = map.clientHeight - rem;
   let plan = null;
@@ -87,7 +90,7 @@ function layOut() {
     plan = fit(shown, width / rem, height / rem);
     map.style.setProperty("--columns", plan.columns);
     if (plan.fits || wall) map.style.setProperty("--row", `minmax(0, ${(height + 0.5 * rem) / plan.rows - 0.5 * rem}px)`);
-    else map.style.setProperty("--row", `${LEAST_HIGH}rem`);
+    else map.style.setProperty("--row", `${highest(shown, plan.weights)}rem`);
   }
   for (const tile of shown) tile.classList.toggle("wide", !narrow && plan.weights.get(tile) > 1);
   const turner = document.querySelector(".map-pages");
@@ -127,7 +130,7 @@ function fit(tiles, width, height) {
       if (large > columns) continue;
       const rows = pack(tiles, weights, columns);
       const across = width / columns / LEAST;
-      const down = height / rows / LEAST_HIGH;
+      const down = height / rows / highest(tiles, weights);
       const filled = tiles.reduce((sum, tile) => sum + weights.get(tile) ** 2, 0) / (columns * rows);
       const fits = across >= 1 && down >= 1;
       const good = Math.min(across, down * 1.1) * (0.6 + 0.4 * filled) * (large === 2 ? 1.35 : 1);
@@ -136,6 +139,15 @@ function fit(tiles, width, height) {
     }
   }
   return best ?? { columns: 1, rows: 1, weights: new Map(), fits: true, good: 0 };
+}
+
+// Rem that a row of the grid must be high, so that the fullest tile is legible.
+function highest(tiles, weights) {
+  const needed = tiles.map((tile) => {
+    const inside = tile.classList.contains("is-plan") ? DRAWING : Number(tile.dataset.rows) * ROW;
+    return (inside + HEAD) / weights.get(tile);
+  });
+  return Math.max(5, ...needed);
 }
 
 // Rows that a dense grid needs.

@@ -16,6 +16,7 @@ export function startSound() {
   for (const kind of ["pointerdown", "keydown"]) {
     addEventListener(kind, () => wanted && wake(), { capture: true });
   }
+  if (wanted) wake(); // a wall's browser may be told to let pages sound without a gesture
   show();
 }
 
