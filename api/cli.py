@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "notify": "whether a contact is reached",
     "sign": "holds the key for checkpoints, apart from the gateway",
     "user": "accounts of the console",
+    "key": "keys by which programs use the API",
 }
 """Name and one line; the module is `api.commands.NAME` (`import_`, since Python keeps that word)."""
 

@@ -146,7 +146,7 @@ def key_added(
     if not 0 < lasts <= LASTS_AT_MOST:
         raise AccountError("a key ends, in two years at the latest")
     for right in rights or ():
-        if not allowed(role, right) or right in NEVER:
+        if right not in RIGHTS or not allowed(role, right) or right in NEVER:
             raise AccountError(f"a key of the role {role} cannot have the right {right!r}")
     if rights is not None and not rights:
         raise AccountError("a key without any right is of no use; name some, or none for all of the role's")

@@ -64,7 +64,12 @@ def hash_now(name: str, password: str) -> str:
         WeakPassword: as `Passwords.make`.
     """
     check_strength(name, password)
-    return _HASHER.hash(password)
+    return stored_now(password)
+
+
+def stored_now(secret: str) -> str:
+    """The hash of a password or PIN that was found to be good, for the command line."""
+    return _HASHER.hash(secret)
 
 
 def _verify(stored: str, password: str) -> bool:

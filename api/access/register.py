@@ -210,8 +210,8 @@ def pin_set(entry: Entry, stored: str | None, now: Instant) -> Change:
     Raises:
         AccountError: PINs are for guards.
     """
-    if stored is not None and entry.role != "guard":
-        raise AccountError(f"a PIN is for guards; {entry.login} is {entry.role}")
+    if stored is not None:
+        check_pin_role(entry)
     statement = ("UPDATE accounts SET pin = ?, changed = ? WHERE name = ?", (stored, now, entry.id))
     return Change("account.pin" if stored is not None else "account.pin_removed", entry.id, "", [statement])
 
@@ -257,25 +257,31 @@ def check_called(called: str) -> str:
     return kept
 
 
-def check_person(site: Site, person: str | None, used: Collection[str]) -> None:
-    """Raise AccountError unless an account may stand for `person`; `used`: whom other accounts stand for."""
+def check_pin_role(entry: Entry) -> None:
+    """Raise AccountError unless the account may have a PIN."""
+    if entry.role != "guard":
+        raise AccountError(f"a PIN is for guards; {entry.login} is {entry.role}")
+
+
+def check_person(site: Site | None, person: str | None, used: Collection[str]) -> None:
+    """Raise AccountError unless an account may stand for `person`; `used`: whom other accounts stand for; `site` None: not known."""
     if person is None:
         return
-    if person not in site.people:
+    if site is not None and person not in site.people:
         raise AccountError(f"the site has no person {person!r}")
     if person in used:
         raise AccountError(f"another account stands for {person!r}")
 
 
-def check_places(site: Site, role: str, places: Sequence[str] | None) -> None:
-    """Raise AccountError unless an account of `role` may be bounded to `places`."""
+def check_places(site: Site | None, role: str, places: Sequence[str] | None) -> None:
+    """Raise AccountError unless an account of `role` may be bounded to `places`; `site` None: not known."""
     if places is None:
         return
     if role == "admin":
         raise AccountError("an administrator sees all of the site")
     if not 0 < len(places) <= MOST_PLACES:
         raise AccountError(f"name 1 to {MOST_PLACES} places, or none for all of the site")
-    unknown = [place for place in places if place not in site.places]
+    unknown = [] if site is None else [place for place in places if place not in site.places]
     if unknown:
         raise AccountError(f"the site has no place {unknown[0]!r}")
 

@@ -3,51 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import getpass
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
-from typing import NamedTuple, cast
 
 import apsw
-import msgspec
 
-from api.access.accounts import (
-    PERSONAL,
-    AuditRow,
-    Called,
-    Statement,
-    call,
-    check_name,
-    insert_account,
-    insert_audit,
-    new_name,
-)
-from api.access.passwords import hash_now
+from api.access import beside, qr, register
+from api.access.accounts import AccountError, check_name, new_name
+from api.access.links import Purpose
+from api.access.passwords import hash_now, stored_now
+from api.access.pins import check_pin
+from api.access.register import Entry
 from api.access.roles import ROLES
-from device_drivers.errors import LamplighterError
-from gateway.instants import Instant, instant, moment
-from gateway.journal import chain
-from gateway.journal.store import FILE, Store, connect
+from gateway.instants import Instant, moment
+from gateway.site.load import load_site
 
 _ACTIONS = {
-    "add": "make an account; its password is asked for",
+    "add": "make an account; its password is asked for, or a link made by which its person enters",
     "list": "all accounts and when they were last used",
-    "password": "give an account a new password; its sessions end",
+    "password": "give an account a new password (its sessions end), or a link by which its person chooses one",
+    "link": "a link that lets a guard's phone in once, also as a QR code",
+    "pin": "give a guard a PIN for the phone, or take it away",
     "role": "give an account another role",
+    "person": "say whose account it is",
+    "places": "bound what an account sees to places, or let it see all of the site",
     "disable": "keep an account out; its sessions end",
     "enable": "let a disabled account in again",
+    "sign-out": "end all sessions and links of an account",
     "name": "say what the person behind an account is called, for the screen",
     "erase": "remove an account and all that is known of its person; what it did stays in the history, under a number",
 }
-
-
-class UserError(LamplighterError):
-    """What was asked for cannot be done; the text says why."""
+_URL = "http://127.0.0.1:8080"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +58,39 @@ def add(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--called", required=name == "name", metavar="TEXT", help="what the person is called")
         if name in {"add", "role"}:
             action.add_argument("--role", required=True, choices=ROLES, help="what it may do")
-        if name in {"add", "password"}:
-            action.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        _add_bounds(action, name)
+        _add_secrets(action, name)
+
+
+def _add_bounds(action: argparse.ArgumentParser, name: str) -> None:
+    if name in {"add", "person"}:
+        action.add_argument("--person", metavar="ID", help="the person of the site whose account it is [nobody]")
+    if name in {"add", "places"}:
+        action.add_argument(
+            "--places", metavar="ID,…", help="it sees these places and what lies in them [all of the site]"
+        )
+    if name in {"add", "person", "places"}:
+        action.add_argument("--site", type=Path, metavar="SITE", help="the site file, to check these ids against")
+
+
+def _add_secrets(action: argparse.ArgumentParser, name: str) -> None:
+    if name in {"add", "password"}:
+        action.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        action.add_argument(
+            "--link",
+            action="store_true",
+            help="no password now: print a link by which its person enters, once, within a day",
+        )
+    if name == "pin":
+        action.add_argument("--pin-stdin", action="store_true", help="read the PIN from standard input")
+        action.add_argument("--remove", action="store_true", help="no PIN any more")
+    if name in {"add", "password", "link"}:
+        action.add_argument("--url", default=_URL, help=f"the console's address as its people reach it [{_URL}]")
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Do it. 0: done."""
-    with _journal(parsed.data) as journal:
+    with beside.journal_in(parsed.data) as journal:
         if parsed.action == "list":
             _print(journal, as_json=parsed.json)
             return 0
@@ -85,94 +101,119 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _add(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
     check_name(parsed.name)
-    if _find(journal, parsed.name) is not None:
-        raise UserError(f"there is already an account {parsed.name!r}; `user password` gives it a new password")
-    now, name = _now(), new_name()
-    stored = hash_now(parsed.name, _password(stdin=parsed.password_stdin))
-    statements = [insert_account(name, parsed.role, stored, now, parsed.name)]
-    if parsed.called:
-        statements.append(call(name, parsed.called, now))
-    _change(journal, "account.add", name, parsed.role, *statements)
-    return f"{parsed.name} may log in as {parsed.role}; in histories it is {name}"
+    if beside.find(journal, parsed.name) is not None:
+        raise AccountError(f"there is already an account {parsed.name!r}; `user password` gives it a new password")
+    now, name, places = beside.now(), new_name(), _places(parsed)
+    _check(journal, parsed, name, parsed.role, parsed.person, places)
+    stored = None if parsed.link else hash_now(parsed.name, _secret("Password", stdin=parsed.password_stdin))
+    change = register.added(
+        name,
+        parsed.name,
+        parsed.role,
+        now,
+        password=stored,
+        called=parsed.called,
+        person=parsed.person,
+        places=places,
+    )
+    beside.apply(journal, change)
+    said = f"{parsed.name} may log in as {parsed.role}; in histories it is {name}"
+    if not parsed.link:
+        return said
+    return f"{said}\n{_linked(journal, name, 'phone' if parsed.role == 'guard' else 'password', parsed.url)}"
 
 
 def _set_password(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
-    name = _must_be_known(journal, parsed.name)
-    stored = hash_now(parsed.name, _password(stdin=parsed.password_stdin))
-    _change(
-        journal,
-        "account.password",
-        name,
-        "",
-        ("UPDATE accounts SET password = ?, changed = ? WHERE name = ?", (stored, _now(), name)),
-        ("DELETE FROM sessions WHERE account = ?", (name,)),
-    )
+    entry = beside.must_find(journal, parsed.name)
+    if parsed.link:
+        return _linked(journal, entry.id, "password", parsed.url)
+    stored = hash_now(entry.login, _secret("Password", stdin=parsed.password_stdin))
+    beside.apply(journal, register.password_set(entry, stored, beside.now()))
     return f"{parsed.name} has a new password; its sessions have ended"
 
 
+def _link(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
+    return _linked(journal, parsed.name, "phone", parsed.url)
+
+
+def _linked(journal: apsw.Connection, given: str, purpose: Purpose, url: str) -> str:
+    entry = beside.must_find(journal, given)
+    path, change = register.linked(entry, purpose, beside.who(), beside.now())
+    beside.apply(journal, change)
+    link = url.rstrip("/") + path
+    what = "lets one phone in" if purpose == "phone" else "lets its person choose a password"
+    shown = f"{qr.terminal(link)}\n" if sys.stdout.isatty() else ""
+    return f"{shown}{link}\nthis {what}, once, within a day; one from before is void"
+
+
+def _set_pin(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
+    entry = beside.must_find(journal, parsed.name)
+    if parsed.remove:
+        beside.apply(journal, register.pin_set(entry, None, beside.now()))
+        return f"{parsed.name} has no PIN any more"
+    register.check_pin_role(entry)
+    pin = _secret("PIN", stdin=parsed.pin_stdin)
+    check_pin(pin)
+    beside.apply(journal, register.pin_set(entry, stored_now(pin), beside.now()))
+    return f"{parsed.name} may enter by PIN at /login/pin"
+
+
 def _set_role(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
-    name = _must_be_known(journal, parsed.name)
+    entry = beside.must_find(journal, parsed.name)
     if parsed.role != "admin":
-        _keep_an_administrator(journal, name)
-    _change(
-        journal,
-        "account.role",
-        name,
-        parsed.role,
-        ("UPDATE accounts SET role = ?, changed = ? WHERE name = ?", (parsed.role, _now(), name)),
-    )
+        beside.keep_an_administrator(journal, entry)
+    elif entry.places is not None:
+        raise AccountError(f"{entry.login} sees a part of the site only; `user places {entry.login}` first")
+    beside.apply(journal, register.role_set(entry, parsed.role, beside.now()))
     return f"{parsed.name} is now {parsed.role}"
 
 
+def _set_person(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
+    entry = beside.must_find(journal, parsed.name)
+    _check(journal, parsed, entry.id, entry.role, parsed.person, None)
+    beside.apply(journal, register.person_set(entry, parsed.person, beside.now()))
+    return f"{parsed.name} stands for {parsed.person or 'nobody of the site'}"
+
+
+def _set_places(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
+    entry, places = beside.must_find(journal, parsed.name), _places(parsed)
+    _check(journal, parsed, entry.id, entry.role, None, places)
+    beside.apply(journal, register.places_set(entry, places, beside.now()))
+    return f"{parsed.name} sees {'all of the site' if places is None else ', '.join(places) + ' and what lies in them'}"
+
+
 def _disable(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
-    name = _must_be_known(journal, parsed.name)
-    _keep_an_administrator(journal, name)
-    _change(
-        journal,
-        "account.disable",
-        name,
-        "",
-        ("UPDATE accounts SET disabled = 1, changed = ? WHERE name = ?", (_now(), name)),
-        ("DELETE FROM sessions WHERE account = ?", (name,)),
-    )
+    entry = beside.must_find(journal, parsed.name)
+    beside.keep_an_administrator(journal, entry)
+    beside.apply(journal, register.disabled_set(entry, True, beside.now()))
     return f"{parsed.name} is kept out; its sessions have ended"
 
 
 def _enable(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
-    name = _must_be_known(journal, parsed.name)
-    _change(
-        journal,
-        "account.enable",
-        name,
-        "",
-        ("UPDATE accounts SET disabled = 0, changed = ? WHERE name = ?", (_now(), name)),
-    )
+    beside.apply(journal, register.disabled_set(beside.must_find(journal, parsed.name), False, beside.now()))
     return f"{parsed.name} may log in again"
 
 
+def _sign_out(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
+    entry = beside.must_find(journal, parsed.name)
+    beside.apply(journal, register.signed_out(entry))
+    return f"{parsed.name}: {entry.sessions} sessions have ended"
+
+
 def _call(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
-    name = _must_be_known(journal, parsed.name)
-    _change(journal, "account.called", name, "", call(name, parsed.called, _now()))
+    beside.apply(journal, register.called_set(beside.must_find(journal, parsed.name), parsed.called, beside.now()))
     return f"{parsed.name} is shown as {parsed.called}"
 
 
 def _erase(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
     """Nothing of the person is left in the file but where the account's own name in histories is what was typed at the log-in."""
-    name = _must_be_known(journal, parsed.name)
-    _keep_an_administrator(journal, name)
-    own = journal.execute("SELECT login IS NULL FROM accounts WHERE name = ?", (name,)).get
+    entry = beside.must_find(journal, parsed.name)
+    beside.keep_an_administrator(journal, entry)
     journal.execute("PRAGMA secure_delete = on")
-    _change(
-        journal,
-        "person.erased",
-        name,
-        "",
-        ("DELETE FROM accounts WHERE name = ?", (name,)),
-        call(name, None, _now()),
-    )
+    beside.apply(journal, register.erased(entry, beside.now()))
     busy = journal.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
-    said = f"{parsed.name} is erased; what it did stands in the history under {name}"
-    if own:
+    said = f"{parsed.name} is erased; what it did stands in the history under {entry.id}"
+    if entry.login == entry.id:
         said += (
             ", which was typed at the log-in as well: that name stays (accounts made from now on have a number instead)"
         )
@@ -184,135 +225,99 @@ def _erase(journal: apsw.Connection, parsed: argparse.Namespace) -> str:
 _DO: dict[str, Callable[[apsw.Connection, argparse.Namespace], str]] = {
     "add": _add,
     "password": _set_password,
+    "link": _link,
+    "pin": _set_pin,
     "role": _set_role,
+    "person": _set_person,
+    "places": _set_places,
     "disable": _disable,
     "enable": _enable,
+    "sign-out": _sign_out,
     "name": _call,
     "erase": _erase,
 }
 
 
-@contextlib.contextmanager
-def _journal(data: Path) -> Iterator[apsw.Connection]:
-    """The journal's file: our own if no gateway runs, else beside it (SQLite's lock keeps writers apart)."""
-    if not (data / FILE).exists():
-        raise UserError(f"there is no journal in {data}; name its folder with --data, or start the gateway there first")
-    try:
-        Store(data).close()  # brings the schema up to date; refused while a gateway runs, which has done so
-    except LamplighterError as error:
-        if "another gateway" not in str(error):
-            raise
-    journal = connect(data / FILE)
-    try:
-        yield journal
-    except apsw.BusyError as error:
-        raise UserError("the journal is busy; try again") from error
-    finally:
-        journal.close()
+def _places(parsed: argparse.Namespace) -> tuple[str, ...] | None:
+    if parsed.places is None:
+        return None
+    return tuple(place for place in (part.strip() for part in parsed.places.split(",")) if place)
 
 
-def _change(journal: apsw.Connection, action: str, name: str, detail: str, *statements: Statement) -> None:
-    who = f"uid {os.getuid()} (command line)"  # the name of the machine's user may be a person's
-    audit = insert_audit(_now(), AuditRow(who=who, address="local", action=action, subject=name, detail=detail))
-    with journal:
-        for sql, values in (*statements, audit):
-            journal.execute(sql, cast("tuple[apsw.SQLiteValue, ...]", values))
-        chain.extend(journal)
+def _check(  # noqa: PLR0917 - what an account is bound to
+    journal: apsw.Connection,
+    parsed: argparse.Namespace,
+    name: str,
+    role: str,
+    person: str | None,
+    places: tuple[str, ...] | None,
+) -> None:
+    """Raise AccountError unless an account may be so; ids are known only from the site file, where that is given."""
+    entries = [register.entry_of(row) for row in beside.rows(journal, register.read_all(beside.now()))]
+    used = {entry.person for entry in entries if entry.person is not None and entry.id != name}
+    site = load_site(parsed.site)[0] if parsed.site is not None else None
+    register.check_person(site, person, used)
+    register.check_places(site, role, places)
 
 
-def _find(journal: apsw.Connection, given: str) -> str | None:
-    """The name in histories of the account that is entered as `given`, else of the one that has that name there."""
-    found = journal.execute(
-        "SELECT name FROM accounts WHERE coalesce(login, name) = ?1 OR name = ?1 ORDER BY coalesce(login, name) <> ?1",
-        (given,),
-    ).get
-    return None if found is None else str(found)
-
-
-def _must_be_known(journal: apsw.Connection, given: str) -> str:
-    name = _find(journal, given)
-    if name is None:
-        raise UserError(f"there is no account {given!r}; `user list` shows all")
-    return name
-
-
-def _keep_an_administrator(journal: apsw.Connection, name: str) -> None:
-    others = journal.execute(
-        "SELECT count(*) FROM accounts WHERE role = 'admin' AND disabled = 0 AND name <> ?", (name,)
-    ).get
-    role = journal.execute("SELECT role FROM accounts WHERE name = ?", (name,)).get
-    if role == "admin" and not others:
-        raise UserError(f"{name} is the last administrator; make another first")
-
-
-def _password(*, stdin: bool) -> str:
+def _secret(what: str, *, stdin: bool) -> str:
     if stdin:
         return sys.stdin.readline().rstrip("\n")
     if not sys.stdin.isatty():
-        raise UserError("no terminal to ask for the password; give it with --password-stdin")
-    first = getpass.getpass("Password: ")
+        raise AccountError(f"no terminal to ask for the {what}; give it with --{what.lower()}-stdin")
+    first = getpass.getpass(f"{what}: ")
     if getpass.getpass("Again: ") != first:
-        raise UserError("the two passwords differ; nothing was changed")
+        raise AccountError("the two differ; nothing was changed")
     return first
 
 
 def _print(journal: apsw.Connection, *, as_json: bool) -> None:
-    rows = journal.execute(
-        "SELECT coalesce(a.login, a.name), a.role, a.disabled, a.password IS NOT NULL, max(s.seen), a.name, p.body"
-        " FROM accounts a LEFT JOIN sessions s ON s.account = a.name LEFT JOIN personal p ON p.key = ? || a.name"
-        " GROUP BY a.name ORDER BY 1",
-        (PERSONAL,),
-    ).fetchall()
-    accounts = [_Row(*cast("tuple[str, str, int, int, int | None, str, bytes | None]", row)) for row in rows]
+    entries = [register.entry_of(row) for row in beside.rows(journal, register.read_all(beside.now()))]
     if as_json:
-        print(json.dumps([account.shown() for account in accounts], ensure_ascii=False, indent=2))
+        print(json.dumps([_shown(entry) for entry in entries], ensure_ascii=False, indent=2))
         return
-    if not accounts:
+    if not entries:
         print(
             "no accounts yet; the set-up link printed by `lamplighter run` makes the first, or `lamplighter user add`"
         )
         return
-    width = max(len(account.name) for account in accounts)
-    for account in accounts:
-        notes = "disabled" if account.disabled else "" if account.password else "no password: one-time links only"
-        seen = account.seen_at() or "no session"
-        print(
-            f"{account.name:<{width}}  {account.role:<11}  {account.id:<8}  {seen:<25}  {account.called or ''}  {notes}".rstrip()
-        )
+    width = max(len(entry.login) for entry in entries)
+    for entry in entries:
+        seen = _local(entry.seen) or "no session"
+        line = f"{entry.login:<{width}}  {entry.role:<11}  {entry.id:<8}  {seen:<25}  {entry.called or ''}  {_notes(entry)}"
+        print(line.rstrip())
 
 
-class _Row(NamedTuple):
-    """One account as it is listed."""
-
-    name: str
-    role: str
-    disabled: int
-    password: int
-    seen: Instant | None
-    id: str
-    body: bytes | None
-
-    @property
-    def called(self) -> str | None:
-        """What the person is called."""
-        return None if self.body is None else msgspec.json.decode(self.body, type=Called).name
-
-    def seen_at(self) -> str | None:
-        """When a session of it was last used, in this machine's time."""
-        return moment(self.seen, UTC).astimezone().isoformat(timespec="seconds") if self.seen is not None else None
-
-    def shown(self) -> dict[str, str | bool | None]:
-        """As JSON."""
-        return {
-            "name": self.name,
-            "id": self.id,
-            "called": self.called,
-            "role": self.role,
-            "disabled": bool(self.disabled),
-            "password": bool(self.password),
-            "seen": self.seen_at(),
-        }
+def _notes(entry: Entry) -> str:
+    notes = []
+    if entry.disabled:
+        notes.append("disabled")
+    elif not entry.password:
+        notes.append("no password: PIN" if entry.pin else "no password: one-time links only")
+    if entry.person:
+        notes.append(f"person {entry.person}")
+    if entry.places is not None:
+        notes.append(f"places {', '.join(entry.places)}")
+    return "; ".join(notes)
 
 
-def _now() -> Instant:
-    return instant(datetime.now(UTC))
+def _local(at: Instant | None) -> str | None:
+    """An instant in this machine's time."""
+    return moment(at, UTC).astimezone().isoformat(timespec="seconds") if at is not None else None
+
+
+def _shown(entry: Entry) -> dict[str, object]:
+    """As JSON."""
+    return {
+        "name": entry.login,
+        "id": entry.id,
+        "called": entry.called,
+        "role": entry.role,
+        "person": entry.person,
+        "places": entry.places,
+        "disabled": entry.disabled,
+        "password": entry.password,
+        "pin": entry.pin,
+        "sessions": entry.sessions,
+        "seen": _local(entry.seen),
+    }

@@ -216,7 +216,7 @@ async def test_only_a_named_proxy_says_where_a_request_came_from(
     assert rows == [("203.0.113.7" if believed else "127.0.0.1",)]
 
 
-@pytest.mark.parametrize(("host", "only_here"), [("127.0.0.1", True), ("127.9.9.9", True), ("0.0.0.0", False)])  # noqa: S104
+@pytest.mark.parametrize(("host", "only_here"), [("127.0.0.1", True), ("127.9.9.9", True), ("0.0.0.0", False)])
 def test_it_is_known_whether_others_reach_the_console(host: str, *, only_here: bool) -> None:
     listener = listen(host, 0)
     try:
