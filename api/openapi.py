@@ -216,6 +216,20 @@ def one(shape: str) -> dict[int | str, dict[str, Any]]:
     return {200: _content({"$ref": f"#/components/schemas/{shape}"}, EXAMPLES.get(shape))} | ERRORS
 
 
+def created(shape: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that makes one `shape` answers."""
+    return {201: _content({"$ref": f"#/components/schemas/{shape}"}, EXAMPLES.get(shape))} | ERRORS
+
+
+def file(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that gives a file answers."""
+    content = {each: {"schema": {"type": "string", "format": "binary"}} for each in media_types}
+    return {
+        200: {"description": "The file", "content": content},
+        304: {"description": "Not modified since the ETag given"},
+    } | REFUSED
+
+
 def many(shape: str) -> dict[int | str, dict[str, Any]]:
     """What a route that gives a page of `shape` answers."""
     schema = {

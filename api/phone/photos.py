@@ -8,7 +8,7 @@ import msgspec
 from fastapi import Request
 from fastapi.responses import Response
 
-from api.openapi import ERRORS
+from api.openapi import REFUSED
 from api.phone.shapes import PhonePhoto
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -37,7 +37,7 @@ async def picture_of(gateway: GatewayPort, alert: Alert) -> str | None:
 class Photos:
     """The pictures of one gateway's incidents."""
 
-    ANSWERS: ClassVar[dict[int | str, dict[str, Any]]] = ERRORS | {
+    ANSWERS: ClassVar[dict[int | str, dict[str, Any]]] = REFUSED | {
         200: {"description": "The picture", "content": {_JPEG: {}}}
     }
 

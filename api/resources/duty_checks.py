@@ -20,7 +20,7 @@ from api.access.door import needs, origin_of, session_of
 from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.assessments import ExtraBody, FindingBody, WithdrawBody
-from api.openapi import ERRORS, REFUSED, many, one, takes
+from api.openapi import REFUSED, many, one, takes
 from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.alerts.lifecycle import Refused
@@ -159,7 +159,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         PHOTO_PATH + "/{key:path}",
         tags=["duty-checks"],
         response_class=Response,
-        responses=ERRORS | {200: {"description": "The picture", "content": {media: {} for media, *_ in _MAGIC}}},
+        responses=REFUSED | {200: {"description": "The picture", "content": {media: {} for media, *_ in _MAGIC}}},
         dependencies=[needs("checks")],
     )
     async def read_photo(key: str) -> Response:

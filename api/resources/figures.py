@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from api.access.door import needs
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
+from api.openapi import REFUSED
 from api.openapi import figures as shown
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -125,7 +126,12 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         found = await over(_ZONES, asked, lambda timeline: zone_minutes(site, timeline))
         return _answer(request, found, lambda item: item.id, cursor, limit)
 
-    @app.get("/api/v1/protection", tags=["figures"], responses=shown("PlaceProtection"), dependencies=[needs("estate")])
+    @app.get(
+        "/api/v1/protection",
+        tags=["figures"],
+        responses=shown("PlaceProtection") | REFUSED,
+        dependencies=[needs("estate")],
+    )
     async def read_protection(
         request: Request,
         *,

@@ -11,7 +11,7 @@ from api.access.directory import Directory
 from api.access.door import needs, origin_of, session_of
 from api.access.keys import Key, key_added, key_of, key_revoked, read_key, read_keys
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, answer, page
-from api.openapi import REFUSED, many, one, takes
+from api.openapi import REFUSED, created, many, one, takes
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.users import body_of, refusing, secret
@@ -31,7 +31,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     @app.post(
         "/api/v1/keys",
         tags=["accounts"],
-        responses=one("KeyMade") | REFUSED,
+        responses=created("KeyMade") | REFUSED,
         dependencies=[needs("accounts")],
         openapi_extra=takes(
             "KeyNew", {"name": "dashboard", "role": "viewer", "rights": ["estate"], "places": None, "days": 90}

@@ -12,7 +12,7 @@ from api.access.door import needs, session_of
 from api.access.roles import allowed
 from api.answers import answer, tagged
 from api.console.languages import Language, chosen, say
-from api.openapi import ERRORS
+from api.openapi import ERRORS, REFUSED, file
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.reports.document import Report
@@ -44,12 +44,17 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         """Reports that were made, newest first; at most 200."""
         return answer(request, {"items": await stored(gateway), "next": None})
 
-    @app.get("/api/v1/reports/{report_id}", tags=["reports"], responses=ERRORS, dependencies=[needs("estate")])
+    @app.get("/api/v1/reports/{report_id}", tags=["reports"], responses=REFUSED, dependencies=[needs("estate")])
     async def read_report(request: Request, report_id: str, *, as_sent: AsSent = False) -> Response:
         """A report over a period: `day:2026-11-25`, `week:2026-W48`, `month:2026-11`, `shift:ID:2026-11-25`."""
         return answer(request, await find(gateway, report_id, as_sent=as_sent))
 
-    @app.get("/api/v1/reports/{report_id}/excel", tags=["reports"], responses=ERRORS, dependencies=[needs("estate")])
+    @app.get(
+        "/api/v1/reports/{report_id}/excel",
+        tags=["reports"],
+        responses=file("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        dependencies=[needs("estate")],
+    )
     async def read_workbook(request: Request, report_id: str, *, as_sent: AsSent = False) -> Response:
         """The same as an Excel workbook in the reader's language, one sheet a table."""
         report = await find(gateway, report_id, as_sent=as_sent)

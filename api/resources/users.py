@@ -19,7 +19,7 @@ from api.access.passwords import Passwords, WeakPassword
 from api.access.pins import check_pin
 from api.access.register import Change, Entry
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, answer, page
-from api.openapi import REFUSED, many, one, takes
+from api.openapi import REFUSED, created, many, one, takes
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.users import LinkShape, PinBody, UserChange, UserNew, UserShape
@@ -54,7 +54,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
     @app.post(
         "/api/v1/users",
         tags=["accounts"],
-        responses=one("UserShape") | REFUSED,
+        responses=created("UserShape") | REFUSED,
         dependencies=[needs("accounts")],
         openapi_extra=takes(
             "UserNew", {"login": "wangqiang", "role": "guard", "called": "王强", "person": "g-wang", "places": None}

@@ -15,7 +15,7 @@ from api.access.door import needs, origin_of, session_of
 from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page, tagged
 from api.console.languages import chosen
-from api.openapi import ERRORS, REFUSED, many, one, takes
+from api.openapi import REFUSED, file, many, one, takes
 from api.orders import Followed, LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody, Said
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -120,7 +120,12 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         shown = await with_words(gateway, orders, named=_named(request))
         return answer(request, LedgerShape(ledger=figures, orders=shown))
 
-    @app.get("/api/v1/work-orders/ledger/excel", tags=["work orders"], responses=ERRORS, dependencies=[needs("alerts")])
+    @app.get(
+        "/api/v1/work-orders/ledger/excel",
+        tags=["work orders"],
+        responses=file("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        dependencies=[needs("alerts")],
+    )
     async def read_ledger_workbook(request: Request, month: Month) -> Response:
         """The ledger as an Excel workbook: the orders, and the figures on a second sheet."""
         figures, orders = await ledger_of(gateway, month)
