@@ -29,7 +29,7 @@ from gateway.explain.explanation import Explanation
 from gateway.figures.coverage import ZoneMinutes, zone_minutes
 from gateway.figures.stretches import minus
 from gateway.figures.timeline import Timeline
-from gateway.instants import DAY, MINUTE, Duration, Instant, moment
+from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
 from gateway.journal.rows import Condition
 from gateway.rules.findings import Camera, Zone
 from gateway.site.model import Site
@@ -203,15 +203,19 @@ def _row(gateway: GatewayPort, camera: Camera) -> CameraRow:
 def levels(gateway: GatewayPort, camera: Camera) -> list[Proven]:
     """What proves a camera alive, level by level, never mixed (cameras.md, Cameras): a ping proves no service, a heartbeat no video.
 
-    Each level that lies above a proven one proves it too: a picture comes from a service, a service over the network.
+    Each level that lies above a proven one proves it too: a picture comes from a service, a service over the network. While a camera
+    is unknown (its recorder is down, the gateway has just started), what it proved before proves nothing.
     """
     judge = gateway.judgement.engine.cameras.judge_of(camera.id)
     if judge is None or camera.state == "disabled":
         return [Proven(level=level, proof="unproven") for level in ("reachable", "service", "picture", "recording")]
     now, timeout, zone = gateway.judgement.now, judge.life.timeout or 0, gateway.site.zone_info
     filmed = judge.filmed or 0
-    served = max(judge.served or 0, filmed)
-    reached = max(judge.pinged or 0, served)
+    # Before its first sign of service, the first sign of life stands for one (CameraJudge.served): a ping, if it may have been one.
+    pinged, first = judge.pinged or 0, judge.served or 0
+    by_ping = 0 < first <= min(pinged, instant(camera.since) if camera.since else 0)
+    served = max(0 if by_ping else first, filmed)
+    reached = max(pinged, first, filmed)
     against: Mapping[Level, frozenset[str]] = {
         "reachable": frozenset({"unreachable"}),
         "service": frozenset({"service_dead"}),
@@ -220,7 +224,7 @@ def levels(gateway: GatewayPort, camera: Camera) -> list[Proven]:
 
     def proven(level: Level, at: Instant) -> Proven:
         by = next((name for name in camera.impairments if name in against[level]), None)
-        fresh = at > 0 and now - at <= timeout
+        fresh = at > 0 and now - at <= timeout and camera.state != "unknown"
         proof: Proof = "no" if by is not None or camera.state == "offline" else "yes" if fresh else "unproven"
         return Proven(level=level, proof=proof, at=moment(at, zone) if at > 0 else None, by=by)
 
