@@ -16,7 +16,7 @@ from api.app import create_app
 from api.server import listen, serve
 from tests.api.fake_gateway import FakeGateway
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EXAMPLES = int(os.environ.get("LAMPLIGHTER_REQUESTS", "5"))
 """Made up for each route, beside those at the edges of what the document allows."""

@@ -49,7 +49,7 @@ async def test_every_operation_says_what_it_does_and_answers(document: dict[str,
             where = f"{method} {path}"
             assert operation.get("description") or operation.get("summary"), where
             answers = operation["responses"]
-            assert {"200", "204"} & set(answers), where
+            assert {"200", "201", "204"} & set(answers), where
             if path.startswith("/api/v1/") and not path.endswith("/events"):
                 assert "401" in answers or "409" in answers, where
             if method == "get" and path.startswith("/api/v1/") and "200" in answers:
