@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup dev test unit check mutations nightly format bench lock clean
+.PHONY: help demo run setup dev test unit check mutations nightly openapi format bench lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
@@ -14,6 +14,7 @@ help:
 	@echo "make mutations  a million damaged inputs for each driver (an hour)"
 	@echo "make nightly    10,000 nights with known truth through the judge, over all cores (an hour or more)"
 	@echo "make bench   intake, latency and judge benchmarks (needs Mosquitto)"
+	@echo "make openapi  write the API's document anew, after a change of it: api/openapi.json"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
 
 demo: .venv/.runtime
@@ -55,6 +56,9 @@ mutations: .venv/.dev
 nightly: .venv/.dev
 	$(BIN)/python -m tests.nights --nights $${LAMPLIGHTER_NIGHTS:-10000}
 	LAMPLIGHTER_NIGHTS=$${LAMPLIGHTER_NIGHTS:-10000} $(BIN)/pytest tests/nights/test_properties.py
+
+openapi: .venv/.dev
+	LAMPLIGHTER_WRITE_OPENAPI=1 $(BIN)/pytest -q tests/api/test_openapi_document.py
 
 format: .venv/.dev
 	$(BIN)/ruff format .
