@@ -12,6 +12,7 @@ from api.access.door import Door, Needs, is_open, needs
 from api.access.invitations import Invitations
 from api.access.keys import Keys
 from api.access.rates import Rates
+from api.access.scope import Parts
 from api.answers import answer
 from api.body import BodyLimit
 from api.console import pages
@@ -66,6 +67,7 @@ def create_app(
     accounts = Accounts(gateway)
     feed = events.Feed(gateway, accounts, heartbeat_s)
     app.state.closing = feed.closing
+    app.state.parts = Parts(gateway)
     problems.install(app)
     openapi.install(app, f"Lamplighter: {gateway.site.name}")
 
@@ -75,7 +77,7 @@ def create_app(
     explain.add(app, gateway)
     rounds.add(app, gateway)
     figures.add(app, gateway)
-    findings.add(app, gateway)
+    findings.add(app)
     silences.add(app, gateway, accounts)
     alerts.add(app, gateway, accounts)
     notices.add(app, gateway, accounts)

@@ -23,7 +23,9 @@ from api.access.roles import RIGHTS, Right, allowed
 from api.problems import Denied, problem
 from gateway.instants import SECOND
 
-OPEN = frozenset({"/login", "/login/once", "/login/link", "/login/password", "/login/pin", "/setup", "/healthz"})
+OPEN = frozenset(
+    {"/login", "/login/once", "/login/link", "/login/password", "/login/pin", "/setup", "/healthz", "/readyz"}
+)
 OPEN_BELOW = "/static/"
 PHONE = "/phone"
 """The pages of a guard's phone: a stranger is led to the log-in by PIN."""

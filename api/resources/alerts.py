@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from api.access.accounts import Accounts
 from api.access.door import needs, origin_of, session_of
+from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Page, answer, read_cursor, write_cursor
 from api.openapi import REFUSED, many, one, takes
 from api.ports import GatewayPort
@@ -40,7 +41,7 @@ Said = TypeVar("Said", AlertAction, DeviceAction)
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     """Add `/alerts` and its actions, and the operator's word about devices."""
 
-    @app.get("/api/v1/alerts", tags=["alerts"], responses=many("Alert"), dependencies=[needs("alerts")])
+    @app.get("/api/v1/alerts", tags=["alerts"], responses=many("Alert"), dependencies=[needs("alerts", scoped=True)])
     async def read_alerts(
         request: Request,
         *,
@@ -60,7 +61,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
                 and subject in {None, _text(item, "subject")}
             )
 
-        found, after = await alert_page(gateway, _mark(cursor), limit, active=active)
+        found, after = await alert_page(part_seen(request).gateway, _mark(cursor), limit, active=active)
         token = write_cursor(after) if after is not None else None
         return answer(request, Page(items=[item for item in found if wanted(item)], next=token))
 
@@ -68,11 +69,12 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         "/api/v1/alerts/{alert_id:path}",
         tags=["alerts"],
         responses=one("Alert") | REFUSED,
-        dependencies=[needs("alerts")],
+        dependencies=[needs("alerts", scoped=True)],
     )
     async def read_alert(request: Request, alert_id: str) -> Response:
         """One alert with its history."""
-        found: AnyAlert | None = gateway.judgement.alerts.alert(alert_id) or await gateway.past_alert(alert_id)
+        seen = part_seen(request).gateway
+        found: AnyAlert | None = seen.judgement.alerts.alert(alert_id) or await seen.past_alert(alert_id)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
         return answer(request, found)

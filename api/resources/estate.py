@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from api.access.door import needs, session_of
 from api.access.roles import allowed
+from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Page, answer, page
 from api.openapi import REFUSED, many, one
 from api.ports import GatewayPort
@@ -38,15 +39,19 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         for place in site.places.values()
     ]
 
-    @app.get("/api/v1/site", tags=["site"], responses=one("SiteShape"), dependencies=[needs("rounds")])
+    @app.get("/api/v1/site", tags=["site"], responses=one("SiteShape"), dependencies=[needs("rounds", scoped=True)])
     async def read_site(request: Request) -> Response:
-        """The site as it is defined."""
-        return answer(request, shape)
+        """The site as it is defined, or the part of it that the asker sees."""
+        seen = part_seen(request)
+        return answer(request, shape if seen.places is None else site_shape(seen.site))
 
-    @app.get("/api/v1/places", tags=["site"], responses=many("PlaceShape"), dependencies=[needs("rounds")])
+    @app.get(
+        "/api/v1/places", tags=["site"], responses=many("PlaceShape"), dependencies=[needs("rounds", scoped=True)]
+    )
     async def read_places(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """The tree of places."""
-        return answer(request, page(places, lambda place: (place.id,), cursor, limit))
+        found = [place for place in places if place.id in part_seen(request).site.places]
+        return answer(request, page(found, lambda place: (place.id,), cursor, limit))
 
     @app.get("/api/v1/people", tags=["site"], responses=many("PersonShape"), dependencies=[needs("estate")])
     async def read_people(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:

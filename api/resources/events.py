@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.access.accounts import Account, Accounts, Session
 from api.access.door import Again, needs, session_of
 from api.access.roles import Right
+from api.access.scope import EVENTS, Parts
 from api.openapi import ERRORS
 from api.ports import Event, GatewayPort
 from api.problems import Denied
@@ -52,6 +53,7 @@ class Feed:
         self.gateway = gateway
         self.accounts = accounts
         self.heartbeat_s = heartbeat_s
+        self.parts = Parts(gateway)
         self.closing = asyncio.Event()
         self.listeners = 0
 
@@ -103,7 +105,9 @@ class EventStream(Response):
             if self._changes != self._feed.accounts.changes and not await self._still():
                 return
             if may_hear(self._account, event.kind):
-                await _send(send, encoded(event))
+                data = self._feed.parts.of(self._account).event(event.kind, event.data)
+                if data is not None:
+                    await _send(send, encoded(event, data))
 
     async def _beat(self, send: Send) -> None:
         await _send(send, b"retry: 2000\n\n" + self._feed.heartbeat())
@@ -129,7 +133,7 @@ def add(app: FastAPI, feed: Feed) -> None:
     @app.get(
         "/api/v1/events",
         tags=["events"],
-        dependencies=[needs("rounds")],
+        dependencies=[needs("rounds", scoped=True)],
         response_class=Response,
         responses=ERRORS
         | {200: {"description": _DESCRIPTION, "content": {"text/event-stream": {"example": _EXAMPLE}}}},
@@ -153,12 +157,12 @@ def add(app: FastAPI, feed: Feed) -> None:
 def may_hear(account: Account, kind: str) -> bool:
     """Whether `account` may hear events of `kind`."""
     right = KINDS.get(kind)
-    return right is not None and account.may(right)
+    return right is not None and account.may(right) and (account.places is None or kind in EVENTS)
 
 
-def encoded(event: Event) -> bytes:
-    """One event on the wire."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), event.data)
+def encoded(event: Event, data: bytes) -> bytes:
+    """One event on the wire, with what its listener hears of it."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.kind.encode(), data)
 
 
 async def _send(send: Send, body: bytes) -> None:

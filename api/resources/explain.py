@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
-from api.access.roles import Right, allowed
+from api.access.roles import Right
+from api.access.scope import part_seen
 from api.answers import Moment, answer, at
 from api.openapi import REFUSED, one
 from api.ports import GatewayPort
@@ -56,7 +57,8 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
 def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
     async def read_why(request: Request, key: str, as_of: Moment = None) -> Response:
         """By what is known now, or (`as_of`) by what was known then. Rounds older than memory are judged again from what is stored."""
-        named = allowed(session_of(request).account.role, "names")
+        named = session_of(request).account.may("names")
+        seen = part_seen(request)
         now = gateway.now()
         known_at = at(as_of, "as_of")
         if known_at is not None and known_at > now:
@@ -64,10 +66,11 @@ def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
         found = None if known_at is not None else kind.explain(gateway.judgement, key, now, named)
         if found is None and (known_at is not None or await _forgotten(gateway, kind, key)):
             found = await gateway.explain_past(kind.singular, key, now if known_at is None else known_at, named=named)
+        found = seen.explained(found)
         if found is None:
             raise Denied(404, f"There {'is' if known_at is None else 'was'} no {kind.singular} {key!r}.")
         if kind.plural == "rounds":
-            found = await with_revisions(gateway, found, now if known_at is None else known_at)
+            found = seen.explained(await with_revisions(gateway, found, now if known_at is None else known_at))
         return answer(request, found)
 
     app.get(
@@ -76,7 +79,7 @@ def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
         summary=f"Why a {kind.singular} is judged as it is: rule, evidence, whose record is complete, in words and in data",
         tags=[kind.plural],
         responses=one("Explanation") | REFUSED,
-        dependencies=[needs(kind.right)],
+        dependencies=[needs(kind.right, scoped=True)],
     )(read_why)
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from api.access.door import needs
+from api.access.scope import Part, part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.openapi import REFUSED
 from api.openapi import figures as shown
@@ -78,11 +79,13 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     """
     site = gateway.site
 
-    async def over(kinds: Sequence[str], asked: Asked, reckon: Callable[[Timeline], Sequence[Item]]) -> Figures[Item]:
-        timeline, items = await reckon_over(gateway, kinds, asked.since, asked.until, reckon)
+    async def over(
+        seen: Part, kinds: Sequence[str], asked: Asked, reckon: Callable[[Timeline], Sequence[Item]]
+    ) -> Figures[Item]:
+        timeline, items = await reckon_over(seen.gateway, kinds, asked.since, asked.until, reckon)
         return _figures(site, timeline, items)
 
-    @app.get("/api/v1/lamps/intact", tags=["figures"], responses=shown("LampRate"), dependencies=[needs("estate")])
+    @app.get("/api/v1/lamps/intact", tags=["figures"], responses=shown("LampRate"), dependencies=[needs("estate", scoped=True)])
     async def read_lamps_intact(
         request: Request,
         *,
@@ -94,10 +97,11 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     ) -> Response:
         """Intact rate (完好率) of lamps in [`since`, `until`), of each lamp, circuit, floor (place), building or the site."""
         asked = Asked(gateway, since, until, LONGEST_SPAN)
-        found = await over(_LAMPS, asked, lambda timeline: lamp_rates(site, timeline, by))
+        seen = part_seen(request)
+        found = await over(seen, _LAMPS, asked, lambda timeline: lamp_rates(seen.site, timeline, by))
         return _answer(request, found, lambda item: item.id or "", cursor, limit)
 
-    @app.get("/api/v1/cameras/intact", tags=["figures"], responses=shown("CameraRate"), dependencies=[needs("estate")])
+    @app.get("/api/v1/cameras/intact", tags=["figures"], responses=shown("CameraRate"), dependencies=[needs("estate", scoped=True)])
     async def read_cameras_intact(
         request: Request,
         *,
@@ -109,7 +113,8 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     ) -> Response:
         """Intact rate of cameras in [`since`, `until`), of each camera, zone, place or the site."""
         asked = Asked(gateway, since, until, LONGEST_SPAN)
-        found = await over(_CAMERAS, asked, lambda timeline: camera_rates(site, timeline, by))
+        seen = part_seen(request)
+        found = await over(seen, _CAMERAS, asked, lambda timeline: camera_rates(seen.site, timeline, by))
         return _answer(request, found, lambda item: item.id or "", cursor, limit)
 
     @app.get("/api/v1/zones/minutes", tags=["figures"], responses=shown("ZoneMinutes"), dependencies=[needs("estate")])
@@ -123,7 +128,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     ) -> Response:
         """Minutes of each zone covered, degraded, blind and unknown in [`since`, `until`)."""
         asked = Asked(gateway, since, until, LONGEST_SPAN)
-        found = await over(_ZONES, asked, lambda timeline: zone_minutes(site, timeline))
+        found = await over(part_seen(request), _ZONES, asked, lambda timeline: zone_minutes(site, timeline))
         return _answer(request, found, lambda item: item.id, cursor, limit)
 
     @app.get(

@@ -9,9 +9,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs
+from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, answer, page
 from api.openapi import REFUSED, many, one
-from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.rules.engine import Engine
 from gateway.rules.findings import Camera, Circuit, Lamp, Zone
@@ -49,24 +49,24 @@ KINDS = (
 )
 
 
-def add(app: FastAPI, gateway: GatewayPort) -> None:
+def add(app: FastAPI) -> None:
     """Add `/lamps`, `/circuits`, `/cameras` and `/zones`."""
     for kind in KINDS:
-        _add(app, gateway, kind)
+        _add(app, kind)
 
 
-def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
+def _add(app: FastAPI, kind: Kind) -> None:
     path = f"/api/v1/{kind.plural}"
-    engine = gateway.judgement.engine
 
     async def read_all(
         request: Request, state: str | None = None, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Response:
+        engine = part_seen(request).gateway.judgement.engine
         found = [item for item in kind.all(engine) if state in {None, item.state}]
         return answer(request, page(found, lambda item: (item.id,), cursor, limit))
 
     async def read_one(request: Request, key: str) -> Response:
-        found = kind.one(engine, key)
+        found = kind.one(part_seen(request).gateway.judgement.engine, key)
         if found is None:
             raise Denied(404, f"There is no {kind.singular} {key!r}.")
         return answer(request, found)
@@ -77,7 +77,7 @@ def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
         summary=f"All {kind.plural} as judged now; `state` keeps only those in it",
         tags=[kind.plural],
         responses=many(kind.shape),
-        dependencies=[needs("estate")],
+        dependencies=[needs("estate", scoped=True)],
     )(read_all)
     app.get(
         path + "/{key:path}",
@@ -85,5 +85,5 @@ def _add(app: FastAPI, gateway: GatewayPort, kind: Kind) -> None:
         summary=f"One {kind.singular} as judged now",
         tags=[kind.plural],
         responses=one(kind.shape) | REFUSED,
-        dependencies=[needs("estate")],
+        dependencies=[needs("estate", scoped=True)],
     )(read_one)

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs
+from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.openapi import REFUSED, many, one
 from api.ports import GatewayPort
@@ -29,7 +30,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     """Add `/rounds`, `/gaps` and `/unmatched`."""
     rounds = gateway.judgement.engine.rounds
 
-    @app.get("/api/v1/rounds", tags=["rounds"], responses=many("Round"), dependencies=[needs("rounds")])
+    @app.get("/api/v1/rounds", tags=["rounds"], responses=many("Round"), dependencies=[needs("rounds", scoped=True)])
     async def read_rounds(
         request: Request,
         *,
@@ -50,7 +51,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
             raise Denied(422, "until: expected a time after `since`, at most 35 days later.", "invalid")
         found = [
             item
-            for item in await rounds_between(gateway, begin, end)
+            for item in await rounds_between(part_seen(request).gateway, begin, end)
             if route in {None, value_of(item, "route")} and verdict in {None, value_of(item, "verdict")}
         ]
         return answer(request, page(found, lambda item: (start_of(item), id_of(item)), cursor, limit))
@@ -59,16 +60,16 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         "/api/v1/rounds/{round_id:path}",
         tags=["rounds"],
         responses=one("Round") | REFUSED,
-        dependencies=[needs("rounds")],
+        dependencies=[needs("rounds", scoped=True)],
     )
     async def read_round(request: Request, round_id: str) -> Response:
         """One round with its visits."""
-        found = await round_of(gateway, round_id)
+        found = await round_of(part_seen(request).gateway, round_id)
         if found is None:
             raise Denied(404, f"There is no round {round_id!r}.")
         return answer(request, found)
 
-    @app.get("/api/v1/gaps", tags=["rounds"], responses=many("Gap"), dependencies=[needs("rounds")])
+    @app.get("/api/v1/gaps", tags=["rounds"], responses=many("Gap"), dependencies=[needs("rounds", scoped=True)])
     async def read_gaps(
         request: Request,
         checkpoint: str | None = None,
@@ -78,7 +79,9 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     ) -> Response:
         """The largest gap of each checkpoint that has a `max_gap`, by window."""
         found = [
-            gap for gap in rounds.gaps() if checkpoint in {None, gap.checkpoint} and exceeded in {None, gap.exceeded}
+            gap
+            for gap in part_seen(request).gateway.judgement.engine.rounds.gaps()
+            if checkpoint in {None, gap.checkpoint} and exceeded in {None, gap.exceeded}
         ]
         return answer(request, page(found, lambda gap: (gap.checkpoint, instant(gap.window_start)), cursor, limit))
 

@@ -54,8 +54,8 @@ class Asked(NamedTuple):
     scoped: bool = False
 
 
-async def routes() -> list[Asked]:
-    """Every method and path of the application."""
+async def routes(parameters: dict[str, str] = PARAMETERS) -> list[Asked]:
+    """Every method and path of the application, with `parameters` for what stands in paths."""
     app = create_app(FakeGateway())
     found: list[Asked] = []
     for route in app.routes:
@@ -63,7 +63,7 @@ async def routes() -> list[Asked]:
         needed = [item.dependency for item in route.dependencies if isinstance(item.dependency, Needs)]
         assert needed or is_open(route.path), route.path
         path = route.path
-        for parameter, value in PARAMETERS.items():
+        for parameter, value in parameters.items():
             path = path.replace(parameter, value)
         for method in sorted(route.methods):
             if path == "/console/{section}":
