@@ -26,6 +26,7 @@ from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, Proposed
 from gateway.site.enrolments import Kind as EnrolmentKind
 from gateway.site.model import Site
+from gateway.vitals import Vitals
 
 
 class LogRow(Protocol):
@@ -295,6 +296,10 @@ class GatewayPort(Protocol):
 
     async def walks(self, since: Instant, until: Instant) -> Sequence[Condition]:
         """Settled days of checkpoints that begin in [since, until)."""
+        ...
+
+    async def vitals(self) -> Vitals:
+        """How the gateway itself is: its journal, disk, memory and queues."""
         ...
 
     def links(self) -> Sequence[LinkState]: ...

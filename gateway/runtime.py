@@ -46,6 +46,7 @@ from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, EnrolPerson, Proposed
 from gateway.site.enrolments import Kind as EnrolmentKind
 from gateway.site.model import Site
+from gateway.vitals import Vitals, disk, memory, stored, versions
 
 _log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Gateway:
         self._stack.callback(self._reader.close)
         self._writer = Writer(store.writer, self._stalled)
         self._stack.callback(self._writer.close)
-        now = self.now()
+        now = self._up_since = self.now()
         self._enrolments = Enrolments(self.site, *self._reader.enrolments())
         recovered = recover(self.site, store, self._reader, now)
         self._started = int(store.meta("started") or now)
@@ -542,6 +543,23 @@ class Gateway:
     async def walks(self, since: Instant, until: Instant) -> list[Condition]:
         """Settled days of checkpoints that begin in [since, until)."""
         return await self._reader.walks(since, until)
+
+    async def vitals(self) -> Vitals:
+        """How the gateway itself is: its journal, disk, memory and queues."""
+        found: dict[str, Any] = await self._reader.run(lambda _: disk(self._data))
+        found = found | await stored(self._reader, self.intake.seq)
+        ago = time.monotonic() - self._last_commit
+        return Vitals(
+            started=self._started,
+            up_since=self._up_since,
+            rows=self.intake.seq,
+            commits=self._writer.commits,
+            last_commit=self.now() - round(ago * SECOND) if self._writer.commits and self._last_commit else None,
+            memory_bytes=memory(),
+            retain=self.site.storage.retain_evidence,
+            versions=versions() | {"drivers": str(len(self._drivers))},
+            **found,
+        )
 
     def links(self) -> list[LinkState]:
         """How each link is."""

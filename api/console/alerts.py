@@ -1,12 +1,18 @@
-"""Pages about alerts: what it is, since when, who was told, what was done."""
+"""Pages about alerts: all of them with filters, and one: what it is, since when, who was told, what was done, what hangs on it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from typing import Literal, get_args
+from urllib.parse import urlencode
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
+from api.answers import write_cursor
 from api.console import history, room
 from api.console.frame import Frame
 from api.console.languages import chosen
@@ -16,19 +22,85 @@ from api.notices import notices
 from api.phone.photos import picture_of
 from api.ports import GatewayPort
 from api.problems import Denied
-from gateway.alerts import wording
+from api.resources.alerts import AnyAlert, alert_page, mark_of
+from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Alert
+from gateway.alerts.catalogue import CATALOGUE, rule_of
+from gateway.instants import Instant, instant
+from gateway.site.clocks import wall_time
+from gateway.site.model import Severity, Site
+from gateway.work_orders.book import WorkOrders
 
 TOLD = 200
 """Of so many notices, the newest, an alert's page says who was told."""
+RELATED = 50
+"""Alerts that this one explains, shown on its page."""
+
+SHOWN = 50
+_FETCHED = 200
+_FETCHES = 10
+"""A page looks at no more than 2000 alerts for those that are asked for; the next page goes on from there."""
+
+Shown = Literal["active", "quiet", "ended", "all"]
+SHOWS: tuple[Shown, ...] = get_args(Shown)
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for."""
+
+    show: Shown = "active"
+    severity: Severity | None = None
+    rule: str | None = None
+    place: str | None = None
+    until: date | None = None
+
+    def takes(self, alert: Alert) -> bool:
+        """Whether an alert is one of them."""
+        active = alert.state in lifecycle.ACTIVE
+        return (
+            (self.show == "all" or (self.show == "ended") is not active)
+            and (self.show != "quiet" or alert.suppressed is not None)
+            and (self.show != "active" or alert.suppressed is None)
+            and self.severity in {None, alert.severity}
+            and self.rule in {None, alert.rule}
+            and (self.place is None or f"{alert.place or ''}/".startswith(f"{self.place}/"))
+        )
+
+    def query(self, **more: str) -> str:
+        """As it stands in an address."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return urlencode({name: str(value) for name, value in values.items() if value is not None} | more)
 
 
 def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
-    """Add `/alerts/ID`."""
+    """Add `/alerts` and `/alerts/ID`."""
     site = gateway.site
 
+    @app.get("/alerts", include_in_schema=False, dependencies=[needs("alerts")])
+    async def alerts_page(request: Request, cursor: str | None = None) -> Response:
+        language = chosen(request, site.language)
+        filters = _filters(site, request.query_params)
+        found, after = await _matching(gateway, filters, _mark(cursor, filters, site))
+        rows = [room.alert_row(site, each, language) for each in found]
+        return frame.respond(
+            request,
+            "alone.html",
+            inner="alerts.html",
+            rows=rows,
+            filters=filters,
+            shows=SHOWS,
+            severities=room.SEVERITIES,
+            rules=[
+                (rule, rule_of(rule).title_zh if language == "zh_CN" else rule_of(rule).title_en) for rule in CATALOGUE
+            ],
+            places=[(place, place_name(site, place)) for place in site.places],
+            place_of=lambda alert: place_name(site, alert.place),
+            following=None if after is None else filters.query(cursor=write_cursor(after)),
+            first=cursor is None,
+        )
+
     @app.get("/alerts/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts")])
-    async def alert_page(request: Request, alert_id: str) -> Response:
+    async def alert_page_of(request: Request, alert_id: str) -> Response:
         found = gateway.judgement.alerts.alert(alert_id)
         if found is None and (past := await gateway.past_alert(alert_id)) is not None:
             found = msgspec.convert(past, Alert)
@@ -37,9 +109,12 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account.role)
         language = chosen(request, site.language)
         row = room.alert_row(site, found, language)
+        orders = gateway.judgement.books.get("work_order")
+        below = _explained_by(gateway, found)
         return frame.panel(
             request,
             "alert.html",
+            picture=await picture_of(gateway, found),
             alert=found,
             told=told[::-1],
             said=lambda detail: said(language, detail),
@@ -52,7 +127,89 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
                 (one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None
             ),
             place=place_name(site, found.place),
-            picture=await picture_of(gateway, found),
+            place_id=found.place,
             cause=wording.cause_name(site, found.caused_by, language),
             round_id=found.subject if found.subject.partition("@")[0] in site.routes else None,
+            subject_page=_subject_page(site, found),
+            order=orders.of_alert(alert_id) if isinstance(orders, WorkOrders) else None,
+            below=[room.alert_row(site, each, language) for each in below[:RELATED]],
+            more_below=max(0, len(below) - RELATED),
+            evidence=[item for step in found.history for item in step.evidence][-RELATED:],
         )
+
+
+def _filters(site: Site, asked: Mapping[str, str]) -> Filters:
+    """Filters of an address; what is none of ours is refused.
+
+    Raises:
+        Denied: 422.
+    """
+    given = {name: value for name in Filters.__struct_fields__ if (value := asked.get(name))}
+    try:
+        filters = msgspec.convert(given, Filters, strict=False)
+    except msgspec.ValidationError as error:
+        raise Denied(422, f"{error}.", "invalid") from error
+    if filters.rule is not None and filters.rule not in CATALOGUE:
+        raise Denied(422, f"rule: there is no {filters.rule!r}.", "invalid")
+    if filters.place is not None and filters.place not in site.places:
+        raise Denied(422, f"place: there is no {filters.place!r}.", "invalid")
+    return filters
+
+
+def _mark(cursor: str | None, filters: Filters, site: Site) -> tuple[Instant, str] | None:
+    """Where the page begins: after the one before, or at the end of the day asked for."""
+    if cursor is not None:
+        return mark_of(cursor)
+    if filters.until is None:
+        return None
+    return wall_time(filters.until + timedelta(days=1), time(0), site.zone_info).first, ""
+
+
+async def _matching(
+    gateway: GatewayPort, filters: Filters, after: tuple[Instant, str] | None
+) -> tuple[list[Alert], tuple[Instant, str] | None]:
+    """Alerts that are asked for, newest first, and where to go on; None: there are no more."""
+    found: list[Alert] = []
+    only_active = filters.show in {"active", "quiet"}
+    for _ in range(_FETCHES):
+        fetched, following = await alert_page(gateway, after, _FETCHED, active=only_active)
+        for item in fetched:
+            alert = _alert(item)
+            if not filters.takes(alert):
+                continue
+            found.append(alert)
+            if len(found) == SHOWN:
+                return found, (instant(alert.raised), alert.id)
+        after = following
+        if after is None:
+            break
+    return found, after
+
+
+def _alert(item: AnyAlert) -> Alert:
+    return item if isinstance(item, Alert) else msgspec.convert(dict(item), Alert)
+
+
+def _explained_by(gateway: GatewayPort, alert: Alert) -> list[Alert]:
+    """Alerts in memory that are told by this one."""
+    name = f"{alert.rule}:{alert.subject}"
+    return [
+        each
+        for each in gateway.judgement.alerts.alerts()
+        if each.id != alert.id and (each.suppressed == alert.id or each.caused_by == name)
+    ]
+
+
+def _subject_page(site: Site, alert: Alert) -> str | None:
+    """Where more is to be seen of what an alert is about."""
+    subject = alert.subject.partition("@")[0]
+    for kind, known in (
+        ("lights", site.lamps),
+        ("lights", site.circuits),
+        ("cameras", site.zones),
+        ("devices", site.devices),
+    ):
+        if subject in known:
+            device = site.devices.get(subject)
+            return f"/{'cameras' if device is not None and device.kind == 'camera' else kind}/{subject}"
+    return None

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 PAGES: tuple[Entry, ...] = (
     Entry("/", "room.title", "rounds", "watch"),
+    Entry("/alerts", "alerts.title", "alerts", "watch"),
     Entry("/rounds", "nights.title", "rounds", "watch"),
     Entry("/phone", "phone.title", "patrol", "work"),
     Entry("/lights", "lights.title", "estate", "watch"),
@@ -30,11 +31,12 @@ PAGES: tuple[Entry, ...] = (
     Entry("/silences", "silences.title", "alerts", "work"),
     Entry("/on-duty", "on_duty.title", "alerts", "work"),
     Entry("/duty-checks", "duty.title", "rounds", "work"),
-    Entry("/rounds/gaps", "gaps.title", "rounds", "figures"),
-    Entry("/rounds/map", "map.title", "rounds", "figures"),
     Entry("/scores", "scores.title", "rounds", "figures"),
     Entry("/reports", "reports.title", "estate", "figures"),
+    Entry("/devices", "devices.title", "estate", "watch"),
     Entry("/people", "people.title", "enrol", "setup"),
+    Entry("/quarantine", "quarantine.title", "evidence", "setup"),
+    Entry("/health", "health.title", "health", "setup"),
     Entry("/accounts", "accounts.title", "admit", "setup"),
     Entry("/keys", "keys.title", "accounts", "setup"),
     Entry("/audit", "audit.title", "audit", "setup"),

@@ -17,11 +17,14 @@ from api.console import (
     alerts,
     assess,
     cameras,
+    devices,
     entrance,
+    health,
     lights,
     orders,
     people,
     places,
+    quarantine,
     quiet,
     reports,
     room,
@@ -64,6 +67,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     walked.add(app, gateway, frame)
     rounds.add(app, gateway, frame)
     alerts.add(app, gateway, frame)
+    devices.add(app, gateway, frame)
+    quarantine.add(app, gateway, frame)
+    health.add(app, gateway, frame)
     protection = ProtectionMap(gateway)
     places.add(app, gateway, frame, protection)
     lights.add(app, gateway, frame)

@@ -61,7 +61,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
                 and subject in {None, _text(item, "subject")}
             )
 
-        found, after = await alert_page(part_seen(request).gateway, _mark(cursor), limit, active=active)
+        found, after = await alert_page(part_seen(request).gateway, mark_of(cursor), limit, active=active)
         token = write_cursor(after) if after is not None else None
         return answer(request, Page(items=[item for item in found if wanted(item)], next=token))
 
@@ -182,7 +182,12 @@ def _follows(item: AnyAlert, after: tuple[Instant, str] | None) -> bool:
     return after is None or _order(item) > (-after[0], after[1])
 
 
-def _mark(cursor: str | None) -> tuple[Instant, str] | None:
+def mark_of(cursor: str | None) -> tuple[Instant, str] | None:
+    """Where a page of alerts ended.
+
+    Raises:
+        Denied: 422, it is none of ours.
+    """
     match read_cursor(cursor):
         case None:
             return None

@@ -15,7 +15,7 @@ from device_drivers.driver import Reading, Reject
 from gateway.alerts.alert import Operation
 from gateway.books import BookName, BookOperation
 from gateway.enrolment import Enrolments, enrolment_row
-from gateway.instants import Instant, instant, parse_instant
+from gateway.instants import DAY, Instant, instant, parse_instant
 from gateway.journal.checkpoints import Checkpoint, Reason
 from gateway.journal.rows import Condition, LogRow, QuarantineRow
 from gateway.journal.store import migrations
@@ -26,6 +26,7 @@ from gateway.rereading import Rereading
 from gateway.rules.findings import Signal
 from gateway.rules.operations import DeviceOperation
 from gateway.site.enrolments import Enrolment, Kind, Proposed
+from gateway.vitals import Queue, Vitals
 from tests.api.scene import NOW, Scene
 
 
@@ -306,6 +307,27 @@ class FakeGateway:
 
     async def walks(self, since: Instant, until: Instant) -> list[Condition]:
         return [row for row in self.told if row.kind == "walk" and since <= row.since < until]
+
+    async def vitals(self) -> Vitals:
+        return Vitals(
+            started=instant(NOW),
+            up_since=instant(NOW),
+            journal_bytes=1 << 20,
+            disk_free=1 << 34,
+            disk_total=1 << 35,
+            rows=12,
+            commits=3,
+            last_commit=instant(NOW),
+            memory_bytes=None,
+            kept_from=None,
+            retain=90 * DAY,
+            snapshot_at=None,
+            snapshot_rows=12,
+            snapshot_bytes=0,
+            dead_letters=0,
+            queues=(Queue(name="notices", waiting=2, oldest=instant(NOW)),),
+            versions={"Lamplighter": "0"},
+        )
 
     def links(self) -> Sequence[LinkState]:
         return self.scene.links
