@@ -61,6 +61,10 @@ RIGHTS: dict[Right, frozenset[Role]] = {
 }
 
 
+SCOPED: frozenset[Right] = frozenset({"rounds", "estate", "alerts", "names", "self"})
+"""Rights of which something is left to who sees a part of the site; of all others nothing."""
+
+
 def allowed(role: Role, right: Right) -> bool:
     """Whether `role` has `right`."""
     return role in RIGHTS[right]

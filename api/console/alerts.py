@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
+from api.access.scope import part_seen
 from api.answers import write_cursor
 from api.console import history, room
 from api.console.frame import Frame
@@ -99,22 +100,25 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             first=cursor is None,
         )
 
-    @app.get("/alerts/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts")])
+    @app.get("/alerts/{alert_id:path}", include_in_schema=False, dependencies=[needs("alerts", scoped=True)])
     async def alert_page_of(request: Request, alert_id: str) -> Response:
-        found = gateway.judgement.alerts.alert(alert_id)
-        if found is None and (past := await gateway.past_alert(alert_id)) is not None:
+        part = part_seen(request)
+        seen = part.gateway
+        found = seen.judgement.alerts.alert(alert_id)
+        if found is None and (past := await seen.past_alert(alert_id)) is not None:
             found = msgspec.convert(past, Alert)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
-        told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account.role)
+        whole = part.places is None
+        told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account.role) if whole else []
         language = chosen(request, site.language)
         row = room.alert_row(site, found, language)
-        orders = gateway.judgement.books.get("work_order")
-        below = _explained_by(gateway, found)
+        orders = seen.judgement.books.get("work_order")
+        below = _explained_by(seen, found)
         return frame.panel(
             request,
             "alert.html",
-            picture=await picture_of(gateway, found),
+            picture=await picture_of(gateway, found) if whole else None,
             alert=found,
             told=told[::-1],
             said=lambda detail: said(language, detail),
@@ -124,7 +128,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             may_silence=row.may_silence,
             reason=lambda why: history.reason(language, why),
             quiet=next(
-                (one for one in gateway.judgement.alerts.silences.standing() if one.id == found.suppressed), None
+                (one for one in seen.judgement.alerts.silences.standing() if one.id == found.suppressed), None
             ),
             place=place_name(site, found.place),
             place_id=found.place,

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.access.accounts import Session
-from api.access.roles import Right, allowed
+from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
 from api.console.navigation import menus
 from gateway.site.model import Site
@@ -42,8 +42,10 @@ class Frame:
         def w(group: str, code: str) -> str:
             return word(language, group, code)
 
+        bounded = session is not None and session.account.places is not None
+
         def may(right: Right) -> bool:
-            return session is not None and allowed(session.account.role, right)
+            return session is not None and session.account.may(right) and (not bounded or right in SCOPED)
 
         def who(by: str) -> str:
             """Who did something, as the reader may know it: a step's or entry's `by`."""
@@ -62,7 +64,7 @@ class Frame:
             language=language,
             languages=LANGUAGES,
             html_tag=HTML_TAGS[language],
-            pages=menus(may),
+            pages=menus(may, bounded=bounded),
             account=session.account if session else None,
             path=request.url.path,
             **values,

@@ -12,16 +12,20 @@ Group = Literal["watch", "work", "figures", "setup"]
 
 
 class Entry(NamedTuple):
-    """One page: where it is, the key of its name in the texts, the right that it needs, and where it stands in the bar."""
+    """One page: where it is, the key of its name in the texts, the right that it needs, and where it stands in the bar.
+
+    `scoped`: it is there for who sees a part of the site, too.
+    """
 
     path: str
     text: str
     right: Right
     group: Group
+    scoped: bool = False
 
 
 PAGES: tuple[Entry, ...] = (
-    Entry("/", "room.title", "rounds", "watch"),
+    Entry("/", "room.title", "rounds", "watch", scoped=True),
     Entry("/alerts", "alerts.title", "alerts", "watch"),
     Entry("/rounds", "nights.title", "rounds", "watch"),
     Entry("/phone", "phone.title", "patrol", "work"),
@@ -40,14 +44,13 @@ PAGES: tuple[Entry, ...] = (
     Entry("/accounts", "accounts.title", "admit", "setup"),
     Entry("/keys", "keys.title", "accounts", "setup"),
     Entry("/audit", "audit.title", "audit", "setup"),
-    Entry("/account", "account.title", "self", "setup"),
+    Entry("/account", "account.title", "self", "setup", scoped=True),
 )
 """In the order of the bar; shown where the reader has the right."""
 
 
-def menus(may: Callable[[Right], bool]) -> Mapping[Group, Sequence[Entry]]:
-    """What a reader finds in the bar, by group; groups without a page for him are left out."""
-    found = {
-        group: [entry for entry in PAGES if entry.group == group and may(entry.right)] for group in get_args(Group)
-    }
+def menus(may: Callable[[Right], bool], *, bounded: bool = False) -> Mapping[Group, Sequence[Entry]]:
+    """What a reader finds in the bar, by group; groups without a page for him are left out. `bounded`: he sees a part of the site."""
+    mine = [entry for entry in PAGES if may(entry.right) and (entry.scoped or not bounded)]
+    found = {group: [entry for entry in mine if entry.group == group] for group in get_args(Group)}
     return {group: entries for group, entries in found.items() if entries}

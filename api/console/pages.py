@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from api.access.accounts import Accounts
 from api.access.door import Needs, needs, session_of
 from api.access.invitations import Invitations
-from api.access.roles import Right, allowed
+from api.access.roles import Right
+from api.access.scope import part_seen
 from api.answers import tagged
 from api.console import accounts as accounts_pages
 from api.console import (
@@ -52,6 +53,9 @@ SECTIONS: dict[Section, Right] = {
 }
 """What the control room is made of, and the right that each part needs; a page shows what its reader may see."""
 
+SCOPED: frozenset[Section] = frozenset({"summary", "alerts", "rounds", "zones", "lights", "links"})
+"""What is shown of a part of the site to who sees no more; floor plans show whole floors."""
+
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations) -> None:
     """Add the console."""
@@ -81,22 +85,22 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     show_people(app, problem_page)
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
-        language = chosen(request, site.language)
+        language, seen = chosen(request, site.language), part_seen(request).gateway
         match section:
             case "summary":
-                return {"summary": await room.summary(gateway)}
+                return {"summary": await room.summary(seen)}
             case "alerts":
-                return {"alerts": room.alerts_section(gateway, language)}
+                return {"alerts": room.alerts_section(seen, language)}
             case "plan":
                 return {"plan": await protection.section(language)}
             case "rounds":
-                return {"rounds": await room.rounds_section(gateway, _span(request))}
+                return {"rounds": await room.rounds_section(seen, _span(request))}
             case "zones":
-                return {"zones": room.zones_section(gateway)}
+                return {"zones": room.zones_section(seen)}
             case "lights":
-                return {"lights": room.lights_section(gateway)}
+                return {"lights": room.lights_section(seen)}
             case "links":
-                return {"links": room.links_section(gateway)}
+                return {"links": room.links_section(seen)}
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(request: Request, name: str) -> Response:
@@ -105,12 +109,16 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
             raise Denied(404, f"There is no {name!r}.")
         return tagged(request, *found)
 
-    @app.get("/", include_in_schema=False, dependencies=[needs("rounds")])
+    @app.get("/", include_in_schema=False, dependencies=[needs("rounds", scoped=True)])
     async def control_room(request: Request) -> Response:
-        role = session_of(request).account.role
+        account = session_of(request).account
         # Read before the sections: what changes meanwhile is then told again, never missed.
         latest = gateway.events.latest
-        shown = [section for section, right in SECTIONS.items() if allowed(role, right)]
+        shown = [
+            section
+            for section, right in SECTIONS.items()
+            if account.may(right) and (account.places is None or section in SCOPED)
+        ]
         values: dict[str, Any] = {}
         for section in shown:
             values |= await section_values(section, request)
@@ -118,9 +126,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         wall = request.query_params.get("wall") == "1"
         return frame.respond(request, "control_room.html", shown=shown, latest=latest, now=now, wall=wall, **values)
 
-    @app.get("/console/{section}", include_in_schema=False, dependencies=[needs("rounds")])
+    @app.get("/console/{section}", include_in_schema=False, dependencies=[needs("rounds", scoped=True)])
     async def read_section(request: Request, section: Section) -> Response:
-        Needs(SECTIONS[section]).check(request)
+        Needs(SECTIONS[section], scoped=section in SCOPED).check(request)
         now = moment(gateway.now(), site.zone_info)
         values = await section_values(section, request)
         html = frame.render(request, f"section_{section}.html", now=now, **values)

@@ -17,6 +17,7 @@ from api.access.accounts import Account
 from api.access.concerned import person_of
 from api.access.door import needs, session_of
 from api.access.roles import allowed
+from api.access.scope import part_seen
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name
@@ -102,29 +103,30 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             now=now,
         )
 
-    @app.get("/rounds/{round_id:path}", include_in_schema=False, dependencies=[needs("rounds")])
+    @app.get("/rounds/{round_id:path}", include_in_schema=False, dependencies=[needs("rounds", scoped=True)])
     async def round_page(
         request: Request, round_id: str, as_of: str | None = None, *, judged_again: bool = False
     ) -> Response:
-        found = await round_of(gateway, round_id)
+        part = part_seen(request)
+        found = await round_of(part.gateway, round_id)
         if found is None:
             raise Denied(404, f"There is no round {round_id!r}.")
         account = session_of(request).account
         language = chosen(request, site.language)
         named = allowed(account.role, "names")
         shown = as_round(found)
-        why = explain_round(gateway.judgement, round_id, gateway.now(), named=named)
+        why = part.explained(explain_round(gateway.judgement, round_id, gateway.now(), named=named))
         old = why is None
         if old and judged_again:
-            why = await gateway.explain_past("round", round_id, gateway.now(), named=named)
-        revisions = await gateway.revisions(round_id)
-        rows = _visits(gateway, account, shown, why, revisions, language)
+            why = await part.gateway.explain_past("round", round_id, gateway.now(), named=named)
+        revisions = await part.gateway.revisions(round_id)
+        rows = _visits(part.gateway, account, shown, why, revisions, language)
         known_at = _instant(as_of, site.zone_info)
         if known_at is not None and known_at > gateway.now():
             raise Denied(422, "as_of: expected a time that has been, not one to come.", "invalid")
         then = None
         if known_at is not None:
-            then = await _then(gateway, shown, known_at, language, named=named)
+            then = await _then(part.gateway, shown, known_at, language, named=named)
         return frame.panel(
             request,
             "round.html",

@@ -68,7 +68,8 @@ async def routes(parameters: dict[str, str] = PARAMETERS) -> list[Asked]:
         for method in sorted(route.methods):
             if path == "/console/{section}":
                 found += [
-                    Asked(method, f"/console/{section}", right, needed[0].scoped) for section, right in SECTIONS.items()
+                    Asked(method, f"/console/{section}", right, section != "plan")
+                    for section, right in SECTIONS.items()
                 ]
             elif needed:
                 found.append(Asked(method, path, needed[0].right, needed[0].scoped))
