@@ -1,0 +1,80 @@
+"""`lamplighter backup`: a hot copy of the journal in one file, also while the gateway runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.instants import moment
+from gateway.journal.backup import backup
+
+_NAME = "journal-%Y%m%dT%H%M%SZ.db"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.epilog = (
+        "The copy is whole at one instant, checked, and appears under its name only when it is on disk. Keys and passwords of the data folder "
+        "are not in it: keep them elsewhere. `lamplighter restore` makes a journal of it."
+    )
+    parser.add_argument(
+        "to", type=Path, metavar="TO", help="a new file, or a folder in which one is made, named after the time"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="of the copies that this command made in the folder TO keep only the newest N",
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Copy. 0: done."""
+    folder = parsed.to.is_dir()
+    target = parsed.to / datetime.now(UTC).strftime(_NAME) if folder else parsed.to
+    made = backup(parsed.data, target, Progress("copied", quiet=parsed.json))
+    gone = _forget(parsed.to, parsed.keep) if folder and parsed.keep else []
+    until = moment(made.until, UTC).isoformat(timespec="seconds")
+    if parsed.json:
+        found = {
+            "file": str(made.path),
+            "bytes": made.size,
+            "rows": made.rows,
+            "until": until,
+            "deleted": [str(each) for each in gone],
+        }
+        print(json.dumps(found, ensure_ascii=False))
+        return 0
+    print(f"{made.path}: {made.rows:,} rows, {made.size / 2**20:.1f} MiB, everything up to {until}")
+    for each in gone:
+        print(f"{each}: deleted")
+    return 0
+
+
+def _forget(folder: Path, keep: int) -> list[Path]:
+    gone = sorted(folder.glob("journal-????????T??????Z.db"))[:-keep]
+    for each in gone:
+        each.unlink()
+    return gone
+
+
+class Progress:
+    """Shows on a terminal how far long work is."""
+
+    def __init__(self, word: str, *, quiet: bool) -> None:
+        self._word = word
+        self._shown = not quiet and sys.stderr.isatty()
+
+    def __call__(self, done: int, of: int) -> None:
+        """So much is done."""
+        if self._shown:
+            print(
+                f"\r{self._word} {done / max(of, 1):.0%}", end="\n" if done >= of else "", file=sys.stderr, flush=True
+            )

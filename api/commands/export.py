@@ -1,0 +1,135 @@
+"""`lamplighter export`: evidence of the journal as an evidence file, for `replay` and for anybody who wants to judge for himself."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from device_drivers.errors import LamplighterError
+from gateway.instants import Instant, instant, moment
+from gateway.journal.store import FILE, connect_snapshot
+
+_AT_ONCE = 5000
+
+
+class ExportError(LamplighterError):
+    """It cannot be exported; the text says why."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.epilog = (
+        "One JSON object a line, in the order of receipt: observations as they were decoded, starts, people's actions, and how late it was at the end. "
+        "`lamplighter replay --site S FILE` judges it. Times of receipt: from --from on, before --until."
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
+    )
+    parser.add_argument(
+        "--from", dest="since", metavar="T", help="first time of receipt, RFC 3339 with offset [all that is kept]"
+    )
+    parser.add_argument("--until", metavar="T", help="end, likewise [now]")
+    parser.add_argument(
+        "--device", action="append", default=[], metavar="ID", help="only this device; may be given again"
+    )
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="a new file [standard output]")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Export. 0: done."""
+    since, until = _time(parsed.since, "--from"), _time(parsed.until, "--until")
+    path = parsed.data / FILE
+    if not path.is_file():
+        raise ExportError(f"there is no journal in {parsed.data}; give its folder with --data")
+    try:
+        out = parsed.output.open("xb") if parsed.output else sys.stdout.buffer
+    except OSError as error:
+        raise ExportError(f"cannot write {parsed.output}: {error.strerror or error}") from error
+    count = 0
+    journal = connect_snapshot(path)
+    try:
+        with journal:  # one view throughout, also while a gateway writes
+            for line in _lines(journal, since, until, frozenset(parsed.device)):
+                out.write(line)
+                count += 1
+    finally:
+        journal.close()
+        if parsed.output:
+            out.close()
+    print(f"{count:,} lines", file=sys.stderr)
+    return 0
+
+
+def _lines(
+    journal: apsw.Connection, since: Instant | None, until: Instant | None, devices: frozenset[str]
+) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    last = 0 if since is None else _before(journal, since)
+    while True:
+        sql = "SELECT seq, received, device, kind, body FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = journal.execute(sql, (last, _AT_ONCE)).fetchall()
+        if not rows:
+            break
+        last = rows[-1][0]
+        for _, received, device, kind, body in rows:
+            if (since is not None and received < since) or (devices and device not in devices and kind != "restart"):
+                continue
+            if until is not None and received >= until:
+                return
+            for line in _said(received, device, kind, body):
+                yield encode(line) + b"\n"
+    judged = journal.execute("SELECT value FROM meta WHERE key = 'advanced'").get
+    if judged is not None:
+        yield encode({"kind": "advance", "at": _utc(int(judged))}) + b"\n"
+
+
+def _said(received: Instant, device: str, kind: str, body: bytes) -> Iterator[dict[str, Any]]:
+    """The lines of an evidence file that a row of the log is; none: a rejudging, which judges the same evidence again."""
+    if kind == "rejudge":
+        return
+    said: dict[str, Any] = msgspec.json.decode(body)
+    if kind == "restart":
+        yield {"kind": "advance", "at": _utc(said["since"])}  # until then it had judged
+        yield {"kind": "restart", "at": _utc(received)}
+    elif kind == "operator":
+        yield said
+    else:
+        yield said | {"device": device, "received": _utc(received)}
+
+
+def _before(journal: apsw.Connection, since: Instant) -> int:
+    """A `seq` up to which every row was received earlier, found by halving: `received` never falls."""
+    low, high = 0, int(journal.execute("SELECT coalesce(max(seq), 0) FROM log").get)
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = journal.execute("SELECT received FROM log WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)).get
+        if row is not None and row < since:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _utc(at: Instant) -> str:
+    return moment(at, UTC).isoformat()
+
+
+def _time(text: str | None, option: str) -> Instant | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None  # type: ignore[assignment]
+    if found is None or found.tzinfo is None:
+        raise ExportError(
+            f"{option}: {text!r} is no time; expected RFC 3339 with offset, such as 2026-11-26T22:00:00+08:00"
+        )
+    return instant(found)
