@@ -224,10 +224,11 @@ def created(shape: str) -> dict[int | str, dict[str, Any]]:
 def file(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """What a route that gives a file answers."""
     content = {each: {"schema": {"type": "string", "format": "binary"}} for each in media_types}
-    return {
+    found: dict[int | str, dict[str, Any]] = {
         200: {"description": "The file", "content": content},
         304: {"description": "Not modified since the ETag given"},
-    } | REFUSED
+    }
+    return found | REFUSED
 
 
 def many(shape: str) -> dict[int | str, dict[str, Any]]:

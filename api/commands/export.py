@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -74,7 +75,7 @@ def _lines(
     last = 0 if since is None else _before(journal, since)
     while True:
         sql = "SELECT seq, received, device, kind, body FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
-        rows = journal.execute(sql, (last, _AT_ONCE)).fetchall()
+        rows: list[tuple[Any, ...]] = journal.execute(sql, (last, _AT_ONCE)).fetchall()
         if not rows:
             break
         last = rows[-1][0]
@@ -109,7 +110,9 @@ def _before(journal: apsw.Connection, since: Instant) -> int:
     low, high = 0, int(journal.execute("SELECT coalesce(max(seq), 0) FROM log").get)
     while low < high:
         middle = (low + high + 1) // 2
-        row = journal.execute("SELECT received FROM log WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)).get
+        row: Instant | None = journal.execute(
+            "SELECT received FROM log WHERE seq >= ? ORDER BY seq LIMIT 1", (middle,)
+        ).get
         if row is not None and row < since:
             low = middle
         else:
@@ -124,10 +127,9 @@ def _utc(at: Instant) -> str:
 def _time(text: str | None, option: str) -> Instant | None:
     if text is None:
         return None
-    try:
+    found: datetime | None = None
+    with contextlib.suppress(ValueError):
         found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None  # type: ignore[assignment]
     if found is None or found.tzinfo is None:
         raise ExportError(
             f"{option}: {text!r} is no time; expected RFC 3339 with offset, such as 2026-11-26T22:00:00+08:00"
