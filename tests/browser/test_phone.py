@@ -19,19 +19,20 @@ from playwright.async_api import Browser, BrowserContext, Page, Response, async_
 
 from api.access.invitations import Invitations
 from api.app import create_app
+from api.phone import page as phone_page
 from api.server import listen, serve
 from gateway.instants import MINUTE
 from gateway.rules.findings import Visit as Judged
 from gateway.runtime import Gateway
 from gateway.site.model import RoundRule, Route, Visit
-from tests.browser.test_console import ARGUMENTS, CHROMIUM
-from tests.phone.night import GATE, ROOF, account, site
+from tests.browser.test_console import ARGUMENTS, CHROMIUM, CONTRAST
+from tests.phone.night import GATE, ROOF, account, signed, site
 
 pytestmark = pytest.mark.browser
 
 SIZE = {"width": 390, "height": 844}
-WORKER_READY = """() => navigator.serviceWorker.controller !== null || new Promise((done) =>
-    navigator.serviceWorker.addEventListener("controllerchange", () => done(true), { once: true }))"""
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+WORKER_READY = "() => navigator.serviceWorker.ready.then(() => true)"
 SHOTS = os.environ.get("LAMPLIGHTER_PHONE_PICTURES")
 
 
@@ -45,11 +46,10 @@ class Ward:
         self.app = create_app(gateway, invitations=self.invitations)
         self.url = ""
         self.mistakes: list[str] = []
-        self._port = 0
 
     @asynccontextmanager
-    async def served(self) -> AsyncIterator[None]:
-        listener = listen("127.0.0.1", self._port)
+    async def served(self, port: int = 0) -> AsyncIterator[None]:
+        listener = listen("127.0.0.1", port)
         self.url = listener.url
         running = asyncio.create_task(serve(self.app, listener))
         try:
@@ -72,6 +72,8 @@ class Ward:
         await page.goto(f"{self.url}/phone?lang={language}")
         await expect(page.locator("#sync")).to_have_attribute("data-state", "received")
         await page.evaluate(WORKER_READY)
+        await page.reload()
+        await expect(page.locator("#sync")).to_have_attribute("data-state", "received")
         return page
 
     async def log_in(self, page: Page, person: str | None) -> None:
@@ -104,7 +106,7 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
         rounds=(RoundRule(route="r", days=frozenset(range(7)), starts=(begins.time(),), lasts=40 * MINUTE),),
     )
     async with Gateway(which, tmp_path) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *CAMERA])
         ward = Ward(gateway, browser)
         async with ward.served():
             yield ward
@@ -335,3 +337,89 @@ async def test_a_tap_that_no_round_wants_is_told_kindly_and_nothing_moves_under_
     await summary.focus()
     await page.wait_for_timeout(1500)
     await expect(summary).to_be_focused()
+
+
+async def test_a_new_version_of_the_page_comes_without_losing_what_is_kept(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = await ward.context()
+    async with ward.served():
+        page = await ward.enter(context)
+        assert await page.evaluate("caches.keys()") != ["phone-another"]
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "1")
+    await expect(page.locator("#sync")).to_have_attribute("data-state", "offline")
+    monkeypatch.setattr(phone_page, "_version", lambda: "another")
+    ward.app = create_app(ward.gateway, invitations=ward.invitations)
+    async with ward.served(int(ward.url.rpartition(":")[2])):
+        await page.reload()
+        await expect(page.locator(".point.received")).to_have_count(1)
+        async with asyncio.timeout(10):
+            while await page.evaluate("caches.keys()") != ["phone-another"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        await page.reload()
+        await expect(page.locator(".point.received")).to_have_count(1)
+    assert len(await ward.reads()) == 1
+
+
+NFC = """() => {
+  window.NDEFReader = class {
+    scan() { window.tag = (message, serialNumber) => this.onreading({ message, serialNumber }); return Promise.resolve(); }
+  };
+}"""
+
+
+async def test_a_tag_is_read_by_the_page_itself_where_the_browser_can(ward: Ward) -> None:
+    context = await ward.context()
+    await context.add_init_script(f"({NFC})()")
+    page = await ward.enter(context)
+    await page.locator("#nfc").click()
+    await expect(page.locator("#nfc")).to_have_attribute("aria-pressed", "true")
+    await page.evaluate("window.tag({ records: [] }, '04:a1:b2:c3:d4:00:01')")
+    await expect(page.locator(".point.received")).to_have_count(1)
+    url = signed(7)
+    await page.evaluate(
+        "(url) => window.tag({ records: [{ recordType: 'url', data: new DataView(new TextEncoder().encode(url).buffer) }] }, '04:11')",
+        url,
+    )
+    await expect(page.locator("#done li")).to_have_count(2)
+    (read,) = [json.loads(row.body) for row in await ward.gateway.observations(kind="tag_read", limit=1)]
+    assert (read["method"], read["counter"], read["person"]) == ("sun", 7, "g-wang")
+
+
+QR = """() => {
+  window.BarcodeDetector = class {
+    static getSupportedFormats() { return Promise.resolve(["qr_code"]); }
+    detect(video) { return Promise.resolve(video.readyState >= 2 && window.code ? [{ rawValue: window.code }] : []); }
+  };
+}"""
+
+
+async def test_a_code_is_looked_for_by_the_camera_and_marked_as_such(ward: Ward) -> None:
+    context = await ward.context(permissions=["camera"])
+    await context.add_init_script(f"({QR})()")
+    page = await ward.enter(context)
+    await page.locator("#qr").click()
+    await expect(page.locator("#qr-video")).to_be_visible()
+    await page.evaluate("(code) => { window.code = code; }", f"{ward.url}/t/{GATE}?q=1")
+    await expect(page.locator(".point.received")).to_have_count(1)
+    await expect(page.locator("#qr-dialog")).to_be_hidden()
+    (row,) = await ward.gateway.observations(kind="tag_read", limit=9)
+    assert json.loads(row.body)["method"] == "qr"
+    assert await page.evaluate("document.querySelector('#qr-video').srcObject === null"), "the camera is off again"
+
+
+async def test_every_state_is_legible_and_nothing_runs_over_the_edge(ward: Ward) -> None:
+    context = await ward.context()
+    page = await ward.enter(context)
+    await page.goto(f"{ward.url}/t/04FFFFFFFF0001")
+    await expect(page.locator("#unserved li")).to_have_count(1)
+    assert await page.evaluate(CONTRAST) == []
+    await context.set_offline(True)
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "1")
+    assert await page.evaluate(CONTRAST) == []
+    for width in (320, 195):
+        await page.set_viewport_size({"width": width, "height": 600})
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+    await picture(page, "narrow")

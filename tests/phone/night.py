@@ -13,6 +13,7 @@ import httpx
 
 from api.access.invitations import Invitations
 from api.app import create_app
+from device_drivers.ntag424.device import encrypted_url
 from device_drivers.phone.device import PhoneQueue
 from gateway.instants import MINUTE, Instant
 from gateway.rules.findings import Visit as Judged
@@ -176,6 +177,17 @@ class Phone:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+
+def signed(counter: int) -> str:
+    """What the signed tag at the pump shows at its tap number `counter`."""
+    return encrypted_url(
+        bytes.fromhex(SIGNED),
+        counter,
+        meta_key=bytes.fromhex(SUN["meta_key"]),
+        file_key=bytes.fromhex(SUN["file_key"]),
+        base="https://watch.example/t/pump",
+    )
 
 
 @asynccontextmanager

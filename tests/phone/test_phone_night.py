@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from device_drivers.ntag424.device import encrypted_url
-from tests.phone.night import GATE, ROOF, SIGNED, SUN, night
+from tests.phone.night import GATE, ROOF, night, signed
 
 
 async def test_a_tap_by_address_arrives_in_the_journal_and_serves_the_visit(tmp_path: Path) -> None:
@@ -193,13 +192,3 @@ async def test_a_call_for_help_goes_before_what_was_kept_and_is_critical(tmp_pat
         on.at("22:52")
         await phone.send()
         assert on.verdicts()["roof"] == "missed", "no number is missing, so the record is complete"
-
-
-def signed(counter: int) -> str:
-    return encrypted_url(
-        bytes.fromhex(SIGNED),
-        counter,
-        meta_key=bytes.fromhex(SUN["meta_key"]),
-        file_key=bytes.fromhex(SUN["file_key"]),
-        base="https://watch.example/t/pump",
-    )
