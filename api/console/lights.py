@@ -45,6 +45,7 @@ _DAYS = 14
 _EXPLAINED = 100
 """Of so many lamps of a list it is said in a sentence why; of more only in a word."""
 _CELLS = 60
+_FLOORS = 12
 _ROWS = 400
 _RATE_KEPT: Duration = 5 * MINUTE
 _UNPROVEN = frozenset({"no_proof", "never_heard"})
@@ -212,7 +213,7 @@ def lights_page(
             each: sum(is_shown(lamp, each) for lamp in wanted) for each in ("all", "faulty", "unknown", "unproven")
         },
         states=Counter(lamp.state for lamp in wanted),
-        buildings=[] if listed else _buildings(site, shown, row),
+        buildings=[] if listed else _buildings(site, shown, row, short=len(shown) > _ROWS),
         circuits=[each for each in circuits if circuit is None and (building is None or _feeds(site, each, building))],
         circuit=chosen_circuit,
         why=why,
@@ -237,7 +238,8 @@ def _order(site: model.Site) -> Any:
     return lambda lamp: (order.index(lamp.state), site.lamps[lamp.id].place, lamp.id)
 
 
-def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any) -> list[BuildingRows]:
+def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any, *, short: bool) -> list[BuildingRows]:
+    """Lamps by building and floor; `short`: only those to be looked at, and of a building at most so many floors."""
     by_place: dict[str, list[Lamp]] = {}
     for lamp in lamps:
         by_place.setdefault(site.lamps[lamp.id].place, []).append(lamp)
@@ -248,18 +250,20 @@ def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any) -> list[Buildi
     found = []
     for building, places in buildings.items():
         called = place_name(site, building)
-        floors = []
+        floors: list[FloorRows] = []
         for place in places:
             here = sorted(by_place[place], key=lambda lamp: lamp.id)
             bad = [lamp for lamp in here if lamp.state in {"faulty", "unknown", "disabled"}]
+            if short and (not bad or len(floors) == _FLOORS):
+                continue
             name = place_name(site, place)
             floors.append(
                 FloorRows(
                     place=place,
                     name=name.removeprefix(called).strip() or name,
-                    cells=here[:_CELLS],
+                    cells=[] if short else here[:_CELLS],
                     rows=[row(lamp) for lamp in bad[:_CELLS]],
-                    more=max(0, len(here) - _CELLS),
+                    more=max(0, len(here) - _CELLS) if not short else 0,
                 )
             )
         counts: Counter[str] = Counter(lamp.state for place in places for lamp in by_place[place])

@@ -170,11 +170,15 @@ class ProtectionMap:
     def __init__(self, gateway: GatewayPort) -> None:
         self._gateway = gateway
         self._look: Look | None = None
+        self._drawn: dict[Language, tuple[Look, PlanSection]] = {}
         self._looking = asyncio.Lock()
         self._lamps_at: dict[str, list[str]] = {}
         self._cameras_at: dict[str, list[str]] = {}
         self._checkpoints_at: dict[str, list[str]] = {}
+        self.buildings: dict[str, list[str]] = {}
         site = gateway.site
+        for place in site.places:
+            self.buildings.setdefault(building_of(place), []).append(place)
         for lamp in site.lamps.values():
             self._lamps_at.setdefault(lamp.place, []).append(lamp.id)
         for device in site.devices.values():
@@ -195,7 +199,12 @@ class ProtectionMap:
 
     async def section(self, language: Language) -> PlanSection:
         """The map in words of `language`."""
-        return _Drawing(self._gateway.site, await self.look(), language, self).section()
+        look = await self.look()
+        known = self._drawn.get(language)
+        if known is None or known[0] is not look:
+            known = (look, _Drawing(self._gateway.site, look, language, self).section())
+            self._drawn[language] = known
+        return known[1]
 
     def inside(self, place: str) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
         """The checkpoints, lamps and cameras of one place."""
@@ -362,12 +371,10 @@ class _Drawing:
         tiles = [self._plan_tile(plan) for plan in self.site.plans.values()]
         drawn = {shape.id for plan in self.site.plans.values() for shape in plan.shapes if shape.kind == "place"}
         drawn |= set(self.site.plans)
-        buildings = list(dict.fromkeys(building_of(place) for place in self.site.places))
-        for building in buildings:
-            places = [place for place in self.site.places if building_of(place) == building]
+        for building, places in self.seen.buildings.items():
             if any(self._alone(place, drawn) for place in places):
                 tiles.append(self._diagram_tile(building, places))
-        order = {building: number for number, building in enumerate(buildings)}
+        order = {building: number for number, building in enumerate(self.seen.buildings)}
         tiles.sort(
             key=lambda tile: (
                 not tile.trouble,
@@ -379,9 +386,8 @@ class _Drawing:
             )
         )
         switches = []
-        for building in buildings:
-            states = [self.look.places[place] for place in self.site.places if building_of(place) == building]
-            merged = merge(building, states)
+        for building, places in self.seen.buildings.items():
+            merged = merge(building, [self.look.places[place] for place in places])
             switches.append(
                 Switch(
                     id=building,
