@@ -21,6 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from api.console.navigation import PAGES
 from tests.benchmarks.contenders import broker
 from tests.benchmarks.history import fill
+from tests.benchmarks.judge import snapshot
 from tests.benchmarks.latency import log_in, quantile, until_ready
 from tests.benchmarks.load import Estate
 from tests.benchmarks.usage import cpu_s, peak_mib
@@ -76,6 +77,7 @@ async def pages(rows: int) -> int:
         GatewayProcess(Path(name), estate.site(mosquitto.host, mosquitto.port)) as gateway,
     ):
         await asyncio.to_thread(fill, gateway.data, estate, rows)
+        await snapshot(Path(name))
         gateway.start()
         async with httpx.AsyncClient(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=60) as http:
             await log_in(http, gateway.log)

@@ -186,7 +186,7 @@ def ready(stored: int, folder: Path) -> int:
         GatewayProcess(folder / "gateway", estate.site(mosquitto.host, mosquitto.port)) as gateway,
     ):
         fill(gateway.data, estate, stored)
-        asyncio.run(_snapshot(folder / "gateway"))
+        asyncio.run(snapshot(folder / "gateway"))
         add(gateway.data, estate, TAIL)
         took, used = [], []
         for _ in range(3):
@@ -205,7 +205,7 @@ def ready(stored: int, folder: Path) -> int:
     return int(min(took) > READY_S)
 
 
-async def _snapshot(folder: Path) -> None:
+async def snapshot(folder: Path) -> None:
     """Leave a snapshot of all that is stored, as a gateway does."""
     site, _ = load_site(folder / "site.yaml", secrets=False)
     store = Store(folder / "data")
