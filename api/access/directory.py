@@ -50,7 +50,13 @@ class Directory:
             statements.append(insert_audit(now, row))
         async with self._changing:
             for change in changes:
-                await self._keep_an_administrator(change)
+                try:
+                    await self._keep_an_administrator(change)
+                except LastAdministratorError as error:
+                    await self._accounts.record(
+                        by, origin, change.action, change.account, outcome="refused", detail=str(error)
+                    )
+                    raise
             try:
                 await self._gateway.write(statements)
             except JournalError as error:  # a row of the register forbids it: the command line was quicker
