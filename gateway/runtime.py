@@ -164,7 +164,8 @@ class Gateway:
         self._stack.callback(self._reader.close)
         self._writer = Writer(store.writer, self._stalled)
         self._stack.callback(self._writer.close)
-        now = self._up_since = self.now()
+        self._began = time.monotonic()
+        now = self.now()
         self._enrolments = Enrolments(self.site, *self._reader.enrolments())
         recovered = recover(self.site, store, self._reader, now)
         self._started = int(store.meta("started") or now)
@@ -551,7 +552,7 @@ class Gateway:
         ago = time.monotonic() - self._last_commit
         return Vitals(
             started=self._started,
-            up_since=self._up_since,
+            up_since=self.now() - round((time.monotonic() - self._began) * SECOND),
             rows=self.intake.seq,
             commits=self._writer.commits,
             last_commit=self.now() - round(ago * SECOND) if self._writer.commits and self._last_commit else None,

@@ -129,7 +129,9 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             states={each.id: each for each in gateway.judgement.engine.devices.devices()} if below else {},
             below=below[:_BELOW],
             more_below=max(0, len(below) - _BELOW),
-            observations=[observation_shape(row, site.zone_info) for row in rows],
+            observations=[
+                {**observation_shape(row, site.zone_info), "at": moment(row.at, site.zone_info)} for row in rows
+            ],
             vitals=vitals(rows, site),
             alerts=[
                 room.alert_row(site, alert, language)

@@ -19,7 +19,7 @@ from api.problems import Denied
 from api.resources.duty_checks import body_of
 from api.resources.evidence import GROUPED, quarantine_groups
 from api.shapes import RereadWish
-from gateway.instants import moment
+from gateway.instants import moment, parse_instant
 from gateway.rereading import MOST
 from gateway.site.model import Site
 
@@ -89,6 +89,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             place=lambda checkpoint: checkpoint_name(site, checkpoint),
             readable=[each.row for each in found.rows if each.outcome in {"read", "repeated"}],
             said=_said,
+            at=lambda text: moment(parse_instant(text), site.zone_info),
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -19,6 +19,7 @@ from api.console.languages import Language, chosen, say
 from api.console.names import checkpoint_name
 from api.console.timeline import night_of
 from api.ports import GatewayPort
+from api.problems import Denied
 from api.resources.figures import reckon_over, walked_days
 from gateway.figures import walks
 from gateway.figures.predictability import nights, predictability
@@ -29,6 +30,8 @@ from gateway.rules.intervals import covers
 from gateway.site.clocks import wall_time
 from gateway.site.model import Site
 
+DAYS = (7, 30)
+NIGHTS = (14, 30)
 _ASKED_AT_ONCE = 2 * DAY
 _NIGHT_HOURS = 24
 _MOST_BARS = 40
@@ -61,7 +64,8 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     site = gateway.site
 
     @app.get("/rounds/gaps", include_in_schema=False, dependencies=[needs("rounds")])
-    async def gaps_page(request: Request, days: Literal[7, 30] = 7) -> Response:
+    async def gaps_page(request: Request, days: int = 7) -> Response:
+        _check(days, DAYS, "days")
         rows = await gap_rows(gateway, days)
         return frame.respond(
             request,
@@ -73,7 +77,8 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         )
 
     @app.get("/rounds/map", include_in_schema=False, dependencies=[needs("rounds")])
-    async def map_page(request: Request, count: Literal[14, 30] = 14) -> Response:
+    async def map_page(request: Request, count: int = 14) -> Response:
+        _check(count, NIGHTS, "count")
         language = chosen(request, site.language)
         spans = _spans(site, gateway.judgement.now, count)
         walked = walks.read(await walked_days(gateway, spans[0][0], spans[-1][1]))
@@ -90,6 +95,11 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         )
         rows = [(checkpoint_name(site, each.checkpoint), each) for each in found]
         return frame.respond(request, "alone.html", inner="rounds_timing.html", rows=rows)
+
+
+def _check(value: int, choices: Sequence[int], name: str) -> None:
+    if value not in choices:
+        raise Denied(422, f"{name}: expected one of {', '.join(map(str, choices))}.", "invalid")
 
 
 async def gap_rows(gateway: GatewayPort, days: int) -> list[GapRow]:

@@ -1,0 +1,96 @@
+"""Pages of alerts, devices and health: what is asked for is shown, what is none of ours is refused."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import msgspec
+import pytest
+
+from gateway.instants import SECOND, instant
+from gateway.journal.rows import LogRow, QuarantineRow
+from tests.api import scene
+from tests.api.fake_gateway import FakeGateway, FakeHealth
+
+
+def rows_of(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="/devices/[^"]+">([^<]+)</a>', page)
+
+
+async def test_devices_are_shown_the_worst_first_and_found_by_what_is_wrong(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    shown = rows_of((await operator.get("/devices")).text)
+    states = {state.id: state.state for state in gateway.scene.devices}
+    order = ["offline", "unknown", "ok", "disabled"]
+    assert shown == sorted(shown, key=lambda name: (order.index(states[name]), name))
+    assert set(shown) == set(states)
+    never = rows_of((await operator.get("/devices?trouble=never")).text)
+    heard = {state.id: state.last_heard for state in gateway.scene.devices}
+    assert set(never) == {name for name in states if heard[name] is None and states[name] != "disabled"}
+    assert rows_of((await operator.get("/devices?find=nvr")).text) == ["nvr-1"]
+    assert (await operator.get("/devices?trouble=nonsense")).status_code == 422
+
+
+async def test_a_device_tells_what_it_said_last_its_battery_and_what_of_it_could_not_be_read(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    at = instant(scene.NOW)
+    gateway.log += [
+        LogRow(
+            1,
+            at,
+            "lux-t1/f03",
+            "measurement",
+            at,
+            None,
+            None,
+            b'{"kind":"measurement","quantity":"battery","value":81,"unit":"%"}',
+        ),
+        LogRow(2, at + SECOND, "lux-t1/f03", "light_level", at, None, None, b'{"kind":"light_level","lux":31.5}'),
+    ]
+    gateway.unread.append(QuarantineRow(3, at, "mqtt", "zigbee/lux-t1/f03/x", b"\x00", "expected JSON"))
+    page = (await operator.get("/devices/lux-t1/f03?lang=en")).text
+    assert "lux 31.5" in page
+    assert re.search(r"<dt>Battery</dt><dd>81 %", page)
+    assert "expected JSON" in page
+    assert (await operator.get("/devices/nobody")).status_code == 404
+
+
+async def test_alerts_are_filtered_and_paged(operator: httpx.AsyncClient) -> None:
+    every = (await operator.get("/alerts?show=all")).text
+    assert every.count('class="alert ') == len(scene.SIGNALS)
+    major = (await operator.get("/alerts?show=all&severity=major")).text
+    assert 0 < major.count('class="alert major') == major.count('class="alert ')
+    assert (await operator.get("/alerts?until=2026-11-01")).text.count('class="alert ') == 0
+    for query in ("severity=x", "show=x", "rule=x", "place=x", "until=x", "cursor=x"):
+        assert (await operator.get(f"/alerts?{query}")).status_code == 422, query
+
+
+async def test_health_says_what_is_wrong_and_what_waits(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    page = (await operator.get("/health?lang=en")).text
+    assert "All is well" in page
+    gateway.state = msgspec.structs.replace(FakeHealth(), ready=False, problems=("mqtt: refused, check the password",))
+    page = (await operator.get("/health?lang=en")).text
+    assert "mqtt: refused, check the password" in page
+    assert "Not ready" in page
+
+
+@pytest.mark.parametrize(("ready", "status", "text"), [(True, 200, "ready\n"), (False, 503, "not ready\n")])
+async def test_a_supervisor_on_this_machine_learns_only_whether_it_is_ready(
+    stranger: httpx.AsyncClient,
+    gateway: FakeGateway,
+    ready: bool,
+    status: int,
+    text: str,
+) -> None:
+    gateway.state = FakeHealth(ready=ready, problems=("a secret",))
+    answer = await stranger.get("/readyz")
+    assert (answer.status_code, answer.text) == (status, text)
+
+
+async def test_a_stranger_from_elsewhere_learns_nothing(app: httpx.ASGITransport) -> None:
+    transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4711))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        assert (await client.get("/readyz")).status_code == 401

@@ -1,0 +1,109 @@
+"""Pages about rounds: the calendar of nights, a night, a visit with its evidence, what was known when, largest gaps, the map."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.access.invitations import Invitations
+from gateway.runtime import Gateway
+from tests.api import scene
+from tests.api.conftest import LogIn
+from tests.api.fake_gateway import FakeGateway
+from tests.api.test_quarantine_pages import client_of
+from tests.service.test_rereading import ROUND, Clock, site, the_night
+
+
+def inside(page: str) -> str:
+    """A page without its markup."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+async def test_the_calendar_counts_each_night_by_noon_and_links_to_it(operator: httpx.AsyncClient) -> None:
+    page = (await operator.get("/rounds?month=2026-11&lang=en")).text
+    assert 'href="/rounds?night=2026-11-22"' in page
+    night = page[page.index('href="/rounds?night=2026-11-22"') :]
+    night = inside(night[: night.index("</a>")])
+    assert "tonight" in night
+    assert "missed" in night
+    assert re.search(r"on time\s+\d+", night)
+
+
+async def test_a_night_holds_its_rounds_with_every_mark(operator: httpx.AsyncClient) -> None:
+    page = (await operator.get("/rounds?night=2026-11-22&lang=en")).text
+    shown = scene.Scene().rounds[0]
+    assert f"/rounds/{shown.id}".replace("@", "%40").replace("+", "%2B").replace(":", "%3A") in page
+    assert "missed" in inside(page)
+    empty = (await operator.get("/rounds?night=2026-10-01&lang=en")).text
+    assert "There was no round in this night." in empty
+
+
+@pytest.mark.parametrize("query", ["night=x", "night=1999-01-01", "month=2026-13", "month=x"])
+async def test_a_night_that_is_no_date_is_refused(operator: httpx.AsyncClient, query: str) -> None:
+    assert (await operator.get(f"/rounds?{query}")).status_code == 422
+
+
+async def test_a_guard_appeals_his_own_deduction_and_no_other(
+    gateway: FakeGateway, log_in: LogIn, stranger: httpx.AsyncClient, invitations: Invitations
+) -> None:
+    missed = next(
+        item for item in gateway.scene.rounds if any(visit.verdict in {"missed", "late"} for visit in item.visits)
+    )
+    manager, guard = await log_in("manager"), await log_in("guard")
+    assert "/api/v1/scores/appeals" in (await manager.get(f"/rounds/{missed.id}")).text
+    assert "/api/v1/scores/appeals" not in (await guard.get(f"/rounds/{missed.id}")).text, "nobody's account"
+    walker = next(visit.person for visit in missed.visits if visit.person is not None)
+    token = invitations.login(walker, "guard", gateway.now())
+    await stranger.get("/login/once", params={"token": token})
+    assert "/api/v1/scores/appeals" in (await stranger.get(f"/rounds/{missed.id}")).text, "his own round"
+
+
+async def test_what_was_known_stands_beside_what_is_known(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
+        await the_night(gateway, clock)
+    async with Gateway(site(), tmp_path, clock=clock) as gateway:
+        rows = sorted(row.seq for row in await gateway.quarantine(limit=1000))
+        await gateway.reread(rows, "u-chen")
+        clock.time += timedelta(minutes=1)
+        client = await client_of(gateway, "operator")
+        page = (await client.get(f"/rounds/{ROUND}", params={"lang": "en", "as_of": "2026-11-25T23:00"})).text
+        assert "What was known at 11-25 23:00" in page
+        assert "The round then: Unverifiable; now: Completed." in inside(page)
+        assert 'class="differs"' in page
+        answer = await client.get(f"/rounds/{ROUND}", params={"as_of": "2027-01-01T00:00"})
+        assert answer.status_code == 422
+        assert (await client.get(f"/rounds/{ROUND}", params={"as_of": "yesterday"})).status_code == 422
+        await client.aclose()
+
+
+async def test_largest_gaps_of_a_week_and_a_month_and_the_map_of_hours(operator: httpx.AsyncClient) -> None:
+    for days in (7, 30):
+        page = (await operator.get(f"/rounds/gaps?days={days}&lang=en")).text
+        assert "<svg" in page
+        assert "min" in inside(page)
+    assert (await operator.get("/rounds/gaps?days=8")).status_code == 422
+    for count in (14, 30):
+        assert "<svg" in (await operator.get(f"/rounds/map?count={count}")).text
+    assert (await operator.get("/rounds/timing?lang=en")).status_code == 200
+
+
+async def test_an_old_window_counts_among_the_largest_gaps(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    start = (scene.NIGHT - timedelta(days=20)).isoformat()
+    end = (scene.NIGHT - timedelta(days=20) + timedelta(hours=5)).isoformat()
+    gateway.old_gaps.append(
+        {
+            "checkpoint": "cp-pump",
+            "window_start": start,
+            "window_end": None,
+            "largest_s": 18000.0,
+            "exceeded": True,
+            "exceedances": [{"from": start, "to": end, "length_s": 18000.0, "open": False}],
+        }
+    )
+    assert "300 min" not in inside((await operator.get("/rounds/gaps?days=7&lang=en")).text)
+    assert "300 min" in inside((await operator.get("/rounds/gaps?days=30&lang=en")).text)
