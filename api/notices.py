@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from api.access.roles import Role, allowed
+from api.access.accounts import Account
 from api.ports import GatewayPort
 from gateway.instants import moment
 from gateway.site.model import Contact, Site
@@ -67,7 +67,7 @@ _SECRET = "kind = 'raised' AND alert LIKE 'duty\\_check/%' ESCAPE '\\'"  # noqa:
 
 
 async def notices(
-    gateway: GatewayPort, wanted: dict[str, str | int | None], limit: int, role: Role
+    gateway: GatewayPort, wanted: dict[str, str | int | None], limit: int, account: Account
 ) -> list[NoticeShape]:
     """Notices newest first.
 
@@ -75,10 +75,10 @@ async def notices(
         gateway: whose.
         wanted: conditions of SQL and their values; None: any.
         limit: at most so many.
-        role: of whoever is to see them.
+        account: whose, who is to see them.
     """
     terms = {term: value for term, value in wanted.items() if value is not None}
-    where = " AND ".join([*terms, "1" if allowed(role, "checks") else f"NOT ({_SECRET})"])
+    where = " AND ".join([*terms, "1" if account.may("checks") else f"NOT ({_SECRET})"])
     sql = f"SELECT {_COLUMNS} FROM notice WHERE {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
     rows = await gateway.query(sql, (*terms.values(), limit))
     marks = ",".join("?" * len(rows))
@@ -87,10 +87,10 @@ async def notices(
     made = f"SELECT notice, at, ok, detail FROM notice_attempt WHERE notice IN ({marks}) ORDER BY id"  # noqa: S608
     for notice, at, ok, detail in await gateway.query(made, tuple(row[0] for row in rows)):
         tries.setdefault(notice, []).append(NoticeAttempt(at=moment(at, zone), ok=bool(ok), said=detail))
-    return [_shape(gateway.site, row, tries.get(row[0], ()), role) for row in rows]
+    return [_shape(gateway.site, row, tries.get(row[0], ()), account) for row in rows]
 
 
-def _shape(site: Site, row: tuple[Any, ...], attempts: Sequence[NoticeAttempt], role: Role) -> NoticeShape:
+def _shape(site: Site, row: tuple[Any, ...], attempts: Sequence[NoticeAttempt], account: Account) -> NoticeShape:
     seq, key, contact, of_alert, alert, kind, state, held, created, next_try, title, body = row
     return NoticeShape(
         id=seq,
@@ -104,7 +104,7 @@ def _shape(site: Site, row: tuple[Any, ...], attempts: Sequence[NoticeAttempt], 
         created=moment(created, site.zone_info),
         next_try=None if next_try is None else moment(next_try, site.zone_info),
         title=title,
-        body=body if allowed(role, "names") else None,
+        body=body if account.may("names") else None,
         attempts=attempts,
     )
 

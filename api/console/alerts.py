@@ -110,7 +110,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
         whole = part.places is None
-        told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account.role) if whole else []
+        told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account) if whole else []
         language = chosen(request, site.language)
         row = room.alert_row(site, found, language)
         orders = seen.judgement.books.get("work_order")
@@ -127,9 +127,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             offered=row.offered,
             may_silence=row.may_silence,
             reason=lambda why: history.reason(language, why),
-            quiet=next(
-                (one for one in seen.judgement.alerts.silences.standing() if one.id == found.suppressed), None
-            ),
+            quiet=next((one for one in seen.judgement.alerts.silences.standing() if one.id == found.suppressed), None),
             place=place_name(site, found.place),
             place_id=found.place,
             cause=wording.cause_name(site, found.caused_by, language),

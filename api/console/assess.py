@@ -12,7 +12,6 @@ from fastapi.responses import Response
 
 from api.access.concerned import person_of
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.console.frame import Frame
 from api.console.languages import Language, chosen, word
 from api.console.names import checkpoint_name, person_name, place_name
@@ -46,7 +45,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         mine = [name for name in site.duty_checks if may_check(gateway, request, name)]
         plans: list[Mapping[str, Any]] = []
         weeks: Sequence[Any] = ()
-        if allowed(session_of(request).account.role, "checks"):
+        if session_of(request).account.may("checks"):
             whole = await all_items(gateway, "duty_check", now - SHOWN, now + 8 * DAY)
             weeks = count(site, whole, now)
         published = await all_items(gateway, "duty_check", now - SHOWN, now + 8 * DAY)
@@ -83,7 +82,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             posts=[(name, checkpoint_name(site, name)) for name in _posts(site, mine)],
             codes=_codes(site, language),
             people=_people(site, named=named),
-            may_photo=allowed(session_of(request).account.role, "checks"),
+            may_photo=session_of(request).account.may("checks"),
         )
 
     @app.get("/scores", include_in_schema=False, dependencies=[needs("rounds")])
@@ -94,7 +93,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         period = asked(gateway, request.query_params.get("period"))
         today = moment(gateway.now(), site.zone_info).date()
         document = for_reader(gateway, request, await score(gateway, period))
-        sees_all = allowed(account.role, "score")
+        sees_all = account.may("score")
         appeals = [each for each in reversed(book(gateway).appeals()) if sees_all or each.by == account.name]
         part: Any = "year_end" if period.kind == "year" else "daily"
         return frame.respond(
@@ -107,7 +106,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             due=due_of(period.id),
             items=[_item(site, item, language, named=named, part=part) for item in document.items],
             appeals=[
-                {"appeal": each, "may_decide": allowed(account.role, "assess") and each.by != account.name,
+                {"appeal": each, "may_decide": account.may("assess") and each.by != account.name,
                  "mine": each.by == account.name}
                 for each in appeals[:50]
             ],
@@ -218,7 +217,7 @@ def _periods(today: date) -> list[str]:
 
 
 def _named(request: Request) -> bool:
-    return allowed(session_of(request).account.role, "names")
+    return session_of(request).account.may("names")
 
 
 def _local(site: Site, text: str | None) -> Any:

@@ -10,7 +10,6 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -243,7 +242,7 @@ def _now(gateway: GatewayPort) -> object:
 
 
 def _named(request: Request) -> bool:
-    return allowed(session_of(request).account.role, "names")
+    return session_of(request).account.may("names")
 
 
 def _page(request: Request, frame: Frame, template: str, **values: Any) -> Response:

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, place_name
@@ -57,7 +56,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     @app.get("/people", include_in_schema=False, dependencies=[needs("enrol")])
     async def people_page(request: Request) -> Response:
         language = chosen(request, site.language)
-        tags = enrolled_tags(gateway, whole=allowed(session_of(request).account.role, "tags"))
+        tags = enrolled_tags(gateway, whole=session_of(request).account.may("tags"))
         people = [
             PersonRow(
                 id=person.id,

@@ -11,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, place_name
@@ -87,7 +86,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
 
     @app.get("/on-duty", include_in_schema=False, dependencies=[needs("alerts")])
     async def duty_page(request: Request) -> Response:
-        named = allowed(session_of(request).account.role, "names")
+        named = session_of(request).account.may("names")
         return frame.respond(
             request,
             "alone.html",

@@ -16,7 +16,6 @@ from fastapi.responses import Response
 from api.access.accounts import Account
 from api.access.concerned import person_of
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.access.scope import part_seen
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
@@ -113,7 +112,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             raise Denied(404, f"There is no round {round_id!r}.")
         account = session_of(request).account
         language = chosen(request, site.language)
-        named = allowed(account.role, "names")
+        named = account.may("names")
         shown = as_round(found)
         why = part.explained(explain_round(gateway.judgement, round_id, gateway.now(), named=named))
         old = why is None
@@ -224,7 +223,7 @@ def _visits(  # noqa: PLR0917
     language: Language,
 ) -> list[VisitPage]:
     site = gateway.site
-    named = allowed(account.role, "names")
+    named = account.may("names")
     parts = {} if why is None else {part.id: part for part in why.parts}
     appeals = {each.key: each for each in book(gateway).appeals()} if "score" in gateway.judgement.books else {}
     walkers = {visit.person for visit in shown.visits if visit.person is not None}
@@ -248,7 +247,7 @@ def _visits(  # noqa: PLR0917
                 revisions=[row for row in revisions if row["position"] == visit.position],
                 key=key,
                 may_appeal=costs
-                and (allowed(account.role, "score") or me in concerned or not concerned)
+                and (account.may("score") or me in concerned or not concerned)
                 and (appeal is None or appeal.state in {"rejected", "withdrawn"}),
                 appeal=appeal if costs else None,
             )

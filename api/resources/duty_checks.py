@@ -17,7 +17,6 @@ from fastapi.responses import Response
 from api.access.accounts import Accounts
 from api.access.concerned import person_of
 from api.access.door import needs, origin_of, session_of
-from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.assessments import ExtraBody, FindingBody, WithdrawBody
 from api.openapi import REFUSED, many, one, takes
@@ -242,7 +241,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
 
     def _checks_anything(request: Request) -> bool:
         account = session_of(request).account
-        return allowed(account.role, "checks") or any(may_check(gateway, request, check) for check in site.duty_checks)
+        return account.may("checks") or any(may_check(gateway, request, check) for check in site.duty_checks)
 
     async def _own(request: Request, key: str) -> None:
         item = await gateway.item("duty_check", key)
@@ -266,7 +265,7 @@ def may_check(gateway: GatewayPort, request: Request, check: str) -> bool:
     known = gateway.site.duty_checks.get(check)
     if known is None:
         return False
-    return allowed(account.role, "checks") or person_of(gateway.site, account) in known.checkers
+    return account.may("checks") or person_of(gateway.site, account) in known.checkers
 
 
 def shown(gateway: GatewayPort, request: Request, item: Item) -> Item | None:

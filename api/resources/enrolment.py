@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from api.access.accounts import Accounts, AuditRow, insert_audit
 from api.access.door import needs, origin_of, session_of
-from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, answer, page
 from api.console.names import checkpoint_name
 from api.enrolments import (
@@ -48,7 +47,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     @app.get("/api/v1/tags", tags=["tags"], responses=many("TagShape"), dependencies=[needs("enrol")])
     async def read_tags(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """Enrolled tags, people's first; their numbers only for administrators."""
-        whole = allowed(session_of(request).account.role, "tags")
+        whole = session_of(request).account.may("tags")
         found = enrolled_tags(gateway, whole=whole)
         return answer(
             request, page(found, lambda tag: (tag.person or "", tag.checkpoint or "", tag.tag), cursor, limit)

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Page, answer, page
 from api.openapi import REFUSED, many, one
@@ -45,9 +44,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         seen = part_seen(request)
         return answer(request, shape if seen.places is None else site_shape(seen.site))
 
-    @app.get(
-        "/api/v1/places", tags=["site"], responses=many("PlaceShape"), dependencies=[needs("rounds", scoped=True)]
-    )
+    @app.get("/api/v1/places", tags=["site"], responses=many("PlaceShape"), dependencies=[needs("rounds", scoped=True)])
     async def read_places(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """The tree of places."""
         found = [place for place in places if place.id in part_seen(request).site.places]
@@ -56,8 +53,8 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     @app.get("/api/v1/people", tags=["site"], responses=many("PersonShape"), dependencies=[needs("estate")])
     async def read_people(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """People; their names only for those who need them to send somebody, their tags only for administrators."""
-        role = session_of(request).account.role
-        names, tags = allowed(role, "names"), allowed(role, "tags")
+        account = session_of(request).account
+        names, tags = account.may("names"), account.may("tags")
         people = [
             PersonShape(
                 id=person.id,

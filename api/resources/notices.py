@@ -38,9 +38,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         limit: Limit = DEFAULT_LIMIT,
     ) -> Response:
         """Notices with every attempt, newest first. What is told of duty checks in advance only to those who may see all of them."""
-        role = session_of(request).account.role
+        account = session_of(request).account
         wanted = {"alert = ?": alert, "contact = ?": contact, f"{STATE_OF} = ?": state, "seq < ?": row_cursor(cursor)}
-        found = await notices(gateway, wanted, limit + 1, role)
+        found = await notices(gateway, wanted, limit + 1, account)
         shown = found[:limit]
         token = write_cursor((shown[-1].id,)) if len(found) > limit else None
         return answer(request, Page(items=shown, next=token))

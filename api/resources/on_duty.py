@@ -10,7 +10,6 @@ from fastapi.responses import Response
 
 from api.access.accounts import Accounts
 from api.access.door import needs, origin_of, session_of
-from api.access.roles import allowed
 from api.answers import MOST, Moment, Page, answer
 from api.answers import at as instant_of
 from api.arrangements import DutyShape, OnDuty, ShiftShape, SwapAction, SwapEnd
@@ -33,7 +32,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         """Who is on duty at `at`, by default now; of the past, who was."""
         when = instant_of(at, "at")
         when = gateway.now() if when is None else when
-        named = allowed(session_of(request).account.role, "names")
+        named = session_of(request).account.may("names")
         shifts = [_shape(gateway, shift, named=named) for shift in await shifts_at(gateway, when)]
         return answer(request, DutyShape(at=moment(when, zone), shifts=shifts))
 

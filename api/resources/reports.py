@@ -9,7 +9,6 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.answers import answer, tagged
 from api.console.languages import Language, chosen, say
 from api.openapi import ERRORS, REFUSED, file
@@ -72,7 +71,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
 
 def reader_of(request: Request, site: Site) -> Reader:
     """Whoever asks: the language, and whether names may be shown."""
-    return Reader(chosen(request, site.language), allowed(session_of(request).account.role, "names"))
+    return Reader(chosen(request, site.language), session_of(request).account.may("names"))
 
 
 async def stored(gateway: GatewayPort) -> list[StoredReport]:

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from api.access.accounts import Accounts
 from api.access.concerned import person_of
 from api.access.door import needs, session_of
-from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Limit, answer
 from api.assessments import AppealBody, DecisionBody, MarkBody, Revision, WhyBody
 from api.openapi import REFUSED, many, one, takes
@@ -70,7 +69,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         found = [
             each
             for each in reversed(book(gateway).appeals())
-            if state in {None, each.state} and (allowed(account.role, "score") or each.by == account.name)
+            if state in {None, each.state} and (account.may("score") or each.by == account.name)
         ]
         return answer(request, {"items": found[:limit], "next": None})
 
@@ -147,7 +146,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def decide(request: Request, key: str) -> Response:
         """Accept or reject an appeal, a manager's decision; or take back one's own."""
         said = await body_of(request, DecisionBody)
-        if said.decision != "retract" and not allowed(session_of(request).account.role, "assess"):
+        if said.decision != "retract" and not session_of(request).account.may("assess"):
             raise Denied(404, f"There is no appeal {key!r} for you to decide.")
         return answer(request, await _act(request, said.decision, key, {}, said.why))
 
@@ -273,7 +272,7 @@ def for_reader(gateway: GatewayPort, request: Request, document: ScoreDocument) 
     What was left out no longer has the digest of the whole.
     """
     account = session_of(request).account
-    if allowed(account.role, "score"):
+    if account.may("score"):
         return document
     me = person_of(gateway.site, account)
     items = tuple(

@@ -12,7 +12,6 @@ from fastapi.responses import Response
 
 from api.access.accounts import Accounts
 from api.access.door import needs, origin_of, session_of
-from api.access.roles import allowed
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page, tagged
 from api.console.languages import chosen
 from api.openapi import REFUSED, file, many, one, takes
@@ -398,7 +397,7 @@ def _latest_first(order: Order) -> tuple[int, str]:
 
 
 def _named(request: Request) -> bool:
-    return allowed(session_of(request).account.role, "names")
+    return session_of(request).account.may("names")
 
 
 async def _body(request: Request, shape: type[_Body]) -> _Body:
