@@ -162,12 +162,7 @@ def line_chart(
             _PLOT_REM, _TALL, _TALL, Markup().join(_polyline(line, begin, span, top) for line in lines if line.points)
         )
     )
-    for level in levels:
-        y = _PLOT_REM * (1 - level.value / top)
-        drawn.append(
-            Markup('<line class="level" x1="0" x2="100%" y1="{0}rem" y2="{0}rem"/>').format(_n(y))
-            + Markup('<text class="level-name" x="100%" y="{}rem" dy="-0.3em">{}</text>').format(_n(y), level.label)
-        )
+    drawn += _levels(levels, top)
     y = _PLOT_REM + _AXIS_REM
     for strip in strips:
         drawn.append(Markup('<text class="row-name" x="0" y="{}rem">{}</text>').format(_n(y + 0.85), strip.label))
@@ -210,12 +205,7 @@ def bar_chart(
                 skipped, _n((number + 0.5) * width), _n(_PLOT_REM + 1.1), bar.label
             )
         )
-    for level in levels:
-        y = _PLOT_REM * (1 - level.value / top)
-        drawn.append(
-            Markup('<line class="level" x1="0" x2="100%" y1="{0}rem" y2="{0}rem"/>').format(_n(y))
-            + Markup('<text class="level-name" x="100%" y="{}rem" dy="-0.3em">{}</text>').format(_n(y), level.label)
-        )
+    drawn += _levels(levels, top)
     table = [
         (bar.label, bar.says or " · ".join(f"{part.label} {_plain(part.value)} {unit}" for part in bar.parts) or "–")
         for bar in bars
@@ -396,6 +386,20 @@ def _stretches(  # noqa: PLR0917
             )
         )
     return Markup().join(drawn)
+
+
+def _levels(levels: Sequence[Level], top: float) -> list[Markup]:
+    """Thresholds with their names, each name further to the left, so that near ones do not cover each other."""
+    drawn = []
+    for number, level in enumerate(levels):
+        y = _n(_PLOT_REM * (1 - level.value / top))
+        drawn.append(
+            Markup('<line class="level" x1="0" x2="100%" y1="{0}rem" y2="{0}rem"/>').format(y)
+            + Markup('<text class="level-name" x="{}%" y="{}rem" dy="-0.3em">{}</text>').format(
+                _n(100 - 24 * number), y, level.label
+            )
+        )
+    return drawn
 
 
 def _row_name(label: str, href: str | None, y: float) -> Markup:

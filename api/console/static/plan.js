@@ -132,7 +132,7 @@ function fit(tiles, width, height) {
       const across = width / columns / LEAST;
       const down = height / rows / highest(tiles, weights);
       const filled = tiles.reduce((sum, tile) => sum + weights.get(tile) ** 2, 0) / (columns * rows);
-      const fits = across >= 1 && down >= 1;
+      const fits = across >= 0.95 && down >= 0.85; // a little closer is better than scrolling
       const good = Math.min(across, down * 1.1) * (0.6 + 0.4 * filled) * (large === 2 ? 1.35 : 1);
       const better = !best || (fits && !best.fits) || (fits === best.fits && good > best.good);
       if (better) best = { columns, rows, weights, fits, good };
