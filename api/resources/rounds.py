@@ -28,7 +28,6 @@ AnyRound = Round | Mapping[str, Any]
 
 def add(app: FastAPI, gateway: GatewayPort) -> None:
     """Add `/rounds`, `/gaps` and `/unmatched`."""
-    rounds = gateway.judgement.engine.rounds
 
     @app.get("/api/v1/rounds", tags=["rounds"], responses=many("Round"), dependencies=[needs("rounds", scoped=True)])
     async def read_rounds(
@@ -88,7 +87,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     @app.get("/api/v1/unmatched", tags=["rounds"], responses=many("Unmatched"), dependencies=[needs("evidence")])
     async def read_unmatched(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
         """Taps that served no round, and why: an unknown tag, the wrong guard, an odd time."""
-        found = rounds.unmatched()
+        found = gateway.judgement.engine.rounds.unmatched()
         return answer(
             request, page(found, lambda tap: (instant(tap.at), tap.device, tap.tag, tap.reason), cursor, limit)
         )

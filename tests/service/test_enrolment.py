@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
+from api.access.invitations import Invitations
+from api.app import create_app
 from device_drivers.driver import Reading
 from device_drivers.observations import ReaderHeartbeat, TagRead
 from gateway.instants import MINUTE
@@ -194,3 +197,27 @@ def test_the_order_of_enrolments_changes_nothing() -> None:
     assert found.left_out == ()
     assert found.site.digest != site().digest
     assert enrol(site(), []).site.digest == site().digest
+
+
+async def test_what_the_api_shows_is_by_who_is_enrolled_now(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(site(), tmp_path, clock=clock) as gateway:
+        await the_night(gateway, clock)
+        invitations = Invitations()
+        app = create_app(gateway, invitations=invitations)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://t", headers={"Origin": "http://t"}
+        ) as client:
+            await client.get("/login/once", params={"token": invitations.login("chen", "admin", gateway.now())})
+
+            async def shown() -> tuple[list[str], str, int]:
+                taps = (await client.get("/api/v1/unmatched")).json()["items"]
+                known = (await client.get(f"/api/v1/rounds/{ROUND}")).json()["verdict"]
+                people = (await client.get("/api/v1/people")).json()["items"]
+                return [tap["reason"] for tap in taps], known, len(people)
+
+            assert await shown() == (["unknown_tag"], "missed", 1)
+            body = {"id": "g-li", "name": "李娜", "tag": CARD}
+            assert (await client.post("/api/v1/people", json=body)).status_code == 200
+            assert await shown() == ([], "completed", 2)
