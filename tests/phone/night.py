@@ -48,7 +48,9 @@ def site(**changed: Any) -> Site:
             "g-li": Person(id="g-li", name="李明", roles=("guard",)),
         },
         "devices": {
-            "sun": Device(id="sun", driver="ntag424", kind="phone", portable=True, own_clock=False, settings=SUN)
+            "sun": Device(
+                id="sun", enabled=False, driver="ntag424", kind="phone", portable=True, own_clock=False, settings=SUN
+            )
         },
         "checkpoints": {
             name: Checkpoint(id=name, place=name, tags=(tag,))

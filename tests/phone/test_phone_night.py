@@ -55,6 +55,7 @@ async def test_a_phone_that_never_comes_back_makes_nobody_miss_anything(tmp_path
         on.clock.time += timedelta(days=1, hours=2)
         on.gateway.intake.tick(on.gateway.now())
         assert set(on.verdicts().values()) == {"unverifiable"}
+        assert {each.rule for each in on.gateway.judgement.alerts.alerts()} == {"round_unverifiable"}
         await phone.log_in("g-wang")
         await phone.send()
         assert on.verdicts()["gate"] == "on_time", "whenever it does come, what it kept counts"
