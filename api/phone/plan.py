@@ -5,20 +5,20 @@ Pure: made of what the judge holds in memory.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from api.console.names import checkpoint_name
 from api.ports import GatewayPort
-from gateway.instants import HOUR, MINUTE, Instant, instant
+from gateway.instants import HOUR, MINUTE, Duration, Instant, instant
 from gateway.rules.findings import Round, Unmatched, Visit
 from gateway.rules.taps import Owner, enrolled
 from gateway.site.model import Site
 from gateway.site.tags import TagIndex
 
-AHEAD = 12 * HOUR
-"""Rounds that begin within this are shown, though not more than `MOST_ROUNDS`."""
+_STEPS = (HOUR, 3 * HOUR, 12 * HOUR)
+"""Rounds that begin within the last of these are shown, though not more than `MOST_ROUNDS`."""
 AFTERWARDS = 45 * MINUTE
 """A round is shown so long after the last of its points can count."""
 MOST_ROUNDS = 6
@@ -96,7 +96,7 @@ class Plans:
         site, now = self._gateway.site, self._gateway.now()
         rounds = self._gateway.judgement.engine.rounds
         shown: list[PlanRound] = []
-        for item in rounds.rounds(now - AHEAD, now + AHEAD):
+        for item in self._around(now):
             last = max((instant(visit.closes) for visit in item.visits), default=instant(item.end))
             walks = any(visit.person == person for visit in item.visits)
             if last + AFTERWARDS < now or not (walks or self.expected(person, item)):
@@ -116,6 +116,14 @@ class Plans:
             checkpoints={name: checkpoint_name(site, name) for name in site.checkpoints},
             codes=self._codes(),
         )
+
+    def _around(self, now: Instant) -> Iterator[Round]:
+        """Rounds that may concern anybody now, by start; those far ahead are looked at only if they are asked for."""
+        rounds = self._gateway.judgement.engine.rounds
+        begin = now - AFTERWARDS - longest(self._gateway.site)
+        for ahead in _STEPS:
+            yield from rounds.rounds(begin, now + ahead)
+            begin = now + ahead
 
     def expected(self, person: str, item: Round) -> bool:
         """Whether a person is to walk a round: of the route's guards (none named: all guards) who is on duty when it begins.
@@ -150,6 +158,14 @@ class Plans:
         point = owner.checkpoint if owner is not None else None
         name = checkpoint_name(self._gateway.site, point) if point is not None else None
         return Unserved(at=_ms(instant(tap.at)), reason=tap.reason, name=name, tag=tap.tag[-4:])
+
+
+def longest(site: Site) -> Duration:
+    """How long after its start a point of a round may count at the latest."""
+    spans = [rule.lasts + site.routes[rule.route].band for rule in site.rounds if rule.route in site.routes]
+    for route in site.routes.values():
+        spans += [(visit.after or 0) + route.tolerance + route.band for visit in route.visits]
+    return max(spans, default=0)
 
 
 def code(tag: str) -> str:

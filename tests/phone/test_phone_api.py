@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import time
 from pathlib import Path
 
 import httpx
@@ -11,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.phone import phones
-from api.phone.plan import code
-from gateway.site.model import Checkpoint
+from api.phone.plan import code, longest
+from gateway.instants import HOUR, MINUTE
+from gateway.site.model import Checkpoint, RoundRule, Route, Visit
 from tests.phone.night import BASE, GATE, ROOF, ROUND, Clock, night, site
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(200)
@@ -247,3 +249,16 @@ async def test_the_worker_is_another_whenever_the_page_is(tmp_path: Path, monkey
         assert before in script
         for name in page.ASSETS:
             assert f"/static/{name}" in script
+
+
+async def test_a_long_round_is_shown_to_its_end_and_not_long_after(tmp_path: Path) -> None:
+    """Seven hours, its only point due at any time."""
+    which = site()
+    route = Route(id="r", visits=(Visit(checkpoint="gate"),), guards=("g-wang",))
+    rounds = (RoundRule(route="r", days=frozenset(range(7)), starts=(time(22),), lasts=7 * HOUR),)
+    async with night(tmp_path, site(routes={"r": route}, rounds=rounds)) as on, on.phone() as phone:
+        await phone.begin()
+        for at, shown in (("23:00", True), ("04:59", True), ("05:40", True), ("05:51", False)):
+            on.at(at)
+            assert bool([each for each in (await phone.plan())["rounds"] if each["id"] == ROUND]) is shown, at
+    assert longest(which) == 55 * MINUTE
