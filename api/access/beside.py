@@ -78,7 +78,7 @@ def keep_an_administrator(journal: apsw.Connection, entry: Entry) -> None:
     """Raise AccountError if nobody could administer without `entry`."""
     others = rows(journal, register.other_administrators(entry))[0][0]
     if register.is_last(entry, cast("int", others)):
-        raise AccountError(f"{entry.login} is the last administrator; make another first")
+        raise AccountError(f"the account {entry.login!r} is the last administrator; make another first")
 
 
 def apply(journal: apsw.Connection, *changes: Change) -> None:

@@ -72,7 +72,7 @@ class Directory:
             return
         others = await self._gateway.query(*register.other_administrators(entry))
         if register.is_last(entry, others[0][0]):
-            raise LastAdministratorError(f"{entry.login} is the last administrator; make another first")
+            raise LastAdministratorError(f"the account {entry.login!r} is the last administrator; make another first")
 
 
 _TURNS_AWAY = frozenset({"account.role", "account.disable", "person.erased"})

@@ -228,9 +228,9 @@ def linked(entry: Entry, purpose: Purpose, made_by: str, now: Instant) -> tuple[
         AccountError: the account is disabled, or the link is for a phone and the account no guard's.
     """
     if entry.disabled:
-        raise AccountError(f"{entry.login} is disabled; enable it first")
+        raise AccountError(f"the account {entry.login!r} is disabled; enable it first")
     if purpose == "phone" and entry.role != "guard":
-        raise AccountError(f"personal links are for the phones of guards; {entry.login} is {entry.role}")
+        raise AccountError(f"personal links are for the phones of guards; the account {entry.login!r} is {entry.role}")
     path, statements = new_link(entry.id, purpose, made_by, now)
     return path, Change(f"account.link_{purpose}", entry.id, "", statements)
 
@@ -260,7 +260,7 @@ def check_called(called: str) -> str:
 def check_pin_role(entry: Entry) -> None:
     """Raise AccountError unless the account may have a PIN."""
     if entry.role != "guard":
-        raise AccountError(f"a PIN is for guards; {entry.login} is {entry.role}")
+        raise AccountError(f"a PIN is for guards; the account {entry.login!r} is {entry.role}")
 
 
 def check_person(site: Site | None, person: str | None, used: Collection[str]) -> None:

@@ -53,8 +53,8 @@ SECTIONS: dict[Section, Right] = {
 }
 """What the control room is made of, and the right that each part needs; a page shows what its reader may see."""
 
-SCOPED: frozenset[Section] = frozenset({"summary", "alerts", "rounds", "zones", "lights", "links"})
-"""What is shown of a part of the site to who sees no more; floor plans show whole floors."""
+SCOPED: frozenset[Section] = frozenset({"summary", "alerts", "rounds", "zones", "lights"})
+"""What is shown of a part of the site to who sees no more: floor plans show whole floors, links are the whole site's."""
 
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations) -> None:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from api.access import qr, register
 from api.access.accounts import AccountError, Accounts, new_name
-from api.access.directory import Directory
+from api.access.directory import Directory, LastAdministratorError
 from api.access.door import needs, origin_of, session_of
 from api.access.links import GOOD_FOR, Purpose
 from api.access.passwords import Passwords, WeakPassword
@@ -66,7 +66,7 @@ def _add_register(app: FastAPI, gateway: GatewayPort, directory: Directory) -> N
         name = new_name()
         with refusing():
             if await directory.entry(wish.login) is not None:
-                raise Denied(409, f"There is already an account {wish.login!r}.", "refused")
+                raise Denied(409, f"There is already an account {wish.login!r}.", "taken")
             await _check(gateway.site, directory, name, wish.role, person=wish.person, places=wish.places)
             change = register.added(
                 name,
@@ -221,14 +221,16 @@ def secret(shape: msgspec.Struct, status: int = 200) -> Response:
 
 
 class refusing:  # noqa: N801 - reads as a statement: with refusing()
-    """What the register does not take becomes a problem: 409."""
+    """What the register does not take becomes a problem: 409; a password or PIN that is guessed easily: 422."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, WeakPassword):
-            raise Denied(422, f"{str(error).capitalize()}.", "invalid") from error
+            raise Denied(422, f"{str(error)[0].upper()}{str(error)[1:]}.", "weak") from error
+        if isinstance(error, LastAdministratorError):
+            raise Denied(409, f"{str(error)[0].upper()}{str(error)[1:]}.", "last-administrator") from error
         if isinstance(error, AccountError):
             raise Denied(409, f"{str(error)[0].upper()}{str(error)[1:]}.", "refused") from error
 

@@ -68,7 +68,7 @@ async def routes(parameters: dict[str, str] = PARAMETERS) -> list[Asked]:
         for method in sorted(route.methods):
             if path == "/console/{section}":
                 found += [
-                    Asked(method, f"/console/{section}", right, section != "plan")
+                    Asked(method, f"/console/{section}", right, section not in {"plan", "links"})
                     for section, right in SECTIONS.items()
                 ]
             elif needed:

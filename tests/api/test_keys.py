@@ -172,3 +172,18 @@ async def test_a_program_that_never_waits_is_told_when_to_go_on(
     assert (await admin.get("/api/v1/site")).status_code == 200, "others are not held up"
     gateway.ahead += SECOND
     assert (await stranger.get("/api/v1/site", headers=bearing(text))).status_code == 200
+
+
+async def test_a_key_without_the_right_to_names_is_told_none_whatever_its_role(
+    admin: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    _, few = await made(admin, role="admin", rights=["estate", "rounds"])
+    _, all_of = await made(admin, role="admin")
+    told = (await stranger.get("/api/v1/people", headers=bearing(few))).json()["items"][0]
+    assert (told["name"], told["tags"]) == (None, None)
+    told = (await stranger.get("/api/v1/people", headers=bearing(all_of))).json()["items"][0]
+    assert told["name"]
+    assert told["tags"]
+    page = await stranger.get("/rounds/night@2026-11-22T23:00+08:00", headers=bearing(few))
+    assert page.status_code == 200
+    assert "王强" not in page.text

@@ -3,6 +3,7 @@
 import { say } from "/static/actions.js";
 
 const texts = document.getElementById("account-texts").dataset;
+const problems = document.getElementById("account-problems").dataset;
 const once = document.getElementById("once");
 const sure = document.getElementById("sure");
 
@@ -10,7 +11,7 @@ const sure = document.getElementById("sure");
 async function ask(path, method, body) {
   const answer = await fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   const said = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(said.detail);
+  if (!answer.ok) throw new Error(problems[(said.type ?? "").split(":").pop().replace("-", "")] ?? said.detail);
   return said;
 }
 
