@@ -156,3 +156,52 @@ async def test_guards_see_no_lights(log_in: LogIn) -> None:
     guard = await log_in("guard")
     for path in ("/lights", "/lights/lamp-t1-f03-a", "/charts/lights", "/cameras", "/charts/zones", "/places/gate"):
         assert (await guard.get(path)).status_code == 403
+
+
+PAGES = (
+    "/",
+    "/?wall=1",
+    "/console/plan",
+    "/places/garage/b2",
+    "/lights",
+    "/lights?show=unproven",
+    "/lights?circuit=c-t2-b",
+    "/lights/lamp-t1-f03-a?span=week",
+    "/charts/lights",
+    "/cameras",
+    "/cameras/cam-b2-1",
+    "/charts/zones",
+    "/charts/outages",
+    "/api/v1/plans",
+)
+
+
+async def test_every_page_of_map_lights_and_cameras_works_on_a_real_gateway(tmp_path) -> None:
+    from api.access.invitations import Invitations
+    from gateway.runtime import Gateway
+    from tests.api.test_real_gateway import client_of, enter
+
+    site = scene.site("en")
+    heard = {name: msgspec.structs.replace(each, expect_every=MINUTE) for name, each in site.devices.items()}
+    site = msgspec.structs.replace(site, devices=heard)
+    async with Gateway(site, tmp_path) as gateway, client_of(gateway, invitations := Invitations()) as client:
+        await enter(client, gateway, invitations)
+        for path in PAGES:
+            answer = await client.get(path)
+            assert answer.status_code == 200, (path, answer.text)
+
+
+async def test_what_was_measured_is_asked_of_the_store_beside_the_journal(tmp_path) -> None:
+    from gateway.outbox.local import LocalStore
+    from gateway.outbox.measurements import Point
+    from gateway.runtime import Gateway
+
+    async with Gateway(scene.site("en"), tmp_path) as gateway:
+        assert await gateway.samples("lux", "lux", NOW - HOUR, NOW) is None
+        gateway.telemetry = store = LocalStore(tmp_path / "telemetry.db", 365 * DAY, lambda: NOW)
+        at = NOW - 10 * MINUTE
+        await store.write([Point("illuminance", (), (("lux", 120.0),), at * 1000, "lux", "")])
+        (found,) = await gateway.samples("lux", "lux", NOW - HOUR, NOW, max_points=6) or []
+        assert (found.mean, found.samples) == (120.0, 1)
+        assert found.at <= at < found.at + 10 * MINUTE
+        await store.close()
