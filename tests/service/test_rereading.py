@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from device_drivers.driver import Reject
 from gateway.instants import MINUTE, instant
-from gateway.rereading import Reread
+from gateway.rereading import CONFLICT, CONVERSATION, Reread
 from gateway.runtime import Gateway
 from gateway.site.model import Checkpoint, Device, Person, Place, RoundRule, Route, Site, Visit
 from tests.intake.recording_link import RecordingLink, envelope
@@ -239,4 +240,41 @@ async def test_the_same_record_sent_again_by_its_device_is_there_once(tmp_path: 
         await gateway.intake.drained()
         assert outcomes((await gateway.rereadable(rows)).rows) == [("repeated", 0)]
         assert outcomes((await gateway.reread(rows, "u-chen")).rows) == [("repeated", 0)]
+        assert await gateway.query("SELECT count(*) FROM log WHERE device = 'rdr'") == [(1,)]
+
+
+async def test_a_frame_from_a_serial_line_is_read_by_its_readers_decoder_as_it_is_now(tmp_path: Path) -> None:
+    clock = Clock()
+    wired = msgspec.structs.replace(site().devices["rdr"], driver="rdm6300", link={"serial": "/dev/ttyUSB0"})
+    mended = msgspec.structs.replace(wired, settings={"checksum": "sum"})
+    async with Gateway(msgspec.structs.replace(site(), devices={"rdr": wired}), tmp_path, clock=clock) as gateway:
+        clock.time = TEN + timedelta(minutes=5)
+        gateway.intake.chunk(RecordingLink(), "rdr", b"\x026F007B397295\x03", clock.time)
+        await gateway.intake.drained()
+        rows = await unread(gateway)
+        assert len(rows) == 1
+    clock.time += timedelta(hours=1)
+    async with Gateway(msgspec.structs.replace(site(), devices={"rdr": mended}), tmp_path, clock=clock) as gateway:
+        done = await gateway.reread(rows, "u-chen")
+        assert outcomes(done.rows) == [("read", 1)]
+        assert visit(gateway)[0] == "on_time"
+        found = gateway.judgement.engine.rounds.round(ROUND)
+        assert found is not None
+        assert found.visits[0].at == TEN + timedelta(minutes=5)
+
+
+async def test_bytes_of_a_conversation_and_what_contradicts_a_record_stay_with_the_reason(tmp_path: Path) -> None:
+    clock = Clock()
+    native = msgspec.structs.replace(site().devices["rdr"], driver="native", link={}, own_clock=True)
+    there = msgspec.structs.replace(site(), devices={"rdr": native})
+    body = b'{"kind":"tag_read","at":"2026-11-25T22:05:00+08:00","boot":"b1","seq":1,"tag":"%s"}'
+    async with Gateway(there, tmp_path, clock=clock) as gateway:
+        for tag in (b"007B3972", b"0000AB12"):
+            hear(gateway, clock, "lamplighter/s/rdr/up", body % tag)
+        await gateway.hear("rdr", [Reject(b"\x00", "no answer that could be read")])
+        rows = await unread(gateway)
+        done = await gateway.reread(rows, "u-chen")
+        assert outcomes(done.rows) == [("unreadable", 0), ("unreadable", 0)]
+        assert done.rows[0].reason == CONFLICT
+        assert done.rows[1].reason == CONVERSATION
         assert await gateway.query("SELECT count(*) FROM log WHERE device = 'rdr'") == [(1,)]
