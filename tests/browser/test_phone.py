@@ -423,3 +423,18 @@ async def test_every_state_is_legible_and_nothing_runs_over_the_edge(ward: Ward)
         await page.set_viewport_size({"width": width, "height": 600})
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
     await picture(page, "narrow")
+
+
+async def test_a_call_that_was_not_received_stays_in_sight_and_goes_first_after_a_reload(ward: Ward) -> None:
+    context = await ward.context()
+    page = await ward.enter(context)
+    await context.set_offline(True)
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "1")
+    await hold(page, "touch")
+    await page.reload()
+    await expect(page.locator("#sync-words")).to_contain_text("紧急求助还没有收到")
+    await context.set_offline(False)
+    await expect(page.locator("#sync-words")).to_contain_text("已全部收到")
+    rows = await ward.gateway.observations(limit=99)
+    assert [row.kind for row in rows if row.kind in {"panic", "tag_read"}][::-1] == ["panic", "tag_read"]
