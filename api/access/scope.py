@@ -487,6 +487,17 @@ class _Judgement:
         return self._part.whole.judgement.now
 
 
+class _Events:
+    """How far the live events are; those of a part are heard by `Part.event`."""
+
+    def __init__(self, part: Part) -> None:
+        self._all = part.whole.events
+
+    @property
+    def latest(self) -> int:
+        return self._all.latest
+
+
 class _Gateway:
     """A gateway of which only a part is there: what `needs(…, scoped=True)` routes ask for, and nothing else."""
 
@@ -494,6 +505,7 @@ class _Gateway:
         self._whole = whole
         self._part = part
         self.site = site
+        self.events = _Events(part)
         self._judgement: _Judgement | None = None
 
     @property
