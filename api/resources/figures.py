@@ -85,7 +85,12 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         timeline, items = await reckon_over(seen.gateway, kinds, asked.since, asked.until, reckon)
         return _figures(site, timeline, items)
 
-    @app.get("/api/v1/lamps/intact", tags=["figures"], responses=shown("LampRate"), dependencies=[needs("estate", scoped=True)])
+    @app.get(
+        "/api/v1/lamps/intact",
+        tags=["figures"],
+        responses=shown("LampRate"),
+        dependencies=[needs("estate", scoped=True)],
+    )
     async def read_lamps_intact(
         request: Request,
         *,
@@ -101,7 +106,12 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         found = await over(seen, _LAMPS, asked, lambda timeline: lamp_rates(seen.site, timeline, by))
         return _answer(request, found, lambda item: item.id or "", cursor, limit)
 
-    @app.get("/api/v1/cameras/intact", tags=["figures"], responses=shown("CameraRate"), dependencies=[needs("estate", scoped=True)])
+    @app.get(
+        "/api/v1/cameras/intact",
+        tags=["figures"],
+        responses=shown("CameraRate"),
+        dependencies=[needs("estate", scoped=True)],
+    )
     async def read_cameras_intact(
         request: Request,
         *,
