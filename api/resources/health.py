@@ -46,7 +46,9 @@ def add(app: FastAPI, gateway: GatewayPort, feed: Feed) -> None:
             msgspec.json.encode(body), status_code=200 if health.ready else 503, media_type="application/json"
         )
 
-    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses=ERRORS, dependencies=[needs("health")])
+    @app.get(
+        "/metrics", tags=["health"], response_class=PlainTextResponse, responses=ERRORS, dependencies=[needs("health")]
+    )
     async def metrics() -> Response:
         """The gateway's numbers in Prometheus' text format 0.0.4."""
         text = "\n".join(_lines(gateway, feed)) + "\n"
