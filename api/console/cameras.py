@@ -18,7 +18,7 @@ from api.console import room
 from api.console.charts import Bar, Caption, Cell, HeatRow, Part, Row, Stretch, Tone, band_chart, bar_chart, heat_map
 from api.console.frame import Frame
 from api.console.languages import Language, chosen, say, word
-from api.console.lights import value_of
+from api.console.lights import conditions_of, value_of
 from api.console.names import place_name
 from api.console.timeline import night_of
 from api.ports import GatewayPort
@@ -402,15 +402,12 @@ def _night_cell(label: str, minutes: ZoneMinutes | None, language: Language) -> 
     return Cell(round(minutes.blind_min), f"{label} {minutes.blind_min:.0f} {say(language, 'chart.min')}")
 
 
-async def _outages_of(gateway: GatewayPort, key: str, language: Language) -> tuple[Markup | None, list[Outage]]:
+async def _outages_of(gateway: GatewayPort, key: str, language: Language) -> tuple[Markup, list[Outage]]:
     """What a camera and its zones were over the last 30 days, and its outages."""
     site, until = gateway.site, gateway.judgement.now
     since = until - _OUTAGES_FOR
-    rows = await gateway.conditions(("gateway", "camera", "zone"), since, until)
-    if rows is None:
-        return None, []
     mine = {zone.id for zone in site.zones.values() if key in zone.cameras}
-    own = [row for row in rows if row.kind == "gateway" or row.id == key or (row.kind == "zone" and row.id in mine)]
+    own = await conditions_of(gateway, [("camera", key), *(("zone", zone) for zone in sorted(mine))], since, until)
     timeline = Timeline(own, since, until)
     drawn = []
     for kind, name in [("camera", key), *(("zone", zone) for zone in sorted(mine))]:

@@ -27,6 +27,7 @@ from api.resources.work_orders import book_of
 from gateway.explain.explanation import Explanation, Item
 from gateway.explain.lighting import explain_circuit, explain_lamp
 from gateway.figures.duty import Duties
+from gateway.figures.history import REACH
 from gateway.figures.lamps import TARGETS, LampRate, lamp_rates
 from gateway.figures.timeline import Timeline
 from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
@@ -394,10 +395,7 @@ async def _strips(
     gateway: GatewayPort, spec: model.Lamp, language: Language, since: Instant, until: Instant
 ) -> list[Row]:
     """Two strips: as what the lamp was judged, and when it was expected on."""
-    rows = await gateway.conditions(("gateway", "lamp", "seat", "duty"), since, until)
-    if rows is None:
-        return []
-    own = [row for row in rows if row.id in {spec.id, ""}]
+    own = await conditions_of(gateway, [("lamp", spec.id), ("seat", spec.id), ("duty", spec.id)], since, until)
     zone = gateway.site.zone_info
 
     def spoken(begin: Instant, end: Instant, what: str) -> str:
@@ -419,6 +417,27 @@ async def _strips(
         for begin, end in service.due
     ]
     return [Row(say(language, "lamp.judged"), judged), Row(say(language, "lamp.expected"), due)]
+
+
+_OF_ONE = """SELECT found, since, kind, id, state, detail FROM (
+SELECT * FROM (SELECT * FROM condition WHERE kind = ?1 AND id = ?2 AND found <= ?3 ORDER BY found DESC, seq DESC LIMIT 1)
+UNION ALL
+SELECT * FROM (SELECT * FROM condition WHERE kind = ?1 AND id = ?2 AND found > ?3 AND found <= ?4 AND since < ?5 ORDER BY found, seq LIMIT ?6)
+) ORDER BY seq"""
+"""A subject's last row found by an instant, and those found later, by the index on (kind, id, found)."""
+_MOST_CONDITIONS = 20_000
+_EVER: Instant = -(1 << 62)
+
+
+async def conditions_of(
+    gateway: GatewayPort, subjects: Sequence[tuple[str, str]], since: Instant, until: Instant
+) -> list[Condition]:
+    """What a few subjects (kind, id) were in [since, until), with the gateway's own stops; the cost is that of their own rows."""
+    found: list[Condition] = []
+    for kind, subject, begin in [("gateway", "", _EVER), *((kind, subject, since) for kind, subject in subjects)]:
+        rows = await gateway.query(_OF_ONE, (kind, subject, begin, until + REACH, until, _MOST_CONDITIONS))
+        found += [Condition(*row) for row in rows]
+    return found
 
 
 class _Rates:

@@ -17,6 +17,7 @@ from gateway.rules.findings import Camera
 from gateway.site import model
 from tests.api import scene
 from tests.api.fake_gateway import FakeGateway
+from tests.api.test_lights import recorded
 
 NOW = instant(scene.NOW)
 
@@ -150,11 +151,12 @@ async def test_blind_minutes_by_night_stand_in_a_chart_and_in_its_table(operator
 
 
 async def test_a_camera_s_page_has_its_parents_and_its_month(operator, gateway: FakeGateway) -> None:
-    gateway.told = [
+    await recorded(
+        gateway,
         Condition(NOW - DAY, NOW - DAY, "gateway", "", "up", ""),
         Condition(NOW - DAY, NOW - DAY, "camera", "cam-b2-1", "seeing", ""),
         Condition(NOW - 31 * MINUTE, NOW - 31 * MINUTE, "camera", "cam-b2-1", "lost", "offline"),
-    ]
+    )
     gateway.judgement.advance(NOW)
     text = (await operator.get("/cameras/cam-b2-1", params={"lang": "en"})).text
     assert "nvr-1" in text

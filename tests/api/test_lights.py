@@ -76,6 +76,12 @@ async def test_a_lamp_s_page_says_state_since_and_why(operator) -> None:
     assert (await operator.get("/lights/nope")).status_code == 404
 
 
+async def recorded(gateway: FakeGateway, *rows: Condition) -> None:
+    """Rows as the journal has them."""
+    sql = "INSERT INTO condition (found, since, kind, id, state, detail) VALUES (?, ?, ?, ?, ?, ?)"
+    await gateway.write([(sql, tuple(row)) for row in rows])
+
+
 def measured(gateway: FakeGateway) -> None:
     """The lamp is seen by a sensor and fed by a plug; a sample each half hour, none for three hours."""
     lamp = gateway.site.lamps["lamp-t1-f03-a"]
@@ -95,12 +101,13 @@ async def test_a_lamp_s_charts_show_the_threshold_and_break_where_nothing_was_he
     seat = msgspec.json.encode(
         Seat(place="tower-1/f03", circuit="c-t1-a", expected=model.Expected(mode="always"))
     ).decode()
-    gateway.told = [
+    await recorded(
+        gateway,
         Condition(NOW - 2 * DAY, NOW - 2 * DAY, "gateway", "", "up", ""),
         Condition(NOW - 2 * DAY, NOW - 2 * DAY, "seat", "lamp-t1-f03-a", "always", seat),
         Condition(NOW - 2 * DAY, NOW - 2 * DAY, "lamp", "lamp-t1-f03-a", "ok", ""),
         Condition(NOW - 4 * HOUR, NOW - 4 * HOUR, "lamp", "lamp-t1-f03-a", "faulty", "lamp_failure"),
-    ]
+    )
     gateway.judgement.advance(NOW)
     transport = httpx.ASGITransport(app=create_app(gateway, invitations=invitations))
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
