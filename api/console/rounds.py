@@ -24,7 +24,7 @@ from api.console.timeline import Timeline, as_round, draw, night_of, verdict_cod
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.explain import with_revisions
-from api.resources.rounds import AnyRound, round_of, rounds_between, start_of
+from api.resources.rounds import round_of, rounds_between
 from api.resources.scores import book
 from gateway.alerts import wording
 from gateway.explain.explanation import Explanation
@@ -40,6 +40,9 @@ COUNTED = ("on_time", "off_time", "missed", "unverifiable", "awaiting")
 """What a night of the calendar counts; `off_time` is early or late."""
 _OF_CODE: Mapping[str, str] = {"early": "off_time", "late": "off_time"}
 _DEDUCTED = frozenset({"missed", "early", "late"})
+
+Judged = tuple[str, str | None]
+"""A visit's verdict and cause."""
 
 
 class Night(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,18 +181,21 @@ async def _weeks(gateway: GatewayPort, first: date, tonight: date) -> list[list[
     """The nights of a month in whole weeks, Monday first."""
     site = gateway.site
     weeks = calendar.Calendar().monthdatescalendar(first.year, first.month)
-    by_night: dict[date, list[AnyRound]] = {}
+    counts: dict[date, Counter[str]] = {}
+    rounds: Counter[date] = Counter()
     inside = [day for week in weeks for day in week if day.month == first.month]
-    for item in await rounds_between(gateway, _noon(site, inside[0]), _noon(site, inside[-1] + timedelta(days=1))):
-        by_night.setdefault(_night_date(gateway, start_of(item)), []).append(item)
+    for start, visits in await _tally(gateway, _noon(site, inside[0]), _noon(site, inside[-1] + timedelta(days=1))):
+        night = _night_date(gateway, start)
+        rounds[night] += 1
+        counts.setdefault(night, Counter()).update(map(_counted, visits))
     return [
         [
             Night(
                 date=day,
                 inside=day.month == first.month,
                 tonight=day == tonight,
-                rounds=len(by_night.get(day, ())),
-                counts=_counts(by_night.get(day, ())),
+                rounds=rounds[day],
+                counts=counts.get(day, Counter()),
             )
             for day in week
         ]
@@ -197,21 +203,29 @@ async def _weeks(gateway: GatewayPort, first: date, tonight: date) -> list[list[
     ]
 
 
-def _counts(rounds: Sequence[AnyRound]) -> Mapping[str, int]:
+async def _tally(gateway: GatewayPort, since: Instant, until: Instant) -> list[tuple[Instant, list[Judged]]]:
+    """Starts of rounds in [since, until) with their visits' verdicts and causes: memory's, and before those the journal's."""
+    living = gateway.judgement.engine.rounds.tally(since, until)
+    kept_from = min((start for start, _ in living), default=until)
+    if kept_from <= since:
+        return living
+    past: list[tuple[Instant, list[Judged]]] = []
+    for item in await rounds_between(gateway, since, kept_from):
+        shown = as_round(item)
+        past.append((instant(shown.start), [(visit.verdict, visit.cause) for visit in shown.visits]))
+    return past + living
+
+
+def _counts(rounds: Sequence[Round]) -> Mapping[str, int]:
     """How many visits of each kind."""
-    counts: Counter[str] = Counter()
-    for item in rounds:
-        if isinstance(item, Round):
-            codes = [verdict_code(visit) for visit in item.visits]
-        else:
-            codes = [
-                "awaiting"
-                if visit["cause"] == "awaiting_reader" and visit["verdict"] == "pending"
-                else visit["verdict"]
-                for visit in item["visits"]
-            ]
-        counts.update(_OF_CODE.get(code, code) for code in codes)
-    return counts
+    return Counter(_counted((visit.verdict, visit.cause)) for item in rounds for visit in item.visits)
+
+
+def _counted(judged: Judged) -> str:
+    verdict, cause = judged
+    if verdict == "pending" and cause == "awaiting_reader":
+        return "awaiting"
+    return _OF_CODE.get(verdict, verdict)
 
 
 def _visits(  # noqa: PLR0917

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -14,7 +15,7 @@ from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.openapi import REFUSED, many, one
 from api.ports import GatewayPort
 from api.problems import Denied
-from gateway.instants import DAY, Instant, instant, parse_instant
+from gateway.instants import DAY, SECOND, Instant, instant, parse_instant
 from gateway.rules.findings import Round
 
 LONGEST_SPAN = 35 * DAY
@@ -24,6 +25,13 @@ _ASKED_AT_ONCE = 2 * DAY
 """The journal gives at most 1000 rounds at once."""
 
 AnyRound = Round | Mapping[str, Any]
+
+_USED_FOR = SECOND
+_SEEN = 16
+"""Spans remembered."""
+_seen: WeakKeyDictionary[GatewayPort, dict[tuple[Instant, Instant], tuple[int, Instant, list[AnyRound]]]] = (
+    WeakKeyDictionary()
+)
 
 
 def add(app: FastAPI, gateway: GatewayPort) -> None:
@@ -94,7 +102,22 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
 
 
 async def rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -> list[AnyRound]:
-    """Rounds with start in [since, until), memory's and the journal's, memory's word first."""
+    """Rounds with start in [since, until), memory's and the journal's, memory's word first.
+
+    A page asks for the same night several times, and so do all screens when something changed: what was found is used for a second, but no
+    longer than until something is told.
+    """
+    seen = _seen.setdefault(gateway, {})
+    version, now = gateway.events.latest, gateway.now()
+    found = seen.get((since, until))
+    if found is None or found[0] != version or not 0 <= now - found[1] < _USED_FOR:
+        for key in [key for key, other in seen.items() if other[0] != version or len(seen) > _SEEN]:
+            del seen[key]
+        found = seen[since, until] = version, now, await _rounds_between(gateway, since, until)
+    return list(found[2])
+
+
+async def _rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -> list[AnyRound]:
     living = gateway.judgement.engine.rounds.rounds(since, until)
     known = {item.id for item in living}
     past: list[AnyRound] = []

@@ -657,6 +657,19 @@ class Rounds:
         ]
         return past + views
 
+    def tally(self, since: Instant, until: Instant) -> list[tuple[Instant, list[tuple[str, str | None]]]]:
+        """Starts in [since, until) of rounds in memory, each with its visits' verdicts and causes: what `rounds` shows, without the views."""
+        self.flush(self.now)
+        found: list[tuple[Instant, list[tuple[str, str | None]]]] = [
+            (state.start, [(visit.verdict, visit.cause) for visit in state.visits])
+            for state in self._rounds.values()
+            if since <= state.start < until and state.opens <= self.now + DAY
+        ]
+        for view in self._retired.values():
+            if since <= (start := instant(view.start)) < until:
+                found.append((start, [(visit.verdict, visit.cause) for visit in view.visits]))
+        return found
+
     def round(self, round_id: str) -> Round | None:
         """One round as judged now."""
         state = self._rounds.get(round_id)

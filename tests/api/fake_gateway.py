@@ -138,12 +138,19 @@ class FakeGateway:
                 if (since is None or instant(item.start) >= since) and (until is None or instant(item.start) < until)
             ]
 
+        def tally(since: Instant, until: Instant) -> list[Any]:
+            return [
+                (instant(item.start), [(visit.verdict, visit.cause) for visit in item.visits])
+                for item in rounds(since, until)
+            ]
+
         def one(name: str) -> Any:
             return lambda key: next((item for item in getattr(scene, name) if item.id == key), None)
 
         views: list[tuple[object, str, Any]] = [
             (engine.rounds, "rounds", rounds),
             (engine.rounds, "round", one("rounds")),
+            (engine.rounds, "tally", tally),
             (engine.rounds, "gaps", lambda: scene.gaps),
             (engine.rounds, "unmatched", lambda: scene.unmatched),
             (engine.lighting, "lamps", lambda: scene.lamps),
@@ -211,7 +218,7 @@ class FakeGateway:
         self._tell()
         return self.judgement.alerts.alert(after.id)
 
-    async def samples(
+    async def samples(  # noqa: PLR0917
         self,
         device: str,
         quantity: str,
