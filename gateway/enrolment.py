@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.instants import Instant
-from gateway.journal.reader import PERSONS
+from gateway.journal.reader import PERSONS, Reader
 from gateway.site.enrolments import Enrolment, Kind, NotEnrolled, added, enrol, subject_of, take
 from gateway.site.model import Site
 
@@ -76,6 +76,13 @@ class Enrolments:
         enrolled = enrol(self._filed, list(self.counting.values()), self.names)
         self.left_out = enrolled.left_out
         take(self._site, enrolled.site)
+
+
+def enrolled_site(site: Site, reader: Reader) -> Site:
+    """Another site: as its file says, with what counts of a journal's enrolments. The one that is given stays as it is."""
+    found = msgspec.structs.replace(site)
+    Enrolments(found, *reader.enrolments())
+    return found
 
 
 def name_row(person: str, name: str, now: Instant) -> tuple[str, tuple[Any, ...]]:

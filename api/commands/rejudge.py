@@ -13,6 +13,7 @@ import msgspec
 
 from device_drivers.errors import LamplighterError
 from gateway.again import LATE, judged_again, of_rounds
+from gateway.enrolment import enrolled_site
 from gateway.instants import Instant, instant
 from gateway.journal.reader import Reader
 from gateway.journal.retention import KEPT_FROM
@@ -94,8 +95,9 @@ async def _rejudge(
             raise IndexError("nothing was ever judged")
         advanced = (await reader.query("SELECT value FROM meta WHERE key = 'advanced'"))[0][0]
         last = min(until + LATE, int(advanced))
-        again = judged_again(site, reader, started=int(started), since=since, until=last, wanted=of_rounds(site))
-        comparison = await _compared(site, reader, again, since, min(until, last))
+        now = enrolled_site(site, reader)
+        again = judged_again(now, reader, started=int(started), since=since, until=last, wanted=of_rounds(now))
+        comparison = await _compared(now, reader, again, since, min(until, last))
         if not parsed.write or not comparison.rounds:
             return comparison, Written(0, 0, 0) if parsed.write else None
         told = await told_wrongly(reader, [each.id for each in comparison.rounds], again)

@@ -20,6 +20,7 @@ from api.reports.tables import Reader as Whose
 from api.reports.tables import Table, tables, title
 from api.resources.reports import notes
 from device_drivers.errors import LamplighterError
+from gateway.enrolment import enrolled_site
 from gateway.figures.history import REACH
 from gateway.instants import Instant, instant
 from gateway.journal.reader import Reader
@@ -49,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     site, _ = load_site(parsed.site, secrets=False)
     if not (parsed.data / FILE).exists():
         raise LamplighterError(f"there is no journal in {parsed.data}; name its folder with --data")
-    report = asyncio.run(_report(site, parsed.data, parsed.period))
+    site, report = asyncio.run(_report(site, parsed.data, parsed.period))
     if parsed.json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
     whose = Whose(parsed.language or site.language, not parsed.without_names)
@@ -84,11 +85,13 @@ class _Journal:
         return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
 
 
-async def _report(site: Site, data: Path, name: str) -> Report:
+async def _report(site: Site, data: Path, name: str) -> tuple[Site, Report]:
+    """With the site as it is by what was enrolled."""
     asked = period(site, name)
     reader = Reader(data / FILE)
     try:
-        return await gather(site, _Journal(reader), asked, instant(datetime.now(UTC)))
+        site = enrolled_site(site, reader)
+        return site, await gather(site, _Journal(reader), asked, instant(datetime.now(UTC)))
     finally:
         reader.close()
 

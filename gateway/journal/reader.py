@@ -274,8 +274,12 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
         return rows[0][0] if rows else 0
 
     def enrolments(self) -> tuple[list[bytes], dict[str, bytes]]:
-        """Bodies of the enrolments that count, and of the names of enrolled persons by id. Called at start-up."""
+        """Bodies of the enrolments that count, and of the names of enrolled persons by id. Called at start-up; a journal
+        that was written before there were any has none.
+        """
         run = self.connection().execute
+        if not run("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'enrolment')").get:
+            return [], {}
         bodies = [row[0] for row in run(_ENROLMENTS)]
         return bodies, {row[0].removeprefix(PERSONS): row[1] for row in run(_PERSONS, (PERSONS, PERSONS[:-1] + "0"))}
 

@@ -21,6 +21,7 @@ from gateway.instants import instant
 from gateway.journal.reader import Reader
 from gateway.rejudge import Rewriting, compare, stored_rounds, told_wrongly, write
 from gateway.runtime import Gateway
+from gateway.site.enrolments import Enrolment, EnrolTag
 from gateway.site.load import load_site
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -109,14 +110,16 @@ def write_site(folder: Path, content: dict[str, Any]) -> list[str]:
     return ["rejudge", "--site", str(path), "--data", str(folder / "data"), "--from", since, "--to", until]
 
 
-def live_through(folder: Path, content: dict[str, Any]) -> None:
-    """Sixteen nights of a gateway with this site file, to its orderly end."""
+def live_through(folder: Path, content: dict[str, Any], enrolled: Enrolment | None = None) -> None:
+    """Sixteen nights of a gateway with this site file, to its orderly end. `enrolled`: at the start, at run time."""
     write_site(folder, content)
     model, _ = load_site(folder / "site.yaml")
     clock = Clock()
 
     async def run() -> None:
         async with Gateway(model, folder / "data", clock=clock) as gateway:
+            if enrolled is not None:
+                await gateway.enrol(enrolled, "boss")
             for at, body in said():
                 clock.now = at
                 gateway.intake.observe(json.dumps(body).encode(), instant(at))
@@ -165,6 +168,16 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(estate: Path, caps
     assert (rows(estate, "SELECT max(seq) FROM log"), verdicts(estate)) == before
     assert main(words) == 1
     assert "1. cp: missed -> on_time" in capsys.readouterr().out
+
+
+def test_who_was_enrolled_at_run_time_is_known_to_it(estate: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = site(card="AAAA0001", tolerance="10m")
+    live_through(estate, content, EnrolTag(tag=CARD, person="g-wang"))
+    before = verdicts(estate)
+    assert {each[0] for each in before.values()} == {"completed"}
+    found = report([*write_site(estate, content), "--write", "--also-worse"], capsys, 0)
+    assert (found["rounds"], found["same"]) == ([], len(ALL))
+    assert verdicts(estate) == before
 
 
 def test_told_to_it_appends_revisions_and_retracts_what_was_told(
