@@ -7,6 +7,9 @@ const problems = document.getElementById("account-problems").dataset;
 const once = document.getElementById("once");
 const sure = document.getElementById("sure");
 
+/** Links that no other machine can open. */
+const LOOPBACK = /^https?:\/\/(127\.|localhost[:/]|\[::1\])/;
+
 /** Ask the API; gives its answer, or throws what it says is wrong. */
 async function ask(path, method, body) {
   const answer = await fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
@@ -42,6 +45,9 @@ function showOnce(title, says, text, qr, expires) {
   if (qr) frame.innerHTML = qr; // made by our own server
   frame.hidden = !qr;
   document.getElementById("once-text").value = text;
+  const here = document.getElementById("once-here");
+  here.hidden = !LOOPBACK.test(text);
+  here.textContent = here.dataset.says.replace("…", location.origin);
   const until = new Date(expires).toLocaleString(document.body.dataset.language, {
     timeZone: document.body.dataset.zone, dateStyle: "medium", timeStyle: "short",
   });

@@ -2,11 +2,16 @@
 
 import { say, send } from "/static/actions.js";
 
+const DONE = "people-done";
 const texts = document.getElementById("people-texts").dataset;
 const tapped = document.getElementById("tapped");
 const starter = document.getElementById("tap-now");
 const begin = starter.textContent;
 let source = null;
+
+const done = sessionStorage.getItem(DONE);
+sessionStorage.removeItem(DONE);
+if (done) say(done);
 
 for (const details of document.querySelectorAll(".unknown details")) likelyFirst(details);
 
@@ -24,7 +29,7 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.id === "new-person") {
     event.preventDefault();
-    if (await enrolPerson(form, form.elements.tag.value.trim())) location.reload();
+    if (await enrolPerson(form, form.elements.tag.value.trim())) again();
   } else if (form.matches("form.enrol")) {
     event.preventDefault();
     const button = form.querySelector("button");
@@ -32,7 +37,7 @@ document.addEventListener("submit", async (event) => {
       form.elements.owner.value === "new:"
         ? await enrolPerson(form, form.dataset.tag)
         : await send("/api/v1/tags", wish(form), form.dataset.tag, button);
-    if (done) location.reload();
+    if (done) again(form.querySelector(".effect").textContent);
   }
 });
 
@@ -42,13 +47,20 @@ document.addEventListener("click", async (event) => {
     const found = await ask("/api/v1/tags/withdraw", { tag: withdraw, preview: true });
     if (found === null) return;
     const question = `${texts.withdraw.replace("{tag}", withdraw)}\n${words(found)}`;
-    if (confirm(question) && (await send("/api/v1/tags/withdraw", { tag: withdraw }, withdraw))) location.reload();
+    if (confirm(question) && (await send("/api/v1/tags/withdraw", { tag: withdraw }, withdraw))) again();
   } else if (withdrawPerson && confirm(texts.withdrawPerson.replace("{name}", name))) {
-    if (await send(`/api/v1/people/${encodeURIComponent(withdrawPerson)}/withdraw`, {}, name)) location.reload();
+    if (await send(`/api/v1/people/${encodeURIComponent(withdrawPerson)}/withdraw`, {}, name)) again();
   }
 });
 
 starter.addEventListener("click", () => (source ? stop() : start()));
+
+/** Read the page again; what was done stays on the screen. */
+function again(more = "") {
+  const done = document.getElementById("done").textContent;
+  sessionStorage.setItem(DONE, more ? `${done} · ${more}` : done);
+  location.reload();
+}
 
 function wish(form) {
   const [kind, id] = split(form.elements.owner.value);
