@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
 from fastapi import Request, params
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -178,13 +178,8 @@ def cookie_name(scheme: str) -> str:
 
 
 def cookie_token(scheme: str, headers: Headers) -> str | None:
-    """The session token in a request's cookies."""
-    try:
-        jar = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    morsel = jar.get(cookie_name(scheme))
-    return morsel.value[:200] if morsel and morsel.value else None
+    """The session token in a request's cookies; those of other programs on the same host may look as they like."""
+    return cookie_parser(headers.get("cookie", "")).get(cookie_name(scheme), "")[:200] or None
 
 
 def _forged(scheme: str, headers: Headers) -> str | None:

@@ -28,7 +28,7 @@ from device_drivers.driver import DeviceSettings, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import TagRead
 from device_drivers.phone.decoder import PhoneDecoder
-from device_drivers.phone.handover import Handover, read_handover
+from device_drivers.phone.handover import read_handover
 from device_drivers.phone.record import DRIVERS
 from gateway.site.enrolments import PHONE_DRIVER, NotEnrolled
 from gateway.site.model import Site
@@ -54,11 +54,13 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         here = await phones.here(request)
         mine = next((each for each in here if (each.account, each.person) == (account.name, person)), None)
         token: str | None = None
-        if mine is None:
-            try:
+        try:
+            if mine is None:
                 mine, token = await phones.begin(request, account, person)
-            except NotEnrolled as error:
-                raise Denied(409, str(error), "refused") from error
+            elif mine.device not in gateway.site.devices:
+                await phones.again(request, account, mine)
+        except NotEnrolled as error:
+            raise Denied(409, str(error), "refused") from error
         said = PhoneShape(
             device=mine.device,
             person=person,
@@ -67,7 +69,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
             now=_ms(gateway),
         )
         response = answer(request, said)
-        keep(request, response, mine, token)
+        keep(request, response, mine, token, [each for each in here if each.device != mine.device])
         return response
 
     @app.get("/api/v1/phone/plan", tags=["phone"], responses=one("PhonePlan") | REFUSED, dependencies=[needs("patrol")])
@@ -92,14 +94,14 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         """Take what a phone kept. Handing in again what was taken is harmless; what cannot be read is quarantined, and taken."""
         body = await request.body()
         here = await phones.here(request)
-        if not here:
-            raise Denied(409, "This browser is no phone yet: POST /api/v1/phone/begin first.", "phone")
         try:
             handover = read_handover(body)
         except DecodeError as error:
+            if not here:
+                raise Denied(409, "This browser is no phone yet: POST /api/v1/phone/begin first.", "phone") from error
             await gateway.hear(here[0].device, [Reject(body, error.reason)])
             return answer(request, TakenShape(taken=1, unread=1, now=_ms(gateway), taps=()))
-        phone = _of(here, handover)
+        phone = await of(request, handover.device, here)
         if phone is None:
             raise Denied(409, f"This browser is not {handover.device!r}: POST /api/v1/phone/begin first.", "phone")
         first = phone.fresh(gateway.now())
@@ -125,7 +127,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         seq: Annotated[int, Query(ge=1, le=2**53)],
     ) -> Response:
         """Keep the picture (JPEG, at most 512 KiB) that belongs to a reported incident; handing it in again is harmless."""
-        if not any(each.device == device for each in await phones.here(request)):
+        if await of(request, device, await phones.here(request)) is None:
             raise Denied(409, f"This browser is not {device!r}: POST /api/v1/phone/begin first.", "phone")
         return answer(request, await photos.keep(request, device, boot, seq))
 
@@ -139,6 +141,12 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
     async def read_photo(key: str) -> Response:
         """The picture of an incident: DEVICE/BOOT/SEQ of its observation."""
         return await photos.read(key)
+
+    async def of(request: Request, device: str, here: Sequence[Phone]) -> Phone | None:
+        """Whose queue it is: the phone that it names, which must be one of this browser's, or of who is logged in."""
+        account = session_of(request).account
+        found = next((each for each in here if each.device == device), None)
+        return found or await phones.own(account, person_of(gateway.site, account), device)
 
     def _decoder(phone: Phone) -> PhoneDecoder:
         found = decoders.get(phone.device)
@@ -169,11 +177,6 @@ def sun_keys(site: Site) -> list[dict[str, Any]]:
             if keys and dict(keys) not in found:
                 found.append(dict(keys))
     return found
-
-
-def _of(here: Sequence[Phone], handover: Handover) -> Phone | None:
-    """Whose queue it is: the phone that it names; it must be one of this browser's."""
-    return next((each for each in here if each.device == handover.device), None)
 
 
 def _person(site: Site, request: Request) -> str:

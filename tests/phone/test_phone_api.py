@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from api.phone import phones
 from api.phone.plan import code, longest
 from gateway.instants import HOUR, MINUTE
-from gateway.site.model import Checkpoint, RoundRule, Route, Visit
-from tests.phone.night import BASE, GATE, ROOF, ROUND, Clock, night, site
+from gateway.site.enrolments import EnrolPerson
+from gateway.site.model import Checkpoint, Person, RoundRule, Route, Visit
+from tests.phone.night import BASE, GATE, ROOF, ROUND, Clock, Phone, night, site
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(200)
 
@@ -262,3 +263,101 @@ async def test_a_long_round_is_shown_to_its_end_and_not_long_after(tmp_path: Pat
             on.at(at)
             assert bool([each for each in (await phone.plan())["rounds"] if each["id"] == ROUND]) is shown, at
     assert longest(which) == 55 * MINUTE
+
+
+def forget(phone: Phone) -> None:
+    """The browser loses the phone's cookie, and keeps all else."""
+    jar = phone.client.cookies.jar
+    for cookie in [each for each in jar if each.name.startswith(phones.NAME)]:
+        jar.clear(cookie.domain, cookie.path, cookie.name)
+
+
+async def test_what_a_browser_kept_is_taken_though_it_lost_the_phones_cookie(tmp_path: Path) -> None:
+    async with night(tmp_path) as on, on.phone() as phone:
+        old = (await phone.begin())["device"]
+        on.at("22:04")
+        phone.tap(GATE)
+        call = phone.queue.panic(phone.clock())
+        forget(phone)
+        assert (await phone.begin())["device"] != old
+        await phone.send(old, only=[call])
+        assert "panic" in {each.rule for each in on.gateway.judgement.alerts.alerts()}
+        await phone.send(old)
+        assert on.visit("gate").verdict == "on_time"
+        where = {"device": old, "boot": "q1", "seq": 1}
+        assert (await phone.client.post("/api/v1/phone/photos", params=where, content=JPEG)).status_code == 200
+
+
+async def test_a_phone_that_another_browser_became_is_written_by_that_one_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones, "MOST_PHONES", 1)
+    async with night(tmp_path) as on, on.phone() as first, on.phone(boot="q2") as second:
+        device = (await first.begin())["device"]
+        await first.send()
+        assert (await second.begin())["device"] == device
+        await second.send()
+        first.tap(GATE)
+        body = json.loads(first.queue.hand_over(first.clock())) | {"device": device}
+        answer = await first.client.post("/api/v1/phone/records", json=body)
+        assert answer.status_code == 409, "else the one's silence would be proved by the other's hand-overs"
+
+
+async def test_the_phone_that_was_silent_for_longest_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones, "MOST_PHONES", 2)
+    async with night(tmp_path) as on, on.phone() as daily, on.phone(boot="q2") as once, on.phone(boot="q3") as new:
+        mine = (await daily.begin())["device"]
+        on.at("21:40")
+        other = (await once.begin())["device"]
+        await once.send()
+        on.at("22:04")
+        await daily.send()
+        assert (await new.begin())["device"] == other
+        daily.tap(GATE)
+        await daily.send(mine)
+        assert on.visit("gate").verdict == "on_time"
+
+
+async def test_a_phone_of_the_guardroom_serves_however_many_guards(tmp_path: Path) -> None:
+    many = {f"g-{each}": Person(id=f"g-{each}", name=str(each), roles=("guard",)) for each in range(60)}
+    async with night(tmp_path, site(people=site().people | many)) as on, on.phone() as phone:
+        first = (await phone.begin())["device"]
+        phone.tap(GATE)
+        for each in many:
+            on.clock.time += timedelta(seconds=1)
+            await phone.log_in(each)
+            device = (await phone.begin())["device"]
+            assert (await phone.begin())["device"] == device
+        cookies = [each for each in phone.client.cookies.jar if each.name.startswith(phones.NAME)]
+        assert len(cookies) <= phones.MOST_COOKIES + 1
+        await phone.log_in("g-wang")
+        assert (await phone.begin())["device"] != first
+        on.at("22:04")
+        await phone.send(first)
+
+
+async def test_a_phone_that_was_withdrawn_with_its_person_is_back_with_him(tmp_path: Path) -> None:
+    async with night(tmp_path) as on, on.phone("g-new") as phone:
+        await on.gateway.enrol(EnrolPerson(id="g-new"), "boss", name="新来的")
+        device = (await phone.begin())["device"]
+        await phone.send()
+        on.at("22:04")
+        phone.tap(GATE)
+        await on.gateway.enrol(("phone", device), "boss")
+        await on.gateway.enrol(("person", "g-new"), "boss")
+        await on.gateway.enrol(EnrolPerson(id="g-new"), "boss", name="新来的")
+        await phone.send()
+        assert on.visit("gate").verdict == "pending", "nobody knows the phone"
+        assert (await phone.begin())["device"] == device
+        assert on.visit("gate").verdict == "on_time"
+
+
+async def test_a_cookie_of_another_program_on_the_same_host_is_passed_over(tmp_path: Path) -> None:
+    async with night(tmp_path) as on, on.phone() as phone:
+        mine = (await phone.begin())["device"]
+        ours = "; ".join(f"{each.name}={each.value}" for each in phone.client.cookies.jar)
+        phone.client.cookies.clear()
+        phone.client.headers["Cookie"] = 'other={"theme": "dark", "x": [1]}; caf=1 2; ' + ours
+        assert (await phone.begin())["device"] == mine
