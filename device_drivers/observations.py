@@ -188,10 +188,14 @@ class Measurement(Fact, frozen=True, tag="measurement", kw_only=True):
 
 
 class LinkStatus(Fact, frozen=True, tag="link", kw_only=True):
-    """Written by the gateway: a link or port of `device` is up or down."""
+    """Written by the gateway: a link or port of `device` is up or down.
+
+    `cut`: something that it sent could not be read, so up to then its record is not whole (a tap may be among it).
+    """
 
     up: bool
     reason: str | None = None
+    cut: bool = False
 
 
 Observation = (

@@ -43,6 +43,11 @@ class Router:
         self._exact: dict[str, list[MessageDecoder]] = {}
         self._readers: dict[str, Read | None] = {}
         self._wild: list[tuple[list[str], MessageDecoder]] = []
+        self._bound: dict[str, list[str]] = {}
+        self._bound_wild: list[tuple[list[str], str | None]] = []
+        self._readers_at: frozenset[str] = frozenset(
+            point.reader for point in site.checkpoints.values() if point.reader is not None
+        )
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
         native = drivers["native"]
@@ -79,8 +84,10 @@ class Router:
                 self.filters.append(topic)
             if "+" in topic or topic.endswith("#"):
                 self._wild.append((topic.split("/"), decoder))
+                self._bound_wild.append((topic.split("/"), given.id or None))
             else:
                 self._exact.setdefault(topic, []).append(decoder)
+                self._bound.setdefault(topic, []).append(given.id)
 
     def reader(self, topic: str) -> Read | None:
         """What decodes messages of a topic: (payload, received, retained=) → readings; None if no device is bound to it."""
@@ -92,6 +99,20 @@ class Router:
             if len(self._readers) < _CACHED:
                 self._readers[topic] = found
             return found
+
+    def readers_of(self, source: str) -> Sequence[str]:
+        """Fixed readers whose taps may be among what came from a topic, or from a device's own line, and could not be read."""
+        levels = source.split("/")
+        ids = [source, *self._bound.get(source, ())]
+        for pattern, device in self._bound_wild:
+            if _matches(pattern, levels):
+                # Of a topic for every device, the device is the level that the pattern leaves open.
+                ids += (
+                    [device]
+                    if device
+                    else [level for level, open_ in zip(levels, pattern, strict=False) if open_ == "+"]
+                )
+        return [device for device in dict.fromkeys(ids) if device in self._readers_at]
 
     def _decoder(self, topic: str) -> MessageDecoder | None:
         levels = topic.split("/")

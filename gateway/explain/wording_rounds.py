@@ -34,6 +34,7 @@ _LACKS: Mapping[str, Said] = {
     "clock_uncertain": Said("{zh}在 {span} 的时钟前后对不上", "the clock of {en} does not agree with itself in {span}"),
     "number_missing": Said("{zh}在 {span} 缺 {numbers} 号记录", "of {en} record {numbers} is missing in {span}"),
     "restarted": Said("{zh}在 {span} 重启过，其间记录不全", "{en} restarted in {span}, its record between is not whole"),
+    "unreadable": Said("{zh}在 {span} 有数据读不懂（已存入隔离区），其间记录不全", "of {en} something that came {span} could not be read (it is in quarantine), so its record is not whole"),
     "link_down": Said("{zh}的线路在 {span} 断开", "the line to {en} was down {span}"),
     "offline": Said("{zh}在 {span} 离线", "{en} was offline {span}"),
     "silent": Said("{zh}在 {span} 没有信号", "{en} was silent {span}"),
@@ -47,7 +48,7 @@ _LACKS: Mapping[str, Said] = {
 _OF_CAUSE: Mapping[str, frozenset[str]] = {
     "gateway_down": frozenset({"gateway_down"}),
     "reader_clock": frozenset({"impossible_times", "clock_lost", "clock_uncertain"}),
-    "reader_gap": frozenset({"number_missing", "restarted"}),
+    "reader_gap": frozenset({"number_missing", "restarted", "unreadable"}),
     "no_reader": frozenset({"never_heard"}),
 }
 """Which lacks a cause speaks of; of another cause all of them."""

@@ -22,6 +22,7 @@ Why = Literal[
     "clock_uncertain",
     "number_missing",
     "restarted",
+    "unreadable",
     "link_down",
     "offline",
     "silent",
@@ -149,10 +150,16 @@ def _why(record: Record, reports: Reports, indices: tuple[int, int], span: Inter
         return _Break(start, end, "gateway_down")
     index = bisect_left(reports.cuts, start)
     if index < len(reports.cuts) and reports.cuts[index] <= end:
-        return _Break(start, end, "link_down" if record.cut_by_link(reports.cuts[index]) else "offline")
+        return _Break(start, end, _cut_by(record, reports.cuts[index]))
     if end - start > reports.limit:
         return _Break(start, end, "silent")
     return _Break(start, end, "restarted" if reports.places[left] != reports.places[right] else "clock_uncertain")
+
+
+def _cut_by(record: Record, cut: Instant) -> Why:
+    if record.cut_by_noise(cut):
+        return "unreadable"
+    return "link_down" if record.cut_by_link(cut) else "offline"
 
 
 def _ends(record: Record, first: Instant, now: Instant) -> list[_Break]:
@@ -187,6 +194,6 @@ def _late(record: Record, since: Instant, now: Instant) -> Why:
     if record.portable:
         return "not_handed_in"
     if (cut := record.cut_after(since)) is not None and (record.link_down or not record.cut_by_link(cut)):
-        return "link_down" if record.cut_by_link(cut) else "offline"
+        return _cut_by(record, cut)
     every = record.expect_every
     return "awaited" if every is not None and now - record.last_heard <= 3 * every else "silent"

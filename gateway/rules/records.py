@@ -40,6 +40,9 @@ INBOX = 4 * 4096
 FIXED_EXPECT: Duration = 60_000_000
 """`expect_every` of a fixed reader that names none."""
 
+UNREAD_SPAN: Duration = 10_000_000
+"""Of cuts by unreadable bytes within such a span the first and the last are kept: no visit lies between them."""
+
 Stamps: TypeAlias = "array[int]"
 Touched = tuple[Instant, Instant] | None
 """True times whose completeness may have changed; None: none."""
@@ -72,6 +75,8 @@ class Record:
         self._cuts: list[Instant] = []
         self._link_cuts: set[Instant] = set()
         """Those of its cuts that the gateway's link said, not the reader."""
+        self._unread_cuts: set[Instant] = set()
+        """Those of its cuts at which something it sent could not be read."""
         self._signs: Signs | None = None
         self._downs = () if device.external_broker else downs
         self._sync_to = array("q")
@@ -241,7 +246,7 @@ class Record:
     def _take(self, observation: Observation, at: Instant, received: Instant, mark: str) -> Touched:
         kind = type(observation)
         if kind is seen.LinkStatus:
-            return self._link(observation.up, at, received)  # type: ignore[union-attr]
+            return self._link(observation, at, received)  # type: ignore[arg-type]
         if kind is seen.DeviceStatus and not observation.online:  # type: ignore[union-attr]
             return wider(self._cut(at), self._cut(received))
         if self.first_heard is None or received < self.first_heard:
@@ -381,12 +386,27 @@ class Record:
         now = None if observation.device_now is None else instant(observation.device_now)
         return now, since + min(clock.least for clock in self._clocks) if since > BEGINNING else since
 
-    def _link(self, up: bool, at: Instant, received: Instant) -> Touched:
+    def _link(self, link: seen.LinkStatus, at: Instant, received: Instant) -> Touched:
         """The gateway's word about the reader's port; a sign of life of one that only transmits."""
-        self.link_down = not up
-        if not up:
+        self.link_down = not link.up
+        if not link.up:
             self._link_cuts.add(at)
             return self._cut(at)
+        return wider(self._unread(at) if link.cut else None, self._port_sign(at, received))
+
+    def _unread(self, at: Instant) -> Touched:
+        """Something it sent could not be read. Of many that lie near each other the first and the last count, so that a line full of
+        noise fills no memory.
+        """
+        near = [cut for cut in self._cuts[-2:] if cut in self._unread_cuts and 0 <= at - cut < UNREAD_SPAN]
+        between: Touched = None
+        if len(near) == 2:
+            self._unread_cuts.remove(between_cut := self._cuts.pop())
+            between = None if self._signs is None else (self._signs.cut(between_cut), END)
+        self._unread_cuts.add(at)
+        return wider(between, self._cut(at))
+
+    def _port_sign(self, at: Instant, received: Instant) -> Touched:
         if not self.transmits_only or not self._alive or self.numbered:
             return None
         self.last_heard = max(self.last_heard, received)
@@ -504,7 +524,9 @@ class Record:
         return [(min(left[1], right[0]), max(left[1], right[0])) for left, right in pairwise(spans)]
 
     def broken(self, first: Instant, last: Instant) -> bool:
-        """Whether a number is missing in, or a restart falls into, [first, last]; one that was over at `first` does not."""
+        """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
+        if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
+            return True
         parts = [*self.holes(), *self.restarts()]
         return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)
 
@@ -584,6 +606,10 @@ class Record:
         """Whether it was its link that was down then."""
         return cut in self._link_cuts
 
+    def cut_by_noise(self, cut: Instant) -> bool:
+        """Whether something it sent could not be read then."""
+        return cut in self._unread_cuts
+
     def measures_of(self, read: Read) -> tuple[tuple[Instant, Duration], ...]:
         """The measures by which a read's time is judged: device time and offset of each."""
         index = self._boots.get(read.boot or None)
@@ -638,6 +664,7 @@ class Record:
         self._measures.forget(before)
         self._cuts[:] = [cut for cut in self._cuts if cut >= before]
         self._link_cuts = {cut for cut in self._link_cuts if cut >= before}
+        self._unread_cuts = {cut for cut in self._unread_cuts if cut >= before}
         self._lost_at = [received for received in self._lost_at if received >= before]
         keep = bisect_left([rest[1] for rest in self._sync_rest], before) if self._sync_rest else 0
         keep = min(keep, len(self._sync_to) - 1)
@@ -657,6 +684,7 @@ class Record:
             "signs": self._signs and self._signs.snapshot(),
             "cuts": self._cuts,
             "link_cuts": sorted(self._link_cuts),
+            "unread_cuts": sorted(self._unread_cuts),
             "syncs": [self._sync_to.tolist(), [list(rest) for rest in self._sync_rest]],
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
@@ -683,6 +711,7 @@ class Record:
             self._signs.restore(state["signs"])
         self._cuts.extend(state["cuts"])
         self._link_cuts.update(state.get("link_cuts", ()))
+        self._unread_cuts.update(state.get("unread_cuts", ()))
         self._sync_to.extend(state["syncs"][0])
         self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
         self._lost_at = list(state["lost"])

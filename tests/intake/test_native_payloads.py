@@ -20,7 +20,7 @@ TAP = b'{"kind":"tag_read",%s"at":"2026-11-22T23:00:00+08:00","boot":"b1","seq":
 LIGHT = b'{"kind":"light_level",%s"at":"2026-11-22T23:00:00+08:00","boot":"b1","seq":%d,"lux":3}'
 OWN, NAMELESS, ANOTHERS = b'"device":"rdr-gate",', b"", b'"device":"lux",'
 
-KEPT = "SELECT device, seq FROM log ORDER BY seq"
+KEPT = "SELECT device, n FROM log WHERE kind <> 'link' ORDER BY seq"
 
 
 async def taken(folder: Path, *payloads: bytes) -> tuple[list[tuple[object, ...]], list[bytes], int]:
