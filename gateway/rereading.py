@@ -30,6 +30,8 @@ MOST = 200
 LATE: Duration = 7 * DAY
 """Evidence is judged for so long (rounds.md, Clocks): what arrived earlier changes nothing any more."""
 
+_LAST_ROW = 2**63 - 1
+"""What a row's number can be."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 50
 """Observations and changes of verdicts shown beforehand."""
@@ -161,7 +163,8 @@ class Rereader:
 
     async def _decode(self, rows: Sequence[int]) -> list[_Decoded]:
         """In the order in which they came, by decoders that have read nothing else: those of the running links go on undisturbed."""
-        stored = await self._reader.quarantined(sorted(set(rows))[:MOST])
+        there = sorted({row for row in rows if 0 < row <= _LAST_ROW})
+        stored = await self._reader.quarantined(there[:MOST])
         return await asyncio.to_thread(self._decode_all, stored)
 
     def _decode_all(self, stored: Sequence[QuarantineRow]) -> list[_Decoded]:

@@ -331,7 +331,7 @@ async def body_of(request: Request, shape: type[Said]) -> Said:
     """
     try:
         return msgspec.json.decode(await request.body() or b"{}", type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Denied(422, f"body: {error}.", "invalid") from error
 
 
