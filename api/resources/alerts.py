@@ -205,7 +205,7 @@ async def _body(request: Request, shape: type[Said]) -> Said:
     raw = await request.body()
     try:
         return msgspec.json.decode(raw or b"{}", type=shape)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Denied(422, f"body: {error}.", "invalid") from error
 
 
