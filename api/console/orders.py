@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import FastAPI, Query, Request
@@ -18,13 +18,15 @@ from api.ports import GatewayPort
 from api.problems import Denied
 from api.reports.ledger import tables
 from api.reports.tables import Reader
-from api.resources.work_orders import Action, book_of, ledger_of, month_now, order_of, orders_of, with_words
+from api.resources.work_orders import Action, book_of, ledger_of, month_now, order_of, with_words
 from gateway.alerts.catalogue import rule_of
 from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.site.model import Site
-from gateway.work_orders.lifecycle import FINAL, TABLE, State, Trigger
+from gateway.work_orders.lifecycle import TABLE, State, Trigger
 from gateway.work_orders.order import Order
 
+SHOWN = 100
+"""Orders of each list at once; the list says how many more there are and leads to them."""
 RECENT = 30
 RECENT_FOR = 7 * DAY
 _TRIGGERS: dict[Action, tuple[Trigger, ...]] = {
@@ -42,6 +44,7 @@ _TRIGGERS: dict[Action, tuple[Trigger, ...]] = {
 
 _LEGAL: frozenset[tuple[State | None, Trigger]] = frozenset((row.before, row.trigger) for row in TABLE)
 
+Skip = Annotated[int, Query(alias="from", ge=0, le=1_000_000)]
 Month = Annotated[str | None, Query(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
 
 
@@ -58,15 +61,32 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The next step on the way, if a person does it."""
 
 
-class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """The desk's list. `follow`: reporters to be asked, those due first; `finish`: repaired, and nobody is to be asked."""
+Listed = Literal["todo", "follow", "finish"]
 
-    todo: Sequence[Line]
-    follow: Sequence[Line]
-    finish: Sequence[Line]
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of a list of `count` orders: those after the first `skipped`, and then `more` follow."""
+
+    name: Listed
+    lines: Sequence[Line]
+    count: int
+    skipped: int
+    more: int
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """The desk's lists. `follow`: reporters to be asked, those due first; `finish`: repaired, and nobody is to be asked.
+
+    `only`: the one list that is asked for, from where an earlier page ended; the others are left out.
+    """
+
+    todo: Part
+    follow: Part
+    finish: Part
     recent: Sequence[Line]
     late: int
     due: int
+    only: Listed | None
 
 
 def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
@@ -74,9 +94,11 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     site = gateway.site
 
     @app.get("/work-orders", include_in_schema=False, dependencies=[needs("alerts")])
-    async def order_list(request: Request) -> Response:
+    async def order_list(
+        request: Request, only: Annotated[Listed | None, Query(alias="list")] = None, skip: Skip = 0
+    ) -> Response:
         latest = gateway.events.latest
-        desk = await _desk(gateway, request)
+        desk = await _desk(gateway, request, only, skip if only is not None else 0)
         return _page(request, frame, "orders.html", desk=desk, latest=latest, now=_now(gateway))
 
     @app.get("/work-orders/new", include_in_schema=False, dependencies=[needs("handle")])
@@ -142,27 +164,43 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         return frame.respond(request, "order_paper.html", line=line, order=line.order, now=_now(gateway))
 
 
-async def _desk(gateway: GatewayPort, request: Request) -> Desk:
+async def _desk(gateway: GatewayPort, request: Request, only: Listed | None, skip: int) -> Desk:
     now = gateway.now()
-    living = await _lines(gateway, request, book_of(gateway).orders())
-    unmended = [line for line in living if line.order.state not in {"repaired", "followed_up"}]
-    follow = [line for line in living if line.order.follow_up_due is not None]
-    finish = [line for line in living if line not in unmended and line not in follow]
-    past = await orders_of(gateway, now - RECENT_FOR, None)
-    over = sorted((order for order in past if order.state in FINAL), key=_closed, reverse=True)[:RECENT]
+    todo: list[Order] = []
+    follow: list[Order] = []
+    finish: list[Order] = []
+    for order in book_of(gateway).orders():
+        if order.state not in {"repaired", "followed_up"}:
+            todo.append(order)
+        elif order.follow_up_due is not None:
+            follow.append(order)
+        else:
+            finish.append(order)
+    over: list[Order] = []
+    if only is None:
+        recent = [order for order in book_of(gateway).recent() if _closed(order)[0] >= now - RECENT_FOR]
+        over = sorted(recent, key=_closed, reverse=True)[:RECENT]
+
+    async def part(name: Listed, orders: list[Order]) -> Part:
+        shown = orders[skip : skip + SHOWN] if only in {None, name} else []
+        lines = await _lines(gateway, request, shown)
+        return Part(
+            name=name, lines=lines, count=len(orders), skipped=skip, more=max(0, len(orders) - skip - len(lines))
+        )
+
     return Desk(
-        todo=sorted(unmended, key=_urgent_first),
-        follow=sorted(follow, key=lambda line: (line.order.follow_up_due, line.order.id)),
-        finish=sorted(finish, key=lambda line: line.order.id),
+        todo=await part("todo", sorted(todo, key=_urgent_first)),
+        follow=await part("follow", sorted(follow, key=lambda order: (order.follow_up_due, order.id))),
+        finish=await part("finish", sorted(finish, key=lambda order: order.id)),
         recent=await _lines(gateway, request, over),
-        late=sum(line.order.punctual == "late" for line in unmended),
-        due=sum(_due(line.order, now) for line in follow),
+        late=sum(order.punctual == "late" for order in todo),
+        due=sum(_due(order, now) for order in follow),
+        only=only,
     )
 
 
-def _urgent_first(line: Line) -> tuple[int, int, Instant, str]:
-    """What rings first: emergencies nobody has come for, then by what is due first."""
-    order = line.order
+def _urgent_first(order: Order) -> tuple[int, int, Instant, str]:
+    """What rings first: emergencies nobody has come for, then by what is due first, so what is overdue."""
     waits = order.clock == "arrival" and order.arrival is None
     asleep = order.fault in {"ended_by_itself", "merged", "disproved"}
     return int(asleep), int(not waits), instant(order.due), order.id

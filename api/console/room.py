@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 import msgspec
 
@@ -17,15 +18,20 @@ from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Action, Alert, AlertState
 from gateway.alerts.catalogue import rule_of
 from gateway.alerts.silences import NEVER_SILENT
-from gateway.instants import HOUR, instant, moment
+from gateway.instants import HOUR, Instant, instant, moment
 from gateway.links.link import LinkState
 from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, Round, Zone
 from gateway.site.model import Severity, Site
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "warning")
+TOLD_SHOWN = 60
+"""Alerts in the room's list; the page of all alerts has the rest, and the list says how many."""
+QUIET_SHOWN = 30
 _ENDED_SHOWN = 12
 _ENDED_FOR = timedelta(hours=12)
 _LAMPS_SHOWN = 48
+_AHEAD = 12 * HOUR
+"""The next visit is looked for so far."""
 _CIRCUITS = ("faulty", "unknown", "ok")
 _BAD_LAMPS = ("faulty", "unknown")
 
@@ -51,11 +57,22 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertsSection(msgspec.Struct, frozen=True, kw_only=True):
-    """`told` are active and told to people; `quiet` active, but covered by another alert or a silence."""
+    """`told` are active and told to people; `quiet` active, but covered by another alert or a silence; `ended` of late.
+
+    Args:
+        told_all: so many there are, likewise `quiet_all` and `ended_all`; rows are the worst and newest of them.
+        open_all: of `told_all` so many that nobody has acknowledged.
+        touched: when any told alert last changed.
+    """
 
     told: Sequence[AlertRow]
+    told_all: int
+    open_all: int
+    touched: datetime | None
     quiet: Sequence[AlertRow]
+    quiet_all: int
     ended: Sequence[AlertRow]
+    ended_all: int
 
 
 class NextVisit(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,32 +141,54 @@ def alert_row(site: Site, alert: Alert, language: Language) -> AlertRow:
 
 
 def alerts_section(gateway: GatewayPort, language: Language) -> AlertsSection:
-    """Active alerts, the worst first, then the newest; and what ended of late."""
+    """Active alerts, the worst first, then the newest; and what ended of late.
+
+    Of more than can be read the worst are shown, of those what nobody has acknowledged before the rest, and the newest.
+    """
     site = gateway.site
-    rows = [alert_row(site, alert, language) for alert in gateway.judgement.alerts.alerts()]
-    active = sorted(
-        (row for row in rows if row.alert.state in lifecycle.ACTIVE),
-        key=lambda row: (SEVERITIES.index(row.alert.severity), -instant(row.alert.raised), row.alert.id),
-    )
+    alerts = gateway.judgement.alerts.alerts()
+    active = [alert for alert in alerts if alert.state in lifecycle.ACTIVE]
+    told = [alert for alert in active if alert.suppressed is None]
+    quiet = [alert for alert in active if alert.suppressed is not None]
     since = moment(gateway.now(), site.zone_info) - _ENDED_FOR
-    ended = sorted(
-        (row for row in rows if row.alert.state not in lifecycle.ACTIVE and row.alert.updated >= since),
-        key=lambda row: row.alert.updated,
-        reverse=True,
-    )
+    ended = [
+        alert
+        for alert in alerts
+        if alert.state not in lifecycle.ACTIVE and alert.suppressed is None and alert.updated >= since
+    ]
+    ended.sort(key=lambda alert: alert.updated, reverse=True)
+    shown = nsmallest(TOLD_SHOWN, told, key=_to_be_seen)
+
+    def rows(found: Sequence[Alert]) -> list[AlertRow]:
+        return [alert_row(site, alert, language) for alert in found]
+
     return AlertsSection(
-        told=[row for row in active if row.alert.suppressed is None],
-        quiet=[row for row in active if row.alert.suppressed is not None],
-        ended=[row for row in ended if row.alert.suppressed is None][:_ENDED_SHOWN],
+        told=rows(sorted(shown, key=_worst_first)),
+        told_all=len(told),
+        open_all=sum(alert.state == "open" for alert in told),
+        touched=max((alert.updated for alert in told), default=None),
+        quiet=rows(nsmallest(QUIET_SHOWN, quiet, key=_worst_first)),
+        quiet_all=len(quiet),
+        ended=rows(ended[:_ENDED_SHOWN]),
+        ended_all=len(ended),
     )
+
+
+def _worst_first(alert: Alert) -> tuple[int, Instant, str]:
+    return SEVERITIES.index(alert.severity), -instant(alert.raised), alert.id
+
+
+def _to_be_seen(alert: Alert) -> tuple[int, bool, Instant, str]:
+    """By when it was found: evidence that comes late begins early, and is new all the same."""
+    return SEVERITIES.index(alert.severity), alert.state != "open", -instant(alert.detected), alert.id
 
 
 async def rounds_section(gateway: GatewayPort, span: Span | None) -> RoundsSection:
     """Tonight's rounds; of the drawing as much as `span` says."""
     site, now = gateway.site, gateway.now()
-    tonight = [as_round(item) for item in await rounds_between(gateway, *night_of(now, site))]
+    tonight = await _tonight(gateway)
     names = {checkpoint: checkpoint_name(site, checkpoint) for checkpoint in site.checkpoints}
-    return RoundsSection(timeline=draw(site, tonight, now, span), coming=_coming(gateway, tonight), names=names)
+    return RoundsSection(timeline=draw(site, tonight, now, span), coming=await _coming(gateway, tonight), names=names)
 
 
 def zones_section(gateway: GatewayPort) -> list[ZoneRow]:
@@ -193,9 +232,9 @@ def lights_section(gateway: GatewayPort) -> LightsSection:
 
 
 def links_section(gateway: GatewayPort) -> LinksSection:
-    """Links, and devices that are offline or unknown."""
+    """Links, and devices that are offline or unknown; a phone that nothing was tapped with yet is no trouble."""
     site = gateway.site
-    devices = gateway.judgement.engine.devices.devices()
+    devices = [each for each in gateway.judgement.engine.devices.devices() if not _unused_phone(site, each)]
     troubled = []
     for device in devices:
         defined = site.devices.get(device.id)
@@ -209,18 +248,22 @@ def links_section(gateway: GatewayPort) -> LinksSection:
     )
 
 
+def _unused_phone(site: Site, device: DeviceState) -> bool:
+    defined = site.devices.get(device.id)
+    return defined is not None and defined.kind == "phone" and device.cause == "never_heard"
+
+
 async def summary(gateway: GatewayPort) -> Summary:
     """The numbers on top."""
     engine = gateway.judgement.engine
     told = [alert for alert in gateway.judgement.alerts.alerts(active=True) if alert.suppressed is None]
     severities: Counter[str] = Counter(alert.severity for alert in told)
-    site, now = gateway.site, gateway.now()
-    tonight = [as_round(item) for item in await rounds_between(gateway, *night_of(now, site))]
+    tonight = await _tonight(gateway)
     links = gateway.links()
     return Summary(
         alerts=dict(severities),
         worst=next((severity for severity in SEVERITIES if severities[severity]), None),
-        coming=_coming(gateway, tonight),
+        coming=await _coming(gateway, tonight),
         verdicts=dict(Counter(item.verdict for item in tonight)),
         zones=dict(Counter(zone.state for zone in engine.cameras.zones())),
         lamps=dict(Counter(lamp.state for lamp in engine.lighting.lamps())),
@@ -229,13 +272,22 @@ async def summary(gateway: GatewayPort) -> Summary:
     )
 
 
-def _coming(gateway: GatewayPort, rounds: Sequence[Round]) -> NextVisit | None:
-    """The open visit that is due next; of a running round before a coming one."""
+async def _tonight(gateway: GatewayPort) -> list[Round]:
+    return [as_round(item) for item in await rounds_between(gateway, *night_of(gateway.now(), gateway.site))]
+
+
+async def _coming(gateway: GatewayPort, tonight: Sequence[Round]) -> NextVisit | None:
+    """The open visit that is due next, of tonight or of a round that starts within 12 h."""
     now = moment(gateway.now(), gateway.site.zone_info)
-    ahead = gateway.judgement.engine.rounds.rounds(gateway.now(), gateway.now() + 12 * HOUR)
+    _, noon = night_of(gateway.now(), gateway.site)
+    horizon = gateway.now() + _AHEAD
+    ahead: list[Round] = []
+    if horizon > noon:
+        later = [as_round(item) for item in await rounds_between(gateway, noon, noon + _AHEAD)]
+        ahead = [item for item in later if instant(item.start) < horizon]
     waiting = [
         (visit.due or item.start, item, visit)
-        for item in {item.id: item for item in [*rounds, *ahead]}.values()
+        for item in [*tonight, *ahead]
         for visit in item.visits
         if visit.verdict == "pending" and visit.closes >= now
     ]

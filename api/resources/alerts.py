@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -145,11 +146,11 @@ async def alert_page(
     gateway: GatewayPort, after: tuple[Instant, str] | None, limit: int, *, active: bool
 ) -> tuple[list[AnyAlert], tuple[Instant, str] | None]:
     """Alerts newest first (of one instant, by id), from memory and the journal; and where the page ended, if more follow."""
-    living: list[AnyAlert] = list(gateway.judgement.alerts.alerts(active=active))
-    known = {_text(item, "id") for item in living}
+    living = gateway.judgement.alerts.alerts(active=active)
     past: list[AnyAlert] = []
     if not active:
         # Asked from one instant later and counted off, so that alerts raised in the same instant are not skipped.
+        known = {item.id for item in living}
         before = after[0] + 1 if after is not None else None
         count = limit + 1
         while True:
@@ -158,7 +159,9 @@ async def alert_page(
             if len(past) > limit or len(fetched) < count or count >= _MOST_SAME_INSTANT:
                 break
             count *= 2
-    merged = sorted([item for item in living if _follows(item, after)] + past, key=_order)
+    # Memory's are in order already.
+    ahead = islice((item for item in living if _follows(item, after)), limit + 1)
+    merged = sorted([*ahead, *past], key=_order)
     found = merged[:limit]
     more = len(merged) > limit
     return found, _place(found[-1]) if more else None

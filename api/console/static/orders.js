@@ -100,7 +100,9 @@ function refresh() {
       return;
     }
     try {
-      const answer = await fetch(`${location.pathname}?part=1`, { cache: "no-cache" });
+      const asked = new URLSearchParams(location.search);
+      asked.set("part", "1");
+      const answer = await fetch(`${location.pathname}?${asked}`, { cache: "no-cache" });
       if (!answer.ok) return;
       const fresh = document.createElement("template");
       fresh.innerHTML = await answer.text();

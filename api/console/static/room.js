@@ -42,7 +42,11 @@ listen({
 
 // The line of now moves, and what is due next, without any event.
 setInterval(() => ["rounds", "summary", "plan"].forEach(refresh), 30000);
-new MutationObserver(countInTitle).observe(document.getElementById("alerts") ?? told, { childList: true, subtree: true });
+new MutationObserver(countInTitle).observe(document.getElementById("alerts") ?? told, {
+  childList: true,
+  subtree: true,
+  attributeFilter: ["data-open"],
+});
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
@@ -108,6 +112,6 @@ function titleOf(element) {
 }
 
 function countInTitle() {
-  const open = document.querySelectorAll('.alerts > .alert[data-state="open"]').length;
+  const open = Number(document.querySelector(".alerts")?.dataset.open ?? 0);
   document.title = open ? `(${open}) ${title}` : title;
 }

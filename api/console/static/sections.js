@@ -87,11 +87,14 @@ async function load(section) {
   fresh.innerHTML = await answer.text();
   writeAges(fresh.content);
   const appeared = [];
+  const before = root.querySelector(".alerts");
+  // In a list that was cut short, what moves up because something left is not new: only what changed since.
+  const since = before && "cut" in before.dataset ? Date.parse(before.dataset.touched) : -Infinity;
   morphChildren(root, fresh.content, (element) => appeared.push(element));
   onLoad.get(section)?.();
   if (section === "alerts") {
     for (const element of appeared) {
-      if (element.matches(".alerts > .alert")) onAlert(element);
+      if (element.matches(".alerts > .alert") && Date.parse(element.dataset.updated) >= since) onAlert(element);
     }
   }
 }
