@@ -65,6 +65,7 @@ class Frame:
             languages=LANGUAGES,
             html_tag=HTML_TAGS[language],
             pages=menus(may, bounded=bounded),
+            bounded=bounded,
             account=session.account if session else None,
             path=request.url.path,
             **values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -70,6 +71,23 @@ async def reached(foreign: dict[str, str], own: dict[str, str]) -> AsyncIterator
         for method, path, right, _ in await routes(changed):
             if method == "GET" and right is not None and path != STREAM:
                 yield method, path
+
+
+@pytest.mark.parametrize("role", ["viewer", "guard", "maintenance", "operator", "manager"])
+async def test_every_link_that_is_shown_opens(role: Role, log_in: LogIn, gateway: FakeGateway) -> None:
+    client = await bounded(log_in, gateway, role)
+    seen: dict[str, str] = {}
+    ahead = [("/", "")]
+    while ahead:
+        path, on = ahead.pop()
+        if path in seen:
+            continue
+        seen[path] = on
+        answer = await client.get(path)
+        assert answer.status_code < 400, (path, on)
+        links = (html.unescape(link) for link in re.findall(r'href="(/[^"#]*)"', answer.text))
+        ahead += [(link, path) for link in links if not link.startswith("/static/") and "lang=" not in link]
+    assert any(path.startswith("/rounds/") for path in seen)
 
 
 @pytest.mark.parametrize("role", ["viewer", "guard", "maintenance", "operator", "manager"])
