@@ -16,7 +16,10 @@ from playwright.async_api import Browser, Page, Request, async_playwright, expec
 from api.access.invitations import Invitations
 from api.access.roles import Role
 from api.app import create_app
+from api.console.room import TOLD_SHOWN
 from api.server import listen, serve
+from gateway.alerts.alert import Operation
+from gateway.instants import SECOND
 from gateway.rules.findings import Signal
 from tests.api import scene
 from tests.api.fake_gateway import FakeGateway
@@ -105,6 +108,29 @@ async def test_a_live_alert_appears_and_is_acknowledged_by_the_keyboard(room: Ro
     if shot := os.environ.get("LAMPLIGHTER_SCREENSHOT"):
         await page.wait_for_timeout(3200)
         await page.screenshot(path=Path(shot))
+
+
+async def test_in_a_long_list_only_what_is_new_is_announced_and_all_are_counted(room: Room) -> None:
+    now = room.gateway.now()
+    for number in range(2 * TOLD_SHOWN):
+        room.gateway.judgement.alerts.signal(
+            Signal(rule="panic", subject=f"w{number:03}", action="raise", at=now, raised=now)
+        )
+    page = await room.enter(language="en")
+    rows = page.locator(".alerts > .alert")
+    await expect(rows).to_have_count(TOLD_SHOWN)
+    assert (await page.title()).startswith(f"({2 * TOLD_SHOWN + len(scene.SIGNALS)}) ")
+    room.gateway.stopped_clock = True
+    room.gateway.ahead = now + SECOND - room.gateway.now()
+    await room.gateway.operate(Operation(at=room.gateway.now(), by="li", action="ack", alert="panic/w000/1"))
+    await expect(page.locator(f'[data-key="panic/w{TOLD_SHOWN:03}/1"]')).to_be_visible()
+    await expect(page.locator('[data-key="panic/w000/1"]')).to_have_count(0)
+    assert await page.locator("#told").text_content() == ""
+    assert (await page.title()).startswith(f"({2 * TOLD_SHOWN + len(scene.SIGNALS) - 1}) ")
+    room.gateway.ahead += SECOND
+    room.panic("wand-1")
+    await expect(rows.first).to_contain_text("wand-1")
+    await expect(page.locator("#told")).to_contain_text("New alert: Critical Panic")
 
 
 async def test_resolving_asks_for_a_reason_which_stands_in_the_history(room: Room) -> None:

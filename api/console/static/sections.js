@@ -94,7 +94,7 @@ async function load(section) {
   onLoad.get(section)?.();
   if (section === "alerts") {
     for (const element of appeared) {
-      if (element.matches(".alerts > .alert") && Date.parse(element.dataset.updated) >= since) onAlert(element);
+      if (element.matches(".alerts > .alert") && Date.parse(element.dataset.updated) > since) onAlert(element);
     }
   }
 }
