@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from api.access.concerned import person_of
@@ -30,6 +30,8 @@ from gateway.site.model import Site
 SHOWN = 28 * DAY
 """So far back the page of duty checks reaches."""
 TAKES_FINDINGS = 8 * DAY
+DEDUCTIONS_SHOWN = 50
+"""Of each item at once; the page says how many more there are and leads to them."""
 
 
 def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
@@ -86,7 +88,11 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         )
 
     @app.get("/scores", include_in_schema=False, dependencies=[needs("rounds")])
-    async def scores_page(request: Request) -> Response:
+    async def scores_page(
+        request: Request,
+        only: Annotated[str | None, Query(alias="item", max_length=100)] = None,
+        skip: Annotated[int, Query(alias="from", ge=0, le=1_000_000)] = 0,
+    ) -> Response:
         language = chosen(request, site.language)
         account = session_of(request).account
         named = _named(request)
@@ -104,7 +110,12 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             period=period,
             periods=_periods(today),
             due=due_of(period.id),
-            items=[_item(site, item, language, named=named, part=part) for item in document.items],
+            items=[
+                _item(site, item, language, named=named, part=part, skip=skip if item.id == only else 0)
+                for item in document.items
+                if only in {None, item.id}
+            ],
+            only=only,
             appeals=[
                 {"appeal": each, "may_decide": account.may("assess") and each.by != account.name,
                  "mine": each.by == account.name}
@@ -153,11 +164,14 @@ def _item_name(site: Site, item: str, name: str, language: Language, part: str) 
     return name if own or found == item else found
 
 
-def _item(site: Site, item: ItemScore, language: Language, *, named: bool, part: str) -> dict[str, Any]:
+def _item(site: Site, item: ItemScore, language: Language, *, named: bool, part: str, skip: int) -> dict[str, Any]:
+    shown = item.deductions[skip : skip + DEDUCTIONS_SHOWN]
     return {
         "item": item,
         "name": _item_name(site, item.id, item.name, language, part),
-        "rows": [_row(site, each, language, named=named) for each in item.deductions],
+        "rows": [_row(site, each, language, named=named) for each in shown],
+        "skipped": skip,
+        "more": max(0, len(item.deductions) - skip - len(shown)),
         "share": round(100 * item.lost / item.weight) if item.weight else 0,
     }
 

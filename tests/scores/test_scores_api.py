@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
+from api.console.assess import DEDUCTIONS_SHOWN
 from gateway.scores.document import ScoreDocument, digest_of
 from gateway.scores.ranking import rank
 
@@ -138,3 +140,20 @@ async def test_what_people_said_survives_a_restart_and_counts_as_before(estate, 
     async with again:
         assert again.judgement.books["score"].snapshot() == before
     await estate.gateway.__aenter__()
+
+
+async def test_the_page_says_how_many_deductions_it_does_not_list_and_leads_to_them(estate) -> None:
+    manager = await estate.enter("boss", "manager")
+    await estate.go(1)
+    for number in range(DEDUCTIONS_SHOWN + 7):
+        body = {"item": "inspection", "points": 0.1, "words": f"finding {number}"}
+        assert (await manager.post("/api/v1/scores/marks", json=body)).status_code == 200
+    listed = re.compile(r"finding \d+")
+    page = (await manager.get("/scores?lang=en")).text
+    first = listed.findall(page)
+    assert len(first) == DEDUCTIONS_SHOWN
+    link = re.search(r'href="(/scores\?[^"]*from=50)">7 more deductions', page)
+    assert link is not None
+    rest = (await manager.get(link[1].replace("&amp;", "&"))).text
+    assert "50 before these" in rest
+    assert {*first, *listed.findall(rest)} == {f"finding {number}" for number in range(DEDUCTIONS_SHOWN + 7)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -17,6 +18,7 @@ import pytest
 from api.access.invitations import Invitations
 from api.access.roles import Role
 from api.app import create_app
+from api.console.orders import SHOWN
 from gateway.rules.findings import Signal
 from gateway.runtime import Gateway
 from tests.api import scene
@@ -416,3 +418,34 @@ async def test_pages_offer_what_the_table_allows(estate: Estate) -> None:
         assert " style=" not in page
         assert " onclick" not in page
         assert page.count("<script") == page.count('<script type="module" src="/static/')
+
+
+async def test_the_desk_lists_what_is_due_first_says_how_many_more_there_are_and_leads_to_them(estate: Estate) -> None:
+    desk = await estate.enter("operator")
+    known = []
+    for _ in range(SHOWN + 7):
+        known.append((await post(desk, "", REPORT))["id"])
+        await estate.pass_time(seconds=1)
+    listed = re.compile(r'data-key="(\d{8}-\d{3})"')
+    first = (await desk.get("/work-orders", params={"lang": "en"})).text
+    assert listed.findall(first) == known[:SHOWN]
+    assert f'<span class="count">{SHOWN + 7}</span>' in first
+    assert f'<a href="/work-orders?list=todo&amp;from={SHOWN}">7 more: go on</a>' in first
+    rest = (await desk.get("/work-orders", params={"list": "todo", "from": SHOWN, "lang": "en"})).text
+    assert listed.findall(rest) == known[SHOWN:]
+    assert f"{SHOWN} before these" in rest
+    assert "more: go on" not in rest
+    emergency = (await post(desk, "", REPORT | {"urgency": "emergency"}))["id"]
+    assert listed.findall((await desk.get("/work-orders")).text)[0] == emergency
+
+
+async def test_an_order_closed_today_stands_on_the_desk_however_long_ago_it_was_reported(estate: Estate) -> None:
+    desk = await estate.enter("operator")
+    order = (await post(desk, "", REPORT))["id"]
+    await estate.pass_time(days=20)
+    desk = await estate.enter("operator")
+    await post(desk, f"/{order}/cancel", {"why": "reported twice"})
+    assert f'data-key="{order}"' in (await desk.get("/work-orders")).text
+    await estate.pass_time(days=8)
+    desk = await estate.enter("operator")
+    assert f'data-key="{order}"' not in (await desk.get("/work-orders")).text
