@@ -72,6 +72,7 @@ a second, and a backlog brings 100,000 rows in two.
 _SWITCH_INTERVAL_S = 0.0002
 """The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
 
+_ROUNDS_AT_ONCE = 1000
 _CONDITIONS_AT_ONCE = 500_000
 """Rows that one question about a period may read: some 100 MB."""
 
@@ -487,8 +488,13 @@ class Gateway:
         return await self._rereader.read(rows, by, also_worse=also_worse)
 
     async def past_rounds(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
-        """Rounds with start in [since, until) as last judged, by start."""
-        return [msgspec.json.decode(body) for body in await self._reader.findings("round", since, until)]
+        """Rounds with start in [since, until) that memory does not show, as last judged, by start."""
+        sql = (
+            "SELECT id, body FROM finding WHERE kind = 'round' AND start >= ? AND start < ? ORDER BY start, id LIMIT ?"
+        )
+        rows = await self._reader.query(sql, (since, until, _ROUNDS_AT_ONCE))
+        shows = self.judgement.engine.rounds.shows
+        return [msgspec.json.decode(body) for round_id, body in rows if not shows(round_id)]
 
     async def past_gaps(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
         """Windows of largest gaps with start in [since, until) as last judged, by start."""

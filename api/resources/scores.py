@@ -243,16 +243,14 @@ async def _score(gateway: GatewayPort, period: Period) -> ScoreDocument:
 async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
     site, judged = gateway.site, gateway.judgement.now
     until = max(min(period.until, judged), period.since)
-    rounds: list[Mapping[str, Any]] = [
-        each if isinstance(each, Mapping) else msgspec.to_builtins(each)
-        for each in await rounds_between(gateway, period.since, until)
-    ]
+    walked = await rounds_between(gateway, period.since, until)
     checks = await all_items(gateway, "duty_check", period.since, min(period.until, until + 1))
     orders = await all_items(gateway, "work_order", period.since, min(period.until, until + 1))
     rows = await gateway.conditions(_CONDITIONS, period.since, until)
     marks, appeals = _marks(gateway, period), book(gateway).appeals()
 
     def work() -> ScoreDocument:
+        rounds = [each if isinstance(each, Mapping) else msgspec.to_builtins(each) for each in walked]
         timeline = None if rows is None else Timeline(rows, period.since, until)
         basis = Basis(rounds=rounds, checks=checks, orders=orders, timeline=timeline, marks=marks, appeals=appeals)
         return daily(site, period, basis, judged)

@@ -657,6 +657,11 @@ class Rounds:
         ]
         return past + views
 
+    def shows(self, round_id: str) -> bool:
+        """Whether `rounds` tells of it."""
+        state = self._rounds.get(round_id)
+        return round_id in self._retired if state is None else state.opens <= self.now + DAY
+
     def tally(self, since: Instant, until: Instant) -> list[tuple[Instant, list[tuple[str, str | None]]]]:
         """Starts in [since, until) of rounds in memory, each with its visits' verdicts and causes: what `rounds` shows, without the views."""
         self.flush(self.now)

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from api.console.assess import DEDUCTIONS_SHOWN
+from api.resources.rounds import id_of, rounds_between
+from gateway.instants import DAY
 from gateway.scores.document import ScoreDocument, digest_of
 from gateway.scores.ranking import rank
 
@@ -157,3 +159,12 @@ async def test_the_page_says_how_many_deductions_it_does_not_list_and_leads_to_t
     rest = (await manager.get(link[1].replace("&amp;", "&"))).text
     assert "50 before these" in rest
     assert {*first, *listed.findall(rest)} == {f"finding {number}" for number in range(DEDUCTIONS_SHOWN + 7)}
+
+
+async def test_a_round_that_memory_shows_is_not_read_from_the_journal_again(estate) -> None:
+    await estate.go(120)
+    gateway = estate.gateway
+    since, until = gateway.now() - DAY, gateway.now() + 1
+    assert await gateway.items("round", since, until)
+    assert list(await gateway.past_rounds(since, until)) == []
+    assert [id_of(each) for each in await rounds_between(gateway, since, until)] == ["night@2026-11-24T13:00+00:00"]
