@@ -24,7 +24,7 @@ from api.problems import Denied
 from api.resources.duty_checks import act, all_items, body_of
 from api.resources.rounds import rounds_between
 from gateway.figures.timeline import Timeline
-from gateway.instants import moment
+from gateway.instants import SECOND, Instant, moment
 from gateway.scores.book import Mark, ScoreBook
 from gateway.scores.document import Deduction, ScoreDocument
 from gateway.scores.period import Period, period_of, quarter_of
@@ -32,6 +32,10 @@ from gateway.scores.sheet import Basis, daily, published, year
 
 _LOCKS: WeakKeyDictionary[GatewayPort, asyncio.Lock] = WeakKeyDictionary()
 """One score at a time of each gateway. A year of a large site takes seconds to compute; however many ask, the intake goes on."""
+_SEEN: WeakKeyDictionary[GatewayPort, dict[str, tuple[int, Instant, ScoreDocument]]] = WeakKeyDictionary()
+"""By period, what was computed last: of which event on, and when."""
+_USED_FOR = SECOND
+_MOST_SEEN = 8
 
 _CONDITIONS = ("gateway", "lamp", "seat", "duty", "camera")
 
@@ -215,9 +219,20 @@ def asked(gateway: GatewayPort, text: str | None) -> Period:
 
 
 async def score(gateway: GatewayPort, period: Period) -> ScoreDocument:
-    """The score of a period by what is known now."""
+    """The score of a period by what is known now.
+
+    Who waited for another's answer gets the same: it is used for a second, but no longer than until something is told.
+    """
+    seen = _SEEN.setdefault(gateway, {})
     async with _LOCKS.setdefault(gateway, asyncio.Lock()):
-        found = await _score(gateway, period)
+        version, known = gateway.events.latest, seen.get(period.id)
+        if known is not None and known[0] == version and 0 <= gateway.now() - known[1] < _USED_FOR:
+            found = known[2]
+        else:
+            found = await _score(gateway, period)
+            if len(seen) >= _MOST_SEEN:
+                seen.clear()
+            seen[period.id] = version, gateway.now(), found
     revision = book(gateway).revision(period.id)
     return published(found, revision) if revision else found
 
