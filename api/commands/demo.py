@@ -115,7 +115,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
             print(f"  {(link := door.link('admin'))}")
             print("(a log-in for one use; stop with Ctrl-C)", flush=True)
             await _guard(gateway)
-            print(f"a guard's phone: {door.link('guard')}")
+            print(f"a guard's phone, in a private window: {door.link('guard')}")
             print(f"  a tag on the wall, as his phone opens it: {listener.url}/t/{_tag(site)}", flush=True)
             if sys.stdin.isatty():
                 print(f"Enter gives another one; so does a role: {', '.join(ROLES)}", flush=True)
