@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -20,8 +21,10 @@ from gateway.intake import UNBOUND, Intake
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow, QuarantineRow
 from gateway.judgement import Outcome
-from gateway.routing import Router
+from gateway.routing import Read, Router
+from gateway.site.enrolments import PHONE_DRIVER
 from gateway.site.model import Site
+from gateway.site.phones import phone_settings
 
 Came = Literal["read", "repeated", "unreadable", "already", "too_old", "withheld"]
 
@@ -169,7 +172,17 @@ class Rereader:
 
     def _decode_all(self, stored: Sequence[QuarantineRow]) -> list[_Decoded]:
         router = Router(self._site, self._drivers)
-        return [decoded(self._site, router, row) for row in stored]
+        return [self._decoded(router, row) for row in stored]
+
+    def _decoded(self, router: Router, row: QuarantineRow) -> _Decoded:
+        device = self._site.devices.get(row.source)
+        make = self._drivers[PHONE_DRIVER].message_decoder if PHONE_DRIVER in self._drivers else None
+        if device is None or device.driver != PHONE_DRIVER or make is None or _contradicts(row):
+            return decoded(self._site, router, row)
+        decoder = make(self._site.id, phone_settings(self._site, device.id, device.settings.get("person")))
+        found = _split(row, device.id, *_read(partial(decoder.decode, ""), row))
+        # What a phone had counted by then was said when it came.
+        return found._replace(readings=[each for each in found.readings if each.observation.seq is not None])
 
     def _result(self, each: _Decoded) -> Reread:
         """Without a look at what is here already."""
@@ -203,7 +216,7 @@ class Rereader:
 def decoded(site: Site, router: Router, row: QuarantineRow) -> _Decoded:
     """One row by today's decoders; without readings: `reason` says why it cannot be read."""
     received = _EPOCH + timedelta(microseconds=row.received)
-    if row.source in site.devices and row.reason.startswith("another content under the key"):
+    if row.source in site.devices and _contradicts(row):
         return _Decoded(row, row.source, (), CONFLICT)
     if (stream := router.streams.get(row.topic)) is not None:
         found = [*stream[1].feed(row.payload, received), *stream[1].reset()]
@@ -212,12 +225,20 @@ def decoded(site: Site, router: Router, row: QuarantineRow) -> _Decoded:
     if read is None:
         known = row.topic in site.devices
         return _Decoded(row, row.topic if known else None, (), CONVERSATION if known else UNBOUND)
+    return _split(row, None, *_read(read, row))
+
+
+def _contradicts(row: QuarantineRow) -> bool:
+    return row.reason.startswith("another content under the key")
+
+
+def _read(read: Read, row: QuarantineRow) -> tuple[Sequence[Reading | Reject], str]:
+    """What a decoder makes of the bytes as of the time at which they came, or why it makes nothing of them."""
     try:
-        readings = read(row.payload, received, retained=bool(row.retained))
+        readings = read(row.payload, _EPOCH + timedelta(microseconds=row.received), retained=bool(row.retained))
     except DecodeError as error:
-        return _Decoded(row, None, (), error.reason)
-    rejects = readings.rejects if isinstance(readings, Readings) else []
-    return _split(row, None, [*readings, *rejects])
+        return (), error.reason
+    return [*readings, *(readings.rejects if isinstance(readings, Readings) else ())], ""
 
 
 def _worse(news: Outcome) -> int:
@@ -226,11 +247,11 @@ def _worse(news: Outcome) -> int:
     return sum(each.verdict == "missed" and first[where].before != "missed" for where, each in last.items())
 
 
-def _split(row: QuarantineRow, device: str | None, found: Sequence[Reading | Reject]) -> _Decoded:
+def _split(row: QuarantineRow, device: str | None, found: Sequence[Reading | Reject], reason: str = "") -> _Decoded:
     readings = [each for each in found if isinstance(each, Reading)]
     reasons = dict.fromkeys(each.reason for each in found if isinstance(each, Reject))
     if not found:
-        reasons = {"there is no observation in it": None}
+        reasons = {reason or "there is no observation in it": None}
     if readings:
         device = readings[0].observation.device
     return _Decoded(row, device, readings, "; ".join(reasons))

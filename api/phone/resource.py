@@ -6,7 +6,7 @@ Whose a record is says the phone's cookie, never the record. An answer means: on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import FastAPI, Query, Request
@@ -24,7 +24,7 @@ from api.phone.plan import Plans
 from api.phone.shapes import PhoneShape, TakenShape, TapShape
 from api.ports import GatewayPort
 from api.problems import Denied
-from device_drivers.driver import DeviceSettings, Reject
+from device_drivers.driver import Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import TagRead
 from device_drivers.phone.decoder import PhoneDecoder
@@ -32,6 +32,7 @@ from device_drivers.phone.handover import read_handover
 from device_drivers.phone.record import DRIVERS
 from gateway.site.enrolments import PHONE_DRIVER, NotEnrolled
 from gateway.site.model import Site
+from gateway.site.phones import phone_settings
 
 _DECODERS = 512
 """Decoders kept, one a phone; then they are made anew."""
@@ -155,8 +156,7 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
                 decoders.clear()
             make = DRIVERS[0].message_decoder
             assert make is not None
-            settings = {"person": phone.person, "sun": sun_keys(gateway.site)}
-            made = make(gateway.site.id, DeviceSettings(id=phone.device, settings=settings))
+            made = make(gateway.site.id, phone_settings(gateway.site, phone.device, phone.person))
             assert isinstance(made, PhoneDecoder)
             found = decoders[phone.device] = made
         return found
@@ -166,17 +166,6 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
         point = owner.checkpoint if owner is not None else None
         name = checkpoint_name(gateway.site, point) if point is not None else None
         return TapShape(seq=read.seq or 0, checkpoint=point, name=name, method=read.method)
-
-
-def sun_keys(site: Site) -> list[dict[str, Any]]:
-    """Every set of keys that tags of the site may have, once each: of devices with driver `ntag424`, and of `sun` settings."""
-    found: list[dict[str, Any]] = []
-    for device in site.devices.values():
-        given = device.settings if device.driver == "ntag424" else device.settings.get("sun")
-        for keys in given if isinstance(given, list) else [given]:
-            if keys and dict(keys) not in found:
-                found.append(dict(keys))
-    return found
 
 
 def _person(site: Site, request: Request) -> str:

@@ -50,18 +50,21 @@ class PhoneDecoder:
         return self.read(read_handover(payload))
 
     def read(self, handover: Handover) -> Readings:
-        """The observations of a hand-over: its records, and a heartbeat that says how far the phone has counted by when."""
+        """The observations of a hand-over: its records, and a heartbeat that says how far the phone has counted by when.
+
+        A record that cannot be read is rejected as a hand-over of it alone, so that it can be read again.
+        """
         readings: list[Reading] = []
         rejects: list[Reject] = []
         last = handover.last
         now = moment(handover.now)
         for raw in handover.records:
-            data = bytes(raw)
             try:
-                record = read_record(data)
+                record = read_record(bytes(raw))
                 readings.append(self._reading(record, handover.boot))
             except DecodeError as error:
-                rejects.append(Reject(data, error.reason))
+                alone = msgspec.structs.replace(handover, records=[raw], first=False)
+                rejects.append(Reject(msgspec.json.encode(alone), error.reason))
             else:
                 last = max(last, record.seq)
         if handover.first:

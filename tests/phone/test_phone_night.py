@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.phone.night import GATE, ROOF, night, signed
+from tests.phone.night import GATE, ROOF, Clock, night, signed, site
 
 
 async def test_a_tap_by_address_arrives_in_the_journal_and_serves_the_visit(tmp_path: Path) -> None:
@@ -193,3 +193,22 @@ async def test_a_call_for_help_goes_before_what_was_kept_and_is_critical(tmp_pat
         on.at("22:52")
         await phone.send()
         assert on.verdicts()["roof"] == "missed", "no number is missing, so the record is complete"
+
+
+async def test_a_signed_tap_that_came_before_its_keys_counts_once_it_is_read_again(tmp_path: Path) -> None:
+    clock = Clock()
+    async with night(tmp_path, site(devices={}), clock) as on, on.phone() as phone:
+        device = (await phone.begin())["device"]
+        on.at("22:41")
+        phone.open(signed(1))
+        said = await phone.send()
+        assert (said["taken"], said["unread"]) == (1, 1)
+    async with night(tmp_path, site(), clock) as on:
+        on.at("22:48")
+        (row,) = await on.gateway.quarantine(limit=9)
+        shown = await on.gateway.rereadable([row.seq])
+        assert [(each.outcome, each.new, each.device) for each in shown.rows] == [("read", 1, device)]
+        await on.gateway.reread([row.seq], "u-chen")
+        assert (on.visit("pump").verdict, on.visit("pump").person) == ("on_time", "g-wang")
+        again = await on.gateway.reread([row.seq], "u-chen")
+        assert [each.outcome for each in again.rows] == ["already"]
