@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from gateway.instants import DAY, Duration, Instant
+from gateway.instants import DAY, HOUR, Duration, Instant
 from gateway.rules.intervals import Interval, common, covers, reach
 from gateway.rules.records import Record
 from gateway.site.model import Route, Site
+from gateway.site.shifts import on_shift
 
 RECENTLY: Duration = 7 * DAY
 """A portable reader that served a route, or a phone heard, this long before a visit closes is a witness of it."""
+SHIFT: Duration = 12 * HOUR
+"""Whoever had a shift, or whose phone was heard, this long before a visit closes may have walked it (ours)."""
+_HOURS = 4096
+"""Hours for which it is remembered who was on duty."""
 
 
 class Witnesses:
@@ -28,6 +33,7 @@ class Witnesses:
             device.id for device in site.devices.values() if device.driver == "phone" or device.kind == "phone"
         ]
         self._guards = frozenset(person.id for person in site.people.values() if "guard" in person.roles)
+        self._duty: dict[Instant, frozenset[str] | None] = {}
         self._served: dict[str, dict[tuple[str, str, int], tuple[Instant, tuple[str, ...]]]] = {}
 
     def served(
@@ -78,12 +84,37 @@ class Witnesses:
                 yield from devices
 
     def _phones_of(self, route: Route, closes: Instant) -> Iterator[str]:
-        """Phones of the guards on duty: without a duty calendar the route's guards, none named: all guards."""
+        """Phones of the guards on duty: by the duty calendar; without one the route's guards, none named: all guards.
+
+        Who stands in tonight is not in the calendar: a phone heard within `SHIFT` before is awaited whatever it says.
+        """
         guards = frozenset(route.guards) or self._guards
+        on_duty = self._on_duty(closes)
         for phone in self._phones:
             record = self._record(phone)
-            if not record.persons.isdisjoint(guards) and record.heard_between(closes - RECENTLY, closes):
+            if record.persons.isdisjoint(guards) and (on_duty is None or record.persons.isdisjoint(on_duty)):
+                continue
+            here = on_duty is None or not record.persons.isdisjoint(on_duty)
+            if record.heard_between(closes - (RECENTLY if here else SHIFT), closes):
                 yield phone
+
+    def _on_duty(self, closes: Instant) -> frozenset[str] | None:
+        """Who has a shift in the last hours before an instant; None: there is no calendar, or it names nobody."""
+        if not self._site.shifts:
+            return None
+        hour = closes - closes % HOUR
+        if hour not in self._duty:
+            if len(self._duty) >= _HOURS:
+                self._duty.clear()
+            people = {
+                person
+                for back in range(SHIFT // HOUR + 1)
+                for shift in on_shift(self._site, hour - back * HOUR)
+                for person in shift.people
+            }
+            people |= {person for shift in on_shift(self._site, hour + HOUR) for person in shift.people}
+            self._duty[hour] = frozenset(people) or None
+        return self._duty[hour]
 
 
 def settled(witnesses: Iterable[Record], first: Instant, last: Instant) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, time
+
 import pytest
+from msgspec.structs import replace
 
 from device_drivers import observations as seen
 from gateway.instants import DAY, HOUR, MINUTE
+from gateway.site.model import Shift
 from gateway.site.model import Visit as Stop
-from tests.rules.walk import GARAGE, GATE, ROOF, YARD, Walk, clock, daily, hhmm
+from tests.rules.walk import GARAGE, GATE, ROOF, YARD, Walk, clock, daily, estate, hhmm
 
 WALL = {"visits": (Stop(checkpoint=ROOF),)}
 
@@ -274,6 +278,44 @@ def test_a_phone_of_somebody_else_is_none() -> None:
     walk.read("04FFFFFF", "21:00", device="phone-1", person="li")
     walk.sync("23:00")
     assert walk.verdict() == "missed"
+
+
+def on_duty(*people: str, started: str = "-2 20:00") -> Walk:
+    """Every night these people have the shift from 20:00 to 08:00."""
+    shift = Shift(id="night", since=time(20), until=time(8), rotation=(people,), first=date(2026, 1, 1))
+    return Walk(replace(estate(route=WALL), shifts={"night": shift}), started=started)
+
+
+def test_the_silent_phone_of_a_guard_who_is_off_duty_holds_nothing_back() -> None:
+    walk = on_duty("wang")
+    walk.read("04FFFFFF", "-1 09:00", device="phone-1", person="li")
+    walk.sync("23:00")
+    assert walk.verdict() == "missed"
+
+
+def test_the_silent_phone_of_the_guard_on_duty_is_awaited_for_days() -> None:
+    walk = on_duty("wang")
+    walk.read("04FFFFFF", "-1 09:00", device="phone-1", person="wang")
+    walk.sync("23:00")
+    assert walk.verdict() == "pending"
+    walk.sync("23:01", device="phone-1")
+    assert walk.verdict() == "missed"
+
+
+def test_a_phone_heard_this_evening_is_awaited_though_the_calendar_does_not_name_its_guard() -> None:
+    walk = on_duty("wang", started="20:00")
+    walk.read("04FFFFFF", "21:30", device="phone-1", person="li")  # stands in tonight
+    walk.sync("23:00")
+    assert walk.verdict() == "pending"
+    walk.read(ROOF, "22:05", "23:30", device="phone-1", person="li")
+    assert walk.verdict() == "on_time"
+
+
+def test_a_calendar_that_names_nobody_leaves_it_at_the_guards() -> None:
+    walk = on_duty()
+    walk.read("04FFFFFF", "-1 09:00", device="phone-1", person="li")
+    walk.sync("23:00")
+    assert walk.verdict() == "pending"
 
 
 def test_with_no_witness_nothing_is_settled() -> None:
