@@ -147,6 +147,8 @@ async def alert_page(
 ) -> tuple[list[AnyAlert], tuple[Instant, str] | None]:
     """Alerts newest first (of one instant, by id), from memory and the journal; and where the page ended, if more follow."""
     living = gateway.judgement.alerts.alerts(active=active)
+    # Memory's are in order already.
+    ahead = list(islice((item for item in living if _follows(item, after)), limit + 1))
     past: list[AnyAlert] = []
     if not active:
         # Asked from one instant later and counted off, so that alerts raised in the same instant are not skipped.
@@ -158,9 +160,9 @@ async def alert_page(
             past = [item for item in fetched if _text(item, "id") not in known and _follows(item, after)]
             if len(past) > limit or len(fetched) < count or count >= _MOST_SAME_INSTANT:
                 break
+            if len(ahead) > limit and raised_of(fetched[-1]) < raised_of(ahead[-1]):
+                break  # memory fills the page, and what the journal has beyond is older
             count *= 2
-    # Memory's are in order already.
-    ahead = islice((item for item in living if _follows(item, after)), limit + 1)
     merged = sorted([*ahead, *past], key=_order)
     found = merged[:limit]
     more = len(merged) > limit
