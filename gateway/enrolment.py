@@ -50,13 +50,15 @@ class Enrolments:
         return enrol(self._filed, list(self._with(wanted).values()), self.names).site
 
     def take(self, wanted: Enrolment | tuple[Kind, str], name: str | None = None) -> None:
-        """Change the site.
+        """Change the site; of a person who is withdrawn the name is forgotten.
 
         Raises:
             NotEnrolled: as `site_with`.
         """
         self.counting = self._with(wanted)
-        if name is not None:
+        if isinstance(wanted, tuple) and wanted[0] == "person":
+            self.names.pop(wanted[1], None)
+        elif name is not None:
             self.names[wanted[1] if isinstance(wanted, tuple) else subject_of(wanted)[1]] = name
         self._renew()
 
@@ -89,6 +91,11 @@ def name_row(person: str, name: str, now: Instant) -> tuple[str, tuple[Any, ...]
     """The statement that keeps what an enrolled person is called."""
     body = msgspec.json.encode(PersonName(name=name))
     return "INSERT OR REPLACE INTO personal VALUES (?, ?, ?)", (PERSONS + person, now, body)
+
+
+def name_gone(person: str) -> tuple[str, tuple[Any, ...]]:
+    """The statement that erases what a person was called."""
+    return "UPDATE personal SET body = NULL WHERE key = ?", (PERSONS + person,)
 
 
 def enrolment_row(wanted: Enrolment | tuple[Kind, str], by: str, now: Instant) -> tuple[str, tuple[Any, ...]]:

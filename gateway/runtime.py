@@ -20,7 +20,7 @@ from device_drivers.driver import Driver, Reading, Reject
 from gateway.alerts.alert import Alert, Operation
 from gateway.books import BookName, BookOperation
 from gateway.deliveries import JournalSource
-from gateway.enrolment import Enrolments, enrolment_row, name_row
+from gateway.enrolment import Enrolments, enrolment_row, name_gone, name_row
 from gateway.errors import JournalError
 from gateway.events import EventHub
 from gateway.explain.explanation import Explanation
@@ -386,6 +386,8 @@ class Gateway:
     ) -> None:
         """Enrol, or withdraw a subject; what was read before is judged again by it. Returns once all of it is on disk.
 
+        Of a person who is withdrawn the name is erased; what he did stays under the id.
+
         Args:
             wanted: an enrolment, or (kind, subject) to withdraw.
             by: the account, for the history.
@@ -403,6 +405,8 @@ class Gateway:
         rows.append(enrolment_row(wanted, by, now))
         if isinstance(wanted, EnrolPerson) and name is not None:
             rows.append(name_row(wanted.id, name, now))
+        elif isinstance(wanted, tuple) and wanted[0] == "person":
+            rows.append(name_gone(wanted[1]))
         rows += statements
         self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
         await self.intake.wake()

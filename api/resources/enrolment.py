@@ -123,7 +123,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         dependencies=[needs("enrol")],
     )
     async def withdraw_person(request: Request, person_id: str) -> Response:
-        """End the enrolment of a person who was enrolled here, with his tags and phones; what he did stays."""
+        """End the enrolment of a person who was enrolled here, with his tags and phones. The name is erased; what he did stays under his id."""
         if ("person", person_id) not in gateway.enrolled:
             raise Denied(409, f"the person {person_id} was not enrolled here; the site file says otherwise.", "refused")
         his: list[Wanted] = [

@@ -133,6 +133,11 @@ async def test_a_person_is_enrolled_with_a_name_that_stands_apart(tmp_path: Path
         assert "李娜" not in str(await gateway.query("SELECT body FROM enrolment"))
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
         assert gateway.site.people["g-li"].name == "李娜"
+        for subject in (("tag", CARD), ("person", "g-li")):
+            await gateway.enrol(subject, "u-chen")
+        assert "g-li" not in gateway.site.people
+        assert await gateway.query("SELECT body FROM personal WHERE key = 'person/g-li'") == [(None,)]
+    assert "李娜".encode() not in (tmp_path / "journal.db").read_bytes()
 
 
 async def test_a_phone_that_is_enrolled_reads_tags_on_the_wall(tmp_path: Path) -> None:
