@@ -280,6 +280,67 @@ async def test_what_one_guard_left_on_a_phone_is_his_when_another_logs_in(ward: 
     assert len({device for device, _ in await ward.reads()}) == 2
 
 
+async def test_a_log_in_by_link_is_asked_about_before_anything_is_recorded(ward: Ward) -> None:
+    context = await ward.context()
+    page = await ward.enter(context)
+    await ward.log_in(page, "g-li")
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator("#who")).to_have_text("李明")
+    await expect(page.locator(".point.received")).to_have_count(1)
+    assert ward.visit("gate").person == "g-li"
+
+
+async def test_an_address_longer_than_any_tag_holds_keeps_no_other_tap_from_going(ward: Ward) -> None:
+    context = await ward.context()
+    page = await ward.enter(context)
+    await context.set_offline(True)
+    await page.goto(f"{ward.url}/t/x?long={'a' * 70_000}")
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "1")
+    await page.goto(f"{ward.url}/t/{GATE}")
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "2")
+    await context.set_offline(False)
+    await expect(page.locator(".point.received")).to_have_count(1)
+    await expect(page.locator("#sync")).to_have_attribute("data-kept", "0")
+    assert len(await ward.gateway.quarantine(limit=9)) == 1
+
+
+async def test_two_windows_that_open_at_once_are_one_phone(ward: Ward) -> None:
+    context = await ward.context()
+    pages = [await context.new_page() for _ in range(3)]
+    await ward.log_in(pages[0], "g-wang")
+    await asyncio.gather(*(page.goto(f"{ward.url}/phone") for page in pages))
+    for page in pages:
+        await expect(page.locator("#sync")).to_have_attribute("data-state", "received")
+    assert len(ward.gateway.enrolled) == 1
+
+
+NO_PICTURES = """() => {
+    const before = window.fetch;
+    window.fetch = (path, ...more) => (`${path}`.includes("/photos") ? Promise.reject(new TypeError("no network")) : before(path, ...more));
+}"""
+
+
+async def test_a_picture_that_one_guard_left_goes_when_another_is_logged_in(ward: Ward) -> None:
+    context = await ward.context()
+    page = await ward.enter(context)
+    await page.evaluate(NO_PICTURES)
+    await page.locator("#incident").click()
+    await page.get_by_text("漏水", exact=True).click()
+    await page.locator("input[name=picture]").set_input_files(
+        {"name": "p.png", "mimeType": "image/png", "buffer": await page.screenshot()}
+    )
+    await expect(page.locator("#picture-shown canvas")).to_be_visible()
+    await page.locator("#incident-form [type=submit]").click()
+    await expect(page.locator("#sync-words")).to_contain_text("照片")
+    await page.close()
+    await ward.enter(context, person="g-li")
+    for _ in range(50):
+        if found := await ward.gateway.query("SELECT key FROM personal WHERE key LIKE 'incident/%'", ()):
+            break
+        await asyncio.sleep(0.1)
+    assert len(found) == 1
+
+
 async def test_a_session_that_ended_loses_nothing(ward: Ward) -> None:
     context = await ward.context()
     page = await ward.enter(context)

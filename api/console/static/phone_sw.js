@@ -26,7 +26,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return;
-  if (request.method === "POST" && /^\/(login|logout|setup)(\/|$)/.test(url.pathname)) event.respondWith(entering(request));
+  if ((request.method === "POST" || request.mode === "navigate") && /^\/(login|logout|setup)(\/|$)/.test(url.pathname)) event.respondWith(entering(request));
   else if (request.method !== "GET") return;
   else if (request.mode === "navigate" && (url.pathname === PAGE || url.pathname.startsWith("/t/"))) event.respondWith(page(request, url));
   else if (SHELL.assets.includes(url.pathname)) event.respondWith(asset(request));

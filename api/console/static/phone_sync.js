@@ -3,6 +3,7 @@ import * as store from "./phone_store.js";
 
 const MOST = 40;
 const MOST_BYTES = 40000;
+const MOST_ADDRESS = 4096; // longer than any the gateway reads, and it says so
 const ANSWER_WITHIN_MS = 20000;
 const HURRY_WITHIN_MS = 8000;
 const SLOW_MS = 2000;
@@ -50,8 +51,12 @@ export class Sync extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  // Ask whose phone this is; needed once a log-in. Gives false where it cannot be known now.
-  async begin() {
+  // Ask whose phone this is; needed once a log-in, and of several windows by one at a time. Gives false where it cannot be known now.
+  begin() {
+    return navigator.locks ? navigator.locks.request("lamplighter-phone-begin", () => this.ask()) : this.ask();
+  }
+
+  async ask() {
     try {
       const answer = await post("/api/v1/phone/begin", {}, ANSWER_WITHIN_MS);
       if (!answer.ok) {
@@ -106,8 +111,9 @@ export class Sync extends EventTarget {
 
   async everything() {
     if (!this.current && !(await this.begin())) return false;
-    const kept = (await store.everything()).kept.map((record) => record.device);
-    for (const device of new Set([this.current.device, ...kept])) {
+    const { kept, photos } = await store.everything();
+    const others = [...kept.map((record) => record.device), ...photos.map(([device]) => device)];
+    for (const device of new Set([this.current.device, ...others])) {
       if (!(await this.handIn(device))) {
         if (device === this.current.device) return false;
       }
@@ -226,7 +232,7 @@ function fitting(found) {
   let bytes = 0;
   let count = 0;
   for (const record of found.records) {
-    bytes += JSON.stringify(record).length * 2;
+    bytes += JSON.stringify(asRecord(record)).length * 2;
     if (count > 0 && bytes > MOST_BYTES) break;
     count += 1;
   }
@@ -235,7 +241,7 @@ function fitting(found) {
 }
 
 function asRecord({ device, boot, ...record }) {
-  return record;
+  return record.url?.length > MOST_ADDRESS ? { ...record, url: record.url.slice(0, MOST_ADDRESS) } : record;
 }
 
 function post(path, body, within) {
