@@ -243,7 +243,7 @@ def plan(site: Site, dated: DatedRound) -> RoundState:
     facts = []
     for visit in route.visits:
         checkpoint = site.checkpoints[visit.checkpoint]
-        default = WALL_DEADLINE if checkpoint.tags else READER_DEADLINE
+        default = READER_DEADLINE if checkpoint.reader is not None and not checkpoint.tags else WALL_DEADLINE
         facts.append(
             VisitFacts(
                 checkpoint=visit.checkpoint,
