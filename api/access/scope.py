@@ -21,11 +21,16 @@ from api.access.door import session_of
 from api.ports import GatewayPort
 from gateway.alerts import wording
 from gateway.alerts.alert import Alert, AlertTransition, Transition
+from gateway.alerts.book import AlertBook
 from gateway.explain.explanation import Explanation, Item, Sentence
 from gateway.explain.past import Kind as ExplainedKind
 from gateway.instants import Instant, parse_instant
 from gateway.journal.rows import Condition
+from gateway.rules.cameras import Cameras
+from gateway.rules.devices import Devices
 from gateway.rules.findings import Camera, Circuit, DeviceState, Gap, Lamp, Round, RoundVerdict, Visit, Zone
+from gateway.rules.lighting import Lighting
+from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
 
 EVENTS = frozenset({"round", "gap", "lamp", "circuit", "camera", "zone", "device", "alert"})
@@ -385,7 +390,10 @@ def part_seen(request: Request) -> Part:
 class _Rounds:
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._all = part.whole.judgement.engine.rounds
+
+    @property
+    def _all(self) -> Rounds:
+        return self._part.whole.judgement.engine.rounds  # asked anew: an enrolment makes another
 
     def rounds(self, since: Instant | None = None, until: Instant | None = None) -> list[Round]:
         return _kept(self._part.round, self._all.rounds(since, until))
@@ -401,7 +409,10 @@ class _Rounds:
 class _Lighting:
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._all = part.whole.judgement.engine.lighting
+
+    @property
+    def _all(self) -> Lighting:
+        return self._part.whole.judgement.engine.lighting  # asked anew: an enrolment makes another
 
     def lamps(self) -> list[Lamp]:
         return [lamp for lamp in self._all.lamps() if lamp.id in self._part.site.lamps]
@@ -419,7 +430,10 @@ class _Lighting:
 class _Cameras:
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._all = part.whole.judgement.engine.cameras
+
+    @property
+    def _all(self) -> Cameras:
+        return self._part.whole.judgement.engine.cameras  # asked anew: an enrolment makes another
 
     def cameras(self) -> list[Camera]:
         return [camera for camera in self._all.cameras() if camera.id in self._part.site.devices]
@@ -437,7 +451,10 @@ class _Cameras:
 class _Devices:
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._all = part.whole.judgement.engine.devices
+
+    @property
+    def _all(self) -> Devices:
+        return self._part.whole.judgement.engine.devices  # asked anew: an enrolment makes another
 
     def devices(self) -> list[DeviceState]:
         return [device for device in self._all.devices() if device.id in self._part.site.devices]
@@ -465,7 +482,10 @@ class _Alerts:
 
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._all = part.whole.judgement.alerts
+
+    @property
+    def _all(self) -> AlertBook:
+        return self._part.whole.judgement.alerts  # asked anew: an enrolment makes another
 
     def alerts(self, *, active: bool = False) -> list[Alert]:
         return _kept(self._part.alert, self._all.alerts(active=active))
