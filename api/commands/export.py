@@ -55,16 +55,24 @@ def run(parsed: argparse.Namespace) -> int:
         raise ExportError(f"cannot write {parsed.output}: {error.strerror or error}") from error
     count = 0
     journal = connect_snapshot(path)
+    enrolled = 0
     try:
         with journal:  # one view throughout, also while a gateway writes
             for line in _lines(journal, since, until, frozenset(parsed.device)):
                 out.write(line)
                 count += 1
+            enrolled = _enrolled(journal)
     finally:
         journal.close()
         if parsed.output:
             out.close()
     print(f"{count:,} lines", file=sys.stderr)
+    if enrolled:
+        print(
+            f"{enrolled} people, tags and phones were enrolled on the console and are not in an evidence file: "
+            "`replay` knows only those that its site file names",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -103,6 +111,14 @@ def _said(received: Instant, device: str, kind: str, body: bytes) -> Iterator[di
         yield said
     else:
         yield said | {"device": device, "received": _utc(received)}
+
+
+def _enrolled(journal: apsw.Connection) -> int:
+    """How many enrolments count; of a journal from before there were any: none."""
+    if not journal.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'enrolment')").get:
+        return 0
+    sql = "SELECT count(*) FROM enrolment WHERE body IS NOT NULL AND seq IN (SELECT max(seq) FROM enrolment GROUP BY kind, subject)"
+    return int(journal.execute(sql).get)
 
 
 def _before(journal: apsw.Connection, since: Instant) -> int:

@@ -19,6 +19,7 @@ from gateway.journal.backup import backup, restore
 from gateway.journal.store import connect_snapshot
 from gateway.journal.verification import verify
 from gateway.runtime import Gateway
+from gateway.site.enrolments import EnrolPerson
 from tests.service.test_enrolment import CARD, OTHER, ROUND, TEN, Clock, site, the_night, verdict
 
 
@@ -152,9 +153,11 @@ async def test_exported_evidence_is_judged_as_the_gateway_judged_it(
         await gateway.hear("rdr", [Reading(ReaderHeartbeat(device="rdr", at=clock.time, boot="b", seq=500), None)])
         judged = gateway.judgement.engine.rounds.round(ROUND)
         assert judged is not None
+        await gateway.enrol(EnrolPerson(id="g-li"), "u-chen")
     (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
     out = tmp_path / "evidence.jsonl"
     assert main(["export", "--data", str(tmp_path / "data"), "-o", str(out)]) == 0
+    assert "1 people, tags and phones were enrolled on the console" in capsys.readouterr().err
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     kinds = [line["kind"] for line in lines]
     assert kinds.count("tag_read") == 1
