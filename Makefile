@@ -39,7 +39,7 @@ dev: .venv/.dev
 
 test: .venv/.dev
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra --numprocesses auto --dist loadfile
+	$(BIN)/pytest -ra --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile  # browsers and servers are waited for
 
 unit: .venv/.dev
 	$(BIN)/pytest -m "not mosquitto and not influxdb and not browser and not slow"

@@ -93,7 +93,7 @@ async def test_an_account_that_is_nobodys_taps_for_nobody(tmp_path: Path) -> Non
         assert not on.gateway.enrolled
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.one_of(
         st.binary(max_size=60),
