@@ -23,12 +23,14 @@ class GatewayProcess:
     Args:
         folder: where the site file, the data and the log go.
         site: the site file's content.
+        program: what is run instead of the command itself (tests/faults/victim.py: the same with a fault in it).
     """
 
-    def __init__(self, folder: Path, site: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, site: dict[str, Any], *, program: str = "api") -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._program = program
         self.data = folder / "data"
-        self._site = folder / "site.yaml"
+        self.site_file = self._site = folder / "site.yaml"
         self._site.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), encoding="utf-8")
         self._log = folder / "gateway.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,18 @@ class GatewayProcess:
             RuntimeError: it ended or did not answer in time; the message holds its log.
         """
         seen = len(self.log)
-        words = [sys.executable, "-m", "api", "run", "--site", str(self._site), "--data", str(self.data), "--port", "0"]
+        words = [
+            sys.executable,
+            "-m",
+            self._program,
+            "run",
+            "--site",
+            str(self._site),
+            "--data",
+            str(self.data),
+            "--port",
+            "0",
+        ]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}

@@ -1,0 +1,239 @@
+"""Disks that fail, as SQLite sees them: a VFS over the real one. Become the default VFS of this process with `install`.
+
+A power cut keeps what was synced. What was written and not synced is lost (`keeps="nothing"`), or a random part of it is there, in
+blocks of 4 KiB in any order, the last one torn (`keeps="some"`): the worst that a disk without a cache of its own may do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import apsw
+import msgspec
+
+BLOCK = 4096
+NAME = "lamplighter-faults"
+
+
+class PowerCut(msgspec.Struct, frozen=True, tag="cut"):
+    """The power fails at the n-th write or sync. `files`: only those whose name ends so are counted; all are cut."""
+
+    at: int
+    on: Literal["write", "sync"] = "write"
+    keeps: Literal["nothing", "some"] = "nothing"
+    seed: int = 0
+    files: str = ""
+
+
+class Refuses(msgspec.Struct, frozen=True, tag="refuses"):
+    """From the n-th write or sync on (`times` of them; 0: all) the disk says ENOSPC or EIO; with `while_exists` only while that file is there."""
+
+    code: Literal["ENOSPC", "EIO"]
+    on: Literal["write", "sync"] = "write"
+    at: int = 1
+    times: int = 0
+    while_exists: str = ""
+    files: str = ""
+
+
+class Slow(msgspec.Struct, frozen=True, tag="slow"):
+    """Each sync takes so long."""
+
+    sync_s: float
+
+
+Disk = PowerCut | Refuses | Slow
+
+
+class _Unsynced(NamedTuple):
+    """One write (`data`) or truncation (`data` is None, `offset` the new size) since the last sync."""
+
+    offset: int
+    data: bytes | None
+
+
+class _Content:
+    """One file as its process sees it, and what of that is not synced. Shared by all handles of the file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.image = bytearray(Path(path).read_bytes() if Path(path).exists() else b"")
+        self.unsynced: list[_Unsynced] = []
+
+    def write(self, data: bytes, offset: int) -> None:
+        if len(self.image) < offset:
+            self.image.extend(bytes(offset - len(self.image)))
+        self.image[offset : offset + len(data)] = data
+        self.unsynced.append(_Unsynced(offset, bytes(data)))
+
+    def truncate(self, size: int) -> None:
+        del self.image[size:]
+        self.unsynced.append(_Unsynced(size, None))
+
+    def sync(self) -> None:
+        self._to_disk(self.unsynced)
+        self.unsynced = []
+
+    def cut(self, chance: random.Random) -> None:
+        """Some blocks of what is not synced reach the disk, in any order; the last of them is torn."""
+        blocks: list[_Unsynced] = []
+        for offset, data in self.unsynced:
+            if data is None:
+                blocks.append(_Unsynced(offset, None))
+                continue
+            start = 0
+            while start < len(data):
+                end = min(len(data), start + BLOCK - (offset + start) % BLOCK)
+                blocks.append(_Unsynced(offset + start, data[start:end]))
+                start = end
+        kept = [block for block in blocks if chance.random() < 0.5]
+        chance.shuffle(kept)
+        if kept and kept[-1].data:
+            offset, data = kept[-1]
+            assert data is not None
+            kept[-1] = _Unsynced(offset, data[: chance.randrange(len(data))])
+        self._to_disk(kept)
+
+    def _to_disk(self, what: list[_Unsynced]) -> None:
+        if not what:
+            return
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            for offset, data in what:
+                if data is None:
+                    os.ftruncate(descriptor, offset)
+                else:
+                    os.pwrite(descriptor, data, offset)
+        finally:
+            os.close(descriptor)
+
+
+class Counted:
+    """How often the disk was written and synced so far, over all files that count."""
+
+    def __init__(self) -> None:
+        self.write = self.sync = 0
+
+
+class FaultyVfs(apsw.VFS):
+    """The default VFS of a process whose disk fails as `disk` says.
+
+    Args:
+        disk: how.
+        die: what a power cut does once the disk is as it is to be found; the default ends the process at once.
+    """
+
+    def __init__(self, disk: Disk, die: Callable[[], None] | None = None) -> None:
+        self.disk = disk
+        self.counted = Counted()
+        self.contents: dict[str, _Content] = {}
+        self.dead = False
+        self._die = die or (lambda: os.kill(os.getpid(), signal.SIGKILL))
+        super().__init__(NAME, "unix", makedefault=True)
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        if path and isinstance(self.disk, PowerCut):
+            return _CutFile(self, path, name, flags)
+        return _File(self, path or "", name, flags)
+
+    def happens(self, on: Literal["write", "sync"], path: str) -> None:
+        """A write or sync is asked for: the place where the disk fails."""
+        disk = self.disk
+        if isinstance(disk, Slow):
+            if on == "sync":
+                time.sleep(disk.sync_s)
+            return
+        if not path.endswith(disk.files):
+            return
+        setattr(self.counted, on, getattr(self.counted, on) + 1)
+        if disk.on != on:
+            return
+        count = getattr(self.counted, on)
+        if isinstance(disk, PowerCut):
+            if count == disk.at:
+                self.cut()
+        elif disk.at <= count and (not disk.times or count < disk.at + disk.times):
+            if disk.while_exists and not Path(disk.while_exists).exists():
+                return
+            if disk.code == "ENOSPC":
+                raise apsw.FullError(os.strerror(errno.ENOSPC))
+            raise apsw.IOError(os.strerror(errno.EIO))
+
+    def cut(self) -> None:
+        """The power fails now."""
+        assert isinstance(self.disk, PowerCut)
+        self.dead = True
+        if self.disk.keeps == "some":
+            chance = random.Random(self.disk.seed)
+            for content in self.contents.values():
+                content.cut(chance)
+        self._die()
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, vfs: FaultyVfs, path: str, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._vfs, self._path = vfs, path
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        self._vfs.happens("write", self._path)
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        self._vfs.happens("sync", self._path)
+        super().xSync(flags)
+
+
+class _CutFile(apsw.VFSFile):
+    """A file whose writes stay in memory until they are synced."""
+
+    def __init__(self, vfs: FaultyVfs, path: str, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._vfs = vfs
+        if flags[0] & apsw.SQLITE_OPEN_DELETEONCLOSE:
+            self._content = _Content("")
+        else:
+            if path not in vfs.contents or not Path(path).exists():
+                vfs.contents[path] = _Content(path)
+            self._content = vfs.contents[path]
+
+    def _alive(self) -> None:
+        if self._vfs.dead:
+            raise apsw.IOError("the power is off")
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
+        self._alive()
+        return bytes(self._content.image[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        self._alive()
+        self._content.write(data, offset)
+        self._vfs.happens("write", self._content.path)
+        self._alive()
+
+    def xTruncate(self, size: int) -> None:  # noqa: N802
+        self._alive()
+        self._content.truncate(size)
+
+    def xFileSize(self) -> int:  # noqa: N802
+        self._alive()
+        return len(self._content.image)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        self._alive()
+        self._vfs.happens("sync", self._content.path)
+        self._alive()
+        self._content.sync()
+
+
+def install(disk: Disk) -> FaultyVfs:
+    """Let every database that this process opens from now on lie on such a disk."""
+    return FaultyVfs(disk)

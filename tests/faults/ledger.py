@@ -1,0 +1,217 @@
+"""The ledger oracle: what was sent and acknowledged, against what the journal holds after whatever happened.
+
+The invariants (DESIGN.md, "What must always hold"), as `Ledger.broken` names them:
+
+I1  what was acknowledged is stored;
+I2  each key is stored once;
+I3  the views and verdicts are the judgement of the set of evidence: the log judged from nothing gives the same;
+I4  the file is whole after every crash (`integrity_check`, and the chain by `verify`);
+I5  every notice was told at least once, under one key; an alert's history is monotone;
+I6  nothing is half applied: a tap and its event, an alert's step and its row in the history stand or fall together.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from gateway.enrolment import Enrolments
+from gateway.journal.reader import Reader
+from gateway.journal.store import Store
+from gateway.journal.verification import verify
+from gateway.recovery import recover
+from gateway.site.load import load_site
+
+
+class Key(NamedTuple):
+    """What names one observation for good (evidence.md): a device numbers its own in each of its boots."""
+
+    device: str
+    boot: str
+    seq: int
+
+
+class Ledger:
+    """Kept by who sends. Safe to be written by many threads."""
+
+    def __init__(self) -> None:
+        self.sent: set[Key] = set()
+        self.acknowledged: set[Key] = set()
+        """The gateway said that it is on disk: by the device acknowledgement, by PUBACK of its own broker, by an HTTP answer."""
+        self.brokered: set[Key] = set()
+        """A broker of its own has it: to be stored once the gateway has caught up."""
+        self._lock = threading.Lock()
+
+    def send(self, key: Key) -> None:
+        with self._lock:
+            self.sent.add(key)
+
+    def acknowledge(self, key: Key) -> None:
+        with self._lock:
+            self.acknowledged.add(key)
+
+    def acknowledge_up_to(self, key: Key) -> None:
+        """The device acknowledgement: all of the boot up to `seq`."""
+        with self._lock:
+            self.acknowledged |= {
+                each
+                for each in self.sent
+                if each[:2] == key[:2] and each.seq <= key.seq and each not in self.acknowledged
+            }
+
+    def broker(self, key: Key) -> None:
+        with self._lock:
+            self.brokered.add(key)
+
+    # -- the oracle
+
+    def broken(self, journal: Path, *, caught_up: bool = False) -> list[str]:
+        """What does not hold in this journal of a dead (or quiet) gateway; I1, I2, I4 and I6.
+
+        Args:
+            journal: the file.
+            caught_up: the gateway had the time to take all that its broker holds.
+        """
+        with closing(read_only(journal)) as connection:
+            stored = connection.execute("SELECT device, boot, n FROM log WHERE n IS NOT NULL").fetchall()
+            return [
+                *self._lost({Key(*row) for row in stored}, caught_up=caught_up),
+                *twice(connection),
+                *damaged(connection),
+                *half_applied(connection),
+            ]
+
+    def _lost(self, stored: set[Key], *, caught_up: bool) -> Iterable[str]:
+        with self._lock:
+            due = self.acknowledged | (self.brokered if caught_up else set())
+            strange = {key for key in stored - self.sent if any(key[:2] == each[:2] for each in self.sent)}
+        yield from (f"I1 acknowledged and not stored: {key}" for key in sorted(due - stored)[:5])
+        yield from (f"I2 stored and never sent: {key}" for key in sorted(strange)[:5])
+
+
+def read_only(journal: Path) -> apsw.Connection:
+    """A connection that changes nothing, and checkpoints nothing when it is closed."""
+    connection = apsw.Connection(str(journal))
+    connection.set_busy_timeout(5000)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+def twice(connection: apsw.Connection) -> Iterable[str]:
+    """I2: keys that stand twice."""
+    sql = "SELECT device, boot, n, count(*) FROM log WHERE n IS NOT NULL GROUP BY device, boot, n HAVING count(*) > 1 LIMIT 5"
+    yield from (f"I2 stored {row[3]} times: {row[:3]}" for row in connection.execute(sql))
+    sql = "SELECT key, count(*) FROM notice GROUP BY key HAVING count(*) > 1 LIMIT 5"
+    yield from (f"I5 a notice stands {row[1]} times: {row[0]}" for row in connection.execute(sql))
+
+
+def damaged(connection: apsw.Connection) -> Iterable[str]:
+    """I4."""
+    whole = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    if whole != ["ok"]:
+        yield f"I4 integrity check: {whole[:3]}"
+    yield from (f"I4 the chain: {fault}" for fault in verify(connection).faults[:3])
+
+
+def half_applied(connection: apsw.Connection) -> Iterable[str]:
+    """I6, and the monotone history of I5."""
+    taps = connection.execute("SELECT count(*) FROM log WHERE kind = 'tag_read'").get
+    told = connection.execute("SELECT count(*) FROM change WHERE kind = 'tap'").get
+    if taps != told:
+        yield f"I6 {taps} taps, {told} events of taps"
+    steps: dict[str, list[Any]] = {}
+    for at, alert, body in connection.execute("SELECT at, alert, body FROM alert_transition ORDER BY seq"):
+        step = msgspec.json.decode(body)["transition"]
+        steps.setdefault(alert, []).append(
+            (at, step["from"], step["to"], step["revision"] if "revision" in step else 0)
+        )
+    for alert, history in steps.items():
+        if history[0][1] is not None:
+            yield f"I5 {alert} does not begin with its beginning"
+        for (earlier, _, state, _), (later, before, _, _) in pairwise(history):
+            if later < earlier:
+                yield f"I5 time goes back in the history of {alert}"
+            if before != state:
+                yield f"I5 {alert}: a step is missing, or is there twice"
+    newest = {
+        alert: msgspec.json.decode(body)["state"]
+        for alert, body in connection.execute("SELECT id, body FROM finding WHERE kind = 'alert'")
+    }
+    for alert, history in steps.items():
+        if newest.get(alert) != history[-1][2]:
+            yield f"I6 {alert} is shown as {newest.get(alert)}, its history ends with {history[-1][2]}"
+
+
+VIEWS = ("round", "gap", "lamp", "circuit", "camera", "zone", "device", "alert")
+"""Kinds of views that are made from evidence and what operators did; items of the books have histories of their own."""
+
+
+def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ()) -> list[str]:
+    """I3: views that judging the whole log from nothing, without any snapshot, makes otherwise than they stand in the journal.
+
+    Args:
+        journal: of a gateway that is not running.
+        site_file: its site file.
+        but: kinds of views that are not compared (`alert` where somebody was enrolled meanwhile: that comes as news only live).
+    """
+    site, _ = load_site(site_file)
+    with TemporaryDirectory(prefix="judged-anew-") as folder:
+        for file in journal.parent.glob("journal.db*"):
+            if not file.name.endswith("-shm"):
+                shutil.copy(file, folder)
+        store = Store(Path(folder))
+        try:
+            store.writer.execute("DELETE FROM snapshot")
+            reader = Reader(store.path)
+            try:
+                Enrolments(site, *reader.enrolments())
+                views = store.writer.execute("SELECT kind, id, body FROM finding ORDER BY kind, id").fetchall()
+                advanced = store.meta("advanced")
+                judgement = recover(site, store, reader, int(advanced or 0)).judgement
+                found = []
+                for kind, subject, body in views:
+                    if kind not in VIEWS or kind in but:
+                        continue
+                    anew = judgement.view(kind, subject) if kind != "alert" else judgement.alerts.alert(subject)
+                    if anew is None:
+                        found.append(f"I3 {kind} {subject}: judged from nothing it is not there")
+                    elif (again := _plain(anew)) != (stands := msgspec.json.decode(body)):
+                        found.append(f"I3 {kind} {subject}: {_difference(stands, again)}")
+                return found
+            finally:
+                reader.close()
+        finally:
+            store.close()
+
+
+def _plain(view: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(view))
+
+
+def _difference(stands: Mapping[str, Any], again: Mapping[str, Any]) -> str:
+    differ = [key for key in {*stands, *again} if stands.get(key) != again.get(key)]
+    return "; ".join(f"{key} is {stands.get(key)!r}, judged from nothing {again.get(key)!r}" for key in sorted(differ))[
+        :600
+    ]
+
+
+def untold(journal: Path, told: Iterable[str], contact: str) -> list[str]:
+    """I5: keys of notices to a contact that it never took. Notices that were held back for good are not due."""
+    with closing(read_only(journal)) as connection:
+        due = {
+            key
+            for (key,) in connection.execute(
+                "SELECT key FROM notice WHERE contact = ? AND (held IS NULL OR next_try IS NOT NULL)", (contact,)
+            )
+        }
+    return [f"I5 never told: {key}" for key in sorted(due - set(told))]
