@@ -132,13 +132,11 @@ def half_applied(connection: apsw.Connection) -> Iterable[str]:
     steps: dict[str, list[Any]] = {}
     for at, alert, body in connection.execute("SELECT at, alert, body FROM alert_transition ORDER BY seq"):
         step = msgspec.json.decode(body)["transition"]
-        steps.setdefault(alert, []).append(
-            (at, step["from"], step["to"], step["revision"] if "revision" in step else 0)
-        )
+        steps.setdefault(alert, []).append((at, step["from"], step["to"]))
     for alert, history in steps.items():
         if history[0][1] is not None:
             yield f"I5 {alert} does not begin with its beginning"
-        for (earlier, _, state, _), (later, before, _, _) in pairwise(history):
+        for (earlier, _, state), (later, before, _) in pairwise(history):
             if later < earlier:
                 yield f"I5 time goes back in the history of {alert}"
             if before != state:
