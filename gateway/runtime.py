@@ -76,6 +76,8 @@ _ROUNDS_AT_ONCE = 1000
 _CONDITIONS_AT_ONCE = 500_000
 """Rows that one question about a period may read: some 100 MB."""
 
+_CANCEL_AGAIN_S = 1.0
+
 _RESTART_S = 1.0
 _RESTART_MOST_S = 60.0
 
@@ -100,6 +102,17 @@ class Delivery(Protocol):
 def utc_now() -> datetime:
     """The wall clock."""
     return datetime.now(UTC)
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended: in Python 3.11 `asyncio.wait_for`, which libraries use, loses a cancellation that comes
+    in the moment in which what it waits for is done.
+    """
+    going = set(tasks)
+    while going:
+        for task in going:
+            task.cancel()
+        _, going = await asyncio.wait(going, timeout=_CANCEL_AGAIN_S)
 
 
 class Gateway:
@@ -243,8 +256,7 @@ class Gateway:
                 try:
                     await asyncio.shield(self._failed)
                 finally:
-                    for task in running:
-                        task.cancel()
+                    await _ended(running)
         except BaseExceptionGroup as failures:
             if (failed := failures.subgroup(JournalError)) is not None:
                 raise failed.exceptions[0] from None

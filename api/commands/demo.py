@@ -24,7 +24,7 @@ from api.access.accounts import insert_account
 from api.access.invitations import Invitations
 from api.access.roles import ROLES, Role
 from api.app import create_app
-from api.commands.run import log_to_terminal, until_stopped
+from api.commands.run import log_to_terminal, until_disk_fails, until_stopped
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
@@ -92,7 +92,7 @@ def run(parsed: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         stack.callback(listener.close)
         data = parsed.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lamplighter-demo-")))
-        return asyncio.run(_demo(parsed, data, listener, stack))
+        return asyncio.run(until_stopped(_demo(parsed, data, listener, stack)))
 
 
 async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stack: contextlib.ExitStack) -> int:
@@ -124,7 +124,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
                 webbrowser.open(link)
             broker = service.broker
             estate = Broker(broker.host, broker.port, broker.username, broker.password)
-            return await until_stopped(
+            return await until_disk_fails(
                 service.run(
                     console=lambda: serve(app, listener),
                     reports=ReportWorker(gateway).run,

@@ -43,6 +43,8 @@ class ProxyError(LamplighterError):
     """A proxy that cannot be believed."""
 
 
+_STOP = (signal.SIGINT, signal.SIGTERM)
+
 _LIBRARIES = {
     "amqtt": logging.CRITICAL,  # it prints tracebacks of what the embedded broker's link reports in a sentence
     "transitions": logging.ERROR,
@@ -99,7 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
     if certificate is None and not is_loopback(listener):
         print(IN_THE_OPEN.format(host=parsed.host), file=sys.stderr, flush=True)
     try:
-        return asyncio.run(_run(site, parsed.data, listener, certificate, proxies))
+        return asyncio.run(until_stopped(_run(site, parsed.data, listener, certificate, proxies)))
     finally:
         listener.close()
 
@@ -159,7 +161,7 @@ async def _run(
         if (broker := service.broker).embedded:
             where = f"mqtt://{broker.host}:{broker.port}, user {broker.username}, password in {data / PASSWORD_FILE}"
             print(f"embedded broker: {where}", flush=True)
-        return await until_stopped(service.run(console=console, reports=ReportWorker(gateway).run))
+        return await until_disk_fails(service.run(console=console, reports=ReportWorker(gateway).run))
 
 
 def log_to_terminal(level: int) -> None:
@@ -169,20 +171,36 @@ def log_to_terminal(level: int) -> None:
         handler.addFilter(lambda record: record.levelno >= _LIBRARIES.get(record.name.partition(".")[0], 0))
 
 
-async def until_stopped(work: Coroutine[Any, Any, None]) -> int:
-    """Run `work` until the process is told to stop (SIGINT, SIGTERM): 0, or the disk has failed: 3."""
+async def until_stopped(work: Coroutine[Any, Any, int | None]) -> int:
+    """Run `work` until it ends, or the process is told to stop (SIGINT, SIGTERM) and it has ended in order: 0.
+
+    Told a second time, the process ends at once: nothing that was acknowledged is lost by it.
+    """
     task = asyncio.create_task(work, name="gateway")
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
+
+    def stop() -> None:
+        for number in _STOP:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        task.cancel()
+
+    for number in _STOP:
+        loop.add_signal_handler(number, stop)
     try:
-        await task
+        return await task or 0
     except asyncio.CancelledError:
         return 0
+    finally:
+        for number in _STOP:
+            loop.remove_signal_handler(number)
+
+
+async def until_disk_fails(work: Coroutine[Any, Any, None]) -> int:
+    """Run a gateway that is at work; 3: the disk has failed."""
+    try:
+        await work
     except JournalError as error:
         print(f"lamplighter: {error}", file=sys.stderr)
         return DISK_FAILED
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
     return 0
