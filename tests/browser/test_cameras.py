@@ -10,7 +10,7 @@ from gateway.journal.rows import Condition
 from tests.api import scene
 from tests.browser.test_console import CONTRAST, SIZES, Room, room
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 __all__ = ["room"]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Request, expect
 
 from api.access.invitations import Invitations
 from api.access.roles import Role
@@ -23,17 +24,10 @@ from gateway.instants import SECOND
 from gateway.rules.findings import Signal
 from tests.api import scene
 from tests.api.fake_gateway import FakeGateway
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-CHROMIUM = os.environ.get("LAMPLIGHTER_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 DESK = (1366, 768)
 SIZES = {"wall": (1920, 1080), "desk": DESK, "phone": (390, 844)}
 
@@ -77,16 +71,14 @@ class Room:
         self.gateway.signal(Signal(rule="panic", subject=subject, action="raise", at=now, raised=now))
 
 
-@pytest.fixture
-async def room() -> AsyncIterator[Room]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def room(chromium: Browser) -> AsyncIterator[Room]:
     gateway, invitations = FakeGateway(), Invitations()
     app = create_app(gateway, invitations=invitations, heartbeat_s=0.5)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        room = Room(gateway, browser, invitations, app)
-        async with room.served():
-            yield room
-            await browser.close()
+    room = Room(gateway, chromium, invitations, app)
+    async with room.served():
+        yield room
+        await close_windows(chromium)
     assert room.mistakes == []
 
 

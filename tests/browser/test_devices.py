@@ -6,31 +6,33 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
 from gateway.rules.operations import DeviceOperation
 from gateway.runtime import Gateway
-from tests.browser.test_console import ARGUMENTS, CHROMIUM, SIZES, Room, room
+from tests.browser.test_console import SIZES, Room, room
 from tests.service.test_rereading import ROUND, SENSOR, Clock, site, the_night, visit
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 __all__ = ["room"]
 
 
-async def test_what_could_not_be_read_is_tried_and_read_by_the_keyboard_alone(tmp_path: Path) -> None:
+async def test_what_could_not_be_read_is_tried_and_read_by_the_keyboard_alone(
+    chromium: Browser, tmp_path: Path
+) -> None:
     clock = Clock()
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
-    async with Gateway(site(), tmp_path, clock=clock) as gateway, async_playwright() as playwright:
+    async with Gateway(site(), tmp_path, clock=clock) as gateway:
         taps = [row.seq for row in await gateway.quarantine(limit=1000) if row.topic == SENSOR]
         invitations = Invitations()
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        here = Room(gateway, browser, invitations, create_app(gateway, invitations=invitations))  # type: ignore[arg-type]
+        here = Room(gateway, chromium, invitations, create_app(gateway, invitations=invitations))  # type: ignore[arg-type]
         async with here.served():
-            context = await browser.new_context(viewport={"width": 390, "height": 844})
+            context = await chromium.new_context(viewport={"width": 390, "height": 844})
             page = await context.new_page()
             page.on("pageerror", lambda error: here.mistakes.append(str(error)))
             token = invitations.login("chen", "operator", gateway.now())
@@ -54,7 +56,7 @@ async def test_what_could_not_be_read_is_tried_and_read_by_the_keyboard_alone(tm
             await expect(page.locator("#visit-1")).to_contain_text("History of the verdict: 2")
             wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert await page.evaluate(wide) == 0
-            await browser.close()
+            await close_windows(chromium)
         assert here.mistakes == []
 
 

@@ -11,7 +11,7 @@ from gateway.site.model import Alerting, Contact, Webhook
 from tests.api.scene import NOW
 from tests.browser.test_console import SIZES, Room, room
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 __all__ = ["room"]
 

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.browser.test_console import SIZES, Room, room
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 __all__ = ["room"]
 

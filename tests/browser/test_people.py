@@ -7,36 +7,37 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
 from device_drivers.driver import Reading
 from device_drivers.observations import TagRead
 from gateway.runtime import Gateway
-from tests.browser.test_console import ARGUMENTS, CHROMIUM, SIZES, Room
+from tests.browser.test_console import SIZES, Room
 from tests.service.test_enrolment import CARD, OTHER, Clock, site, the_night, verdict
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 NEW = "04A1B2C3D4E5F6"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-async def room(tmp_path: Path, clock: Clock) -> AsyncIterator[Room]:
-    async with Gateway(site(), tmp_path, clock=clock) as gateway, async_playwright() as playwright:
+@pytest_asyncio.fixture(loop_scope="session")
+async def room(chromium: Browser, tmp_path: Path, clock: Clock) -> AsyncIterator[Room]:
+    async with Gateway(site(), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
         invitations = Invitations()
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        room = Room(gateway, browser, invitations, create_app(gateway, invitations=invitations, heartbeat_s=0.5))  # type: ignore[arg-type]
+        room = Room(gateway, chromium, invitations, create_app(gateway, invitations=invitations, heartbeat_s=0.5))  # type: ignore[arg-type]
         async with room.served():
             yield room
-            await browser.close()
+            await close_windows(chromium)
     assert room.mistakes == []
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Response, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
@@ -25,13 +26,13 @@ from gateway.instants import MINUTE
 from gateway.rules.findings import Visit as Judged
 from gateway.runtime import Gateway
 from gateway.site.model import RoundRule, Route, Visit
-from tests.browser.test_console import ARGUMENTS, CHROMIUM, CONTRAST
+from tests.browser.test_console import CONTRAST
 from tests.phone.night import GATE, ROOF, account, signed, site
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SIZE = {"width": 390, "height": 844}
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 WORKER_READY = "() => navigator.serviceWorker.ready.then(() => true)"
 SHOTS = os.environ.get("LAMPLIGHTER_PHONE_PICTURES")
 
@@ -95,8 +96,8 @@ class Ward:
         return [(row.device, row.n) for row in rows][::-1]
 
 
-@pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def ward(chromium: Browser, tmp_path: Path) -> AsyncIterator[Ward]:
     begins = (datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(minutes=1)).replace(second=0, microsecond=0)
     stops = tuple(
         Visit(checkpoint=name, after=minutes * MINUTE) for name, minutes in (("gate", 2), ("roof", 4), ("pump", 25))
@@ -105,12 +106,11 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
         routes={"r": Route(id="r", visits=stops)},
         rounds=(RoundRule(route="r", days=frozenset(range(7)), starts=(begins.time(),), lasts=40 * MINUTE),),
     )
-    async with Gateway(which, tmp_path) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *CAMERA])
-        ward = Ward(gateway, browser)
+    async with Gateway(which, tmp_path) as gateway:
+        ward = Ward(gateway, chromium)
         async with ward.served():
             yield ward
-            await browser.close()
+            await close_windows(chromium)
     assert ward.mistakes == []
 
 

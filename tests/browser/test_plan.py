@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
@@ -15,9 +16,10 @@ from gateway.rules.findings import Zone
 from gateway.site import model
 from tests.api import scene
 from tests.api.fake_gateway import FakeGateway
-from tests.browser.test_console import ARGUMENTS, CHROMIUM, CONTRAST, SIZES, Room
+from tests.browser.test_console import CONTRAST, SIZES, Room
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 DRAWING = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 200" onload="document.title=1">'
@@ -46,16 +48,14 @@ def with_plan(folder: Path) -> FakeGateway:
     return FakeGateway(scene.Scene(site=msgspec.structs.replace(scene.site(), plans={"garage": plan})))
 
 
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def room(chromium: Browser, tmp_path: Path) -> AsyncIterator[Room]:
     gateway, invitations = with_plan(tmp_path), Invitations()
     app = create_app(gateway, invitations=invitations, heartbeat_s=0.5)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        room = Room(gateway, browser, invitations, app)
-        async with room.served():
-            yield room
-            await browser.close()
+    room = Room(gateway, chromium, invitations, app)
+    async with room.served():
+        yield room
+        await close_windows(chromium)
     assert room.mistakes == []
 
 

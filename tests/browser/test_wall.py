@@ -15,7 +15,7 @@ from tests.api.fake_gateway import FakeGateway
 from tests.browser.test_console import CONTRAST, Room, room
 from tests.browser.test_plan import DRAWN_CONTRAST
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 __all__ = ["room"]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
@@ -20,9 +21,9 @@ from api.server import listen, serve
 from gateway.books import BookOperation
 from gateway.runtime import Gateway
 from tests.api import scene
-from tests.browser.test_console import ARGUMENTS, CHROMIUM
+from tests.support.chromium import close_windows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SITE = msgspec.structs.replace(scene.site("zh_CN"), devices={}, zones={}, checkpoints={}, routes={})
 PHONE, DESK = (390, 844), (1440, 900)
@@ -71,14 +72,13 @@ class Office:
         return str(after.id)
 
 
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with Gateway(SITE, tmp_path) as gateway, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        found = Office(gateway, browser)
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(chromium: Browser, tmp_path: Path) -> AsyncIterator[Office]:
+    async with Gateway(SITE, tmp_path) as gateway:
+        found = Office(gateway, chromium)
         async with found.served():
             yield found
-            await browser.close()
+            await close_windows(chromium)
     assert found.mistakes == []
 
 

@@ -31,6 +31,7 @@ def site(socket: Path) -> Site:
 @contextlib.asynccontextmanager
 async def open_desk(folder: Path) -> AsyncIterator[Path]:
     socket = folder.parent / "s"
+    socket.unlink(missing_ok=True)  # of the desk before: nobody listens there
     desk = asyncio.create_task(Desk(folder, folder / "checkpoint.key").serve(socket))
     while not socket.exists():
         assert not desk.done()

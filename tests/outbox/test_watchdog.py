@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -196,17 +196,17 @@ async def test_a_full_disk_stops_the_pings_and_space_starts_them_again(tmp_path:
         problems = gateway.health().problems
         assert any("the disk takes nothing more" in problem for problem in problems)
         assert any("watchdog_url: no ping is sent" in problem for problem in problems)
-        await asyncio.to_thread(make_room, connection)
+        await asyncio.to_thread(between_statements, lambda: connection.execute("PRAGMA max_page_count = 1000000"))
         await asyncio.wait_for(refused, 10)
         await until(lambda: len(watcher.received) > before)
         await until(lambda: not gateway.health().problems)
 
 
-def make_room(connection: apsw.Connection) -> None:
-    """What a person does outside; the journal's thread uses the connection meanwhile."""
+def between_statements(act: Callable[[], object]) -> None:
+    """Do something with the connection that the journal's thread uses meanwhile."""
     while True:
         try:
-            connection.execute("PRAGMA max_page_count = 1000000")
+            act()
         except apsw.ThreadingViolationError:
             continue
         return
@@ -221,7 +221,8 @@ async def test_a_disk_that_hangs_without_an_error_stops_the_pings(
         gateway = service.gateway
         await until(lambda: watcher.received)
         with contextlib.closing(apsw.Connection(str(tmp_path / "journal.db"))) as other:
-            gateway._writer._connection.set_busy_timeout(60_000)
+            patient = gateway._writer._connection.set_busy_timeout
+            await asyncio.to_thread(between_statements, lambda: patient(60_000))
             other.execute("BEGIN IMMEDIATE")
             await until(lambda: not gateway.health().ready)
             assert any("nothing was written to disk for" in problem for problem in gateway.health().problems)

@@ -12,8 +12,8 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api.server import listen, serve
-from tests.browser.test_console import ARGUMENTS, CHROMIUM
 from tests.scores.conftest import Estate
+from tests.support.chromium import ARGUMENTS, CHROMIUM
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,3 @@
+from tests.support.chromium import chromium
+
+__all__ = ["chromium"]
