@@ -19,6 +19,7 @@ from api.access.invitations import Invitations
 from api.app import create_app
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
+from api.supervisor import supervisor
 from api.tls import Certificate, TlsError
 from device_drivers.errors import LamplighterError
 from gateway.errors import JournalError
@@ -161,7 +162,9 @@ async def _run(
         if (broker := service.broker).embedded:
             where = f"mqtt://{broker.host}:{broker.port}, user {broker.username}, password in {data / PASSWORD_FILE}"
             print(f"embedded broker: {where}", flush=True)
-        return await until_disk_fails(service.run(console=console, reports=ReportWorker(gateway).run))
+        told = supervisor(os.environ)
+        more = {"supervisor": told.run} if told is not None else {}
+        return await until_disk_fails(service.run(console=console, reports=ReportWorker(gateway).run, **more))
 
 
 def log_to_terminal(level: int) -> None:
