@@ -9,12 +9,26 @@ import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import apsw
 import yaml
 
 LONGEST_WAIT_S = 20.0
+
+
+class Running(Protocol):
+    """What of a process is used: that of `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float = ...) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
 
 
 class GatewayProcess:
@@ -32,14 +46,30 @@ class GatewayProcess:
         self.data = folder / "data"
         self.site_file = self._site = folder / "site.yaml"
         self._site.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), encoding="utf-8")
-        self._log = folder / "gateway.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.log_file = folder / "gateway.log"
+        self.process: Running | None = None
         self.url = ""
 
     @property
     def log(self) -> str:
         """Everything it printed, over all starts."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def words(self) -> list[str]:
+        """Its command line, without the program."""
+        return ["run", "--site", str(self._site), "--data", str(self.data), "--port", "0"]
+
+    def spawn(self, **environment: str) -> Running:
+        """Start it, and wait for nothing."""
+        with self.log_file.open("ab") as log:
+            self.process = process = subprocess.Popen(
+                [sys.executable, "-m", self._program, *self.words()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment},
+            )
+        return process
 
     def start(self, **environment: str) -> None:
         """Start it, and return when its console answers.
@@ -48,24 +78,9 @@ class GatewayProcess:
             RuntimeError: it ended or did not answer in time; the message holds its log.
         """
         seen = len(self.log)
-        words = [
-            sys.executable,
-            "-m",
-            self._program,
-            "run",
-            "--site",
-            str(self._site),
-            "--data",
-            str(self.data),
-            "--port",
-            "0",
-        ]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment}
-            )
+        process = self.spawn(**environment)
         deadline = time.monotonic() + LONGEST_WAIT_S
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and process.poll() is None:
             line = next(
                 (line for line in self.log[seen:].splitlines() if "http://" in line and line.count(" ") <= 3), ""
             )
@@ -73,7 +88,7 @@ class GatewayProcess:
                 self.url = line[line.index("http://") :].split()[0]
                 if self._answers():
                     return
-            time.sleep(0.05)
+            time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"the gateway did not start:\n{self.log[seen:]}")
 
