@@ -16,6 +16,7 @@ from gateway.links.line_link import LineLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
+from gateway.overtaking import Overtaking, overtaking_filters
 from gateway.routing import Router, settings
 from gateway.rules.lineage import BROKER
 from gateway.site.model import Device, Mqtt, Site
@@ -33,6 +34,18 @@ def broker_session(
         devices=(BROKER,),
         had_session=had_session,
     )
+
+
+def broker_copies(site: Site, settings: Mqtt, intake: Intake, *, name: str = "lamplighter") -> Sequence[Link]:
+    """A connection beside the session, by which fresh taps and calls for help overtake its queue; not connected yet.
+
+    None with the embedded broker: its devices keep what waits, it has no queue.
+    """
+    filters = overtaking_filters(site)
+    if settings.embedded or not filters:
+        return ()
+    receiver = Overtaking(site, intake)
+    return [mqtt_link(settings, client_id=f"{name}-{site.id}", filters=filters, receiver=receiver, kept=False)]
 
 
 def serial_ports(router: Router, receiver: Receiver) -> Sequence[Link]:

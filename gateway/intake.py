@@ -32,6 +32,12 @@ _log = logging.getLogger(__name__)
 _FULL = 8192
 """Rows gathered at which the links are paused: what is unread waits in the kernel and at the broker."""
 
+_LEAST_FULL = 2048
+_WRITTEN_IN_S = 0.2
+"""On a slow disk or a busy machine fewer rows make a batch, so many as are written in this time: what comes now waits for the batch that is
+being written and for its own. Where a commit alone takes long, fewer than _LEAST_FULL would make a backlog longer, and the wait with it.
+"""
+
 _ACKS_AT_ONCE = 64
 _ACKS_EVERY_S = 0.25
 _ACKS_A_SECOND = 2000
@@ -128,6 +134,7 @@ class Intake:
         self._taps: list[tuple[int, Instant, str, bytes]] = []
         self.draining = False
         """A backlog is being drained: what can wait should."""
+        self._full = _FULL
         self._writing = False
         self._scheduled = False
         self._paused: set[Link] = set()
@@ -375,7 +382,7 @@ class Intake:
         self.batch.add("change", (self.seq, self.judgement.engine.now, kind, "", data))
 
     def _gathered(self, link: Link) -> None:
-        if len(self.batch.log) >= _FULL and link not in self._paused:
+        if len(self.batch.log) >= self._full and link not in self._paused:
             self._paused.add(link)
             link.pause()
         self._schedule()
@@ -415,12 +422,16 @@ class Intake:
             )
         self._writing = True
         self.repeats.handed_over()
-        self.writer.submit(batch).add_done_callback(lambda done: self._written(done, pending))
+        rows, began = len(batch.log), self._loop.time()
+        self.writer.submit(batch).add_done_callback(lambda done: self._written(done, pending, rows, began))
 
-    def _written(self, done: asyncio.Future[list[Any]], pending: Pending) -> None:
+    def _written(self, done: asyncio.Future[list[Any]], pending: Pending, rows: int, began: float) -> None:
         self._writing = False
         if done.cancelled():
             return
+        if rows >= _LEAST_FULL // 2:
+            in_time = round(rows * _WRITTEN_IN_S / max(self._loop.time() - began, 0.001))
+            self._full = min(max(in_time, self._full // 2, _LEAST_FULL), 2 * self._full, _FULL)
         if (error := done.exception()) is not None:
             self.failed(error)
             for waiter in pending.waiters:

@@ -122,6 +122,11 @@ class Repeats:
                 return "new"
         return self._late(run, device, boot, n, body)
 
+    def passed(self, device: str, boot: str, n: int) -> bool:
+        """Whether this record, or a later one of its boot, has come."""
+        runs = (self._newest.get(device), *self._earlier.get(device, ()))
+        return any(run is not None and run.boot == boot and n <= run.top for run in runs)
+
     def _late(self, run: Run | None, device: str, boot: str, n: int, body: bytes) -> Answer:
         """A record of a boot not heard before, or one that does not come after all others of its boot."""
         kept = None

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.connections import (
+    broker_copies,
     broker_session,
     called_links,
     file_imports,
@@ -87,6 +88,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         gateway.deliveries = {"telemetry": telemetry, "notices": teller, **watchdogs}
         links: list[Link] = [
             mqtt,
+            *broker_copies(site, broker, intake),
             *serial_ports(intake.router, intake),
             *polled_lines(intake.router, intake),
             *panel_lines(intake.router, intake),

@@ -13,6 +13,9 @@ from gateway.links.link import Receiver, Token
 from gateway.links.standing import Clock, KeptLink, utc_now
 from gateway.site.model import Mqtt
 
+COPIES = " (copies)"
+"""After the name of a link whose session is not kept."""
+
 
 class Connection(Protocol):
     """One connection to the broker, from CONNECT to its end."""
@@ -48,6 +51,8 @@ class BrokerSession(KeptLink):
         receiver: gets messages and changes of state.
         devices: ids of the devices that speak through this broker.
         had_session: an earlier run had a session; finding none now means it was lost.
+        kept: the broker keeps the session. False: for copies of what a kept session brings as well: a clean start, QoS 0, no stored
+            state; nothing is acknowledged, nothing can be lost, and the gateway's work does not rest on it.
         clock: the wall clock, for `received`.
         backoff: waits between attempts to connect.
         keep_alive_s: MQTT keep alive; a broker of MQTT 5 may ask for another.
@@ -66,18 +71,20 @@ class BrokerSession(KeptLink):
         receiver: Receiver,
         devices: Sequence[str] = (),
         had_session: bool = False,
+        kept: bool = True,
         clock: Clock = utc_now,
         backoff: Backoff | None = None,
         keep_alive_s: int = KEEP_ALIVE_S,
         largest: int = broker_address.LARGEST_PACKET,
     ) -> None:
-        name = broker_address.address(settings)
-        super().__init__(name, receiver, devices, clock=clock, backoff=backoff or Backoff())
+        name = broker_address.address(settings) + ("" if kept else COPIES)
+        super().__init__(name, receiver, devices, clock=clock, backoff=backoff or Backoff(), counts=kept)
         self.settings = settings
         self.client_id = client_id
         self.filters = tuple(filters)
         self.keep_alive_s = keep_alive_s
         self.largest = largest
+        self.kept = kept
         self.paused = False
         self.epoch = 0
         """Number of the connection."""
@@ -120,6 +127,6 @@ class BrokerSession(KeptLink):
         """The connection tells that the broker took it; called before any message is delivered."""
         if session_present:
             self.standing.up()
-        elif self._had_session:
+        elif self._had_session and self.kept:
             self.receiver.session_lost(self, "the broker had no session of this client id any more")
         self._had_session = True

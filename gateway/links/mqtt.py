@@ -21,6 +21,7 @@ def mqtt_link(
     receiver: Receiver,
     devices: Sequence[str] = (),
     had_session: bool = False,
+    kept: bool = True,
     clock: Clock = utc_now,
 ) -> MqttLink:
     """A session for the broker of `settings`, not yet connected: run it.
@@ -32,14 +33,16 @@ def mqtt_link(
         receiver: gets messages and changes of state.
         devices: ids of the devices that speak through this broker.
         had_session: the journal knows of an earlier session; finding none at the broker means it was lost.
+        kept: False: only for copies (`BrokerSession`); a client id of the site file gets an ending of its own.
         clock: the wall clock, for `received`.
     """
     return SESSIONS[settings.session](
         settings,
-        client_id=settings.client_id or client_id,
+        client_id=(settings.client_id or client_id) + ("" if kept else "-copies"),
         filters=filters,
         receiver=receiver,
         devices=devices,
         had_session=had_session,
+        kept=kept,
         clock=clock,
     )

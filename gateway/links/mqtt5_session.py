@@ -108,9 +108,9 @@ class _Connection(asyncio.Protocol):
                 self._session.client_id,
                 username=settings.username,
                 password=settings.password.encode() if settings.password is not None else None,
-                clean_start=False,
+                clean_start=not self._session.kept,
                 keep_alive=self._session.keep_alive_s,
-                session_expiry_interval=SESSION_EXPIRY_S,
+                session_expiry_interval=SESSION_EXPIRY_S if self._session.kept else 0,
                 receive_max=RECEIVE_MAXIMUM,
             ).write()
         )
@@ -309,7 +309,7 @@ class _Connection(asyncio.Protocol):
         if packet.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
             self._end(broker_address.refusal(self._session.name, packet.reason_code.name, packet.reason_str or ""))
             return
-        if (packet.session_expiry_interval or SESSION_EXPIRY_S) < SESSION_EXPIRY_S:
+        if self._session.kept and (packet.session_expiry_interval or SESSION_EXPIRY_S) < SESSION_EXPIRY_S:
             _log.warning(
                 "%s: the broker keeps our session only %d s: what is published in a longer absence is lost",
                 self._session.name,
@@ -371,12 +371,14 @@ class _Connection(asyncio.Protocol):
             done.set_result(None)
 
     def _subscribe(self) -> None:
+        kept = self._session.kept
+        stored = mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS if kept else mqtt5.RetainHandling.SEND_NEVER
         filters = [
             mqtt5.TopicFilter(
                 pattern,
-                max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+                max_qos=mqtt5.QoS.AT_LEAST_ONCE if kept else mqtt5.QoS.AT_MOST_ONCE,
                 retain_as_published=False,  # the flag shall mean "this is stored state", not "it will be stored"
-                retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
+                retain_handling=stored,
             )
             for pattern in self._session.filters
         ]
@@ -391,7 +393,7 @@ class _Connection(asyncio.Protocol):
         answers = list(zip(self._session.filters, packet.reason_codes, strict=False))
         refused = [(pattern, code) for pattern, code in answers if code.value >= 0x80]
         for pattern, code in answers:
-            if code == mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE:
+            if code == mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE and self._session.kept:
                 _log.warning("%s: the broker gives %s only at QoS 0, which may lose", self._session.name, pattern)
         if refused:
             pattern, code = refused[0]

@@ -65,7 +65,7 @@ class _Connection:
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=session.client_id,
-            clean_session=False,
+            clean_session=not session.kept,
             protocol=paho.MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,
@@ -263,7 +263,7 @@ class _Connection:
     def _subscribe(self) -> None:
         if self._session.filters:
             self._subscribing = True
-            self._client.subscribe([(pattern, 1) for pattern in self._session.filters])
+            self._client.subscribe([(pattern, int(self._session.kept)) for pattern in self._session.filters])
         else:
             self._session.standing.up()
 
