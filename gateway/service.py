@@ -69,9 +69,11 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         if broker.embedded:
             from gateway.links.embedded_broker import EmbeddedBroker  # noqa: PLC0415  amqtt: memory that only its users pay
 
-            broker = _embedded(broker, data)
+            broker = _embedded(site, data)
             running = await stack.enter_async_context(
-                EmbeddedBroker(broker.host, broker.port, broker.username or "", broker.password or "")
+                EmbeddedBroker(
+                    broker.host, broker.port, broker.username or "", broker.password or "", broker.client_id
+                )
             )
             broker = msgspec.structs.replace(broker, port=running.port)
         intake = gateway.intake
@@ -132,8 +134,9 @@ def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWrit
     return InfluxWriter(site.storage.influx)
 
 
-def _embedded(broker: Mqtt, data: Path) -> Mqtt:
-    """The embedded broker's log-in: from the site file, else made once and kept in the data folder."""
+def _embedded(site: Site, data: Path) -> Mqtt:
+    """The embedded broker's log-in: from the site file, else made once and kept in the data folder; and who keeps what it takes."""
+    broker = site.mqtt
     path = data / PASSWORD_FILE
     password = broker.password
     if password is None:
@@ -141,7 +144,13 @@ def _embedded(broker: Mqtt, data: Path) -> Mqtt:
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(18), encoding="ascii")
         password = path.read_text(encoding="ascii")
-    return msgspec.structs.replace(broker, username=broker.username or _USER, password=password, session="paho")
+    return msgspec.structs.replace(
+        broker,
+        username=broker.username or _USER,
+        password=password,
+        session="paho",
+        client_id=broker.client_id or f"{_USER}-{site.id}",
+    )
 
 
 async def _knows_session(gateway: Gateway, broker: Mqtt) -> bool:

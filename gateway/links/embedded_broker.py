@@ -50,11 +50,13 @@ class EmbeddedBroker:
         port: 0 for a free one.
         username: the one user, for the gateway and the devices; amqtt does not resume anonymous sessions.
         password: of that user.
+        keeper: client id of the gateway's session; until that has subscribed, no message is handed on, and none acknowledged.
     """
 
-    def __init__(self, host: str, port: int, username: str, password: str) -> None:
+    def __init__(self, host: str, port: int, username: str, password: str, keeper: str) -> None:  # noqa: PLR0917
         self.host = host
         self.port = port
+        self._keeper = keeper
         self._log_in = {"username": username, "password": password}
         self._broker: _Broker | None = None
 
@@ -66,7 +68,7 @@ class EmbeddedBroker:
         logging.getLogger("transitions").setLevel(logging.WARNING)
         listener = {"type": "tcp", "bind": f"{self.host}:{self.port}", "max_connections": MOST_CONNECTIONS}
         plugins = {f"{__name__}.LogIn": self._log_in}
-        broker = _Broker({"listeners": {"default": listener}, "plugins": plugins})
+        broker = _Broker({"listeners": {"default": listener}, "plugins": plugins}, self._keeper)
         try:
             await broker.start()
         except BrokerError as error:
@@ -129,10 +131,11 @@ _ARRIVING: ContextVar[_Arrival | None] = ContextVar("_ARRIVING", default=None)
 class _Broker(Broker):  # type: ignore[misc]
     """amqtt's broker with other rules of delivery."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], keeper: str) -> None:
         super().__init__(config)
+        self._keeper = keeper
         self.arrivals: dict[int, _Arrival] = {}  # by the id() of amqtt's message
-        self._awaited = asyncio.Event()  # a persistent session, the gateway, has subscribed
+        self._awaited = asyncio.Event()  # the gateway has subscribed
 
     @property
     def port(self) -> int:
@@ -152,7 +155,7 @@ class _Broker(Broker):  # type: ignore[misc]
 
     async def _handle_subscription(self, client_session: Any, *rest: Any) -> None:
         await super()._handle_subscription(client_session, *rest)
-        if not client_session.clean_session:
+        if client_session.client_id == self._keeper:  # a device may have a session and subscribe, too
             self._awaited.set()
 
     async def _handle_message_delivery(self, client_session: Any, handler: Any, wait_deliver: Any) -> bool:

@@ -18,17 +18,18 @@ from tests.links.recorder import Recorder, running
 TOPIC = "lamplighter/mingzhu/rdr-gate/up"
 FILTER = "lamplighter/mingzhu/+/up"
 USER, PASSWORD = "lamplighter", "tap-tap"
+KEEPER = "lamplighter-mingzhu"
 
 
 @pytest.fixture
 async def broker() -> AsyncIterator[EmbeddedBroker]:
-    async with EmbeddedBroker("127.0.0.1", 0, USER, PASSWORD) as broker:
+    async with EmbeddedBroker("127.0.0.1", 0, USER, PASSWORD, KEEPER) as broker:
         yield broker
 
 
 def the_gateway(broker: EmbeddedBroker, told: Recorder) -> MqttLink:
     settings = Mqtt(host=broker.host, port=broker.port, username=USER, password=PASSWORD)
-    return mqtt_link(settings, client_id="lamplighter-mingzhu", filters=[FILTER], receiver=told, devices=["mqtt"])
+    return mqtt_link(settings, client_id=KEEPER, filters=[FILTER], receiver=told, devices=["mqtt"])
 
 
 def a_device(broker: EmbeddedBroker, **how: object) -> aiomqtt.Client:
@@ -55,6 +56,21 @@ async def test_a_device_gets_its_acknowledgement_when_the_gateway_has_given_its_
 async def test_what_comes_before_the_gateway_listens_waits_for_it(broker: EmbeddedBroker) -> None:
     told = Recorder(acknowledging=True)
     async with a_device(broker) as device:
+        publishing = asyncio.create_task(device.publish(TOPIC, b"early", qos=1))
+        await asyncio.sleep(0.2)
+        assert not publishing.done()
+        async with running(the_gateway(broker, told)):
+            await told.until_messages(1)
+            await publishing
+    assert told.payloads == [b"early"]
+
+
+async def test_a_device_that_subscribes_in_a_session_of_its_own_is_not_taken_for_the_gateway(
+    broker: EmbeddedBroker,
+) -> None:
+    told = Recorder(acknowledging=True)
+    async with a_device(broker, identifier="device", clean_session=False) as device:
+        await device.subscribe("lamplighter/mingzhu/rdr-gate/down/ack", qos=1)
         publishing = asyncio.create_task(device.publish(TOPIC, b"early", qos=1))
         await asyncio.sleep(0.2)
         assert not publishing.done()
@@ -148,17 +164,17 @@ async def test_a_message_that_is_too_large_ends_its_connection_only(
 
 async def test_a_port_that_is_taken_is_told(broker: EmbeddedBroker) -> None:
     with pytest.raises(LinkError, match=r"mqtt\.port"):
-        async with EmbeddedBroker(broker.host, broker.port, USER, PASSWORD):
+        async with EmbeddedBroker(broker.host, broker.port, USER, PASSWORD, KEEPER):
             pass
 
 
 async def test_a_new_broker_knows_no_session(broker: EmbeddedBroker) -> None:
-    async with EmbeddedBroker(broker.host, 0, USER, PASSWORD) as first:
+    async with EmbeddedBroker(broker.host, 0, USER, PASSWORD, KEEPER) as first:
         port = first.port
         told = Recorder(acknowledging=True)
         async with running(the_gateway(first, told)):
             await told.until_up()
-    async with EmbeddedBroker(broker.host, port, USER, PASSWORD) as second:
+    async with EmbeddedBroker(broker.host, port, USER, PASSWORD, KEEPER) as second:
         told = Recorder(acknowledging=True)
         async with running(the_gateway(second, told)), a_device(second) as device:
             await told.until_up()
