@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from api.headers import SECURITY
 from device_drivers.errors import LamplighterError
 from gateway.alerts.book import Refused
+from gateway.errors import StalledError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -115,6 +116,9 @@ def install(app: FastAPI) -> None:
         status, name = _REFUSED.get(error.status, (409, "refused"))
         return problem(status, error.reason, path=request.url.path, name=name)
 
+    async def full(request: Request, error: Exception) -> Response:
+        return problem(503, str(error), path=request.url.path, name="stalled", headers={"Retry-After": "10"})
+
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = _DETAILS.get(error.status_code, str(error.detail))
@@ -136,6 +140,7 @@ def install(app: FastAPI) -> None:
 
     app.add_exception_handler(Denied, denied)
     app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(StalledError, full)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, broken)

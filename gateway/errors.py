@@ -13,6 +13,7 @@ __all__ = [
     "LinkError",
     "Problem",
     "SettingsError",
+    "StalledError",
 ]
 
 
@@ -67,6 +68,10 @@ class LinkError(LamplighterError):
 
 class JournalError(LamplighterError):
     """The durable store cannot do its work; nothing is acknowledged until it can."""
+
+
+class StalledError(LamplighterError):
+    """The journal takes nothing at the moment: its disk is full, or somebody holds it locked. What was acknowledged is kept."""
 
 
 class DeliveryError(LamplighterError):

@@ -10,7 +10,6 @@ interrupted is still waiting and is taken again; what the journal has already is
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -24,6 +23,7 @@ from device_drivers.driver import DeviceSettings, Driver, Reading
 from device_drivers.errors import LamplighterError
 from device_drivers.observations import SyncEnd
 from gateway.site.model import Device, Site
+from gateway.whole_file import make_folder, write_whole
 
 FOLDER = "imports"
 
@@ -104,9 +104,9 @@ class ImportFolder:
         Raises:
             OSError: the folder cannot be written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        _write(self.path / f"{order.id}.data", data)
-        _write(self.path / f"{order.id}.json", msgspec.json.encode(order))
+        make_folder(self.path)
+        write_whole(self.path / f"{order.id}.data", data)
+        write_whole(self.path / f"{order.id}.json", msgspec.json.encode(order))
 
     def waiting(self) -> list[Order]:
         """What waits, oldest first. What is no order is set aside."""
@@ -119,7 +119,11 @@ class ImportFolder:
             except msgspec.DecodeError:
                 path.replace(path.with_suffix(".unreadable"))
                 continue
-            if order.id == path.stem:
+            if order.id != path.stem:
+                continue
+            if (settled := self._settled(order)) is not None:
+                self._put_away(order, settled)  # it ended between the two
+            else:
                 found.append(order)
         return found
 
@@ -138,21 +142,31 @@ class ImportFolder:
         return data
 
     def settle(self, outcome: Outcome) -> None:
-        """Move a file to those done or refused. Interrupted, it is still waiting.
+        """Move a file to those done or refused. Interrupted, it is still waiting, or is moved when next somebody looks.
 
         Raises:
             OSError: the folder cannot be written.
         """
         order, folder = outcome.order, self.path / outcome.state
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{order.id}.json", msgspec.json.encode(outcome))
+        make_folder(folder)
+        write_whole(folder / f"{order.id}.json", msgspec.json.encode(outcome))
+        self._put_away(order, folder)
+        for old in sorted(folder.glob("*.json"))[:-KEPT]:
+            old.with_suffix(".data").unlink(missing_ok=True)
+            old.unlink(missing_ok=True)
+
+    def _settled(self, order: Order) -> Path | None:
+        """The folder in which the outcome of an order stands."""
+        return next(
+            (self.path / state for state in ("done", "refused") if (self.path / state / f"{order.id}.json").exists()),
+            None,
+        )
+
+    def _put_away(self, order: Order, folder: Path) -> None:
         waiting = self.path / f"{order.id}.data"
         if waiting.exists():
             waiting.replace(folder / waiting.name)
         (self.path / f"{order.id}.json").unlink(missing_ok=True)
-        for old in sorted(folder.glob("*.json"))[:-KEPT]:
-            old.with_suffix(".data").unlink(missing_ok=True)
-            old.unlink(missing_ok=True)
 
     def outcome(self, order: Order) -> Outcome | None:
         """What became of an order; None: it still waits."""
@@ -177,21 +191,6 @@ class ImportFolder:
                     yield msgspec.json.decode(path.read_bytes(), type=Outcome)
                 except (OSError, msgspec.DecodeError):
                     continue
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it appears whole, and stays after a power cut."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 # -- reading for a site

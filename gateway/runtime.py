@@ -21,7 +21,7 @@ from gateway.alerts.alert import Alert, Operation
 from gateway.books import BookName, BookOperation
 from gateway.deliveries import JournalSource
 from gateway.enrolment import Enrolments, enrolment_row, name_gone, name_row
-from gateway.errors import JournalError
+from gateway.errors import JournalError, StalledError
 from gateway.events import EventHub
 from gateway.explain.explanation import Explanation
 from gateway.explain.past import Asked, Kind, Past
@@ -71,6 +71,9 @@ a second, and a backlog brings 100,000 rows in two.
 
 _SWITCH_INTERVAL_S = 0.0002
 """The journal's thread asks for the interpreter lock between statements; 5 ms (Python's default) would be its wait each time."""
+
+_NOT_NOW = "nothing can be changed at the moment"
+_IN_DOUBT = "it is not known whether this will be kept; look again once the disk takes something, and repeat it if it is not there"
 
 _ROUNDS_AT_ONCE = 1000
 _CONDITIONS_AT_ONCE = 500_000
@@ -147,6 +150,8 @@ class Gateway:
         self._problems: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._failed: asyncio.Future[None]
+        self._stall = asyncio.Event()
+        """Set while the disk takes nothing."""
         self._last_tick: float | None = None
         self._last_commit = 0.0
         self._stack = AsyncExitStack()
@@ -177,7 +182,7 @@ class Gateway:
         self._stack.callback(store.close)
         self._reader = Reader(store.path)
         self._stack.callback(self._reader.close)
-        self._writer = Writer(store.writer, self._stalled)
+        self._writer = Writer(store.writer, self._stalled, failed=self._fail)
         self._stack.callback(self._writer.close)
         self._began = time.monotonic()
         now = self.now()
@@ -208,7 +213,7 @@ class Gateway:
             self._data,
             settings(chain.at, self.site.zone_info, self._data, to=chain.to, key=chain.key, signer=chain.signer),
             reader=self._reader,
-            write=self.write,
+            write=self._writer.execute,
             append=self.intake.append,
             commit=self.intake.wake,
             now=self.now,
@@ -234,8 +239,35 @@ class Gateway:
         if not self._failed.done():
             self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
             self.intake.tick(self.now())
-            await self.intake.drained()
+            await self._unless_stalled(self.intake.drained())
         await self._stack.aclose()
+
+    async def _unless_stalled(self, work: Awaitable[Any]) -> Any:
+        """What `work` gives; None if the disk takes nothing (any more): it is not waited for then."""
+        working = asyncio.ensure_future(work)
+        full = asyncio.ensure_future(self._stall.wait())
+        try:
+            await asyncio.wait({working, full}, return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            full.cancel()
+            working.cancel()
+
+    async def _for_somebody(self, work: Awaitable[Any]) -> Any:
+        """What `work` gives, for a person or program that waits.
+
+        Raises:
+            StalledError: the disk took nothing more before it was done.
+        """
+        working = asyncio.ensure_future(work)
+        found = await self._unless_stalled(working)
+        if not working.done() or working.cancelled():
+            raise StalledError(f"{self._problems.get('journal', '')}; {_IN_DOUBT}")
+        return found
+
+    def _may_write(self) -> None:
+        if self._stall.is_set():
+            raise StalledError(f"{_NOT_NOW}: {self._problems.get('journal', '')}")
 
     async def run(
         self, links: Sequence[Link], tasks: Mapping[str, Callable[[], Awaitable[None]]] | None = None
@@ -315,11 +347,14 @@ class Gateway:
 
     def _stalled(self, reason: str) -> None:
         if reason:
+            self._stall.set()
             self._problems["journal"] = (
                 f"the disk takes nothing more ({reason}): nothing is acknowledged until there is space"
             )
             _log.error("%s", self._problems["journal"])
-        elif self._problems.pop("journal", None):
+            return
+        self._stall.clear()
+        if self._problems.pop("journal", None):
             _log.warning("the journal is being written again")
 
     def _committed(self) -> None:
@@ -358,18 +393,25 @@ class Gateway:
 
         Raises:
             Refused: nothing changed.
+            StalledError: the disk takes nothing.
         """
+        self._may_write()
         at = self.intake.not_before(operation.at)
         operation = msgspec.structs.replace(operation, at=at)
         after = self.judgement.operate(operation)
         self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
-        await self.intake.wake()
+        await self._for_somebody(self.intake.wake())
         return self.judgement.alerts.alert(after.id) if isinstance(after, Alert) else after
 
     async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
-        """Take what a guard's phone handed in; returns once it is on disk."""
+        """Take what a guard's phone handed in; returns once it is on disk.
+
+        Raises:
+            StalledError: the disk takes nothing; it is to be handed in again.
+        """
+        self._may_write()
         self.intake.heard(source, readings, self._clock())
-        await self.intake.wake()
+        await self._for_somebody(self.intake.wake())
 
     @property
     def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:
@@ -409,7 +451,9 @@ class Gateway:
 
         Raises:
             NotEnrolled: nothing changed.
+            StalledError: the disk takes nothing.
         """
+        self._may_write()
         now = self.intake.not_before(self.now())
         self.judgement.advance(now)
         self._enrolments.take(wanted, name)
@@ -422,7 +466,7 @@ class Gateway:
             rows.append(name_gone(wanted[1]))
         rows += statements
         self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
-        await self.intake.wake()
+        await self._for_somebody(self.intake.wake())
 
     def _line(self, operation: Operation | DeviceOperation | BookOperation) -> Operator:
         at = datetime.fromtimestamp(operation.at // SECOND, UTC).replace(microsecond=operation.at % SECOND)
@@ -642,8 +686,13 @@ class Gateway:
         )
 
     async def write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
-        """Run statements in one transaction; returns after the commit."""
-        await self._writer.execute(statements)
+        """Run statements in one transaction, for somebody who waits; returns after the commit.
+
+        Raises:
+            StalledError: the disk takes nothing.
+        """
+        self._may_write()
+        await self._for_somebody(self._writer.execute(statements))
 
     async def query(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows of one SELECT."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,6 +30,9 @@ from gateway.outbox.telemetry import TelemetryWorker, TelemetryWriter
 from gateway.outbox.watchdog import Ping, Watchdog, topic_ping, web_ping
 from gateway.runtime import Gateway
 from gateway.site.model import Mqtt, Site
+from gateway.whole_file import write_whole
+
+_log = logging.getLogger(__name__)
 
 PASSWORD_FILE = "mqtt-password"  # noqa: S105  the name of a file in the data folder
 _USER = "lamplighter"
@@ -140,10 +144,10 @@ def _embedded(site: Site, data: Path) -> Mqtt:
     path = data / PASSWORD_FILE
     password = broker.password
     if password is None:
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(18), encoding="ascii")
-        password = path.read_text(encoding="ascii")
+        password = _kept_password(path)
+        if not password:
+            password = secrets.token_urlsafe(18)
+            write_whole(path, password.encode(), mode=0o600)
     return msgspec.structs.replace(
         broker,
         username=broker.username or _USER,
@@ -153,11 +157,23 @@ def _embedded(site: Site, data: Path) -> Mqtt:
     )
 
 
+def _kept_password(path: Path) -> str:
+    """What the file holds; nothing if there is none, or it cannot be read."""
+    if not path.exists():
+        return ""
+    kept = path.read_bytes().decode("ascii", "replace").strip()
+    if not kept or not kept.isprintable() or not kept.isascii():
+        _log.warning("%s held no password; a new one is made: set it in what connects to the embedded broker", path)
+        return ""
+    return kept
+
+
 async def _knows_session(gateway: Gateway, broker: Mqtt) -> bool:
     """Whether an earlier run had a session at this broker; notes that this one will. An embedded one forgets at its end."""
     if broker.embedded:
         return False
     key = f"session {broker.host}:{broker.port}"
     known = await gateway.query("SELECT 1 FROM meta WHERE key = ?", (key,))
-    await gateway.write([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, gateway.now()))])
+    # With the first batch, which is on disk before anything of the session is acknowledged; a full disk does not hold up the start.
+    gateway.intake.batch.statements.append(("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, gateway.now())))
     return bool(known)

@@ -6,6 +6,7 @@ log-in and what the person is called are held apart, so that they can be erased.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections import OrderedDict
@@ -18,6 +19,7 @@ import msgspec
 from api.access.roles import Right, Role, allowed
 from api.ports import GatewayPort
 from device_drivers.errors import LamplighterError
+from gateway.errors import StalledError
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 IDLE = 12 * HOUR
@@ -240,7 +242,8 @@ class Accounts:
         if found is None or not _alive(found, now):
             return None
         if now - found.seen > _TOUCH:
-            await self._gateway.write([("UPDATE sessions SET seen = ? WHERE token = ?", (now, key))])
+            with contextlib.suppress(StalledError):  # nobody is kept out for it
+                await self._gateway.write([("UPDATE sessions SET seen = ? WHERE token = ?", (now, key))])
             found = msgspec.structs.replace(found, seen=now)
         if changes != self.changes:
             return await self.session(token)  # somebody changed an account meanwhile, perhaps this one

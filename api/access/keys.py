@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import re
 import secrets
@@ -16,6 +17,7 @@ from api.access.accounts import Account, AccountError, Accounts, Session, Statem
 from api.access.register import Change
 from api.access.roles import RIGHTS, Right, Role, allowed
 from api.ports import GatewayPort
+from gateway.errors import StalledError
 from gateway.instants import DAY, MINUTE, SECOND, Duration, Instant
 
 NEVER: frozenset[Right] = frozenset({"accounts", "admit", "self", "erase"})
@@ -81,7 +83,8 @@ class Keys:
         if not key.works(now):
             return None
         if key.seen is None or now - key.seen > _TOUCH:
-            await self._gateway.write([("UPDATE api_key SET seen = ? WHERE id = ?", (now, name))])
+            with contextlib.suppress(StalledError):  # no program is kept out for it
+                await self._gateway.write([("UPDATE api_key SET seen = ? WHERE id = ?", (now, name))])
         found = Session(token=secret, account=account_of_key(key), seen=now, expires=key.expires, key=True)
         self._cache[secret] = (now, changes, found)
         while len(self._cache) > _CACHE_SIZE:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from gateway.instants import moment
 from gateway.journal.backup import backup
 
 _NAME = "journal-%Y%m%dT%H%M%SZ.db"
+_HALF_FOR_S = 24 * 3600
+"""A copy that nothing was added to for so long was killed."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +43,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Copy. 0: done."""
     folder = parsed.to.is_dir()
     target = parsed.to / datetime.now(UTC).strftime(_NAME) if folder else parsed.to
+    if folder:
+        _forget_halves(parsed.to)
     made = backup(parsed.data, target, Progress("copied", quiet=parsed.json))
     gone = _forget(parsed.to, parsed.keep) if folder and parsed.keep else []
     until = moment(made.until, UTC).isoformat(timespec="seconds")
@@ -56,6 +62,14 @@ def run(parsed: argparse.Namespace) -> int:
     for each in gone:
         print(f"{each}: deleted")
     return 0
+
+
+def _forget_halves(folder: Path) -> None:
+    """Take away what copies that were killed left; of one that may be under way, nothing."""
+    for each in folder.glob("journal-????????T??????Z.db.part*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - each.stat().st_mtime > _HALF_FOR_S:
+                each.unlink()
 
 
 def _forget(folder: Path, keep: int) -> list[Path]:

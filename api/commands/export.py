@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import msgspec
 from device_drivers.errors import LamplighterError
 from gateway.instants import Instant, instant, moment
 from gateway.journal.store import FILE, connect_snapshot
+from gateway.whole_file import whole_file
 
 _AT_ONCE = 5000
 
@@ -49,23 +51,25 @@ def run(parsed: argparse.Namespace) -> int:
     path = parsed.data / FILE
     if not path.is_file():
         raise ExportError(f"there is no journal in {parsed.data}; give its folder with --data")
-    try:
-        out = parsed.output.open("xb") if parsed.output else sys.stdout.buffer
-    except OSError as error:
-        raise ExportError(f"cannot write {parsed.output}: {error.strerror or error}") from error
-    count = 0
+    if parsed.output and parsed.output.exists():
+        raise ExportError(f"cannot write {parsed.output}: it exists already")
     journal = connect_snapshot(path)
-    enrolled = 0
+    count = enrolled = 0
     try:
-        with journal:  # one view throughout, also while a gateway writes
+        # The file has its name only once it is whole; the view of the journal is one throughout, also while a gateway writes.
+        with journal, whole_file(parsed.output) if parsed.output else nullcontext(sys.stdout.buffer) as out:
             for line in _lines(journal, since, until, frozenset(parsed.device)):
                 out.write(line)
                 count += 1
             enrolled = _enrolled(journal)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ExportError(f"cannot write {parsed.output or 'the output'}: {error.strerror or error}") from error
+    except apsw.Error as error:
+        raise ExportError(f"{path} cannot be read: {error}") from error
     finally:
         journal.close()
-        if parsed.output:
-            out.close()
     print(f"{count:,} lines", file=sys.stderr)
     if enrolled:
         print(

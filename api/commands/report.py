@@ -28,6 +28,7 @@ from gateway.journal.rows import Condition
 from gateway.journal.store import FILE
 from gateway.site.load import load_site
 from gateway.site.model import Site
+from gateway.whole_file import write_whole
 
 _CONDITIONS_AT_ONCE = 5_000_000
 
@@ -60,7 +61,7 @@ def run(parsed: argparse.Namespace) -> int:
         try:
             from api.reports import excel  # noqa: PLC0415  openpyxl takes a moment to load
 
-            parsed.excel.write_bytes(excel.workbook(heading, shown, below))
+            write_whole(parsed.excel, excel.workbook(heading, shown, below))
         except OSError as error:
             raise LamplighterError(f"cannot write {parsed.excel}: {error.strerror or error}") from error
         print(f"{parsed.excel}: {len(shown)} sheets", file=sys.stderr)

@@ -18,8 +18,9 @@ import apsw
 from gateway.errors import JournalError
 from gateway.instants import Instant
 from gateway.journal.chain import extend
-from gateway.journal.store import FILE, connect_snapshot, in_use, migrations
+from gateway.journal.store import FILE, connect_snapshot, in_use, lock, migrations
 from gateway.journal.verification import Checked, NotChainedError, verify
+from gateway.whole_file import make_folder, sync_folder
 
 _PAGES = 2000
 """Copied in one go, 8 MiB; between them the progress is told."""
@@ -68,19 +69,19 @@ def backup(data: Path, target: Path, progress: Progress = _silent) -> Backup:
         raise JournalError(f"{target} exists already; nothing is written over it")
     part = target.with_name(target.name + _PART)
     try:
-        part.unlink(missing_ok=True)
+        _clear(part)
         _copy(source, part, progress)
         found = _look(part)
         part.replace(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise JournalError(f"cannot write {target}: {error.strerror or error}") from error
     except apsw.FullError as error:
         raise JournalError(f"no space left for {target}") from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError) as error:
+    except apsw.Error as error:
         raise JournalError(f"cannot copy {source} to {target}: {error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        _clear(part)
     return Backup(target, target.stat().st_size, *found)
 
 
@@ -102,9 +103,17 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
         raise JournalError(
             f"{data} has a journal already, which is never overwritten: stop the gateway and move the folder away, or choose another with --data"
         )
+    for rest in (f"{FILE}-wal", f"{FILE}-journal"):
+        if (data / rest).exists():
+            raise JournalError(
+                f"{data} has the {rest} of another journal, whose rows would be mixed in: move it away, or choose another folder with --data"
+            )
     part = target.with_name(FILE + _PART)
+    held = None
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_folder(data)
+        held = lock(data)  # no gateway begins a journal here meanwhile
+        _clear(part)
         shutil.copyfile(source, part)
         _, until = _look(part)
         checked = _checked(part, progress) if check else None
@@ -116,14 +125,24 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
         epoch = _renew(part, now, source.name)
         _sync(part)
         part.replace(target)
-        _sync(data)
+        sync_folder(data)
     except OSError as error:
         raise JournalError(f"cannot write into {data}: {error.strerror or error}") from error
+    except (apsw.FullError, apsw.IOError) as error:
+        raise JournalError(f"cannot write into {data}: {error}") from error
     except apsw.Error as error:
         raise JournalError(f"{source} is no copy of a journal, or is damaged: {error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        if held is not None:
+            _clear(part)
+            held.close()
     return Restored(target, epoch, until, checked)
+
+
+def _clear(part: Path) -> None:
+    """Take away what is half, and a rollback journal beside it, which would be played into whatever comes under that name next."""
+    for each in (part, part.with_name(f"{part.name}-journal")):
+        each.unlink(missing_ok=True)
 
 
 def _copy(source: Path, part: Path, progress: Progress) -> None:

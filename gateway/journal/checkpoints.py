@@ -17,6 +17,7 @@ from gateway.journal.merkle import Tree
 from gateway.journal.notes import Key, PublicKey, SigningError, read_note, text_of
 from gateway.journal.reader import Reader
 from gateway.journal.signer import Counter
+from gateway.whole_file import make_folder, sync_folder, write_whole
 
 KEYS = "keys"
 KEY_FILE = "checkpoint.key"
@@ -24,7 +25,7 @@ PUBLIC_FILE = "checkpoint.pub"
 """Beside the journal, whatever the private key's path is: one verifier key a line, the newest last."""
 
 Reason = Literal["start", "time", "report", "asked"]
-Write = Callable[[list[tuple[str, tuple[Any, ...]]]], Awaitable[None]]
+Write = Callable[[list[tuple[str, tuple[Any, ...]]]], Awaitable[object]]
 
 _AGAIN_S = 60.0
 _LEAVES = 5000
@@ -211,10 +212,10 @@ class Checkpoints:
 
     def _publish(self, public: str) -> None:
         path = self._data / KEYS / PUBLIC_FILE
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        make_folder(path.parent, mode=0o700)
+        known = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         if public not in known:
-            _append_synced(path, public + "\n")
+            write_whole(path, "".join(f"{line}\n" for line in (*filter(None, known), public)).encode())
 
     async def _write_down(self) -> str:
         """Append what is not yet in the file elsewhere; what is in the way: the next checkpoint tries again."""
@@ -247,10 +248,17 @@ def settings(
 
 
 def _append_synced(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Append; what a full disk or a power cut left of an earlier attempt is ended first, so that it spoils nothing behind it."""
+    made = not path.exists()
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 2, 0))
+        torn = size > 0 and not file.read().endswith(b"\n\n")
+        file.write(b"\n\n" * torn + text.encode())
         file.flush()
         os.fsync(file.fileno())
+    if made:
+        sync_folder(path.parent)
 
 
 def _checkpoint(row: Sequence[Any]) -> Checkpoint:

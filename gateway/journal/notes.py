@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import secrets
@@ -36,6 +37,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from gateway.errors import JournalError, LamplighterError
 from gateway.instants import Instant, moment, parse_instant
+from gateway.whole_file import make_folder, sync_folder, write_whole
 
 _ED25519 = b"\x01"
 _LEAD = "— "
@@ -151,6 +153,9 @@ def read_note(text: str) -> Note:
 def read_notes(text: str) -> list[Note]:
     """All checkpoints of a text: one, or a file to which they were appended; what stands between them is passed over.
 
+    So is the beginning of one that stands whole further on, and at the end of the text the beginning of one that is not the only one: a
+    full disk or a power cut leaves such, and the whole is appended later.
+
     Raises:
         NoteError: there is none, or one that cannot be read.
     """
@@ -158,11 +163,20 @@ def read_notes(text: str) -> list[Note]:
     starts = [place for place, line in enumerate(lines) if _ORIGIN.fullmatch(line)]
     if not starts:
         raise NoteError("no checkpoint in it: expected a line such as `lamplighter/SITE/EPOCH`, and what follows it")
-    found = []
+    parts = []
     for start in starts:
         gap = next((place for place in range(start, len(lines)) if not lines[place]), len(lines))
         end = next((place for place in range(gap + 1, len(lines)) if not lines[place].startswith(_LEAD)), len(lines))
-        found.append(read_note("\n".join(lines[start:end]) + "\n"))
+        parts.append("\n".join(lines[start:end]) + "\n")
+    found = []
+    for place, part in enumerate(parts):
+        try:
+            found.append(read_note(part))
+        except NoteError:
+            begun = part.rstrip("\n")
+            cut_off = place > 0 and place == len(parts) - 1 and not text.endswith("\n")
+            if not cut_off and not any(later.startswith(begun) for later in parts[place + 1 :]):
+                raise
     return found
 
 
@@ -199,26 +213,16 @@ class Key:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent, mode=0o700)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     half = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, pem)
-        os.fsync(handle)
+        write_whole(half, pem, mode=0o600)
+        with contextlib.suppress(FileExistsError):
+            os.link(half, path)  # never over one that is there
     finally:
-        os.close(handle)
-    try:
-        os.link(half, path)  # never over one that is there
-    except FileExistsError:
-        pass
-    finally:
-        half.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        half.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def _signatures(text: str) -> Iterator[tuple[str, bytes, bytes]]:

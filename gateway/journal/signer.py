@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,6 +25,7 @@ import msgspec
 from gateway.instants import Instant
 from gateway.journal.merkle import WIDTH, Tree
 from gateway.journal.notes import Key, PublicKey, SigningError, read_note, text_of
+from gateway.whole_file import write_whole
 
 _LONGEST_LINE = 16 * 1024
 _PIECE = 2048 * WIDTH
@@ -221,16 +221,4 @@ def _load(path: Path, origin: str) -> _Edge:
 
 def _keep(path: Path, edge: _Edge) -> None:
     """On disk before the note leaves: it is never forgotten what was signed."""
-    half = path.with_suffix(".half")
-    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(handle, msgspec.json.encode(edge))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    half.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(path, msgspec.json.encode(edge), mode=0o600)

@@ -73,13 +73,20 @@ class Writer:
         connection: used by the writing thread alone from now on.
         stalled: called in the event loop with the reason when the disk takes nothing more, and with "" when it does
             again. The batch is kept and tried again each `retry_s`; nothing behind it is acknowledged meanwhile.
+        failed: called in the event loop once the disk failed in a way after which nothing may be trusted, whoever's batch it was.
     """
 
     def __init__(
-        self, connection: apsw.Connection, stalled: Callable[[str], None] = lambda _reason: None, retry_s: float = 1.0
+        self,
+        connection: apsw.Connection,
+        stalled: Callable[[str], None] = lambda _reason: None,
+        retry_s: float = 1.0,
+        *,
+        failed: Callable[[JournalError], None] = lambda _error: None,
     ) -> None:
         self._connection = connection
         self._stalled = stalled
+        self._failed = failed
         self._retry_s = retry_s
         self._queue: SimpleQueue[tuple[Batch, asyncio.Future[list[Any]]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -115,7 +122,10 @@ class Writer:
             try:
                 changes = self._commit(batch)
             except Exception as error:  # noqa: BLE001 whatever it is, nothing was written: to be told, or all would wait for good
-                self._tell(future, JournalError(f"the journal could not be written: {error}"))
+                failure = JournalError(f"the journal could not be written: {error}")
+                if isinstance(error, (apsw.IOError, apsw.CorruptError, apsw.NotADBError)):
+                    self._loop.call_soon_threadsafe(self._failed, failure)
+                self._tell(future, failure)
             else:
                 self.commits += 1
                 self._tell(future, changes)
