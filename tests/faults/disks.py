@@ -2,6 +2,9 @@
 
 A power cut keeps what was synced. What was written and not synced is lost (`keeps="nothing"`), or a random part of it is there, in
 blocks of 4 KiB in any order, the last one torn (`keeps="some"`): the worst that a disk without a cache of its own may do.
+Names are as unsafe as contents: a file that was made, or deleted, since its folder was last synced is not there, or is there again.
+SQLite's unix VFS syncs the folder with the first sync of a journal or write-ahead log, and where a deletion asks for it.
+The shared memory of a write-ahead log (`-shm`) is never synced: after a cut it is garbage.
 """
 
 from __future__ import annotations
@@ -23,13 +26,18 @@ NAME = "lamplighter-faults"
 
 
 class PowerCut(msgspec.Struct, frozen=True, tag="cut"):
-    """The power fails at the n-th write or sync. `files`: only those whose name ends so are counted; all are cut."""
+    """The power fails at the n-th write or sync. `files`: only those whose name ends so are counted; all are cut.
+
+    `fails`: the so manieth sync of those files gives EIO, and what it had to sync is lost as Linux loses it: the process, and every
+    later one, reads it until the power is cut, and no later sync brings it to the disk unless it is written anew.
+    """
 
     at: int
     on: Literal["write", "sync"] = "write"
     keeps: Literal["nothing", "some"] = "nothing"
     seed: int = 0
     files: str = ""
+    fails: int = 0
 
 
 class Refuses(msgspec.Struct, frozen=True, tag="refuses"):
@@ -64,8 +72,11 @@ class _Content:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.image = bytearray(Path(path).read_bytes() if Path(path).exists() else b"")
+        there = Path(path).exists() if path else False
+        self.image = bytearray(Path(path).read_bytes() if there else b"")
         self.unsynced: list[_Unsynced] = []
+        self.named = there
+        """Its name is on disk, too."""
 
     def write(self, data: bytes, offset: int) -> None:
         if len(self.image) < offset:
@@ -134,6 +145,8 @@ class FaultyVfs(apsw.VFS):
         self.disk = disk
         self.counted = Counted()
         self.contents: dict[str, _Content] = {}
+        self.deleted: dict[str, bytes] = {}
+        """What lay on disk under names whose deletion is not on disk."""
         self.dead = False
         self._die = die or (lambda: os.kill(os.getpid(), signal.SIGKILL))
         super().__init__(NAME, "unix", makedefault=True)
@@ -143,6 +156,23 @@ class FaultyVfs(apsw.VFS):
         if path and isinstance(self.disk, PowerCut):
             return _CutFile(self, path, name, flags)
         return _File(self, path or "", name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
+        path = Path(filename)
+        content = self.contents.pop(filename, None)
+        if isinstance(self.disk, PowerCut) and path.exists() and (content is None or content.named):
+            self.deleted[filename] = path.read_bytes()
+        super().xDelete(filename, syncdir)
+        if syncdir:
+            self.folder_synced(path.parent)
+
+    def folder_synced(self, folder: Path) -> None:
+        """The names in a folder are on disk as they are."""
+        for path, content in self.contents.items():
+            if Path(path).parent == folder:
+                content.named = True
+        for path in [path for path in self.deleted if Path(path).parent == folder]:
+            del self.deleted[path]
 
     def happens(self, on: Literal["write", "sync"], path: str) -> None:
         """A write or sync is asked for: the place where the disk fails."""
@@ -154,13 +184,14 @@ class FaultyVfs(apsw.VFS):
         if not path.endswith(disk.files):
             return
         setattr(self.counted, on, getattr(self.counted, on) + 1)
-        if disk.on != on:
-            return
         count = getattr(self.counted, on)
         if isinstance(disk, PowerCut):
-            if count == disk.at:
+            if on == "sync" and count == disk.fails:
+                self.contents[path].unsynced = []
+                raise apsw.IOError(os.strerror(errno.EIO))
+            if on == disk.on and count == disk.at:
                 self.cut()
-        elif disk.at <= count and (not disk.times or count < disk.at + disk.times):
+        elif disk.on == on and disk.at <= count and (not disk.times or count < disk.at + disk.times):
             if disk.while_exists and not Path(disk.while_exists).exists():
                 return
             if disk.code == "ENOSPC":
@@ -171,10 +202,21 @@ class FaultyVfs(apsw.VFS):
         """The power fails now."""
         assert isinstance(self.disk, PowerCut)
         self.dead = True
-        if self.disk.keeps == "some":
-            chance = random.Random(self.disk.seed)
-            for content in self.contents.values():
+        chance = random.Random(self.disk.seed)
+        some = self.disk.keeps == "some"
+        for path, content in self.contents.items():
+            if some:
                 content.cut(chance)
+            if not content.named and not (some and chance.random() < 0.5):
+                Path(path).unlink(missing_ok=True)
+        for path, data in self.deleted.items():
+            if not Path(path).exists() and (not some or chance.random() < 0.5):
+                Path(path).write_bytes(data)
+        for path in self.contents:
+            shared = Path(f"{path.removesuffix('-wal')}-shm")
+            if shared.exists():
+                with shared.open("r+b") as file:  # the same file: who still has it mapped reads garbage, too
+                    file.write(chance.randbytes(shared.stat().st_size))
         self._die()
 
 
@@ -196,14 +238,17 @@ class _CutFile(apsw.VFSFile):
     """A file whose writes stay in memory until they are synced."""
 
     def __init__(self, vfs: FaultyVfs, path: str, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        existed = Path(path).exists()
         super().__init__("unix", name, flags)
         self._vfs = vfs
         if flags[0] & apsw.SQLITE_OPEN_DELETEONCLOSE:
             self._content = _Content("")
         else:
-            if path not in vfs.contents or not Path(path).exists():
+            if path not in vfs.contents:
                 vfs.contents[path] = _Content(path)
+                vfs.contents[path].named = existed
             self._content = vfs.contents[path]
+        self._journals = bool(flags[0] & (apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL))
 
     def _alive(self) -> None:
         if self._vfs.dead:
@@ -232,6 +277,8 @@ class _CutFile(apsw.VFSFile):
         self._vfs.happens("sync", self._content.path)
         self._alive()
         self._content.sync()
+        if self._journals:
+            self._vfs.folder_synced(Path(self._content.path).parent)
 
 
 def install(disk: Disk) -> FaultyVfs:
