@@ -17,8 +17,10 @@ STRAY: Duration = 60 * MINUTE
 """A tap this near a visit's interval, by a clock never measured, forbids to call the visit missed (rounds.md, verdict 3)."""
 
 
-def _order(tap: Tap) -> tuple[Instant, str, str, str]:
-    return tap.first, tap.device, tap.tag, tap.person or ""
+def _order(tap: Tap) -> tuple[Instant, str, str, str, Instant, str, int]:
+    """Two taps may be corrected to the same time (both judged at their receipt): then by the device's own time, boot and number."""
+    read = tap.moments[0].read
+    return tap.first, tap.device, tap.tag, tap.person or "", read.at, read.boot, read.seq
 
 
 class Point:
@@ -143,8 +145,8 @@ class Point:
         numbers = {tap: number for number, tap in enumerate(sorted(taps, key=_order))}
         edges: list[Edge] = []
         paired: dict[tuple[str, str, int], list[tuple[Tap, Fit]]] = {}
-        for tap, fits in taps.items():
-            for visit, fit in fits:
+        for tap in numbers:
+            for visit, fit in taps[tap]:
                 if visit.key not in ranks:
                     continue
                 if visit.two_person:
