@@ -95,6 +95,24 @@ async def test_a_batch_that_fails_leaves_nothing_behind(store: Store) -> None:
     assert store.writer.execute("SELECT count(*) FROM log").get == 0
 
 
+async def test_a_batch_is_one_transaction(store: Store) -> None:
+    """What is to be told stands or falls with the alert that it is of: a kill may come between two."""
+    commits = []
+    store.writer.set_commit_hook(lambda: bool(commits.append(1)))
+    batch = Batch()
+    batch.log = [log_row(1)]
+    batch.add("alert_transition", (2, 2000, "panic/btn/1", "raised", b"{}"))
+    batch.add("finding", ("alert", "panic/btn/1", 2000, 2, b"{}"))
+    batch.add("notice", (3, "key", 2000, "guardroom", "panic/btn/1", "raised", "title", "body", 2000))
+    batch.statements.append(("INSERT OR REPLACE INTO cursor VALUES (?, ?)", ("local", 1)))
+    batch.advanced = 2000
+    await write(store, batch)
+    store.writer.set_commit_hook(None)
+    assert len(commits) == 1
+    tables = ("log", "alert_transition", "finding", "notice", "cursor")
+    assert [store.writer.execute(f"SELECT count(*) FROM {table}").get for table in tables] == [1] * len(tables)
+
+
 async def test_a_full_disk_is_waited_for_and_the_batch_is_kept(store: Store) -> None:
     pages = store.writer.execute("PRAGMA page_count").get
     store.writer.execute(f"PRAGMA max_page_count = {pages + 1}")
