@@ -53,7 +53,7 @@ class EmbeddedBroker:
         keeper: client id of the gateway's session; until that has subscribed, no message is handed on, and none acknowledged.
     """
 
-    def __init__(self, host: str, port: int, username: str, password: str, keeper: str) -> None:  # noqa: PLR0917
+    def __init__(self, host: str, port: int, username: str, password: str, keeper: str) -> None:
         self.host = host
         self.port = port
         self._keeper = keeper
