@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup dev test unit check mutations nightly openapi format bench lock clean
+.PHONY: help demo run setup dev test unit check mutations nightly openapi format bench sbom audit lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
@@ -15,6 +15,8 @@ help:
 	@echo "make nightly    10,000 nights with known truth through the judge, over all cores (an hour or more)"
 	@echo "make bench   intake, latency and judge benchmarks (needs Mosquitto)"
 	@echo "make openapi  write the API's document anew, after a change of it: api/openapi.json"
+	@echo "make sbom    what is in it, for machines: build/sbom.cdx.json (CycloneDX)"
+	@echo "make audit   whether any package of it is known to be weak (asks the network)"
 	@echo "make lock    resolve the dependencies of pyproject.toml anew into the two lock files"
 
 demo: .venv/.runtime
@@ -35,6 +37,10 @@ dev: .venv/.dev
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.venv/.nightly: .venv/.dev requirements-nightly.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-nightly.lock
 	@touch $@
 
 test: .venv/.dev
@@ -71,6 +77,13 @@ bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks.judge
 	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.chain
+
+sbom: .venv/.nightly
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --output-format JSON --output-file build/sbom.cdx.json requirements.lock
+
+audit: .venv/.nightly
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock
 
 lock: .venv/.dev
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv

@@ -5,11 +5,13 @@ LAMPLIGHTER_TEST_SERVERS names the folder of its binary; without it these tests 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -55,6 +57,17 @@ class Influxd:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @classmethod
+    @contextlib.contextmanager
+    def bare(cls, folder: Path) -> Iterator[Self]:
+        """A server that nobody has set up."""
+        server = cls(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
     def start(self) -> None:
         folder = self._folder
