@@ -11,7 +11,7 @@ import msgspec
 from device_drivers.observations import read
 from gateway.instants import DAY, Instant
 from gateway.journal.reader import Reader
-from gateway.journal.rows import LogRow
+from gateway.journal.rows import LogRow, SnapshotRow
 from gateway.journal.store import Store
 from gateway.journal.writer import Batch
 from gateway.judgement import Judgement, Outcome
@@ -64,23 +64,19 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     if started is None:
         return Recovered(Judgement(site, now), Repeats(reader.find, whole=True), first_start=True, replayed=0)
     snapshot = reader.snapshot()
-    usable = snapshot is not None and snapshot.format == FORMAT
-    repeats = Repeats(reader.find, whole=usable)
     advanced = int(store.meta("advanced") or started)
     after = 0
     news: Outcome | None = None
     books: tuple[int, bytes] | None = None
-    if snapshot is not None and usable:
-        state = msgspec.msgpack.decode(snapshot.state)
-        judgement = Judgement(site, int(started))
-        judgement.restore(state["judgement"])
-        repeats.restore(state["repeats"])
+    taken = None if snapshot is None or snapshot.format != FORMAT else _taken_up(site, int(started), snapshot, reader)
+    if snapshot is not None and taken is not None:
+        judgement, repeats = taken
         after = snapshot.seq
         if snapshot.site != site.digest:
             news = judgement.drain()
     else:
         since = max(int(started), advanced - EVIDENCE_NEEDED)
-        judgement = Judgement(site, since)
+        judgement, repeats = Judgement(site, since), Repeats(reader.find, whole=False)
         after = reader.seq_before(since)
         if snapshot is not None:
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
@@ -103,6 +99,19 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)
+
+
+def _taken_up(site: Site, started: Instant, snapshot: SnapshotRow, reader: Reader) -> tuple[Judgement, Repeats] | None:
+    """The state of a snapshot; None: it is not as this version makes it."""
+    judgement, repeats = Judgement(site, started), Repeats(reader.find, whole=True)
+    try:
+        state = msgspec.msgpack.decode(snapshot.state)
+        judgement.restore(state["judgement"])
+        repeats.restore(state["repeats"])
+    except (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
+        _log.warning("the stored state is of another version (%r); it is made anew from the evidence", error)
+        return None
+    return judgement, repeats
 
 
 def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:

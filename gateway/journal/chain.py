@@ -170,6 +170,13 @@ def begin(connection: apsw.Connection, epoch: str, now: Instant) -> None:
             return
 
 
+def note(connection: apsw.Connection, now: Instant, action: str, subject: str, detail: str) -> None:
+    """Add a row of the gateway's own to the audit history and the chain, in a transaction of its own."""
+    with connection:
+        _note(connection, now, action, subject, detail)
+        extend(connection, ("audit",))
+
+
 def _strays(connection: apsw.Connection) -> bool:
     return any(
         connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -20,6 +21,8 @@ from gateway.errors import JournalError
 from gateway.instants import Instant
 from gateway.journal import chain
 from gateway.whole_file import make_folder, sync_folder
+
+_log = logging.getLogger(__name__)
 
 FILE = "journal.db"
 _CACHE_KIB = 4 * 1024
@@ -67,9 +70,13 @@ class Store:
             self.upgraded = _upgrade(self.writer, self.path)
             self.epoch: str = self.writer.execute("SELECT value FROM meta WHERE key = 'epoch'").get
             chain.begin(self.writer, self.epoch, now())
+            if self.upgraded:
+                _log.warning("%s", self.upgraded)
+                chain.note(self.writer, now(), "journal.upgrade", self.epoch, self.upgraded)
         except BaseException as error:
             for connection in opened:
-                connection.close()
+                with contextlib.suppress(apsw.Error):
+                    connection.close()
             self._lock.close()
             match error:
                 case apsw.FullError():

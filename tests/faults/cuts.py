@@ -103,7 +103,7 @@ class Estate:
         self.site = load_site(self.site_file)[0]
         self.chance = random.Random(seed)
         self.ledger = Ledger()
-        self.now = BEGIN
+        self.now = self.said = BEGIN
         self.lives = 0
         self.waiting: dict[Key, Said] = {}
         """What devices send again."""
@@ -118,7 +118,7 @@ class Estate:
     def life(self, disk: PowerCut | None) -> Life:
         self.lives += 1
         chance = self.chance
-        self.now += timedelta(seconds=chance.choice((2, 30, 400)))
+        self.now = max(self.now, self.said) + timedelta(seconds=chance.choice((2, 30, 400)))
         begin = self.now
         again = list(self.waiting.values())
         batches = [Batch(begin, tuple(again[start : start + 50])) for start in range(0, len(again), 50)]
@@ -130,6 +130,7 @@ class Estate:
             known += said
             said += chance.sample(known, min(2, len(known)))  # twice: the broker may
             batches.append(Batch(at, tuple(said)))
+        self.said = at
         self.waiting.update((each.key, each) for batch in batches for each in batch.messages)
         return Life(
             number=self.lives,
@@ -326,7 +327,7 @@ async def _somebody_acts(gateway: Gateway, pipe: _Pipe, chance: random.Random, n
             if alerts:
                 alert = chance.choice(alerts)
                 with contextlib.suppress(Refused):
-                    await gateway.operate(Operation(at=gateway.now(), by="u", action="acknowledge", alert=alert.id))
+                    await gateway.operate(Operation(at=gateway.now(), by="u", action="ack", alert=alert.id))
                     pipe.say("operated", alert.id, "acknowledged")
         case 2:
             gateway._snapshot_seq, gateway._snapshot_not_before = -1_000_000, 0.0
