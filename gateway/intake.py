@@ -45,6 +45,11 @@ _ACKS_A_SECOND = 2000
 as long as they must, and each message costs the broker as much as one of theirs.
 """
 
+_ASKED_AGAIN_S = (0.0, 5.0, 30.0, 120.0)
+"""When, after a broker lost our session, all devices are told up to where their records are safe: most of them were cut off with us and
+come back later than we do; what is said at once they do not hear.
+"""
+
 _BACKLOG = 256
 """Rows of one hand-over from which on a backlog is being drained: more than come in a commit's time in any quiet hour."""
 
@@ -257,7 +262,8 @@ class Intake:
         now = self._instant(self.clock())
         body = {"kind": "incident", "device": link.name, "at": self.clock(), "code": "session_lost", "text": reason}
         self.observe(_encode(body), now)
-        self.repeats.tell_all()
+        for wait_s in _ASKED_AGAIN_S:
+            self._loop.call_later(wait_s, self._tell_all)
         self._gathered(link)
 
     # -- what the runtime calls
@@ -472,6 +478,10 @@ class Intake:
             return []
         self._tell_from = self._loop.time() + max(_ACKS_EVERY_S, due / _ACKS_A_SECOND)
         return self.repeats.take_due()
+
+    def _tell_all(self) -> None:
+        self.repeats.tell_all()
+        self._schedule()
 
     def _tell(self) -> None:
         """Devices wait to be told, though nothing new may come that would hand over a batch."""

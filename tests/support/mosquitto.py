@@ -138,6 +138,16 @@ class Mosquitto:
         """End it at once with SIGKILL."""
         self._end(kill=True)
 
+    def freeze(self) -> None:
+        """Let it stand still (SIGSTOP): connections stay, nobody answers."""
+        assert self._process is not None, "start it first"
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None, "start it first"
+        self._process.send_signal(signal.SIGCONT)
+
     def forget(self) -> None:
         """Throw the persistence away, while it is down."""
         assert self._process is None, "stop it first"
