@@ -27,6 +27,7 @@ class Weather(NamedTuple):
         swallow_down: what the server sends goes nowhere.
         refuse: new connections are closed at once.
         cut_after: after so many bytes upwards the connection is reset, in the middle of a packet; 0: never.
+        cut_down_after: the same for what the server sends.
     """
 
     delay_s: float = 0.0
@@ -35,6 +36,7 @@ class Weather(NamedTuple):
     swallow_down: bool = False
     refuse: bool = False
     cut_after: int = 0
+    cut_down_after: int = 0
 
 
 FAIR = Weather()
@@ -111,8 +113,9 @@ class Proxy:
                 while at < len(data):
                     weather = self.weather
                     piece = data[at : at + (weather.piece or len(data))]
-                    if way == "up" and weather.cut_after and carried + len(piece) >= weather.cut_after:
-                        writer.write(piece[: weather.cut_after - carried])
+                    cut = weather.cut_after if way == "up" else weather.cut_down_after
+                    if cut and carried + len(piece) >= cut:
+                        writer.write(piece[: max(cut - carried, 0)])
                         await writer.drain()
                         self.reset()
                         return
