@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import pairwise
@@ -33,11 +34,17 @@ from gateway.site.load import load_site
 
 
 class Key(NamedTuple):
-    """What names one observation for good (evidence.md): a device numbers its own in each of its boots."""
+    """What names one observation for good (evidence.md): a device numbers its own in each of its boots.
+
+    Of a tap without a number: device, "", and its own time in microseconds.
+    """
 
     device: str
     boot: str
     seq: int
+
+
+_STORED = "SELECT device, coalesce(boot, ''), coalesce(n, at) FROM log WHERE seq > ? AND (n IS NOT NULL OR kind = 'tag_read') ORDER BY seq"
 
 
 class Ledger:
@@ -47,13 +54,21 @@ class Ledger:
         self.sent: set[Key] = set()
         self.acknowledged: set[Key] = set()
         """The gateway said that it is on disk: by the device acknowledgement, by PUBACK of its own broker, by an HTTP answer."""
+        self.numbered: set[Key] = set()
+        """By the device acknowledgement alone. It means all of a boot since the first that the gateway heard of it: what overtook others
+        on its way (a client that sends before its CONNACK) does not say that those are there."""
         self.brokered: set[Key] = set()
         """A broker of its own has it: to be stored once the gateway has caught up."""
+        self._seen: set[Key] = set()
+        self._first: dict[tuple[str, str], int] = {}
+        self._waiting: dict[tuple[str, str], deque[Key]] = {}
+        """Not acknowledged by number yet, in the order in which they were sent."""
         self._lock = threading.Lock()
 
     def send(self, key: Key) -> None:
         with self._lock:
             self.sent.add(key)
+            self._waiting.setdefault(key[:2], deque()).append(key)
 
     def acknowledge(self, key: Key) -> None:
         with self._lock:
@@ -62,11 +77,9 @@ class Ledger:
     def acknowledge_up_to(self, key: Key) -> None:
         """The device acknowledgement: all of the boot up to `seq`."""
         with self._lock:
-            self.acknowledged |= {
-                each
-                for each in self.sent
-                if each[:2] == key[:2] and each.seq <= key.seq and each not in self.acknowledged
-            }
+            waiting = self._waiting.get(key[:2], ())
+            while waiting and waiting[0].seq <= key.seq:
+                self.numbered.add(waiting.popleft())
 
     def broker(self, key: Key) -> None:
         with self._lock:
@@ -82,20 +95,46 @@ class Ledger:
             caught_up: the gateway had the time to take all that its broker holds.
         """
         with closing(read_only(journal)) as connection:
-            stored = connection.execute("SELECT device, boot, n FROM log WHERE n IS NOT NULL").fetchall()
+            stored = [Key(*row) for row in connection.execute(_STORED, (0,))]
             return [
-                *self._lost({Key(*row) for row in stored}, caught_up=caught_up),
+                *self._lost(set(stored), self._due(first_of(stored), caught_up=caught_up)),
                 *twice(connection),
                 *damaged(connection),
                 *half_applied(connection),
             ]
 
-    def _lost(self, stored: set[Key], *, caught_up: bool) -> Iterable[str]:
+    def lost(self, journal: Path, after: int) -> tuple[list[str], int]:
+        """I1 of what was acknowledged since the last call: it stands in the rows after `after`. Costs what is new.
+
+        Give as `after` what the last call gave beside what is lost.
+        """
+        with closing(read_only(journal)) as connection:
+            rows = [Key(*row) for row in connection.execute(_STORED, (after,))]
+            last: int = connection.execute("SELECT coalesce(max(seq), 0) FROM log").get
+        self._first = first_of(rows) | self._first
+        self._seen |= set(rows)
+        due = self._due(self._first) - self._seen
+        return [f"I1 acknowledged and not stored: {key}" for key in sorted(due)[:5]], last
+
+    def _due(self, first: Mapping[tuple[str, str], int], *, caught_up: bool = False) -> set[Key]:
         with self._lock:
-            due = self.acknowledged | (self.brokered if caught_up else set())
-            strange = {key for key in stored - self.sent if any(key[:2] == each[:2] for each in self.sent)}
+            told = {key for key in self.numbered if key.seq >= first.get(key[:2], 0)}
+            return self.acknowledged | told | (self.brokered if caught_up else set())
+
+    def _lost(self, stored: set[Key], due: set[Key]) -> Iterable[str]:
+        with self._lock:
+            known = {key[:2] for key in self.sent}
+            strange = {key for key in stored - self.sent if key[:2] in known}
         yield from (f"I1 acknowledged and not stored: {key}" for key in sorted(due - stored)[:5])
         yield from (f"I2 stored and never sent: {key}" for key in sorted(strange)[:5])
+
+
+def first_of(stored: Iterable[Key]) -> dict[tuple[str, str], int]:
+    """The first number that was heard of each boot, of rows in the journal's order."""
+    first: dict[tuple[str, str], int] = {}
+    for device, boot, seq in stored:
+        first.setdefault((device, boot), seq)
+    return first
 
 
 def read_only(journal: Path) -> apsw.Connection:
@@ -111,6 +150,8 @@ def twice(connection: apsw.Connection) -> Iterable[str]:
     """I2: keys that stand twice."""
     sql = "SELECT device, boot, n, count(*) FROM log WHERE n IS NOT NULL GROUP BY device, boot, n HAVING count(*) > 1 LIMIT 5"
     yield from (f"I2 stored {row[3]} times: {row[:3]}" for row in connection.execute(sql))
+    sql = "SELECT device, kind, at, body, count(*) FROM log WHERE n IS NULL AND device <> '' GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 LIMIT 5"
+    yield from (f"I2 stored {row[4]} times: {row[:3]}" for row in connection.execute(sql))
     sql = "SELECT key, count(*) FROM notice GROUP BY key HAVING count(*) > 1 LIMIT 5"
     yield from (f"I5 a notice stands {row[1]} times: {row[0]}" for row in connection.execute(sql))
 
@@ -162,7 +203,7 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
         site_file: its site file.
         but: kinds of views that are not compared (`alert` where somebody was enrolled meanwhile: that comes as news only live).
     """
-    site, _ = load_site(site_file)
+    site, _ = load_site(site_file, secrets=False)
     with TemporaryDirectory(prefix="judged-anew-") as folder:
         for file in journal.parent.glob("journal.db*"):
             if not file.name.endswith("-shm"):
@@ -183,7 +224,7 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
                     anew = judgement.view(kind, subject) if kind != "alert" else judgement.alerts.alert(subject)
                     if anew is None:
                         found.append(f"I3 {kind} {subject}: judged from nothing it is not there")
-                    elif (again := _plain(anew)) != (stands := msgspec.json.decode(body)):
+                    elif (again := _plain(msgspec.json.encode(anew))) != (stands := _plain(body)):
                         found.append(f"I3 {kind} {subject}: {_difference(stands, again)}")
                 return found
             finally:
@@ -192,8 +233,11 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
             store.close()
 
 
-def _plain(view: Any) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(view))
+def _plain(body: bytes) -> Any:
+    """A view but for `last_heard`, which stands as it was when something else of the device changed last."""
+    view = msgspec.json.decode(body)
+    view.pop("last_heard", None)
+    return view
 
 
 def _difference(stands: Mapping[str, Any], again: Mapping[str, Any]) -> str:
@@ -204,12 +248,13 @@ def _difference(stands: Mapping[str, Any], again: Mapping[str, Any]) -> str:
 
 
 def untold(journal: Path, told: Iterable[str], contact: str) -> list[str]:
-    """I5: keys of notices to a contact that it never took. Notices that were held back for good are not due."""
+    """I5: keys of notices to a contact that it never took. Notices that were held back, for good or until later, are not due."""
     with closing(read_only(journal)) as connection:
         due = {
             key
             for (key,) in connection.execute(
-                "SELECT key FROM notice WHERE contact = ? AND (held IS NULL OR next_try IS NOT NULL)", (contact,)
+                "SELECT key FROM notice WHERE contact = ? AND (held IS NULL OR held IN ('asked', 'behind') AND next_try IS NOT NULL)",
+                (contact,),
             )
         }
     return [f"I5 never told: {key}" for key in sorted(due - set(told))]
