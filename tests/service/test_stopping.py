@@ -55,3 +55,22 @@ async def test_told_while_it_still_starts_it_ends_in_order() -> None:
     asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
     assert await until_stopped(starting()) == 0
     assert len(ended) == 1
+
+
+async def test_what_is_in_hand_gets_its_seconds_before_it_is_cancelled_again(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def has_work_in_hand() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(1.5)
+            ended.append("in order")
+
+    async with Gateway(load_site(DEMO)[0], tmp_path) as gateway:
+        running = asyncio.create_task(gateway.run([], {"console": has_work_in_hand}))
+        await asyncio.sleep(0.1)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert ended == ["in order"]
