@@ -115,8 +115,9 @@ class Store:
         return value
 
     def close(self) -> None:
-        """Close the writer's connection and give up the lock."""
-        self.writer.close()
+        """Close the writer's connection and give up the lock. What a full or failed disk does not take now stays in the write-ahead log."""
+        with contextlib.suppress(apsw.Error):
+            self.writer.close()
         self._lock.close()
 
 

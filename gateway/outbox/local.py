@@ -6,6 +6,7 @@ Numbers and states only; texts stay in the journal. A sample is (series, time), 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -170,7 +171,10 @@ class LocalStore:
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with contextlib.suppress(
+                apsw.Error
+            ):  # a full or failed disk: what it does not take now stays in the write-ahead log
+                self._connection.close()
             self._connection = None
 
     def _write(self, points: Sequence[Point]) -> None:

@@ -80,7 +80,7 @@ class Life(msgspec.Struct):
     """What one child does until its power is cut."""
 
     number: int
-    disk: PowerCut | None
+    disk: disks.Disk | None
     batches: Sequence[Batch]
     begin: datetime
     checkpoint_pages: int
@@ -115,7 +115,7 @@ class Estate:
 
     # -- what arrives
 
-    def life(self, disk: PowerCut | None) -> Life:
+    def life(self, disk: disks.Disk | None) -> Life:
         self.lives += 1
         chance = self.chance
         self.now = max(self.now, self.said) + timedelta(seconds=chance.choice((2, 30, 400)))
@@ -352,7 +352,7 @@ def _child(life: Life, estate: Estate, descriptor: int) -> None:
     faulthandler.dump_traceback_later(2 * LONGEST_S, exit=True)
     asyncio.run(asyncio.wait_for(_live(life, estate.site, estate.data, pipe), LONGEST_S))
     if vfs is not None:
-        if life.stops:
+        if life.stops and isinstance(life.disk, PowerCut):
             vfs.cut()
         # Not reached: it goes on until the cut comes, with what has been said all along.
         raise SystemExit(0)

@@ -107,7 +107,9 @@ def whole(path: Path) -> list[str]:
 
 
 def test_there_is_a_journal_of_the_newest_schema_so_that_the_next_change_is_tried_on_it() -> None:
-    assert max(KEPT) == NEWEST, "a migration was added: add a journal of its schema, too (tests/journal/README.md)"
+    assert max(KEPT) == NEWEST, (
+        "a migration was added: add a journal of its schema, too: .dump of one that this program wrote, gzipped"
+    )
     assert len(OLDER) >= 7
 
 
