@@ -97,6 +97,13 @@ class Influxd:
             self._process.wait(20)
             self._process = None
 
+    def kill(self) -> None:
+        """End it with SIGKILL, in whatever it writes."""
+        assert self._process is not None, "start it first"
+        self._process.kill()
+        self._process.wait(20)
+        self._process = None
+
     def bucket(self, name: str, retain_s: int = 0) -> Influx:
         """A new bucket, so that tests sharing the server do not meet."""
         headers = {"Authorization": f"Token {TOKEN}"}
