@@ -19,7 +19,7 @@ RECEIVE_MAXIMUM = 1000
 """Unacknowledged messages the broker may send (DESIGN.md, MQTT: `max_inflight_messages` 1000)."""
 
 KEEP_ALIVE_S = 30
-"""A broken line is noticed after one and a half times this."""
+"""A broken line is noticed after one and a half times this to twice this."""
 
 LARGEST_PACKET = 16 * 1024 * 1024
 """Bytes. What is larger is quarantined with its first 64 KiB instead of being kept in memory."""
