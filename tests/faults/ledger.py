@@ -234,17 +234,32 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
 
 
 def _plain(body: bytes) -> Any:
-    """A view but for `last_heard`, which stands as it was when something else of the device changed last."""
+    """A view but for `last_heard`, which stands as it was when something else of the device changed last, and the number of a visit's
+    revision, which counts what was told: live a verdict is looked at after each batch, from nothing after many."""
     view = msgspec.json.decode(body)
     view.pop("last_heard", None)
+    for visit in view.get("visits", ()):
+        if isinstance(visit, dict):
+            visit.pop("revision", None)
     return view
 
 
 def _difference(stands: Mapping[str, Any], again: Mapping[str, Any]) -> str:
-    differ = [key for key in {*stands, *again} if stands.get(key) != again.get(key)]
-    return "; ".join(f"{key} is {stands.get(key)!r}, judged from nothing {again.get(key)!r}" for key in sorted(differ))[
-        :600
-    ]
+    return "; ".join(_differences("", stands, again))[:1500]
+
+
+def _differences(where: str, stands: Any, again: Any) -> Iterable[str]:
+    """What differs, down to the single value."""
+    if isinstance(stands, dict) and isinstance(again, dict):
+        for key in sorted({*stands, *again}):
+            if stands.get(key) != again.get(key):
+                yield from _differences(f"{where}.{key}" if where else key, stands.get(key), again.get(key))
+    elif isinstance(stands, list) and isinstance(again, list) and len(stands) == len(again):
+        for number, (left, right) in enumerate(zip(stands, again, strict=True)):
+            if left != right:
+                yield from _differences(f"{where}[{number}]", left, right)
+    else:
+        yield f"{where} is {stands!r}, judged from nothing {again!r}"
 
 
 def untold(journal: Path, told: Iterable[str], contact: str) -> list[str]:
