@@ -141,6 +141,7 @@ class Intake:
         """A backlog is being drained: what can wait should."""
         self._full = _FULL
         self._writing = False
+        self._broken: BaseException | None = None
         self._scheduled = False
         self._paused: set[Link] = set()
         self._unreadable: set[str] = set()
@@ -300,7 +301,7 @@ class Intake:
 
     async def drained(self) -> None:
         """Wait until nothing is gathered or being written."""
-        while self._scheduled or self._writing or len(self.batch):
+        while self._broken is None and (self._scheduled or self._writing or len(self.batch)):
             self._schedule()
             await self._idle.wait()
             await asyncio.sleep(0)
@@ -394,6 +395,9 @@ class Intake:
         self._schedule()
 
     def _schedule(self) -> None:
+        if self._broken is not None:
+            self._give_up(self._waiters)
+            return
         if not self._writing and not self._scheduled:
             self._scheduled = True
             self._idle.clear()
@@ -401,6 +405,9 @@ class Intake:
 
     def _hand_over(self) -> None:
         self._scheduled = False
+        if self._broken is not None:
+            self._give_up(self._waiters)
+            return
         try:
             self.judgement.advance(self.not_before(instant(self.clock())))
             if snapshot := self.snapshot_due():
@@ -439,10 +446,10 @@ class Intake:
             in_time = round(rows * _WRITTEN_IN_S / max(self._loop.time() - began, 0.001))
             self._full = min(max(in_time, self._full // 2, _LEAST_FULL), 2 * self._full, _FULL)
         if (error := done.exception()) is not None:
+            self._broken = error
             self.failed(error)
-            for waiter in pending.waiters:
-                if not waiter.done():
-                    waiter.set_exception(error)
+            self._give_up(pending.waiters)
+            self._give_up(self._waiters)
             return
         self.counters.batches += 1
         self._finish(pending)
@@ -455,6 +462,15 @@ class Intake:
         for link in self._paused:
             link.resume()
         self._paused.clear()
+
+    def _give_up(self, waiters: list[asyncio.Future[None]]) -> None:
+        """A batch was lost: whatever is derived from now on rests on it, so nothing more is handed over until the next start."""
+        assert self._broken is not None
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(self._broken)
+        waiters.clear()
+        self._idle.set()
 
     def _finish(self, pending: Pending) -> None:
         for link, tokens in pending.tokens.items():

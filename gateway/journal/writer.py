@@ -91,6 +91,8 @@ class Writer:
         self._queue: SimpleQueue[tuple[Batch, asyncio.Future[list[Any]]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closing = threading.Event()
+        self._broken: JournalError | None = None
+        """Why nothing is written any more: what comes after a lost batch rests on it."""
         self._thread = threading.Thread(target=self._work, name="journal-writer", daemon=True)
         self._thread.start()
         self.commits = 0
@@ -119,11 +121,15 @@ class Writer:
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
             batch, future = job
+            if self._broken is not None:
+                self._tell(future, self._broken)
+                continue
             try:
                 changes = self._commit(batch)
             except Exception as error:  # noqa: BLE001 whatever it is, nothing was written: to be told, or all would wait for good
                 failure = JournalError(f"the journal could not be written: {error}")
                 if isinstance(error, (apsw.IOError, apsw.CorruptError, apsw.NotADBError)):
+                    self._broken = failure
                     self._loop.call_soon_threadsafe(self._failed, failure)
                 self._tell(future, failure)
             else:

@@ -138,7 +138,7 @@ class FaultyVfs(apsw.VFS):
 
     Args:
         disk: how.
-        die: what a power cut does once the disk is as it is to be found; the default ends the process at once.
+        die: what a power cut does once the disk is as it is to be found; the default ends the process at once. It does not come back.
     """
 
     def __init__(self, disk: Disk, die: Callable[[], None] | None = None) -> None:
@@ -204,7 +204,7 @@ class FaultyVfs(apsw.VFS):
         self.dead = True
         chance = random.Random(self.disk.seed)
         some = self.disk.keeps == "some"
-        for path, content in self.contents.items():
+        for path, content in list(self.contents.items()):
             if some:
                 content.cut(chance)
             if not content.named and not (some and chance.random() < 0.5):
@@ -218,6 +218,8 @@ class FaultyVfs(apsw.VFS):
                 with shared.open("r+b") as file:  # the same file: who still has it mapped reads garbage, too
                     file.write(chance.randbytes(shared.stat().st_size))
         self._die()
+        while True:  # a signal takes a moment; nothing goes on meanwhile
+            time.sleep(1)
 
 
 class _File(apsw.VFSFile):

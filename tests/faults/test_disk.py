@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from api.cli import main
@@ -22,6 +23,7 @@ from api.commands.run import DISK_FAILED
 from gateway.errors import DeliveryError, JournalError
 from gateway.instants import SECOND
 from gateway.journal.store import Store
+from gateway.journal.writer import Batch, Writer
 from gateway.outbox.local import LocalStore
 from gateway.outbox.measurements import Point
 from tests.faults import cuts
@@ -255,6 +257,44 @@ def test_slow_syncs_bound_what_is_taken_and_acknowledgements_still_come_after_th
             assert slowest < 2
             gateway.kill()
         assert ledger.broken(gateway.data / "journal.db", caught_up=True) == []
+
+
+class FailsOnce:
+    """A journal's connection whose first commit fails as a disk fails, and none after it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._left = 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql == "COMMIT" and self._left:
+            self._left = 0
+            raise apsw.IOError("disk I/O error")
+        return self._connection.execute(sql, *values)
+
+
+async def test_after_a_failed_commit_nothing_is_written_though_the_disk_would_take_it_again(tmp_path: Path) -> None:
+    """What comes later rests on what was lost: a step of an alert without its beginning, a verdict without its evidence."""
+    opened = Store(tmp_path)
+    told: list[JournalError] = []
+    writer = Writer(FailsOnce(opened.writer), failed=told.append)  # type: ignore[arg-type]
+    first, second = (
+        writer.submit(batch)
+        for batch in (Batch(), Batch())
+        if not batch.statements.append(("INSERT INTO meta VALUES (?, 1)", (f"probe {id(batch)}",)))
+    )
+    for each in (first, second):
+        with pytest.raises(JournalError, match="disk I/O error"):
+            await each
+    with pytest.raises(JournalError, match="disk I/O error"):
+        await writer.execute([("INSERT INTO meta VALUES ('probe later', 1)", ())])
+    writer.close()
+    assert len(told) == 1
+    assert opened.writer.execute("SELECT count(*) FROM meta WHERE key LIKE 'probe%'").get == 0
+    opened.close()
 
 
 # -- what else lies on it
