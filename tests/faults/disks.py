@@ -253,8 +253,8 @@ class _CutFile(apsw.VFSFile):
         self._journals = bool(flags[0] & (apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL))
 
     def _alive(self) -> None:
-        if self._vfs.dead:
-            raise apsw.IOError("the power is off")
+        while self._vfs.dead:  # the power is off: whoever comes here comes no further
+            time.sleep(1)
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
         self._alive()
