@@ -202,6 +202,16 @@ class FaultyVfs(apsw.VFS):
         """The power fails now."""
         assert isinstance(self.disk, PowerCut)
         self.dead = True
+        try:
+            self._leave()
+        finally:
+            self._die()
+        while True:  # a signal takes a moment; nothing goes on meanwhile
+            time.sleep(1)
+
+    def _leave(self) -> None:
+        """Make the files as they are found when the power is back."""
+        assert isinstance(self.disk, PowerCut)
         chance = random.Random(self.disk.seed)
         some = self.disk.keeps == "some"
         for path, content in list(self.contents.items()):
@@ -209,17 +219,14 @@ class FaultyVfs(apsw.VFS):
                 content.cut(chance)
             if not content.named and not (some and chance.random() < 0.5):
                 Path(path).unlink(missing_ok=True)
-        for path, data in self.deleted.items():
+        for path, data in list(self.deleted.items()):
             if not Path(path).exists() and (not some or chance.random() < 0.5):
                 Path(path).write_bytes(data)
-        for path in self.contents:
+        for path in list(self.contents):
             shared = Path(f"{path.removesuffix('-wal')}-shm")
             if shared.exists():
                 with shared.open("r+b") as file:  # the same file: who still has it mapped reads garbage, too
                     file.write(chance.randbytes(shared.stat().st_size))
-        self._die()
-        while True:  # a signal takes a moment; nothing goes on meanwhile
-            time.sleep(1)
 
 
 class _File(apsw.VFSFile):
