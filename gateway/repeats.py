@@ -20,6 +20,11 @@ _LATELY = 1 << 13
 _AHEAD = 4096
 """Records held beyond a missing one, a boot; further ones leave the acknowledged point where it is."""
 
+_DROPPED = -1
+"""Among the records held beyond a missing one: not all of them are held."""
+_FORGOTTEN = -2
+"""Likewise: of a boot that was forgotten, and came again; any of its records may have been heard before."""
+
 _BOOTS = 4
 """Boots remembered a device; older ones are looked up."""
 
@@ -47,8 +52,12 @@ class Run:
             while self.complete + 1 in self.ahead:
                 self.complete += 1
                 self.ahead.discard(self.complete)
-        elif n > self.complete and len(self.ahead) < _AHEAD:
-            self.ahead.add(n)
+        elif n > self.complete:
+            self.ahead.add(n if len(self.ahead) < _AHEAD else _DROPPED)
+
+    def misses(self, n: int) -> bool:
+        """Whether it is certain that this record was never heard."""
+        return n > self.complete and self.ahead.isdisjoint((n, _DROPPED, _FORGOTTEN))
 
 
 class Last:
@@ -113,7 +122,7 @@ class Repeats:
             if not run.due:
                 run.due = True
                 self._due.append(run)
-            if n > run.top:
+            if n > run.top and (not run.ahead or _FORGOTTEN not in run.ahead):
                 if n == run.complete + 1 and not run.ahead:
                     run.complete = run.top = n
                 else:
@@ -130,13 +139,20 @@ class Repeats:
     def _late(self, run: Run | None, device: str, boot: str, n: int, body: bytes) -> Answer:
         """A record of a boot not heard before, or one that does not come after all others of its boot."""
         kept = None
-        if run is not None or not self._whole or len(self._earlier.get(device, ())) >= _BOOTS - 1:
+        if run is not None:
+            asked = not run.misses(n)
+        else:
+            asked = not self._whole or len(self._earlier.get(device, ())) >= _BOOTS - 1
+        if asked:
             kept = next((content for named, _, content in self._lately(device, n) if named == boot), None)
             if kept is None:
                 kept = next((row.body for row in self._find(device, n) if row.n == n and row.boot == boot), None)
         if run is None:
-            self._begin(device, boot, n).due = True
-            self._due.append(self._newest[device])
+            run = self._begin(device, boot, n)
+            run.due = True
+            self._due.append(run)
+            if kept is not None:
+                run.ahead.add(_FORGOTTEN)
         else:
             run.add(n)
         if kept is None:

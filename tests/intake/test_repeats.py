@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,39 @@ def test_a_rising_count_never_asks_the_journal() -> None:
     assert repeats.complete("a", "b1") == 999
 
 
+def test_what_was_overtaken_is_new_without_asking_the_journal() -> None:
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    assert repeats.numbered("a", "b1", 1, b"x") == "new"
+    assert repeats.numbered("a", "b1", 900, b"tap") == "new"
+    assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(2, 900))
+    assert log.asked == 0
+    assert repeats.numbered("a", "b1", 900, b"tap") == "repeat"
+    assert repeats.complete("a", "b1") == 900
+
+
+def test_beyond_what_is_remembered_of_a_gap_the_journal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.repeats._AHEAD", 3)
+    monkeypatch.setattr("gateway.repeats._LATELY", 1)
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    for n in (1, *range(10, 20)):
+        assert repeats.numbered("a", "b1", n, b"x") == "new"
+        log.add("a", n, "b1", n, b"x")
+        repeats.handed_over()
+    assert [repeats.numbered("a", "b1", n, b"x") for n in (15, 9, 19, 9)] == ["repeat", "new", "repeat", "repeat"]
+
+
+def test_a_boot_that_comes_again_after_many_others_is_compared_record_by_record() -> None:
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    boots = [(f"b{boot}", n) for boot in range(6) for n in range(1, 4)]
+    for boot, n in boots:
+        assert repeats.numbered("a", boot, n, b"x") == "new"
+        log.add("a", n, boot, n, b"x")
+    assert [repeats.numbered("a", boot, n, b"x") for boot, n in boots] == ["repeat"] * len(boots)
+
+
 def test_the_same_key_with_the_same_content_is_a_repeat_and_with_another_a_conflict() -> None:
     repeats = Repeats(Log().find, whole=True)
     assert repeats.numbered("a", "b1", 5, b"x") == "new"
@@ -59,11 +93,14 @@ def test_several_facts_of_one_instant_are_several() -> None:
 
 
 records = st.tuples(
-    st.sampled_from("ab"), st.sampled_from(["b1", "b2", None]), st.integers(1, 12), st.sampled_from([b"x", b"y"])
+    st.sampled_from("ab"),
+    st.sampled_from(["b1", "b2", "b3", "b4", None]),
+    st.integers(1, 12),
+    st.sampled_from([b"x", b"y"]),
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=400)
 @given(st.lists(records, max_size=60), st.integers(0, 60))
 def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, restart_at) -> None:
     log = Log()
