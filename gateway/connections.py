@@ -16,6 +16,7 @@ from gateway.links.line_link import LineLink
 from gateway.links.link import Link, MqttLink, Receiver
 from gateway.links.mqtt import mqtt_link
 from gateway.links.serial_link import SerialLink
+from gateway.links.standing import Clock, utc_now
 from gateway.overtaking import Overtaking, overtaking_filters
 from gateway.routing import Router, settings
 from gateway.rules.lineage import BROKER
@@ -23,7 +24,14 @@ from gateway.site.model import Device, Mqtt, Site
 
 
 def broker_session(
-    site: Site, settings: Mqtt, router: Router, receiver: Receiver, *, had_session: bool, name: str = "lamplighter"
+    site: Site,
+    settings: Mqtt,
+    router: Router,
+    receiver: Receiver,
+    clock: Clock,
+    *,
+    had_session: bool,
+    name: str = "lamplighter",
 ) -> MqttLink:
     """The session with the site's broker, subscribed to what its devices say; not connected yet."""
     return mqtt_link(
@@ -33,10 +41,13 @@ def broker_session(
         receiver=receiver,
         devices=(BROKER,),
         had_session=had_session,
+        clock=clock,
     )
 
 
-def broker_copies(site: Site, settings: Mqtt, intake: Intake, *, name: str = "lamplighter") -> Sequence[Link]:
+def broker_copies(
+    site: Site, settings: Mqtt, intake: Intake, clock: Clock, *, name: str = "lamplighter"
+) -> Sequence[Link]:
     """A connection beside the session, by which fresh taps and calls for help overtake its queue; not connected yet.
 
     None with the embedded broker: its devices keep what waits, it has no queue.
@@ -45,29 +56,31 @@ def broker_copies(site: Site, settings: Mqtt, intake: Intake, *, name: str = "la
     if settings.embedded or not filters:
         return ()
     receiver = Overtaking(site, intake)
-    return [mqtt_link(settings, client_id=f"{name}-{site.id}", filters=filters, receiver=receiver, kept=False)]
+    return [
+        mqtt_link(settings, client_id=f"{name}-{site.id}", filters=filters, receiver=receiver, kept=False, clock=clock)
+    ]
 
 
-def serial_ports(router: Router, receiver: Receiver) -> Sequence[Link]:
+def serial_ports(router: Router, receiver: Receiver, clock: Clock = utc_now) -> Sequence[Link]:
     """A link for each device on a serial line or an input device; not opened yet."""
     return [
-        HidLink(device, receiver) if "input" in device.link else SerialLink(device, receiver)
+        HidLink(device, receiver, clock=clock) if "input" in device.link else SerialLink(device, receiver, clock=clock)
         for device, _ in router.streams.values()
     ]
 
 
-def polled_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
+def polled_lines(router: Router, receiver: Receiver, clock: Clock = utc_now) -> Sequence[Link]:
     """A link for each line with devices that are asked; not opened yet."""
     lines: dict[str, list[tuple[Device, LinePoller]]] = {}
     for device, poller in router.lines:
         lines.setdefault(poller.line, []).append((device, poller))
     return [
-        LineLink(line, asked[0][0].link, [(device.id, poller) for device, poller in asked], receiver)
+        LineLink(line, asked[0][0].link, [(device.id, poller) for device, poller in asked], receiver, clock=clock)
         for line, asked in lines.items()
     ]
 
 
-def panel_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
+def panel_lines(router: Router, receiver: Receiver, clock: Clock = utc_now) -> Sequence[Link]:
     """A link for each line whose control panel we are; not opened yet."""
     if not router.panels:
         return ()
@@ -77,12 +90,12 @@ def panel_lines(router: Router, receiver: Receiver) -> Sequence[Link]:
     for device, reader in router.panels:
         lines.setdefault(reader.line, []).append((device, reader))
     return [
-        OsdpLink(line, heard[0][0].link, [(device.id, reader) for device, reader in heard], receiver)
+        OsdpLink(line, heard[0][0].link, [(device.id, reader) for device, reader in heard], receiver, clock=clock)
         for line, heard in lines.items()
     ]
 
 
-def web_links(router: Router, receiver: Receiver, stack: AsyncExitStack) -> Sequence[Link]:
+def web_links(router: Router, receiver: Receiver, clock: Clock, stack: AsyncExitStack) -> Sequence[Link]:
     """A link for each device that is asked over HTTP; their session is closed with `stack`."""
     if not router.web:
         return ()
@@ -91,10 +104,10 @@ def web_links(router: Router, receiver: Receiver, stack: AsyncExitStack) -> Sequ
 
     client = WebClient(len(router.web))
     stack.push_async_callback(client.close)
-    return [WebLink(device.id, poller, client, receiver) for device, poller in router.web]
+    return [WebLink(device.id, poller, client, receiver, clock=clock) for device, poller in router.web]
 
 
-def called_links(site: Site, router: Router, receiver: Receiver) -> Sequence[Link]:
+def called_links(site: Site, router: Router, receiver: Receiver, clock: Clock = utc_now) -> Sequence[Link]:
     """A link for each family whose devices call us; not listening yet. Without a device that could call there is none."""
     links: list[Link] = []
     for name, devices in router.served.items():
@@ -106,11 +119,15 @@ def called_links(site: Site, router: Router, receiver: Receiver) -> Sequence[Lin
         title = f"{name} {service.host}:{service.port}"
         address = service.host, service.port
         if driver.call_server is not None:
-            links.append(CallLink(title, address, driver.call_server(given, service.settings), ids, receiver))
+            links.append(
+                CallLink(title, address, driver.call_server(given, service.settings), ids, receiver, clock=clock)
+            )
         elif driver.web_server is not None:
             from gateway.links.web_server_link import WebServerLink  # noqa: PLC0415  aiohttp, as above
 
-            links.append(WebServerLink(title, address, driver.web_server(given, service.settings), ids, receiver))
+            links.append(
+                WebServerLink(title, address, driver.web_server(given, service.settings), ids, receiver, clock=clock)
+            )
     return links
 
 
@@ -122,4 +139,5 @@ def file_imports(site: Site, data: Path, intake: Intake) -> FileLink:
         lambda order, content, received: read_file(site, drivers, order, content, received),
         intake,
         repeats=lambda: intake.counters.repeats,
+        clock=intake.clock,
     )

@@ -23,6 +23,7 @@ from device_drivers.errors import DecodeError, LamplighterError
 from device_drivers.native.decoder import read_observation
 from device_drivers.observations import Observation
 from gateway.books import BookName
+from gateway.clock import Doubt
 from gateway.instants import DAY, Instant, instant
 
 LATE = 7 * DAY
@@ -51,6 +52,7 @@ class Advance(msgspec.Struct, frozen=True, tag_field="kind", tag="advance", kw_o
 
 class Restart(msgspec.Struct, frozen=True, tag_field="kind", tag="restart", kw_only=True):
     at: datetime
+    clock: Doubt | None = None
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

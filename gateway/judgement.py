@@ -17,6 +17,7 @@ from gateway.alerts.book import AlertBook
 from gateway.alerts.lifecycle import Refused
 from gateway.books import FORMAT as BOOKS_FORMAT
 from gateway.books import Book, BookName, BookOperation, Entry, open_books
+from gateway.clock import Doubt
 from gateway.figures.history import History
 from gateway.instants import Instant, instant
 from gateway.journal.rows import Condition
@@ -130,10 +131,10 @@ class Judgement:
             return later
         return rules
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down from `down_from` until `now`."""
+    def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
+        """The gateway was down from `down_from` until `now`; with `doubt`: nobody knows whether that was its time."""
         self.history.restarted(down_from, now)
-        self.engine.restarted(down_from, now)
+        self.engine.restarted(down_from, now, doubt)
         self._collect()
         self.alerts.restarted(down_from, now)
         for book in self.books.values():

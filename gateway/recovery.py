@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from device_drivers.observations import read
+from gateway.clock import Doubt
 from gateway.instants import DAY, Instant
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow, SnapshotRow
@@ -31,10 +32,14 @@ _operator = msgspec.json.Decoder(Operator).decode
 _set = msgspec.structs.force_setattr
 
 
-class Down(msgspec.Struct, frozen=True, tag_field="kind", tag="restart", kw_only=True):
-    """The log's row of a start: the gateway was down from `since` until the row's time."""
+class Down(msgspec.Struct, frozen=True, tag_field="kind", tag="restart", kw_only=True, omit_defaults=True):
+    """The log's row of a start: the gateway was down from `since` until the row's time.
+
+    With `clock` it was up: its clock was set at the row's time, or is doubted.
+    """
 
     since: Instant
+    clock: Doubt | None = None
 
 
 class RejudgedRow(msgspec.Struct, frozen=True, tag_field="kind", tag="rejudge", kw_only=True):
@@ -118,7 +123,8 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
     """Judge one row of the log again."""
     match row.kind:
         case "restart":
-            judgement.restarted(msgspec.json.decode(row.body, type=Down).since, row.received)
+            down = msgspec.json.decode(row.body, type=Down)
+            judgement.restarted(down.since, row.received, down.clock)
         case "operator":
             operate(judgement, _operator(row.body))
         case "rejudge":

@@ -151,8 +151,8 @@ def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
         match item:
             case Advance():
                 judgement.advance(at)
-            case Restart():
-                judgement.restarted(max(last_heard, judgement.now), at)
+            case Restart(clock=doubt):
+                judgement.restarted(max(last_heard, judgement.now), at, doubt)
             case Operator():
                 operate(judgement, item)
 

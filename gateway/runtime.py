@@ -19,6 +19,7 @@ from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import Driver, Reading, Reject
 from gateway.alerts.alert import Alert, Operation
 from gateway.books import BookName, BookOperation
+from gateway.clock import Doubt, SteadyClock
 from gateway.deliveries import JournalSource
 from gateway.enrolment import Enrolments, enrolment_row, name_gone, name_row
 from gateway.errors import JournalError, StalledError
@@ -56,7 +57,10 @@ _ALIVE = 5 * SECOND
 _STANDS_STILL_S = 30.0
 """Without a commit for so long the gateway keeps nothing: the clock alone commits every few seconds, and a commit takes milliseconds."""
 
-_PORT_SIGN = 30 * SECOND
+_DOUBT_AGAIN_S = 60.0
+"""How often a time in doubt is noted: shorter than any round's visit may be waited for."""
+
+_PORT_SIGN_S = 30.0
 """How often an open port of a reader that only transmits is noted (rounds.md, What is known to be complete)."""
 
 _SNAPSHOT_ROWS = 30_000
@@ -127,11 +131,12 @@ class Gateway:
     Args:
         site: the checked model, secrets resolved.
         data: the data folder.
-        clock: the wall clock.
+        clock: gives the time; None: the machine's clock, as far as it can be believed.
+        trust_clock: a person says that the machine's clock is right, however far it went.
         drivers: by name.
 
     Raises:
-        JournalError: the data folder cannot be used.
+        JournalError: the data folder cannot be used, or the machine's clock not to begin with.
     """
 
     def __init__(
@@ -139,12 +144,17 @@ class Gateway:
         site: Site,
         data: Path,
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
+        trust_clock: bool = False,
         drivers: Mapping[str, Driver] = DRIVERS,
     ) -> None:
         self.site = site
         self._data = data
-        self._clock = clock
+        self._steady = SteadyClock() if clock is None else None
+        self._trust_clock = trust_clock
+        self._own: Callable[[], datetime] = clock or self._steady  # type: ignore[assignment]
+        self.clock: Callable[[], datetime] = self._own if self._steady is None else self._steady.judged
+        """The judge's time, by which everything is received (`SteadyClock.judged`)."""
         self._drivers = drivers
         self._links: list[Link] = []
         self._problems: dict[str, str] = {}
@@ -153,6 +163,7 @@ class Gateway:
         self._stall = asyncio.Event()
         """Set while the disk takes nothing."""
         self._last_tick: float | None = None
+        self._retention: Retention | None = None
         self._last_commit = 0.0
         self._stack = AsyncExitStack()
         self.judgement: Judgement
@@ -185,7 +196,10 @@ class Gateway:
         self._writer = Writer(store.writer, self._stalled, failed=self._fail)
         self._stack.callback(self._writer.close)
         self._began = time.monotonic()
-        now = self.now()
+        if self._steady is not None:
+            known = store.meta("advanced") or store.meta("started")
+            self._steady.begin(None if known is None else int(known), trusted=self._trust_clock)
+        now = instant(self.clock())
         self._enrolments = Enrolments(self.site, *self._reader.enrolments())
         recovered = recover(self.site, store, self._reader, now)
         self._started = int(store.meta("started") or now)
@@ -201,7 +215,7 @@ class Gateway:
             self._repeats,
             self._writer,
             self.events,
-            clock=self._clock,
+            clock=self.clock,
             last_seq=last_seq,
             committed=self._committed,
             failed=self._fail,
@@ -221,12 +235,31 @@ class Gateway:
         )
         self._snapshot_seq, self._snapshot_at = last_seq, now
         self._snapshot_not_before = 0.0
+        self._doubted_at = 0.0
         self.intake.snapshot_due, self.intake.snapshot = self._snapshot_due, self._snapshot
         if recovered.first_start:
             first_rows(self.intake.batch, now)
             self.intake.batch.advanced = now
         else:
             self._note_restart(now)
+        if self._steady is not None:
+            self._steady.tell = self._note_time
+
+    def _note_time(self, doubt: Doubt) -> None:
+        """The clock was set, or may be wrong: what is not heard in that time is not known."""
+        assert self._steady is not None
+        since = self.judgement.now
+        now = since if self._steady.stands else max(since, self.now())
+        self._doubted_at = time.monotonic()
+        if doubt == "set":
+            _log.warning(
+                "the clock is believed again, or was set; of the last %.0f s nothing is known", (now - since) / SECOND
+            )
+        elif "clock" not in self._problems:
+            _log.warning("%s", self._steady.problem)
+        self.problem("clock", self._steady.problem)
+        self.intake.record("restart", msgspec.json.encode(Down(since=since, clock=doubt)), now)
+        self.judgement.restarted(since, now, doubt)
 
     def _note_restart(self, now: Instant) -> None:
         down_from = self.judgement.now
@@ -238,7 +271,7 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         if not self._failed.done():
             self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
-            self.intake.tick(self.now())
+            self.intake.tick(instant(self.clock()))
             await self._unless_stalled(self.intake.drained())
         await self._stack.aclose()
 
@@ -318,16 +351,21 @@ class Gateway:
 
     async def _tick(self) -> None:
         """Let time pass in the judge: at its deadlines, and each few seconds as a sign of life in the journal."""
-        alive = signed = 0
+        alive = signed = -1e9
         while True:
-            now = self.now()
+            now = instant(self.clock())
+            lived = time.monotonic()
+            if self._steady is not None and self._steady.doubted:
+                self.problem("clock", self._steady.problem)
+                if lived - self._doubted_at >= _DOUBT_AGAIN_S:
+                    self._note_time("doubted")
             due = self.judgement.deadline()
-            if now - signed >= _PORT_SIGN:
-                signed = now
+            if lived - signed >= _PORT_SIGN_S:
+                signed = lived
                 self._sign_open_ports(now)
-            # A wall clock that was set back must not keep the journal waiting until it is where it was.
-            if not 0 <= now - alive < _ALIVE or (due is not None and due <= now):
-                alive = now
+            # By a clock that is never set: no step of the other one must keep the journal waiting.
+            if lived - alive >= _ALIVE / SECOND or (due is not None and due <= now):
+                alive = lived
                 self.intake.tick(now)
             due = self.judgement.deadline()
             self._last_tick = time.monotonic()
@@ -338,7 +376,7 @@ class Gateway:
         for link in self._links:
             device = self.site.devices.get(getattr(link, "device", ""))
             if device is not None and device.transmits_only and link.state.up:
-                body = {"kind": "link", "device": device.id, "at": self._clock(), "up": True}
+                body = {"kind": "link", "device": device.id, "at": self.clock(), "up": True}
                 self.intake.observe(msgspec.json.encode(body), now)
 
     def _fail(self, error: BaseException) -> None:
@@ -377,16 +415,26 @@ class Gateway:
 
     def retention(self, receivers: Sequence[str]) -> Retention:
         """What makes the journal forget; `receivers`: names of the deliveries whose rows must not go before they have them."""
-        kept = self.site.storage.retain_evidence
-        return Retention(
-            self._reader, self._writer, kept, self.now, receivers=receivers, busy=lambda: self.intake.draining
+        self._retention = Retention(
+            self._reader,
+            self._writer,
+            self.site.storage.retain_evidence,
+            self.now,
+            receivers=receivers,
+            busy=lambda: self.intake.draining,
+            doubted=lambda: self._steady is not None and self._steady.doubted,
         )
+        return self._retention
+
+    def lived(self) -> Instant:
+        """The time by which the age of what is kept is measured (`Retention.lived`); 0: nothing may go yet."""
+        return 0 if self._retention is None else self._retention.lived
 
     # -- what the faces ask (api.ports.GatewayPort)
 
     def now(self) -> Instant:
         """The time now."""
-        return instant(self._clock())
+        return instant(self._own())
 
     async def operate(self, operation: Operation | DeviceOperation | BookOperation) -> msgspec.Struct | None:
         """A person acts; returns once it is on disk: the alert or item after it.
@@ -396,7 +444,8 @@ class Gateway:
             StalledError: the disk takes nothing.
         """
         self._may_write()
-        at = self.intake.not_before(operation.at)
+        stands = self._steady is not None and self._steady.stands
+        at = self.judgement.now if stands else self.intake.not_before(operation.at)
         operation = msgspec.structs.replace(operation, at=at)
         after = self.judgement.operate(operation)
         self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
@@ -410,7 +459,7 @@ class Gateway:
             StalledError: the disk takes nothing; it is to be handed in again.
         """
         self._may_write()
-        self.intake.heard(source, readings, self._clock())
+        self.intake.heard(source, readings, self.clock())
         await self._for_somebody(self.intake.wake())
 
     @property
@@ -454,7 +503,7 @@ class Gateway:
             StalledError: the disk takes nothing.
         """
         self._may_write()
-        now = self.intake.not_before(self.now())
+        now = self.intake.not_before(instant(self.clock()))
         self.judgement.advance(now)
         self._enrolments.take(wanted, name)
         self.judgement.resite(self.site)

@@ -75,14 +75,12 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
 
             broker = _embedded(site, data)
             running = await stack.enter_async_context(
-                EmbeddedBroker(
-                    broker.host, broker.port, broker.username or "", broker.password or "", broker.client_id
-                )
+                EmbeddedBroker(broker.host, broker.port, broker.username or "", broker.password or "", broker.client_id)
             )
             broker = msgspec.structs.replace(broker, port=running.port)
         intake = gateway.intake
         known = await _knows_session(gateway, broker)
-        mqtt = broker_session(site, broker, intake.router, intake, had_session=known)
+        mqtt = broker_session(site, broker, intake.router, intake, gateway.clock, had_session=known)
         intake.send = mqtt.send
         writer = _telemetry_writer(site, data, gateway)
         stack.push_async_callback(writer.close)
@@ -94,12 +92,12 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
         gateway.deliveries = {"telemetry": telemetry, "notices": teller, **watchdogs}
         links: list[Link] = [
             mqtt,
-            *broker_copies(site, broker, intake),
-            *serial_ports(intake.router, intake),
-            *polled_lines(intake.router, intake),
-            *panel_lines(intake.router, intake),
-            *web_links(intake.router, intake, stack),
-            *called_links(site, intake.router, intake),
+            *broker_copies(site, broker, intake, gateway.clock),
+            *serial_ports(intake.router, intake, gateway.clock),
+            *polled_lines(intake.router, intake, gateway.clock),
+            *panel_lines(intake.router, intake, gateway.clock),
+            *web_links(intake.router, intake, gateway.clock, stack),
+            *called_links(site, intake.router, intake, gateway.clock),
             file_imports(site, data, intake),
         ]
         retention = gateway.retention((writer.name,))
@@ -131,7 +129,7 @@ def _watchdogs(site: Site, gateway: Gateway, mqtt: MqttLink) -> dict[str, Watchd
 
 def _telemetry_writer(site: Site, data: Path, gateway: Gateway) -> TelemetryWriter:
     if site.storage.influx is None:
-        gateway.telemetry = LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.now)
+        gateway.telemetry = LocalStore(data / "telemetry.db", site.storage.retain_telemetry, gateway.lived)
         return gateway.telemetry
     from gateway.outbox.influx import InfluxWriter  # noqa: PLC0415  half a second of start that only its users pay
 

@@ -110,7 +110,7 @@ def _said(received: Instant, device: str, kind: str, body: bytes) -> Iterator[di
     said: dict[str, Any] = msgspec.json.decode(body)
     if kind == "restart":
         yield {"kind": "advance", "at": _utc(said["since"])}  # until then it had judged
-        yield {"kind": "restart", "at": _utc(received)}
+        yield {"kind": "restart", "at": _utc(received)} | ({"clock": said["clock"]} if "clock" in said else {})
     elif kind == "operator":
         yield said
     else:

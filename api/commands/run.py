@@ -89,6 +89,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="believe X-Forwarded-For and X-Forwarded-Proto from this address or network (10.0.0.5, 10.0.0.0/24); may be given again",
     )
+    parser.add_argument(
+        "--trust-clock",
+        action="store_true",
+        help="the machine's clock is right, though it shows a time long after the last one in the journal; say so only once",
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -102,7 +107,9 @@ def run(parsed: argparse.Namespace) -> int:
     if certificate is None and not is_loopback(listener):
         print(IN_THE_OPEN.format(host=parsed.host), file=sys.stderr, flush=True)
     try:
-        return asyncio.run(until_stopped(_run(site, parsed.data, listener, certificate, proxies)))
+        return asyncio.run(
+            until_stopped(_run(site, parsed.data, listener, certificate, proxies, trust_clock=parsed.trust_clock))
+        )
     finally:
         listener.close()
 
@@ -143,9 +150,15 @@ def is_loopback(listener: Listener) -> bool:
 
 
 async def _run(
-    site: Site, data: Path, listener: Listener, certificate: Certificate | None, proxies: Sequence[str]
+    site: Site,
+    data: Path,
+    listener: Listener,
+    certificate: Certificate | None,
+    proxies: Sequence[str],
+    *,
+    trust_clock: bool,
 ) -> int:
-    async with Gateway(site, data) as gateway, open_service(site, data, gateway) as service:
+    async with Gateway(site, data, trust_clock=trust_clock) as gateway, open_service(site, data, gateway) as service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)

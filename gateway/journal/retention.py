@@ -18,6 +18,12 @@ EVERY: Duration = HOUR
 KEPT_FROM = "kept_from"
 """The key of the journal's table `meta` with the instant from which on all evidence is there. Nothing before it can be judged again."""
 
+LIVED = "lived"
+"""The key of the journal's table `meta` with the instant by which the age of what is kept is measured: it follows the clock, but from
+one sweep to the next by no more than `PACE`. A clock in the future makes nothing old.
+"""
+PACE: Duration = 2 * EVERY
+
 _CHUNK = 5000
 """Numbers of rows that one transaction looks at: some milliseconds of the writer's time."""
 _PAUSE_S = 0.05
@@ -51,6 +57,7 @@ class Retention:
         now: the wall clock.
         receivers: the deliveries of today by the names of their cursors; what one of them has not got yet is kept.
         busy: whether the intake drains a backlog; forgetting waits then.
+        doubted: whether the clock may be wrong; nothing is forgotten then.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Retention:
         *,
         receivers: Sequence[str] = (),
         busy: Callable[[], bool] = lambda: False,
+        doubted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -69,8 +77,11 @@ class Retention:
         self._now = now
         self._receivers = tuple(receivers)
         self._busy = busy
+        self._doubted = doubted
         self.forgotten = 0
         """Rows deleted since the start."""
+        self.lived: Instant = 0
+        """By when the last sweep measured age (LIVED); 0: none yet."""
 
     async def run(self) -> None:
         """Forget once an hour until cancelled."""
@@ -80,7 +91,9 @@ class Retention:
 
     async def sweep(self) -> None:
         """Forget what is too old now. What still has to be delivered is kept, however old it is."""
-        now = self._now()
+        if self._doubted():
+            return
+        now = await self._lived()
         before = now - self._evidence
         upto = min(await self._seq_before(before), await self._delivered())
         first = await self._first(_EVIDENCE)
@@ -93,6 +106,13 @@ class Retention:
         first = await self._first(_EVENTS)
         if first is not None and first <= old:
             await self._forget(_EVENTS, first - 1, old, before)
+        await self._writer.execute([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LIVED, now))])
+        self.lived = now
+
+    async def _lived(self) -> Instant:
+        now = self._now()
+        found = await self._reader.query("SELECT value FROM meta WHERE key = ?", (LIVED,))
+        return min(now, int(found[0][0]) + PACE) if found else now
 
     async def _forget(self, tables: Mapping[str, str], after: int, upto: int, before: Instant) -> None:
         while after < upto:

@@ -74,7 +74,7 @@ class LocalStore:
     Args:
         path: of the file; made if missing.
         retain: how long samples are kept (`storage.retain.telemetry`) where the series has no retention of its own.
-        now: the wall clock, for what is too old.
+        now: the time by which age is measured, for what is too old; 0: nothing is.
     """
 
     name = "local"

@@ -133,7 +133,7 @@ class DeviceAlerts:
     def _explained(self, rule: str, life: Life) -> bool:
         """Whether something else explains an absence: a fallen parent, its own link, a gateway that keeps restarting."""
         link = life.link_down is not None and rule != "link_down"
-        return life.suppressor is not None or link or self._starts.since is not None
+        return life.suppressor is not None or link or self._starts.proves_nothing
 
     def _impaired(self, dues: list[Instant], life: Life, now: Instant) -> None:
         name = life.device.id

@@ -11,6 +11,7 @@ from typing import Any
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
+from gateway.clock import Doubt
 from gateway.instants import Instant, moment
 from gateway.rules.device_alerts import DeviceAlerts
 from gateway.rules.falls import Fall, Falls
@@ -52,6 +53,7 @@ class Devices:
         self._zone = site.zone_info
         self.judged_at = started
         self._starts = Starts(started)
+        self._not_started = False
         self._falls = Falls(self.lineage)
         self._silence: Timers[str] = Timers()
         self._lives = {device.id: life_of(device, started) for device in site.devices.values()}
@@ -120,9 +122,16 @@ class Devices:
         reference = life.reference
         return None if reference is None or life.timeout is None else reference + life.timeout + 1
 
+    def time_is(self, doubt: Doubt, now: Instant) -> None:
+        """The gateway's clock was set, or may be wrong; what `restarted` is told next was no start."""
+        self._starts.set(now, doubted=doubt == "doubted")
+        self._not_started = True
+
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
         """The gateway started again: what was heard before has one timeout of grace, unless it was given already."""
-        self._starts.start(now)
+        if not self._not_started:
+            self._starts.start(now)
+        self._not_started = False
         self._alerts.restarting(now)
         for life in self._lives.values():
             if life.timeout is not None:
@@ -177,8 +186,8 @@ class Devices:
 
     @property
     def restarting(self) -> bool:
-        """Whether the gateway keeps restarting, so that absence proves nothing."""
-        return self._starts.since is not None
+        """Whether the gateway keeps restarting or doubts its clock, so that absence proves nothing."""
+        return self._starts.proves_nothing
 
     def held_since(self, since: Instant) -> Instant:
         """From when the hold of what lasts since `since` counts: from the last start at the earliest.

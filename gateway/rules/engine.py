@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from device_drivers.observations import LightLevel, Observation, ReaderHeartbeat, TagRead
+from gateway.clock import Doubt
 from gateway.instants import Instant, instant
 from gateway.rules.calls import Calls
 from gateway.rules.cameras import Cameras
@@ -195,9 +196,14 @@ class Engine:
         due = self._due or self._refresh()
         return None if due == _NEVER else due
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard."""
+    def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
+        """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard.
+
+        With `doubt` it was up: its clock was set, or may be wrong. What it heard between is not known to be all of that time.
+        """
         self.now = now
+        if doubt is not None:
+            self.devices.time_is(doubt, now)
         for module in self._modules:
             module.restarted(down_from, now)
         self._settle(now)

@@ -18,11 +18,13 @@ class Starts:
     Attributes:
         last: the latest start.
         since: the first of the starts that made it a restarting gateway; None: it is not.
+        doubted: nobody knows whether its time is right.
     """
 
     def __init__(self, started: Instant) -> None:
         self.last = started
         self.since: Instant | None = None
+        self.doubted = False
         self._recent = [started]
 
     @property
@@ -38,21 +40,32 @@ class Starts:
         if self.since is None and len(self._recent) >= MANY:
             self.since = self._recent[0]
 
+    def set(self, now: Instant, *, doubted: bool) -> None:
+        """Its clock was set, or may be wrong: what was not heard since is not known, but it did not start."""
+        self.last = now
+        self.doubted = doubted
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether absence proves nothing."""
+        return self.since is not None or self.doubted
+
     def deadline(self) -> Instant | None:
-        """When it has been quiet for long enough, while it is restarting."""
-        return None if self.since is None else self.last + WITHIN
+        """When it has been quiet for long enough, while absence proves nothing."""
+        return self.last + WITHIN if self.proves_nothing else None
 
     def advance(self, now: Instant) -> bool:
-        """Let time pass; True if the restarting ended."""
+        """Let time pass; True if absence proves something again."""
         due = self.deadline()
         if due is None or now < due:
             return False
-        self.since = None
+        self.since, self.doubted = None, False
         self._recent = [self.last]
         return True
 
     def snapshot(self) -> dict[str, Any]:
-        return {"last": self.last, "since": self.since, "recent": self._recent}
+        return {"last": self.last, "since": self.since, "recent": self._recent, "doubted": self.doubted}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.last, self.since, self._recent = state["last"], state["since"], list(state["recent"])
+        self.doubted = state.get("doubted", False)

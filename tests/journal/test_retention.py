@@ -126,9 +126,24 @@ async def test_a_second_sweep_finds_nothing(journal: Journal) -> None:
     again = journal.retention("local")
     await again.sweep()
     assert again.forgotten == 0
-    journal.now += DAY
-    await again.sweep()
+    for _ in range(24):
+        journal.now += HOUR
+        await again.sweep()
     assert journal.count("log") == 90 * 24 - 24
+
+
+async def test_a_clock_that_leaps_ahead_makes_nothing_old(journal: Journal) -> None:
+    await journal.retention("local").sweep()
+    journal.now += 12 * 365 * DAY
+    for started in range(1, 4):
+        await journal.retention("local").sweep()
+        assert journal.count("log") == 90 * 24 - 2 * started
+
+
+async def test_nothing_is_forgotten_while_the_clock_is_in_doubt(journal: Journal) -> None:
+    retention = Retention(journal.reader, journal.writer, KEPT, lambda: journal.now, doubted=lambda: True)
+    await retention.sweep()
+    assert retention.forgotten == 0
 
 
 async def test_a_round_from_before_the_kept_time_is_not_explained_as_if_nobody_had_walked(tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ async def test_a_clock_task_that_is_dead_stops_the_pings(tmp_path: Path, monkeyp
 
         with monkeypatch.context() as broken:
             broken.setattr(gateway, "_sign_open_ports", dead)
-            broken.setattr("gateway.runtime._PORT_SIGN", 0)
+            broken.setattr("gateway.runtime._PORT_SIGN_S", 0.0)
             await until(lambda: not gateway.health().ready)
             await asyncio.sleep(0.3)
             before = len(watcher.received)
