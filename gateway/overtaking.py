@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from device_drivers.driver import Reading, Reject
@@ -28,6 +28,9 @@ from gateway.site.model import Site
 
 HOLD_S = 0.2
 """How long the session has to bring it by itself; in a quiet hour that takes some milliseconds."""
+
+FRESH = timedelta(seconds=5)
+"""By its own word it happened at most so long ago: what waited with a connection that stood still is not worth the work of judging it out of turn."""
 
 MOST_HELD = 4096
 """Copies held; of more the oldest are let go, which the session brings."""
@@ -80,14 +83,16 @@ class Overtaking:
                 readings = [] if read is None else read(payload, received)
             except DecodeError:
                 continue
-            self._held += [_Held(due, topic, reading, received) for reading in readings if self._may(reading)]
+            self._held += [_Held(due, topic, reading, received) for reading in readings if self._may(reading, received)]
         while len(self._held) > MOST_HELD:
             self._held.popleft()
         self._wait()
         link.acknowledge([envelope.token for envelope in envelopes])
 
-    def _may(self, reading: Reading) -> bool:
+    def _may(self, reading: Reading, received: datetime) -> bool:
         observation = reading.observation
+        if received - observation.at > FRESH:
+            return False
         if isinstance(observation, TagRead):
             return observation.seq is not None
         return isinstance(observation, Panic) and (
@@ -116,12 +121,12 @@ class Overtaking:
         """There is none to lose."""
 
     def chunk(self, link: Link, device: str, data: bytes, received: datetime) -> None:
-        """A broker brings messages only."""
-        raise NotImplementedError
+        """See `Receiver.chunk`; a broker brings messages only."""
+        self._intake.chunk(link, device, data, received)
 
     def found(self, link: Link, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
-        """A broker brings messages only."""
-        raise NotImplementedError
+        """See `Receiver.found`; a broker brings messages only."""
+        self._intake.found(link, source, readings, received)
 
     def safe(self) -> Awaitable[None]:
         """See `Receiver.safe`."""

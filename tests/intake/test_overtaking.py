@@ -84,6 +84,13 @@ async def test_what_would_prove_a_time_complete_whose_taps_still_wait_does_not_o
     assert gateway.intake.counters.quarantined == 0
 
 
+async def test_what_happened_long_ago_does_not_overtake(gateway, tmp_path, monkeypatch):
+    long_ago = tap(7).replace(b"2026-11-22T23:00:00", b"2026-11-22T22:59:50")
+    assert long_ago != tap(7)
+    await overtaken(gateway, monkeypatch, (UP, long_ago), (UP, tap(8)))
+    assert [n for _, _, n in stored(tmp_path)] == [8]
+
+
 async def test_stored_state_does_not_overtake(gateway, tmp_path, monkeypatch):
     await overtaken(gateway, monkeypatch, (UP, tap(1)), retained=True)
     assert stored(tmp_path) == []

@@ -14,7 +14,7 @@ import aiomqtt
 import apsw
 import pytest
 
-from gateway.errors import DeliveryError, LinkError
+from gateway.errors import DeliveryError, LinkError, StalledError
 from gateway.outbox.watchdog import Watchdog, topic_ping, web_ping
 from gateway.runtime import Gateway
 from gateway.service import Service, open_service
@@ -197,7 +197,8 @@ async def test_a_full_disk_stops_the_pings_and_space_starts_them_again(tmp_path:
         assert any("the disk takes nothing more" in problem for problem in problems)
         assert any("watchdog_url: no ping is sent" in problem for problem in problems)
         await asyncio.to_thread(between_statements, lambda: connection.execute("PRAGMA max_page_count = 1000000"))
-        await asyncio.wait_for(refused, 10)
+        with pytest.raises(StalledError):
+            await asyncio.wait_for(refused, 10)
         await until(lambda: len(watcher.received) > before)
         await until(lambda: not gateway.health().problems)
 
