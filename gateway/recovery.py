@@ -87,7 +87,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
             books = (snapshot.seq, msgspec.msgpack.decode(snapshot.state)["judgement"])
             judgement.set_books_aside()
-    replayed = 0
+    replayed, began = 0, after
     while rows := reader.log_after(after):
         for row in rows:
             if books is not None and row.seq > books[0]:
@@ -101,6 +101,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
         judgement.take_books(books[1])
     judgement.advance(max(advanced, judgement.now))
     judgement.drain()
+    judgement.engine.rounds.told(reader.last_revisions(began))
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)

@@ -86,6 +86,11 @@ class Reader:
         rows = self.connection().execute(sql, (seq, limit))
         return [LogRow(*row) for row in rows]
 
+    def last_revisions(self, after: int) -> list[tuple[str, int, int]]:
+        """(round, position, highest revision) of visits with revisions after `after`. Called in the thread that needs it (start-up)."""
+        sql = "SELECT round, position, max(revision) FROM visit_revision WHERE seq > ? GROUP BY round, position"
+        return list(self.connection().execute(sql, (after,)))
+
     def seq_before(self, received: Instant) -> int:
         """A `seq` before which every row was received earlier: found by halving, since `received` never falls."""
         run = self.connection().execute

@@ -122,6 +122,16 @@ class Rounds:
         self._planned = (self._planned[0], until)
         self._timers.set(_PLAN, until - AHEAD + REPLAN)
 
+    def told(self, revisions: Iterable[tuple[str, int, int]]) -> None:
+        """Count on from what was told: (round, position, number of the revision).
+
+        How many revisions a verdict takes to become what it is depends on where evidence was cut into batches; judged again it may be fewer.
+        """
+        for round_id, position, revision in revisions:
+            if (state := self._rounds.get(round_id)) is not None and position <= len(state.visits):
+                visit = state.visits[position - 1]
+                visit.revision = max(visit.revision, revision)
+
     def replan(self, round_ids: Iterable[str], now: Instant) -> None:
         """Give rounds in memory the plan that the site has for them now, and judge them by it.
 
