@@ -255,7 +255,7 @@ class Corroborations:
         noticed = [sign for sign in signs if sign.at is not None]
         if noticed:
             return Corroboration(result="supported", by=tuple(sign.device for sign in noticed))
-        if now <= at + AROUND:
+        if now <= at + AROUND and self._here(checkpoint):
             return None
         if signs:
             return Corroboration(result="silent", by=tuple(sign.device for sign in signs))

@@ -45,9 +45,9 @@ def test_copies_and_exports_under_load_are_whole_or_not_there_and_what_is_restor
     copies = tmp_path / "copies"
     copies.mkdir()
     with Mosquitto(tmp_path / "broker") as broker:
-        settings = {"host": broker.host, "port": broker.port}
+        estate = site({"host": broker.host, "port": broker.port})
         with (
-            GatewayProcess(tmp_path, site(settings)) as gateway,
+            GatewayProcess(tmp_path, estate) as gateway,
             Devices(ledger, broker.host, broker.port) as devices,
         ):
             gateway.start(**SECRET)
@@ -107,7 +107,7 @@ def test_copies_and_exports_under_load_are_whole_or_not_there_and_what_is_restor
                 restore(made.path, tmp_path / "new" / "data", time.time_ns() // 1000)
             assert keys_in(tmp_path / "new" / "data" / "journal.db") == in_it
         with (
-            GatewayProcess(tmp_path / "new", site(settings)) as again,
+            GatewayProcess(tmp_path / "new", estate) as again,
             Devices(ledger, broker.host, broker.port, name="later") as devices,
         ):
             again.start(**SECRET)
