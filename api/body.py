@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
@@ -58,3 +59,5 @@ class BodyLimit:
         except _TooLong:
             if not begun:
                 await refusal(scope, receive, send)
+        except ClientDisconnect:
+            pass  # gone in the middle of a body: nobody to answer, and nothing of ours is broken

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from api.crowd import Crowd, Entrance, Limits, door_of
 from api.tls import Certificate
 from device_drivers.errors import LamplighterError
 
 _BACKLOG = 128
 _HIGHEST_PORT = 65535
-_MOST_CONNECTIONS = 1024
 _GRACE_S = 5
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,12 @@ def listen(host: str, port: int, *, tls: bool = False) -> Listener:
 
 
 async def serve(
-    app: FastAPI, listener: Listener, *, certificate: Certificate | None = None, proxies: Sequence[str] = ()
+    app: FastAPI,
+    listener: Listener,
+    *,
+    certificate: Certificate | None = None,
+    proxies: Sequence[str] = (),
+    limits: Limits | None = None,
 ) -> None:
     """Serve until cancelled; then event streams end, running requests finish (at most 5 s), the port is given back.
 
@@ -107,9 +112,13 @@ async def serve(
         listener: from `listen`.
         certificate: serve over TLS with it; it is taken anew when its files change.
         proxies: addresses and networks from which `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        limits: what callers may take up.
     """
+    crowd = Crowd(limits or Limits(), proxies)
     config = uvicorn.Config(
         app,
+        http=door_of(crowd),
+        backlog=_BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -117,21 +126,23 @@ async def serve(
         forwarded_allow_ips=list(proxies),
         ws="none",
         lifespan="off",
-        limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_GRACE_S,
     )
     config.load()
     if certificate is not None:
         config.ssl = certificate.context
+    listener.socket = Entrance.before(listener.socket, crowd)
     server = _Server(config)
     running = asyncio.create_task(server.serve([listener.socket]), name="http server")
+    watching = asyncio.create_task(crowd.watch(), name="slow connections")
     following = asyncio.create_task(certificate.follow(), name="certificate") if certificate is not None else None
     try:
         await asyncio.shield(running)
     finally:
         app.state.closing.set()
         server.should_exit = True
+        watching.cancel()
         if following is not None:
             following.cancel()
         await running
