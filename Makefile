@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo run setup dev test unit check mutations nightly openapi format bench sbom audit lock clean
+.PHONY: help demo run setup dev test unit check mutations nightly faults faults-nightly openapi format bench sbom audit lock clean
 
 help:
 	@echo "make demo    set up, start a simulated estate on a real gateway, print the console's address"
@@ -13,6 +13,8 @@ help:
 	@echo "make unit    the tests that need no server or browser, in under a minute"
 	@echo "make mutations  a million damaged inputs for each driver (an hour)"
 	@echo "make nightly    10,000 nights with known truth through the judge, over all cores (an hour or more)"
+	@echo "make faults  kills, power cuts, disks, brokers, networks, clocks, crowds that fail: what of it is bounded"
+	@echo "make faults-nightly  all of it: 1,000 kills, 1,000 power cuts, fuzzing, eight simulated weeks (some hours)"
 	@echo "make bench   intake, latency and judge benchmarks (needs Mosquitto)"
 	@echo "make openapi  write the API's document anew, after a change of it: api/openapi.json"
 	@echo "make sbom    what is in it, for machines: build/sbom.cdx.json (CycloneDX)"
@@ -62,6 +64,17 @@ mutations: .venv/.dev
 nightly: .venv/.dev
 	$(BIN)/python -m tests.nights --nights $${LAMPLIGHTER_NIGHTS:-10000}
 	LAMPLIGHTER_NIGHTS=$${LAMPLIGHTER_NIGHTS:-10000} $(BIN)/pytest tests/nights/test_properties.py
+
+faults: .venv/.dev
+	@tests/support/system-packages servers
+	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile
+
+faults-nightly: export LAMPLIGHTER_FAULTS ?= 1000
+faults-nightly: .venv/.nightly
+	@tests/support/system-packages servers
+	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py --timeout 14400 --numprocesses $$(getconf _NPROCESSORS_ONLN) --dist loadfile
+	$(BIN)/python -m tests.faults.fuzz all -max_total_time=1800
+	$(BIN)/python -m tests.faults.soak --weeks 8
 
 openapi: .venv/.dev
 	LAMPLIGHTER_WRITE_OPENAPI=1 $(BIN)/pytest -q tests/api/test_openapi_document.py

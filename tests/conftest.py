@@ -1,4 +1,4 @@
-"""For all suites: under CI (LAMPLIGHTER_NO_SKIPS) a skipped test is a failed one."""
+"""For all suites: under CI (LAMPLIGHTER_NO_SKIPS) a skipped test is a failed one; what is `nightly` runs at night only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile(
     "ci" if os.environ.get("CI") or os.environ.get("LAMPLIGHTER_NO_SKIPS") else "lamplighter"
 )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is `nightly` is taken out, not skipped: a shorter form of it runs always."""
+    if os.environ.get("LAMPLIGHTER_FAULTS"):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]
 
 
 @pytest.hookimpl(wrapper=True)

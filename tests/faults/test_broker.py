@@ -115,7 +115,7 @@ class Confirmed:
         self._client.loop_stop()
 
 
-@pytest.fixture(params=["mqtt5", "paho"])
+@pytest.fixture(params=["mqtt5", pytest.param("paho", marks=pytest.mark.nightly)])
 def session(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

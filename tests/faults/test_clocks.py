@@ -289,7 +289,7 @@ def test_an_hour_back_is_doubted_until_the_clock_is_right(scene: Scene) -> None:
 
 
 @pytest.mark.mosquitto
-@pytest.mark.parametrize("years", [-56, 12], ids=["1970", "2038"])
+@pytest.mark.parametrize("years", [-56, pytest.param(12, marks=pytest.mark.nightly)], ids=["1970", "2038"])
 def test_a_start_with_a_dead_clock_judges_nothing_and_is_healed(scene: Scene, years: int) -> None:
     scene.wrong.start()
     scene.live(1)
@@ -329,6 +329,7 @@ def test_a_first_start_in_1970_says_what_to_do(tmp_path: Path, faketime: Path) -
             wrong.start()
 
 
+@pytest.mark.nightly
 def test_time_goes_on_over_the_end_of_32_bits(tmp_path: Path, faketime: Path) -> None:
     end = (1 << 31) * SECOND
     with GatewayProcess(tmp_path, site({"broker": "embedded", "port": 0})) as gateway:
@@ -346,6 +347,7 @@ def test_time_goes_on_over_the_end_of_32_bits(tmp_path: Path, faketime: Path) ->
 
 
 @pytest.mark.mosquitto
+@pytest.mark.nightly
 def test_a_notice_that_failed_is_tried_again_in_time_though_the_clock_was_put_back(
     tmp_path: Path, faketime: Path
 ) -> None:

@@ -257,7 +257,7 @@ def until_none(left: Callable[[], list[Any]], longest_s: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("session", SESSIONS)
+@pytest.mark.parametrize("session", ["mqtt5", "embedded", pytest.param("paho", marks=pytest.mark.nightly)])
 def test_killed_at_each_step_of_the_way(tmp_path: Path, zygote: Zygote, session: str) -> None:
     chance = random.Random(SEED)
     with Killed(tmp_path, zygote, session) as estate:
@@ -287,7 +287,7 @@ def test_killed_at_each_step_of_enrolment_and_of_signing(tmp_path: Path, zygote:
         assert estate.web.checkpoints
 
 
-@pytest.mark.parametrize("session", SESSIONS if NIGHTLY else ("embedded",))
+@pytest.mark.parametrize("session", SESSIONS if NIGHTLY else ("paho",))
 def test_killed_at_random_moments(tmp_path: Path, zygote: Zygote, session: str) -> None:
     seed = SEED + SESSIONS.index(session)
     print(f"seed {seed}")
@@ -321,6 +321,7 @@ def of_a_clone(number: int) -> bytes:
     return msgspec.json.encode({"SSerialReceived": f"\x02{digits}\x03"})
 
 
+@pytest.mark.nightly
 def test_killed_while_the_quarantine_is_read_again(tmp_path: Path, zygote: Zygote) -> None:
     late: dict[str, Any] = {"id": LATE, "driver": "tasmota", "kind": "reader", "place": "gate", "link": {"mqtt": LATE}}
     with Killed(tmp_path, zygote, "embedded", late) as estate:

@@ -105,7 +105,7 @@ async def scene(folder: Path, session: str) -> AsyncIterator[Scene]:
     assert judged_otherwise(process.data / "journal.db", process.site_file) == []
 
 
-@pytest.fixture(params=SESSIONS)
+@pytest.fixture(params=["mqtt5", pytest.param("paho", marks=pytest.mark.nightly)])
 def session(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -260,6 +260,7 @@ def test_killed_after_the_answer_and_before_the_attempt_is_recorded(tmp_path: Pa
         one.all_well()
 
 
+@pytest.mark.nightly
 def test_killed_at_random_moments_under_receivers_that_change_all_the_time(tmp_path: Path) -> None:
     chance = random.Random(20261126)
     contacts = ("a", "b", "hook_c")
