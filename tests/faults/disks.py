@@ -168,7 +168,7 @@ class FaultyVfs(apsw.VFS):
 
     def folder_synced(self, folder: Path) -> None:
         """The names in a folder are on disk as they are."""
-        for path, content in self.contents.items():
+        for path, content in list(self.contents.items()):
             if Path(path).parent == folder:
                 content.named = True
         for path in [path for path in self.deleted if Path(path).parent == folder]:
