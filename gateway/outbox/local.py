@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -19,6 +20,8 @@ from gateway.errors import DeliveryError
 from gateway.instants import HOUR, Duration, Instant
 from gateway.outbox.measurements import Point
 from gateway.outbox.telemetry import Rejection
+
+_log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -92,10 +95,16 @@ class LocalStore:
         """Write all points in one transaction, on disk when this returns; none is ever refused.
 
         Raises:
-            DeliveryError: the file cannot be written at the moment (disk full, read-only).
+            DeliveryError: the file cannot be written at the moment (disk full, read-only), or was damaged and is begun anew.
         """
         try:
             await self._run(lambda: self._write(points))
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            self._ids.clear()
+            kept = await self._run(self._set_aside)
+            raise DeliveryError(
+                f"the telemetry file {self._path.name} was damaged ({error}); it is kept as {kept.name}, and a new one is begun"
+            ) from error
         except apsw.Error as error:
             self._ids.clear()
             raise DeliveryError(f"the telemetry file {self._path.name} cannot be written: {error}") from error
@@ -168,6 +177,18 @@ class LocalStore:
             connection.execute(_SCHEMA)
             self._connection = connection
         return self._connection
+
+    def _set_aside(self) -> Path:
+        """Make room for a new file; of damaged ones the last is kept. What charts are drawn from must not hold up what is forgotten."""
+        with contextlib.suppress(apsw.Error):
+            self._close()
+        self._connection = None
+        kept = self._path.with_name(f"{self._path.name}.damaged")
+        self._path.replace(kept)
+        for rest in ("-wal", "-shm", "-journal"):
+            self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+        _log.error("the telemetry file %s was damaged; it is kept as %s, and a new one is begun", self._path, kept)
+        return kept
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -304,13 +304,18 @@ def _points(number: int) -> list[Point]:
     return [Point("illuminance", (("device", "lux"),), (("lux", 1.0),), number, "lux", "")]
 
 
-async def test_telemetry_that_cannot_be_written_is_kept_for_later_and_said(tmp_path: Path) -> None:
-    (tmp_path / "telemetry.db").write_bytes(b"no database at all" * 400)
-    local = LocalStore(tmp_path / "telemetry.db", 3600 * SECOND, lambda: 0)
-    with pytest.raises(DeliveryError, match=r"telemetry\.db cannot be written"):
-        await local.write(_points(1))
-    (tmp_path / "telemetry.db").unlink()
+async def test_telemetry_that_is_damaged_is_said_set_aside_and_begun_anew(tmp_path: Path) -> None:
+    file = tmp_path / "telemetry.db"
+    local = LocalStore(file, 3600 * SECOND, lambda: 0)
     assert await local.write(_points(1)) == []
+    await local.close()
+    damaged = b"no database at all" * 400
+    file.write_bytes(damaged)
+    local = LocalStore(file, 3600 * SECOND, lambda: 0)
+    with pytest.raises(DeliveryError, match=r"telemetry\.db was damaged .* kept as telemetry\.db\.damaged"):
+        await local.write(_points(1))
+    assert await local.write(_points(1)) == []
+    assert (tmp_path / "telemetry.db.damaged").read_bytes() == damaged
     await local.close()
 
 
