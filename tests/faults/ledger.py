@@ -234,10 +234,12 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
 
 
 def _plain(body: bytes) -> Any:
-    """A view but for `last_heard`, which stands as it was when something else of the device changed last, and the number of a visit's
-    revision, which counts what was told: live a verdict is looked at after each batch, from nothing after many."""
+    """A view but for `last_heard` of a device and `updated` of an alert, which stand as they were when something else of it changed last
+    (a report that changes nothing that people see makes no row), and the number of a visit's revision, which counts what was told: live a
+    verdict is looked at after each batch, from nothing after many."""
     view = msgspec.json.decode(body)
     view.pop("last_heard", None)
+    view.pop("updated", None)
     for visit in view.get("visits", ()):
         if isinstance(visit, dict):
             visit.pop("revision", None)
