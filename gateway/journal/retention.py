@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant
 from gateway.journal.reader import Reader
 from gateway.journal.writer import Row, Writer
@@ -35,13 +37,19 @@ _EVIDENCE: Mapping[str, str] = {
     "read_again": "DELETE FROM read_again WHERE quarantine > ? AND quarantine <= ?",
     "late": "DELETE FROM late WHERE seq > ? AND seq <= ?",
     "dead_letter": "DELETE FROM dead_letter WHERE log > ? AND log <= ?",
-    "condition": "DELETE FROM condition WHERE seq > ? AND seq <= ? AND EXISTS (SELECT 1 FROM condition AS later "
-    "WHERE later.kind = condition.kind AND later.id = condition.id AND later.found < ? AND later.seq > condition.seq)",
     "notice_attempt": "DELETE FROM notice_attempt WHERE notice IN (SELECT seq FROM notice WHERE seq > ? AND seq <= ? "
     "AND next_try IS NULL)",
     "notice": "DELETE FROM notice WHERE seq > ? AND seq <= ? AND next_try IS NULL",
 }
-"""By table. Of conditions each subject's last row before the time stays: it says what held when what is kept begins."""
+"""By table."""
+
+_PASSED = (
+    "SELECT seq FROM condition WHERE seq <= ? AND EXISTS (SELECT 1 FROM condition AS later WHERE later.kind = condition.kind "
+    "AND later.id = condition.id AND later.found >= condition.found AND later.found < ? AND later.seq > condition.seq) LIMIT ?"
+)
+"""Conditions in whose place another stands when what is kept begins. Each subject's last row before that time stays, and goes once
+another takes its place: it is looked for among all, not only among what has become too old now."""
+_CONDITIONS = "DELETE FROM condition WHERE seq IN (SELECT value FROM json_each(?))"
 
 _EVENTS: Mapping[str, str] = {"change": "DELETE FROM change WHERE seq > ? AND seq <= ?"}
 
@@ -100,12 +108,13 @@ class Retention:
         if first is not None and first <= upto:
             # Said before the first row goes: whoever judges the past again must not take what is missing for silence.
             await self._writer.execute([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEPT_FROM, before))])
-            await self._forget(_EVIDENCE, first - 1, upto, before)
+            await self._forget(_EVIDENCE, first - 1, upto)
+            await self._forget_conditions(upto, before)
             self.forgotten += sum(await self._writer.execute([(_FINDINGS, (before,))]))
         old = await self._seq_before(now - EVENTS)
         first = await self._first(_EVENTS)
         if first is not None and first <= old:
-            await self._forget(_EVENTS, first - 1, old, before)
+            await self._forget(_EVENTS, first - 1, old)
         await self._writer.execute([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LIVED, now))])
         self.lived = now
 
@@ -114,17 +123,24 @@ class Retention:
         found = await self._reader.query("SELECT value FROM meta WHERE key = ?", (LIVED,))
         return min(now, int(found[0][0]) + PACE) if found else now
 
-    async def _forget(self, tables: Mapping[str, str], after: int, upto: int, before: Instant) -> None:
+    async def _forget(self, tables: Mapping[str, str], after: int, upto: int) -> None:
         while after < upto:
-            while self._busy():  # noqa: ASYNC110  the intake tells nobody when its backlog ends
-                await asyncio.sleep(1)
+            await self._unless_busy()
             end = min(after + _CHUNK, upto)
-            statements: list[tuple[str, Row]] = [
-                (sql, (after, end, before)[: sql.count("?")]) for sql in tables.values()
-            ]
+            statements: list[tuple[str, Row]] = [(sql, (after, end)) for sql in tables.values()]
             self.forgotten += sum(await self._writer.execute(statements))
             after = end
             await asyncio.sleep(_PAUSE_S)
+
+    async def _forget_conditions(self, upto: int, before: Instant) -> None:
+        while passed := [seq for (seq,) in await self._reader.query(_PASSED, (upto, before, _CHUNK))]:
+            await self._unless_busy()
+            self.forgotten += sum(await self._writer.execute([(_CONDITIONS, (msgspec.json.encode(passed).decode(),))]))
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _unless_busy(self) -> None:
+        while self._busy():  # noqa: ASYNC110  the intake tells nobody when its backlog ends
+            await asyncio.sleep(1)
 
     async def _seq_before(self, received: Instant) -> int:
         """The number before the first row of the log that was received then or later."""

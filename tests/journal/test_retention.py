@@ -86,6 +86,16 @@ async def test_evidence_older_than_the_site_keeps_it_goes_and_nothing_else(journ
     assert journal.count("finding", "kind = 'alert'") == total
 
 
+async def test_conditions_that_were_kept_for_the_beginning_go_once_another_takes_their_place(journal: Journal) -> None:
+    retention = journal.retention("local")
+    for _ in range(12):
+        await retention.sweep()
+        journal.now += HOUR
+    before = journal.now - HOUR - KEPT
+    old = journal.store.writer.execute("SELECT id, count(*) FROM condition WHERE found < ? GROUP BY id", (before,))
+    assert sorted(old) == [("l0", 1), ("l1", 1), ("l2", 1)]
+
+
 async def test_the_condition_that_held_when_the_kept_time_begins_stays(journal: Journal) -> None:
     await journal.retention("local").sweep()
     before = NOW - KEPT
