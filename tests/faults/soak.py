@@ -41,7 +41,8 @@ from api.simulated import estate_of, walks_of
 from device_drivers.simulation.delivery import Arrival, when
 from device_drivers.simulation.nights import draw, live
 from gateway.alerts.alert import Operation
-from gateway.alerts.lifecycle import Refused
+from gateway.alerts.cases import FINAL_LIMIT
+from gateway.alerts.lifecycle import FINAL, Refused
 from gateway.books import BookOperation
 from gateway.clock import SteadyClock
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant
@@ -58,6 +59,7 @@ from gateway.site.load import load_site
 from gateway.site.model import Site
 from gateway.site.plans import plan_rounds
 from gateway.work_orders.book import WorkOrders
+from gateway.work_orders.register import CLOSED_LIMIT
 from tests.faults.ledger import damaged, half_applied, read_only, twice
 
 DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
@@ -77,7 +79,7 @@ _TICK_S = 60.0
 _STEPS_S = (-1800.0, -300.0, -40.0, 40.0, 600.0, 3600.0)
 
 EVIDENCE_TABLES = ("log", "quarantine", "late", "read_again", "dead_letter", "notice", "notice_attempt", "change")
-BOUNDED_TABLES = (*EVIDENCE_TABLES, "condition", "snapshot", "cursor", "meta", "sessions", "entry_link")
+BOUNDED_TABLES = (*EVIDENCE_TABLES, "condition", "cursor", "meta", "sessions", "entry_link")
 HISTORY_TABLES = (
     "visit_revision",
     "alert_transition",
@@ -104,8 +106,11 @@ LIMITS = {
     "descriptors": Limit(0.0, 2),
     "threads": Limit(0.0, 2),
     "tasks": Limit(0.0, 2),
-    "state": Limit(0.25, 20_000),
+    "judge": Limit(0.25, 20_000),
+    "alerts": Limit(0.25, 30),
+    "orders": Limit(0.25, 30),
     "telemetry": Limit(0.25, 1e6),
+    "snapshot": Limit(0.0, 1),
     **{f"{table} bytes": Limit(0.3, 100_000) for table in BOUNDED_TABLES},
 }
 
@@ -404,8 +409,10 @@ class Soak:
         """The desk looks at alerts and work orders."""
         assert self._life is not None
         gateway = self._life.gateway
-        for alert in gateway.judgement.alerts.alerts(active=True)[:30]:
-            action = self._chance.choice(("ack", "start", "resolve", "close"))
+        for alert in gateway.judgement.alerts.alerts():
+            if alert.state in FINAL:
+                continue
+            action = "close" if alert.state == "resolved" else self._chance.choice(("ack", "start", "resolve", "close"))
             with contextlib.suppress(Refused):
                 await gateway.operate(
                     Operation(at=gateway.now(), by="desk", action=action, alert=alert.id, why="looked at")
@@ -419,7 +426,7 @@ class Soak:
             "arrived": "repair",
             "repaired": "close",
         }
-        for order in list(book.orders())[:30]:
+        for order in book.orders():
             if order.state in steps:
                 details = {"to": "m-liu"} if steps[order.state] == "assign" else {}
                 operation = BookOperation(
@@ -473,7 +480,9 @@ class Soak:
             "descriptors": descriptors(),
             "threads": threading.active_count(),
             "tasks": len(asyncio.all_tasks()),
+            "judge": len(msgspec.msgpack.encode((gateway.judgement.engine.snapshot(), gateway._repeats.snapshot()))),
             "state": len(state_of(gateway.judgement, gateway._repeats)),
+            **self._books(gateway),
             "journal": (self.data / "journal.db").stat().st_size,
             "wal": (self.data / "journal.db-wal").stat().st_size,
         }
@@ -484,7 +493,7 @@ class Soak:
         with closing(read_only(self.data / "journal.db")) as connection:
             pages = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
             tables = dict(connection.execute("SELECT name, tbl_name FROM sqlite_schema WHERE rootpage > 0").fetchall())
-            for table in (*BOUNDED_TABLES, *HISTORY_TABLES):
+            for table in (*BOUNDED_TABLES, "snapshot", *HISTORY_TABLES):
                 values[f"{table} bytes"] = sum(size for name, size in pages.items() if tables.get(name) == table)
                 values[table] = connection.execute(f"SELECT count(*) FROM {table}").get
             for table in ("log", "quarantine"):
@@ -494,6 +503,17 @@ class Soak:
             oldest = connection.execute("SELECT min(at) FROM change").get
             self._too_old("change", oldest, EVENTS, gateway.now(), slack=DAY)
         self.samples.append(Sample(day, values))
+
+    def _books(self, gateway: Gateway) -> dict[str, float]:
+        """What waits for people, and what memory still has of what is over: that fills up to its limits, and no further."""
+        alerts, book = gateway.judgement.alerts.alerts(), gateway.judgement.books["work_order"]
+        assert isinstance(book, WorkOrders)
+        live = sum(1 for alert in alerts if alert.state not in FINAL)
+        over = {"alerts that are over": len(alerts) - live, "orders that are over": len(book.recent())}
+        for what, most in (("alerts that are over", FINAL_LIMIT), ("orders that are over", CLOSED_LIMIT)):
+            if over[what] > most:
+                self.wrong.append(f"{over[what]} {what} are in memory, the limit is {most}")
+        return {"alerts": live, "orders": len(book.orders()), **over}
 
     def _too_old(
         self, what: str, oldest: Instant | None, kept: Duration, now: Instant, slack: Duration = 3 * HOUR
@@ -565,7 +585,7 @@ def _line(sample: Sample, pace: float) -> str:
     v = sample.values
     return (
         f"day {sample.day:3}: {pace:6.0f} x, {v['memory'] / 1e6:6.1f} MB, {v['objects']:8.0f} objects, {v['descriptors']:3.0f} fd, "
-        f"{v['threads']:2.0f} threads, {v['tasks']:2.0f} tasks, state {v['state'] / 1e3:6.0f} kB, journal {v['journal'] / 1e6:6.1f} MB, "
+        f"{v['threads']:2.0f} threads, {v['tasks']:2.0f} tasks, judge {v['judge'] / 1e3:6.0f} kB, {v['alerts']:3.0f} alerts, journal {v['journal'] / 1e6:6.1f} MB, "
         f"telemetry {v['telemetry'] / 1e6:5.1f} MB, log {v['log']:7.0f}, condition {v['condition']:7.0f}"
     )
 
@@ -580,6 +600,8 @@ def table(outcome: Outcome, settled: int) -> Iterable[str]:
         points = [(float(sample.day), sample.values[name]) for sample in samples]
         middle = mean(y for _, y in points)
         yield f"{name:24}{middle:14,.0f}{slope(points) * 56:14,.0f}{max(limit.share * middle, limit.least):14,.0f}"
+    for name in ("state", "alerts that are over", "orders that are over", "journal"):
+        yield f"{name:24}{samples[0].values[name]:14,.0f} on day {samples[0].day}, {samples[-1].values[name]:,.0f} at the end"
     for name in HISTORY_TABLES:
         points = [(float(sample.day), sample.values[f"{name} bytes"]) for sample in samples]
         yield f"{name:24}{points[-1][1]:14,.0f} bytes, {slope(points):10,.0f} a day (history)"
