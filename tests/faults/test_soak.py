@@ -29,12 +29,12 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.timeout(180)
 async def test_days_with_faults_stops_drops_and_copies_lose_nothing_and_forget_what_is_old(tmp_path: Path) -> None:
     soak = Soak(tmp_path, SEED, evidence=DAY)
-    outcome = await soak.run(DAYS, copies=2)
+    outcome = await soak.run(DAYS, copies=1)
     print(f"seed {SEED}", outcome.counts)
     assert outcome.wrong == []
     assert outcome.counts["drops"]
     assert outcome.counts["unreadable"]
-    assert outcome.counts["copies"] == 2 * DAYS
+    assert outcome.counts["copies"] == DAYS
     first, *_, last = outcome.samples
     assert last.values["log"] < 1.5 * first.values["log"], "three days came, one is kept"
     assert last.values["descriptors"] <= first.values["descriptors"] + 3
