@@ -112,6 +112,8 @@ LIMITS = {
     "telemetry": Limit(0.25, 1e6),
     "snapshot": Limit(0.0, 1),
     **{f"{table} bytes": Limit(0.3, 100_000) for table in BOUNDED_TABLES},
+    # A clock in doubt, or a camera that comes and goes, writes in a day what else takes weeks; `_passed` looks at each subject.
+    "condition bytes": Limit(1.5, 100_000),
 }
 
 
@@ -499,6 +501,7 @@ class Soak:
             for table in ("log", "quarantine"):
                 oldest = connection.execute(f"SELECT min(received) FROM {table}").get
                 self._too_old(table, oldest, self.site.storage.retain_evidence, gateway.now())
+            self._passed(connection, gateway.now())
             # an hour's notice may be older: what no listener needs goes with the hour's sweep
             oldest = connection.execute("SELECT min(at) FROM change").get
             self._too_old("change", oldest, EVENTS, gateway.now(), slack=DAY)
@@ -521,6 +524,12 @@ class Soak:
         """A device's own time may be a while before it was received; a sweep waits while the clock is doubted."""
         if oldest is not None and now - oldest > kept + slack:
             self.wrong.append(f"{what} is kept for {(now - oldest) / DAY:.1f} days, the limit is {kept / DAY:g}")
+
+    def _passed(self, connection: apsw.Connection, now: Instant) -> None:
+        """Of conditions before the kept time each subject has one row, or none."""
+        sql = "SELECT kind, id, count(*) FROM condition WHERE found < ? GROUP BY kind, id HAVING count(*) > 1 LIMIT 3"
+        for kind, subject, rows in connection.execute(sql, (now - self.site.storage.retain_evidence - 3 * HOUR,)):
+            self.wrong.append(f"{rows} conditions of {kind} {subject} are older than what is kept")
 
     def _kept(self, gateway: Gateway) -> None:
         """I1: what a numbered device was acknowledged today is stored."""
