@@ -11,7 +11,6 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import pytest
@@ -71,10 +70,21 @@ TREES = {"site": 40, "evidence": 200, "phone": 300, "http": 150}
 """The same, of those that are made of lists and mappings."""
 
 
-@cache
+_MADE: dict[str, Target] = {}
+
+
 def made(name: str) -> Target:
     """A target, made once."""
-    return target(name)
+    if name not in _MADE:
+        _MADE[name] = target(name)
+    return _MADE[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _MADE:
+        _MADE.popitem()[1].close()
 
 
 def damaged(seeds: list[bytes]) -> st.SearchStrategy[bytes]:
