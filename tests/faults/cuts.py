@@ -308,7 +308,13 @@ async def _live(life: Life, site: Site, data: Path, pipe: _Pipe) -> None:
 async def _settled(gateway: Gateway, points: TelemetryWorker, clock: list[datetime], notices: asyncio.Event) -> None:
     """Until all is told and delivered; a notice that waits for its time is given it."""
     deadline = time.monotonic() + 30
-    while (due := await gateway.source.next_notice()) is not None or points.lag:
+    while True:
+        gateway.intake.tick(
+            gateway.now()
+        )  # what falls due at the time that was given would else be found at the end, and told at the next start
+        await gateway.intake.drained()
+        if (due := await gateway.source.next_notice()) is None and not points.lag:
+            return
         assert time.monotonic() < deadline, "notices were not told"
         if due is not None and due > gateway.now():
             clock[0] = moment(due, UTC)
