@@ -162,7 +162,7 @@ class Door(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._waits: tuple[str, object] = ("", None)
+        self._waits: tuple[str, object, int] = ("", None, 0)
         self._since = 0.0
         self._full = False
         self._unread = 0
@@ -201,7 +201,8 @@ class Door(H11Protocol):
 
     def look(self, now: float) -> None:
         """End it if what it waits for takes too long."""
-        waits = self._waits_for(), self.cycle
+        # bytes: of an answer; while they become fewer it is taken, however slowly
+        waits = self._waits_for(), self.cycle, self.transport.get_write_buffer_size()
         if waits != self._waits:
             self._waits, self._since = waits, now
         limits = self.crowd.limits

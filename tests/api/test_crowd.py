@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Response
 
 from api.crowd import Crowd, Limits
 from api.server import Listener, listen, serve
@@ -18,6 +20,7 @@ from tests.api.test_tls import issue
 
 LIMITS = Limits(connections=8, each_host=4, head_s=0.3, body_s=0.6, look_s=0.05)
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
+LARGE = 30_000_000
 UNFINISHED = b"POST /login/password HTTP/1.1\r\nHost: here\r\nOrigin: http://here\r\nContent-Length: 9\r\n\r\n"
 
 
@@ -92,6 +95,41 @@ async def test_who_says_nothing_between_two_requests_may_stay(app: Any) -> None:
                 int(next(line.split()[1] for line in rest.lower().splitlines() if b"content-length" in line))
             )
             await asyncio.sleep(0.5)  # longer than a head may take
+
+
+@pytest.fixture
+def large() -> FastAPI:
+    """An application with a long answer."""
+    app = FastAPI()
+    app.state.closing = asyncio.Event()
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(bytes(LARGE))
+
+    return app
+
+
+@pytest.mark.parametrize("takes", [False, True], ids=["nothing", "a little at a time"])
+async def test_who_asks_is_let_go_once_he_takes_nothing_of_the_answer(large: FastAPI, takes: bool) -> None:
+    loop = asyncio.get_running_loop()
+    async with served(large) as listener:
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            line.setblocking(False)
+            await loop.sock_connect(line, ("127.0.0.1", listener.port))
+            await loop.sock_sendall(line, b"GET /large HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            begun = time.monotonic()
+            taken = 0
+            if not takes:
+                await asyncio.sleep(2 * LIMITS.body_s)
+            with suppress(ConnectionError):
+                async with asyncio.timeout(20):
+                    while piece := await loop.sock_recv(line, 65536):
+                        taken += len(piece)
+                        if taken < LARGE and takes and time.monotonic() - begun < 2 * LIMITS.body_s:
+                            await asyncio.sleep(0.005)
+            assert (taken > LARGE) == takes
 
 
 async def test_a_handshake_that_never_ends_is_let_go(app: Any, tmp_path: Path) -> None:
