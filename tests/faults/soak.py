@@ -429,18 +429,20 @@ class Soak:
             "repaired": "close",
         }
         for order in book.orders():
-            if order.state in steps:
-                details = {"to": "m-liu"} if steps[order.state] == "assign" else {}
+            action = steps.get(order.state, "cancel")
+            for tried in (action, "cancel"):
                 operation = BookOperation(
                     at=gateway.now(),
                     by="desk",
                     book="work_order",
-                    action=steps[order.state],
+                    action=tried,
                     subject=order.id,
-                    details=details,
+                    details={"to": "m-liu"} if tried == "assign" else {},
+                    why="nothing more to be done",
                 )
                 with contextlib.suppress(Refused):
                     await gateway.operate(operation)
+                    break
 
     # -- copies
 
