@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -104,7 +105,7 @@ class ProbeDecoder:
         if len(digits) != 2 * LENGTH:
             raise ValueError(f"{len(digits)} digits, expected {2 * LENGTH}")
         try:
-            rom = bytes.fromhex(digits.decode("ascii"))
+            rom = unhexlify(digits)  # bytes.fromhex would pass over white space, and give fewer
         except ValueError:
             raise ValueError("a line with something else than hexadecimal digits") from None
         if self._printed:
