@@ -120,7 +120,9 @@ def test_copies_and_exports_under_load_are_whole_or_not_there_and_what_is_restor
             with closing(connect_snapshot(journal_file)) as journal:
                 assert verify(journal).intact
                 assert journal.execute("SELECT value FROM meta WHERE key = 'epoch'").get != old
-                told = journal.execute("SELECT action FROM audit WHERE action IN ('journal.restore', 'chain.epoch') ORDER BY seq")
+                told = journal.execute(
+                    "SELECT action FROM audit WHERE action IN ('journal.restore', 'chain.epoch') ORDER BY seq"
+                )
                 assert [row[0] for row in told] == ["journal.restore", "chain.epoch"]
             assert judged_otherwise(journal_file, again.site_file) == []
             assert not list(again.data.glob("*.part*"))
