@@ -51,6 +51,7 @@ def test_copies_and_exports_under_load_are_whole_or_not_there_and_what_is_restor
             Devices(ledger, broker.host, broker.port) as devices,
         ):
             gateway.start(**SECRET)
+            gateway.until_ready()
             said = 0
 
             def talk(seconds: float) -> None:
@@ -111,6 +112,7 @@ def test_copies_and_exports_under_load_are_whole_or_not_there_and_what_is_restor
             Devices(ledger, broker.host, broker.port, name="later") as devices,
         ):
             again.start(**SECRET)
+            again.until_ready()
             for number in range(300):
                 devices.a_bit_of_everything(number)
             devices.settled()

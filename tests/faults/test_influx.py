@@ -236,6 +236,7 @@ def night(folder: Path, server: Influxd, bucket: str, url: str, token: str = TOK
             Devices(ledger, broker.host, broker.port) as devices,
         ):
             gateway.start(**SECRET, TOKEN=token, HOOK_URL=receivers.url(CONTACT))
+            gateway.until_ready()
             here = Night(gateway, devices, receivers, server, bucket, broker)
             with httpx.Client(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=20) as client:
                 here.http = client

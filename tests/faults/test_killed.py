@@ -282,6 +282,9 @@ def test_killed_at_each_step_of_enrolment_and_of_signing(tmp_path: Path, zygote:
         with estate.acting((estate.web.enrol, 0.1), (estate.web.sign, 0.1)):
             for step in (*ENROLMENT, *SIGNING):
                 estate.dies_at(step, 2)
+            estate.start()
+            until_none(lambda: [] if estate.web.enrolled and estate.web.checkpoints else ["nobody was answered yet"])
+            assert estate.gateway.stop() == 0
         estate.end()
         assert estate.web.enrolled
         assert estate.web.checkpoints

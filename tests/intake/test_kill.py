@@ -47,6 +47,7 @@ def test_kill_9_in_mid_load_loses_nothing_repeats_nothing_and_accuses_nobody(tmp
     chance = random.Random(7)
     with Mosquitto(tmp_path) as broker, GatewayProcess(tmp_path / "gateway", site(broker)) as gateway:
         gateway.start()
+        gateway.until_ready()
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="devices")
         client.max_inflight_messages_set(500)
         client.connect(broker.host, broker.port)

@@ -99,6 +99,17 @@ class GatewayProcess:
         except OSError:
             return False
 
+    def until_ready(self, longest_s: float = 60.0) -> None:
+        """Until it hears its links too: what is published to a broker before the very first subscription reaches nobody."""
+        deadline = time.monotonic() + longest_s
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                    return
+            except OSError:
+                assert time.monotonic() < deadline, f"it is not ready after {longest_s:g} s:\n{self.log}"
+                time.sleep(0.05)
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Look into its journal, while it runs or not."""
         connection = apsw.Connection(str(self.data / "journal.db"))
