@@ -47,7 +47,7 @@ dev: .venv/.dev
 
 test: .venv/.dev
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile  # browsers and servers are waited for
+	$(BIN)/pytest -ra --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder  # browsers and servers are waited for
 
 unit: .venv/.dev
 	$(BIN)/pytest -m "not mosquitto and not influxdb and not browser and not slow"

@@ -16,7 +16,10 @@ hypothesis.settings.load_profile(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is `nightly` is taken out, not skipped: a shorter form of it runs always."""
+    """What is `nightly` is taken out, not skipped: a shorter form of it runs always. Slow files come first."""
+    # Files with slow tests come first, so that no worker is left with one when the others are done (with --no-loadscope-reorder).
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
     if os.environ.get("LAMPLIGHTER_FAULTS"):
         return
     nightly = [item for item in items if item.get_closest_marker("nightly")]
