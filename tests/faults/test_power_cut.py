@@ -33,7 +33,7 @@ from tests.service.test_enrolment import Clock, site, the_night
 
 SEED = 20261127
 CUTS = int(os.environ.get("LAMPLIGHTER_FAULTS", "0"))
-SECONDS_IN_CI = 20
+SECONDS_IN_CI = 12
 FEWEST = 15
 """Cuts that a slow machine makes in that time, at the least."""
 
