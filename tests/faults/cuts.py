@@ -432,7 +432,7 @@ def many(folder: Path, seed: int, cuts: int, seconds: float) -> Result:
             disk = cut_of(chance)
             status = run(one, one.life(disk))
             if status in {4, -9}:
-                result.cuts += 1
+                result.cuts += status == -9
                 result.missed += status == 4
                 name = f"{disk.on} of {disk.files or 'any'}, keeps {disk.keeps}" if status == -9 else "no moment"
                 result.moments[name] = result.moments.get(name, 0) + 1
