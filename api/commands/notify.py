@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
-import logging
 import sys
 import time
 from pathlib import Path
@@ -41,7 +40,6 @@ def run(parsed: argparse.Namespace) -> int:
     from gateway.outbox.notifiers import notifier  # noqa: PLC0415  Apprise takes a moment to load
     from gateway.outbox.trial import attempt, trial_message  # noqa: PLC0415
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     site, _ = load_site(parsed.site)
     contact = site.alerting.contacts.get(parsed.test)
     if contact is None:

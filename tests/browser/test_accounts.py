@@ -61,6 +61,7 @@ async def test_a_key_is_shown_once(room: Room) -> None:
     await page.locator("#once-close").click()
     await expect(page.locator("table tbody tr", has_text="dashboard")).to_be_visible()
     assert text not in await page.content()
+    await page.wait_for_load_state()  # the page is read again; a click before that would be lost
     await page.locator("[data-do$=revoke]").click()
     await page.locator("#sure-go").click()
     await expect(page.locator(".state.is-out")).to_be_visible()

@@ -74,6 +74,15 @@ def test_what_the_receiver_said_is_printed_when_it_refuses(site, receiver, monke
     assert capsys.readouterr().err == "dispatch: not delivered: the receiver answers 401: unknown key\n"
 
 
+def test_what_the_receiver_said_through_apprise_is_printed_and_once(site, receiver, monkeypatch, capsys):
+    monkeypatch.setenv("CAPTAIN_URL", f"json://127.0.0.1:{receiver.server_port}/refuses")
+    assert main(["notify", "--test", "captain", "--site", site]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("captain: not delivered: Failed to send JSON POST notification")
+    assert said.count("401") == 1
+    assert said.count("\n") == 1
+
+
 def test_as_json(site, capsys):
     assert main(["notify", "--test", "desk", "--site", site, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -42,6 +42,7 @@ async function ready() {
   await refresh();
   await arrived();
   sync.soon(0);
+  void fetchPlan(); // the one that is shown may be old, or of whoever had the phone before
   worker();
   setInterval(tick, 1000);
   setInterval(() => void fetchPlan(), PLAN_EVERY_MS);

@@ -111,13 +111,15 @@ export class Sync extends EventTarget {
 
   async everything() {
     if (!this.current && !(await this.begin())) return false;
-    const { kept, photos } = await store.everything();
-    const others = [...kept.map((record) => record.device), ...photos.map(([device]) => device)];
-    for (const device of new Set([this.current.device, ...others])) {
-      if (!(await this.handIn(device))) {
-        if (device === this.current.device) return false;
+    let whose;
+    do {
+      whose = this.current.device;
+      const { kept, photos } = await store.everything();
+      const others = [...kept.map((record) => record.device), ...photos.map(([device]) => device)];
+      for (const device of new Set([whose, ...others])) {
+        if (!(await this.handIn(device)) && device === this.current.device) return false;
       }
-    }
+    } while (whose !== this.current.device); // somebody else's phone since: his is to be heard of as well
     return true;
   }
 
