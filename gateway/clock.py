@@ -33,7 +33,7 @@ EARLIEST: Instant = parse_instant("2026-01-01T00:00:00Z")
 """No journal is older than this program."""
 
 Doubt = Literal["doubted", "set"]
-"""What happened to the time: nobody knows whether it is right (said again while that lasts); it is known (again)."""
+"""What happened to the time: nobody knows whether it is right, from now on; it is known (again)."""
 
 
 class SteadyClock:

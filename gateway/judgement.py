@@ -132,8 +132,8 @@ class Judgement:
         return rules
 
     def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
-        """The gateway was down from `down_from` until `now`; with `doubt`: nobody knows whether that was its time."""
-        self.history.restarted(down_from, now)
+        """The gateway was down from `down_from` until `now`; with `doubt`: nobody knows whether that was its time; see `Engine`."""
+        self.history.restarted(down_from, now, doubt)
         self.engine.restarted(down_from, now, doubt)
         self._collect()
         self.alerts.restarted(down_from, now)

@@ -57,9 +57,6 @@ _ALIVE = 5 * SECOND
 _STANDS_STILL_S = 30.0
 """Without a commit for so long the gateway keeps nothing: the clock alone commits every few seconds, and a commit takes milliseconds."""
 
-_DOUBT_AGAIN_S = 60.0
-"""How often a time in doubt is noted: shorter than any round's visit may be waited for."""
-
 _PORT_SIGN_S = 30.0
 """How often an open port of a reader that only transmits is noted (rounds.md, What is known to be complete)."""
 
@@ -235,7 +232,6 @@ class Gateway:
         )
         self._snapshot_seq, self._snapshot_at = last_seq, now
         self._snapshot_not_before = 0.0
-        self._doubted_at = 0.0
         self.intake.snapshot_due, self.intake.snapshot = self._snapshot_due, self._snapshot
         if recovered.first_start:
             first_rows(self.intake.batch, now)
@@ -250,7 +246,6 @@ class Gateway:
         assert self._steady is not None
         since = self.judgement.now
         now = since if self._steady.stands else max(since, self.now())
-        self._doubted_at = time.monotonic()
         if doubt == "set":
             _log.warning(
                 "the clock is believed again, or was set; of the last %.0f s nothing is known", (now - since) / SECOND
@@ -357,8 +352,6 @@ class Gateway:
             lived = time.monotonic()
             if self._steady is not None and self._steady.doubted:
                 self.problem("clock", self._steady.problem)
-                if lived - self._doubted_at >= _DOUBT_AGAIN_S:
-                    self._note_time("doubted")
             due = self.judgement.deadline()
             if lived - signed >= _PORT_SIGN_S:
                 signed = lived

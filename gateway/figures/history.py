@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from gateway.clock import Doubt
 from gateway.instants import DAY, Duration, Instant, instant
 from gateway.journal.rows import Condition
 from gateway.rules.engine import Engine
@@ -138,10 +139,15 @@ class History:
             if kind == "lamp":
                 self._tell_duty(name, now)
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down from `down_from` until `now`: nothing is known of that time."""
-        self._rows.append(Condition(now, down_from, "gateway", "", "down", ""))
-        self._rows.append(Condition(now, now, "gateway", "", "up", ""))
+    def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
+        """The gateway was down from `down_from` until `now`: nothing is known of that time, nor, while its clock is doubted, of what follows.
+
+        Told before the rules are.
+        """
+        if not self._engine.rounds.doubted:
+            self._rows.append(Condition(now, down_from, "gateway", "", "down", ""))
+        if doubt != "doubted":
+            self._rows.append(Condition(now, now, "gateway", "", "up", ""))
 
     def pass_time(self, now: Instant) -> None:
         """Tell of patrols, and write down the days that are settled by `now`, while the rules still hold them."""

@@ -288,9 +288,11 @@ class Corroborations:
     def deadline(self) -> Instant | None:
         return None
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway heard nothing from `down_from` until `now`."""
-        self._downs = [*self._downs[1 - DOWNS :], (down_from, now)]
+    def restarted(self, down_from: Instant, now: Instant, *, doubted: bool = False) -> None:
+        """The gateway heard nothing from `down_from` until `now`; `doubted`: nobody knows when what follows is heard."""
+        if self._downs and self._downs[-1][1] == END:
+            down_from = min(down_from, self._downs.pop()[0])
+        self._downs = [*self._downs[1 - DOWNS :], (down_from, END if doubted else now)]
 
     def snapshot(self) -> Any:
         return {

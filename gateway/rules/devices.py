@@ -11,7 +11,6 @@ from typing import Any
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.clock import Doubt
 from gateway.instants import Instant, moment
 from gateway.rules.device_alerts import DeviceAlerts
 from gateway.rules.falls import Fall, Falls
@@ -122,9 +121,9 @@ class Devices:
         reference = life.reference
         return None if reference is None or life.timeout is None else reference + life.timeout + 1
 
-    def time_is(self, doubt: Doubt, now: Instant) -> None:
+    def time_is_set(self, now: Instant) -> None:
         """The gateway's clock was set, or may be wrong; what `restarted` is told next was no start."""
-        self._starts.set(now, doubted=doubt == "doubted")
+        self._starts.last = now
         self._not_started = True
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
@@ -186,7 +185,7 @@ class Devices:
 
     @property
     def restarting(self) -> bool:
-        """Whether the gateway keeps restarting or doubts its clock, so that absence proves nothing."""
+        """Whether the gateway keeps restarting, so that absence proves nothing."""
         return self._starts.proves_nothing
 
     def held_since(self, since: Instant) -> Instant:

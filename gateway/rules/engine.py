@@ -199,13 +199,18 @@ class Engine:
     def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
         """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard.
 
-        With `doubt` it was up: its clock was set, or may be wrong. What it heard between is not known to be all of that time.
+        With `doubt` it was up: its clock was set, or may be wrong ("doubted": until this is called again). What it heard between is
+        not known to be all of that time. Silence goes by the time that is lived through, which is never in doubt.
         """
         self.now = now
+        doubted = doubt == "doubted"
         if doubt is not None:
-            self.devices.time_is(doubt, now)
+            self.devices.time_is_set(now)
         for module in self._modules:
-            module.restarted(down_from, now)
+            if module is self.rounds or module is self.lighting or module is self.corroborations:
+                module.restarted(down_from, now, doubted=doubted)
+            else:
+                module.restarted(down_from, now)
         self._settle(now)
 
     def operate(self, operation: DeviceOperation) -> None:

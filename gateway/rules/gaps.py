@@ -48,6 +48,10 @@ class GapState:
         """Its name among what rests on a record."""
         return "gap", self.window.checkpoint, self.window.start
 
+    def begun(self, now: Instant) -> bool:
+        """Whether it is no longer planned anew by the site file; a patrol, asked for again as it ends, begins an instant later."""
+        return self.patrol or self.window.start <= now
+
     def close(self, end: Instant) -> None:
         """The window ends, or ended, at `end`."""
         self.window = msgspec.structs.replace(self.window, end=end)

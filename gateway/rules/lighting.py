@@ -311,10 +311,19 @@ class Lighting:
                 lamp.unwatch()
         self._sources.recheck(device, now)
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002 - what was known then is in the state
-        """The gateway was down from `down_from` until `now`: what was not heard since proves nothing yet."""
+    def restarted(
+        self,
+        down_from: Instant,  # noqa: ARG002 - what was known then is in the state
+        now: Instant,
+        *,
+        doubted: bool = False,
+    ) -> None:
+        """The gateway was down until `now`: what was not heard since proves nothing yet.
+
+        `doubted`: nobody knows what time it is, so nobody knows what should burn; what lamps report of themselves counts.
+        """
         self._now = now
-        self._sources.restarted(now)
+        self._sources.restarted(now, doubted=doubted)
         for circuit in self._circuits.values():
             circuit.memory.restarted = now
         for lamp in self._lamps.values():

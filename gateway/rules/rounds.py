@@ -374,11 +374,18 @@ class Rounds:
         gathered = max(self._changed_at + 1, self._gather_until)
         return gathered if own is None or gathered < own else own
 
-    def restarted(self, down_from: Instant, now: Instant) -> None:
-        """The gateway was down from `down_from` until `now`."""
+    @property
+    def doubted(self) -> bool:
+        """Whether nobody knows what time it is: nothing is settled until that is over."""
+        return bool(self._downs) and self._downs[-1][1] == END
+
+    def restarted(self, down_from: Instant, now: Instant, *, doubted: bool = False) -> None:
+        """The gateway was down from `down_from` until `now`; `doubted`: of what follows nothing is known either."""
         self.flush(self.now if self._changed_at is None else self._changed_at)
         self.now = max(self.now, now)
-        self._downs.append((down_from, now))
+        if self.doubted:
+            down_from = min(down_from, self._downs.pop()[0])
+        self._downs.append((down_from, END if doubted else now))
         self._downs.sort()
         for record in self._records.values():
             since = record.gateway_was_down(down_from)
@@ -792,7 +799,7 @@ class Rounds:
 
     @property
     def downs(self) -> Sequence[Interval]:
-        """When the gateway was down, as far back as it matters."""
+        """When the gateway was down, or its time not known, as far back as it matters; what lasts has no end."""
         return self._downs
 
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
@@ -830,7 +837,7 @@ class Rounds:
             "downs": [list(down) for down in self._downs],
             "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
             "rounds": [state.snapshot() for state in self._rounds.values() if self._stays(state)],
-            "gaps": [state.snapshot() for state in self._gaps.values() if state.window.start <= self.now],
+            "gaps": [state.snapshot() for state in self._gaps.values() if state.begun(self.now)],
             "silence": self._silence.snapshot(),
             "unknown": [[device, list(read), loose.person] for (device, read), loose in self._unknown.items()],
         }
@@ -864,7 +871,7 @@ class Rounds:
                 self._add_round(made, judged=same)
         for saved in state["gaps"]:
             gap = GapState.restored(saved)
-            if gap.window.start <= self.now:
+            if gap.begun(self.now):
                 self._add_gap(gap)
                 self._dirty[gap.key] = None
         for device, read, person in state["unknown"]:

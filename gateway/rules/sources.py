@@ -56,6 +56,8 @@ class Sources:
         """Devices that an operator has taken into (True) or out of service."""
         self.lux: dict[str, Source] = {}
         self.said_down: set[str] = set()
+        self._doubted = False
+        """Nobody knows what time it is, so nothing that is heard proves anything."""
 
     # -- who speaks of whom
 
@@ -182,8 +184,16 @@ class Sources:
             self._arm(source)
             self._tell(source, now)
 
-    def restarted(self, now: Instant) -> None:
-        """The gateway was down until `now`: nothing proves anything until it is heard. Lamps are not told here."""
+    def restarted(self, now: Instant, *, doubted: bool = False) -> None:
+        """The gateway was down until `now`: nothing proves anything until it is heard; `doubted`: nor then. Lamps are not told here."""
+        if doubted is not self._doubted:
+            self._doubted = doubted
+            for source in self._sources.values():
+                source.down = self._down(source.device)
+                if source.memory.lost == "gateway_down":  # it could not be heard in vain
+                    source.memory.grace = now + source.limit
+                source.settle()
+                self._arm(source)
         for source in self._sources.values():
             memory = source.memory
             if memory.heard is not None and memory.lost is None:
@@ -223,6 +233,8 @@ class Sources:
 
     def _down(self, device: str) -> str | None:
         """What is down and takes the device with it. Its mere silence is judged by its own limit, not here."""
+        if self._doubted:
+            return "gateway_down"
         cause = self._devices.down_cause(device)
         if cause is None:
             self.said_down.discard(device)
@@ -241,6 +253,7 @@ class Sources:
         """What is remembered of sources and sights."""
         return {
             "said_down": sorted(self.said_down),
+            "doubted": self._doubted,
             "operated": self._operated,
             "sources": {name: [source.down, source.memory] for name, source in self._sources.items()},
             "sights": [
@@ -253,6 +266,7 @@ class Sources:
     def restore(self, state: Mapping[str, Any], lamps: Mapping[str, LampJudge]) -> None:
         """Take up a snapshot; what the site no longer has is dropped."""
         self.said_down = {name for name in state["said_down"] if name in self._site.devices}
+        self._doubted = state.get("doubted", False)
         self._operated = {name: on for name, on in state["operated"].items() if name in self._site.devices}
         for lamp_id, device, rank, key, memory in state["sights"]:
             lamp = lamps.get(lamp_id)

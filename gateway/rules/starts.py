@@ -18,13 +18,11 @@ class Starts:
     Attributes:
         last: the latest start.
         since: the first of the starts that made it a restarting gateway; None: it is not.
-        doubted: nobody knows whether its time is right.
     """
 
     def __init__(self, started: Instant) -> None:
         self.last = started
         self.since: Instant | None = None
-        self.doubted = False
         self._recent = [started]
 
     @property
@@ -40,15 +38,10 @@ class Starts:
         if self.since is None and len(self._recent) >= MANY:
             self.since = self._recent[0]
 
-    def set(self, now: Instant, *, doubted: bool) -> None:
-        """Its clock was set, or may be wrong: what was not heard since is not known, but it did not start."""
-        self.last = now
-        self.doubted = doubted
-
     @property
     def proves_nothing(self) -> bool:
         """Whether absence proves nothing."""
-        return self.since is not None or self.doubted
+        return self.since is not None
 
     def deadline(self) -> Instant | None:
         """When it has been quiet for long enough, while absence proves nothing."""
@@ -59,13 +52,12 @@ class Starts:
         due = self.deadline()
         if due is None or now < due:
             return False
-        self.since, self.doubted = None, False
+        self.since = None
         self._recent = [self.last]
         return True
 
     def snapshot(self) -> dict[str, Any]:
-        return {"last": self.last, "since": self.since, "recent": self._recent, "doubted": self.doubted}
+        return {"last": self.last, "since": self.since, "recent": self._recent}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.last, self.since, self._recent = state["last"], state["since"], list(state["recent"])
-        self.doubted = state.get("doubted", False)

@@ -112,8 +112,6 @@ LIMITS = {
     "telemetry": Limit(0.25, 1e6),
     "snapshot": Limit(0.0, 1),
     **{f"{table} bytes": Limit(0.3, 100_000) for table in BOUNDED_TABLES},
-    # A clock in doubt, or a camera that comes and goes, writes in a day what else takes weeks; `_passed` looks at each subject.
-    "condition bytes": Limit(1.5, 100_000),
 }
 
 
@@ -192,7 +190,6 @@ class Life:
         gateway.clock = clock.judged
         self._site, self._data, self._clock = site, data, clock
         self._tasks: list[asyncio.Task[None]] = []
-        self._doubted_at = 0.0
         self._store: LocalStore
         self.retention: Retention
 
@@ -210,9 +207,6 @@ class Life:
     def tick(self, at: float) -> None:
         """What `Gateway.run` does by its own clock."""
         now = instant(self.gateway.clock())
-        if self._clock.doubted and at - self._doubted_at >= _TICK_S:
-            self._doubted_at = at
-            self.gateway._note_time("doubted")
         self.gateway.intake.tick(now)
 
     async def caught_up(self) -> None:

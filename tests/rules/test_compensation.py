@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -113,11 +113,11 @@ class Garage:
         self.reborn_always = reborn
         self.step = MINUTE
 
-    def to(self, text: str) -> Garage:
+    def to(self, text: str) -> Self:
         """Each `step` up to then everybody is heard, the quiet ones apart."""
         return self.to_instant(clock(text))
 
-    def to_instant(self, until: Instant) -> Garage:
+    def to_instant(self, until: Instant) -> Self:
         while self.now + self.step <= until:
             self.now += self.step
             for name, device in self.site.devices.items():
@@ -140,25 +140,25 @@ class Garage:
         stamp = self.now if at is None else at
         self.judgement.apply(kind(device=device, at=moment(stamp, UTC), **said), self.now)
 
-    def blind(self, camera: str = "cam-1", *, active: bool = True, at: str | None = None) -> Garage:
+    def blind(self, camera: str = "cam-1", *, active: bool = True, at: str | None = None) -> Self:
         self._feed(seen.VideoState, camera, None if at is None else clock(at), state="blind", active=active)
         return self._gather()
 
-    def lost(self, camera: str = "cam-1", *, back: bool = False) -> Garage:
+    def lost(self, camera: str = "cam-1", *, back: bool = False) -> Self:
         """The link to a camera falls, and nothing is heard of it."""
         (self.quiet.discard if back else self.quiet.add)(camera)
         self._feed(seen.LinkStatus, camera, up=back)
         return self._gather()
 
-    def dark(self, *, lit: bool = False, lamps: tuple[str, ...] = LAMPS) -> Garage:
+    def dark(self, *, lit: bool = False, lamps: tuple[str, ...] = LAMPS) -> Self:
         self.lit |= dict.fromkeys(lamps, lit)
         return self
 
-    def tap(self, checkpoint: str = "cp-a", at: str | None = None, tag: str = CARD) -> Garage:
+    def tap(self, checkpoint: str = "cp-a", at: str | None = None, tag: str = CARD) -> Self:
         self._feed(seen.TagRead, f"rdr-{checkpoint}", None if at is None else clock(at), tag=tag)
         return self._gather()
 
-    def restarted(self, site: Site | None = None) -> Garage:
+    def restarted(self, site: Site | None = None) -> Self:
         """The process stops and starts again from its snapshot."""
         self._gather()
         state = self.judgement.snapshot()
@@ -167,16 +167,16 @@ class Garage:
         self.judgement.restore(state)
         return self._gather()
 
-    def down_until(self, text: str) -> Garage:
+    def down_until(self, text: str) -> Self:
         """The gateway is down from now on."""
         return self.down_until_instant(clock(text))
 
-    def down_until_instant(self, until: Instant) -> Garage:
+    def down_until_instant(self, until: Instant) -> Self:
         down_from, self.now = self.now, until
         self.judgement.restarted(down_from, self.now)
         return self._gather()
 
-    def _gather(self) -> Garage:
+    def _gather(self) -> Self:
         self.notices += self.judgement.drain().notices
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.instants import MINUTE
@@ -64,6 +64,9 @@ many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChe
 
 @many
 @given(STEPS)
+@example(
+    [(24, ("lamps", False)), (14, ("lamps", True)), (1, ("lamps", False))]
+)  # asked for again in the instant of its end
 def test_a_restart_at_any_point_changes_nothing(steps):
     assert shown(play(steps, reborn=True)) == shown(play(steps))
 
