@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from operator import le, lt, sub
 from typing import Any, NamedTuple
@@ -324,10 +324,10 @@ class Clock:
         return found
 
     def forget(self, before: Instant) -> None:
-        """Drop measures dated before an instant."""
+        """Drop measures received before an instant."""
         for line in (self.placed, self.loose):
             index = 0
-            while index < len(line.times) and line.times[index] < before:
+            while index < len(line.times) and line.times[index] + line.offsets[index] < before:
                 index += 1
             if index:
                 del line.places[:index], line.times[:index], line.offsets[:index]
@@ -448,6 +448,10 @@ class Measures:
             and all(map(le, places, places[1:]))
             and (len(receiveds) == 1 or min(map(sub, receiveds[1:], receiveds)) > HAND_OVER)
         )
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Boots have other numbers now."""
+        self.boots = array("l", (numbers[boot] for boot in self.boots))
 
     def forget(self, before: Instant) -> None:
         """Drop what was received before an instant."""

@@ -654,7 +654,7 @@ class Record:
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
 
     def forget(self, before: Instant) -> None:
-        """Drop reports, measures and cuts received before an instant; the newest of each stay."""
+        """Drop reports, measures and cuts received before an instant; the newest of each stay, and of the boots before it the last."""
         self._work_in()
         for reports in (*self._trails, self._signs):
             if reports is not None:
@@ -670,7 +670,36 @@ class Record:
         keep = min(keep, len(self._sync_to) - 1)
         if keep > 0:
             del self._sync_to[:keep], self._sync_rest[:keep]
+        self._forget_boots(before)
         self._complete = self._doubts = None
+
+    def _forget_boots(self, before: Instant) -> None:
+        """Drop the boots of which nothing is kept any more, but the last of them: what begins after it is judged by its end."""
+        used = {len(self._clocks) - 1, *self._measures.boots, *(rest[2] for rest in self._sync_rest)}
+        reads = {read.boot for read in self.reads.reads}
+        used.update(index for boot, index in self._boots.items() if (boot or "") in reads)
+        if self._signs is not None:
+            used.update(self._signs.places)
+        over: list[tuple[Instant, int]] = []
+        for index, trail in enumerate(self._trails):
+            if index in used:
+                continue
+            if trail is None or not trail.times:
+                over.append((BEGINNING, index))
+            elif trail.receiveds[-1] < before:
+                over.append((trail.times[-1] + self._clocks[index].least, index))
+        gone = {index for _, index in sorted(over)[:-1]}
+        if not gone:
+            return
+        kept = [index for index in range(len(self._clocks)) if index not in gone]
+        numbers = {index: number for number, index in enumerate(kept)}
+        self._boots = {boot: numbers[index] for boot, index in self._boots.items() if index not in gone}
+        self._clocks[:] = [self._clocks[index] for index in kept]
+        self._trails = [self._trails[index] for index in kept]
+        self._measures.renumber(numbers)
+        self._sync_rest = [(at, received, numbers[index], place) for at, received, index, place in self._sync_rest]
+        if self._signs is not None:
+            self._signs.renumber(numbers)
 
     def snapshot(self) -> Any:
         """Everything as builtins."""

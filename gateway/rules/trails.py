@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from operator import le, sub
 from typing import Any, ClassVar, Literal
@@ -439,6 +439,10 @@ class Signs(Reports):
             self.receiveds.append(received)
             return (times[-2] if len(times) > 1 else time), time
         return self.insert(bisect_right(times, time), boot, time, received)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Boots have other numbers now."""
+        self.places = array("q", (numbers[boot] for boot in self.places))
 
     def cut(self, at: Instant) -> Instant:
         """Something ended completeness at a true time; from which true time on it may be otherwise."""

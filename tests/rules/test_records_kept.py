@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_drivers.observations import ReaderHeartbeat, SyncEnd, TagRead
-from gateway.instants import SECOND, instant
+from gateway.instants import DAY, SECOND, instant
 from gateway.rules import trails
 from gateway.rules.clocks import Measures
 from gateway.rules.records import Record
@@ -63,11 +64,64 @@ def outcome(record: Record) -> object:
     return record.complete(), record.holes(), sorted(record.doubts()), reads
 
 
+def beat(record: Record, received: datetime, off: timedelta, boot: str, seq: int | None) -> None:
+    at = received - off
+    said = ReaderHeartbeat(device="rdr", at=at, boot=boot, last_seq=seq, device_now=at)
+    record.take(said, instant(at), instant(received))
+
+
+def tap(record: Record, received: datetime, off: timedelta, boot: str, seq: int | None) -> None:
+    at = received - off
+    record.take(TagRead(device="rdr", at=at, boot=boot, seq=seq, tag="007B3972"), instant(at), instant(received))
+
+
+def restored(record: Record) -> Record:
+    made = Record(DEVICE, "cp", [])
+    made.restore(record.snapshot())
+    return made
+
+
 @settings(max_examples=300)
 @given(st.lists(steps, max_size=60), st.sampled_from([-70.0, -3.0, 0.0, 0.2, 20.0, 90.0]))
 def test_a_kept_heartbeat_says_the_same_as_one_taken_at_once(script, delay):
     evidence = said(script, delay)
     assert outcome(told(evidence, keep=True)[0]) == outcome(told(evidence, keep=False)[0])
+
+
+@pytest.mark.parametrize("days", [-3000, -20, -1, 0, 1, 20])
+def test_what_was_measured_of_a_clock_is_kept_by_when_it_was_measured_however_wrong_the_clock(days):
+    record, off = Record(DEVICE, "cp", []), timedelta(days=days)
+    for minute in range(60):
+        received = START + timedelta(minutes=minute)
+        beat(record, received, off, "b", 2 * minute)
+        tap(record, received + timedelta(seconds=30), off, "b", 2 * minute + 1)
+    before = outcome(record)
+    record.forget(instant(START) - 11 * DAY)
+    assert outcome(record) == before
+    record.forget(instant(START + timedelta(minutes=30)))
+    assert len(record._clocks[0].placed.times) == 30
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_boots_of_which_nothing_is_kept_are_forgotten_and_the_last_before_stays(numbered):
+    record = Record(DEVICE, "cp", [])
+    for day in range(60):
+        for minute in range(0, 600, 60):
+            received = START + timedelta(days=day, minutes=minute)
+            beat(record, received, timedelta(seconds=day), f"b{day}", 2 * minute if numbered else None)
+            last = 2 * minute + 1 if numbered else None
+            tap(record, received + timedelta(seconds=30), timedelta(seconds=day), f"b{day}", last)
+        known = outcome(record), record.restarts()
+        record.reads.forget(instant(START + timedelta(days=day - 11)))
+        record.forget(instant(START + timedelta(days=day - 11)))
+        assert [*record._boots] == [f"b{kept}" for kept in range(max(0, day - 12), day + 1)]
+        low = instant(START + timedelta(days=day - 11))
+        (_, holes, doubts, reads), restarts = known
+        _, kept_holes, kept_doubts, kept_reads = outcome(record)
+        assert kept_reads == [read for read in reads if read[0].received >= low]
+        for now, was in ((kept_holes, holes), (kept_doubts, doubts), (record.restarts(), restarts)):
+            assert [span for span in now if span[1] >= low] == [span for span in was if span[1] >= low]
+    assert outcome(restored(record)) == outcome(record)
 
 
 @settings(max_examples=300)
