@@ -49,7 +49,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True):
-    """One round. `crowded`: one of so many that only what matters of it is drawn."""
+    """One round: `marks` of the visits that lie within the drawing, `codes` of all; `crowded`: only what matters is drawn."""
 
     x: float
     width: float
@@ -59,6 +59,7 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
     round: Round
     served: int
     marks: Sequence[Mark]
+    codes: Sequence[str]
     crowded: bool
 
 
@@ -229,6 +230,7 @@ def _band(item: Round, x: Any, heads: dict[str, float], rows: dict[tuple[str, st
         round=item,
         served=sum(visit.at is not None for visit in item.visits),
         marks=marks,
+        codes=[verdict_code(visit) for visit in item.visits],
         crowded=crowded,
     )
 

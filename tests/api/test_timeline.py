@@ -83,6 +83,14 @@ def test_crowded_rounds_are_drawn_around_now() -> None:
     assert all(0 <= mark.x <= 100 for band in drawing.bands for mark in band.marks)
 
 
+def test_the_list_of_rounds_shows_each_visit_also_where_the_drawing_is_cut() -> None:
+    now = instant(scene.NIGHT + timedelta(minutes=50))
+    drawing = draw(SITE, scene.rounds(), now, "minutes")
+    assert drawing is not None
+    assert any(len(band.marks) < len(scene.STOPS) for band in drawing.bands)
+    assert all(len(band.codes) == len(scene.STOPS) for band in drawing.bands)
+
+
 @pytest.mark.parametrize("span", LENGTHS)
 def test_a_span_around_now_shows_more_of_what_was_than_of_what_comes(span: str) -> None:
     drawing = draw(SITE, scene.rounds(), NOW, span)  # type: ignore[arg-type]
