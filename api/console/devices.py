@@ -244,4 +244,9 @@ def _is_of(device: Device, source: str, topic: str | bytes | None) -> bool:
 def _said(observation: Mapping[str, Any]) -> str:
     """What an observation says beside who and when, as text."""
     common = {"row", "kind", "device", "at", "received", "read", "boot", "seq", "tag"}
-    return " · ".join(f"{name} {value}" for name, value in observation.items() if name not in common)
+    signs = {True: "✓", False: "✗"}
+    return " · ".join(
+        f"{name} {signs[value] if isinstance(value, bool) else value}"
+        for name, value in observation.items()
+        if name not in common
+    )

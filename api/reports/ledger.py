@@ -143,7 +143,7 @@ def summary(figures: Ledger, reader: Reader) -> Table:
     )
     rows: list[tuple[Cell, ...]] = [(t(f"figure.{name}"), None, value, None, None, None) for name, value in counts]
     rows += [
-        (f"{t(f'column.{head}')}：{word(language, group, name)}", None, value, None, None, None)
+        (f"{t(f'column.{head}')}{say(language, 'sign.of')}{word(language, group, name)}", None, value, None, None, None)
         for head, group, found in groups
         for name, value in found.items()
     ]

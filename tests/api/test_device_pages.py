@@ -49,10 +49,12 @@ async def test_a_device_tells_what_it_said_last_its_battery_and_what_of_it_could
             b'{"kind":"measurement","quantity":"battery","value":81,"unit":"%"}',
         ),
         LogRow(2, at + SECOND, "lux-t1/f03", "light_level", at, None, None, b'{"kind":"light_level","lux":31.5}'),
+        LogRow(3, at + 2 * SECOND, "lux-t1/f03", "link", at, None, None, b'{"kind":"link","up":true}'),
     ]
-    gateway.unread.append(QuarantineRow(3, at, "mqtt", "zigbee/lux-t1/f03/x", b"\x00", "expected JSON"))
+    gateway.unread.append(QuarantineRow(4, at, "mqtt", "zigbee/lux-t1/f03/x", b"\x00", "expected JSON"))
     page = (await operator.get("/devices/lux-t1/f03?lang=en")).text
     assert "lux 31.5" in page
+    assert "up ✓" in page
     assert re.search(r"<dt>Battery</dt><dd>81 %", page)
     assert "expected JSON" in page
     assert (await operator.get("/devices/nobody")).status_code == 404
