@@ -53,6 +53,8 @@ _AXIS_REM = 1.5
 _LABEL_REM = 1.1
 _MANY_BARS = 10
 """More than so many bars name every second one only, where the chart is narrow."""
+_PHONE_LETTERS = 24
+"""So many (Chinese) letters stand beside each other below a chart on a phone."""
 _TALL = 1000
 """Units of a plot's own coordinates, both ways."""
 
@@ -155,14 +157,14 @@ def line_chart(
     top, step = _scale(greatest if most is None else min(greatest, most))
     span = max(end - begin, 1)
     key = _key(caption)
-    drawn = [_grid(top, step, unit), _ticks(begin, end, zone, _PLOT_REM)]
+    drawn = [_grid(top, step), _ticks(begin, end, zone, _PLOT_REM)]
     plot = Markup('<svg y="0" width="100%" height="{}rem" viewBox="0 0 {} {}" preserveAspectRatio="none">{}</svg>')
     drawn.append(
         plot.format(
             _PLOT_REM, _TALL, _TALL, Markup().join(_polyline(line, begin, span, top) for line in lines if line.points)
         )
     )
-    drawn += _levels(levels, top)
+    drawn += [*_levels(levels, top), _grid_names(top, step, unit)]
     y = _PLOT_REM + _AXIS_REM
     for strip in strips:
         drawn.append(Markup('<text class="row-name" x="0" y="{}rem">{}</text>').format(_n(y + 0.85), strip.label))
@@ -195,17 +197,18 @@ def bar_chart(
     sums = [sum(part.value for part in bar.parts) for bar in bars]
     top, step = (most, most / 4) if most else _scale(max([*sums, *(level.value for level in levels)], default=1.0))
     key = _key(caption)
-    drawn = [_grid(top, step, unit)]
+    drawn = [_grid(top, step)]
     width = 100 / max(len(bars), 1)
+    crowded = " odd" if len(bars) > _MANY_BARS else " low" if _are_long([bar.label for bar in bars]) else ""
     for number, bar in enumerate(bars):
         drawn.append(_bar(key, bar, number * width, width, top))
-        skipped = " odd" if len(bars) > _MANY_BARS and (len(bars) - 1 - number) % 2 else ""
+        skipped = crowded if (len(bars) - 1 - number) % 2 else ""
         drawn.append(
             Markup('<text class="tick-name middle{}" x="{}%" y="{}rem">{}</text>').format(
                 skipped, _n((number + 0.5) * width), _n(_PLOT_REM + 1.1), bar.label
             )
         )
-    drawn += _levels(levels, top)
+    drawn += [*_levels(levels, top), _grid_names(top, step, unit)]
     table = [
         (bar.label, bar.says or " · ".join(f"{part.label} {_plain(part.value)} {unit}" for part in bar.parts) or "–")
         for bar in bars
@@ -388,6 +391,11 @@ def _stretches(  # noqa: PLR0917
     return Markup().join(drawn)
 
 
+def _are_long(labels: Sequence[str]) -> bool:
+    """Whether names side by side would touch on a phone: every second one stands lower there."""
+    return len(labels) * max((len(label) for label in labels), default=0) > _PHONE_LETTERS
+
+
 def _levels(levels: Sequence[Level], top: float) -> list[Markup]:
     """Thresholds with their names, each name further to the left, so that near ones do not cover each other."""
     drawn = []
@@ -457,16 +465,22 @@ def _polyline(line: Line, begin: Instant, span: Duration, top: float) -> Markup:
     return Markup().join(drawn)
 
 
-def _grid(top: float, step: float, unit: str) -> Markup:
-    """Level lines with their values."""
+def _grid(top: float, step: float) -> Markup:
+    """Level lines."""
+    line = Markup('<line class="grid-line" x1="0" x2="100%" y1="{0}rem" y2="{0}rem"/>')
+    return Markup().join(
+        line.format(_n(_PLOT_REM * (1 - number * step / top))) for number in range(round(top / step) + 1)
+    )
+
+
+def _grid_names(top: float, step: float, unit: str) -> Markup:
+    """The values of the level lines, above all else: a threshold would strike them through."""
     drawn = []
     count = round(top / step)
-    for number in range(count + 1):
+    for number in range(1, count + 1):
         y = _PLOT_REM * (1 - number * step / top)
-        drawn.append(Markup('<line class="grid-line" x1="0" x2="100%" y1="{0}rem" y2="{0}rem"/>').format(_n(y)))
-        if number:
-            name = f"{_plain(number * step)} {unit}" if number == count else _plain(number * step)
-            drawn.append(Markup('<text class="grid-name" x="0" y="{}rem" dy="1em">{}</text>').format(_n(y), name))
+        name = f"{_plain(number * step)} {unit}" if number == count else _plain(number * step)
+        drawn.append(Markup('<text class="grid-name" x="0" y="{}rem" dy="1em">{}</text>').format(_n(y), name))
     return Markup().join(drawn)
 
 

@@ -269,6 +269,17 @@ def test_a_line_is_broken_where_nothing_is_known() -> None:
     assert drawn.count("<polyline") == 2
 
 
+def test_thresholds_do_not_strike_the_axis_through_and_long_names_do_not_touch() -> None:
+    bars = [
+        Bar(name, (Part(95, "ok", "x"),))
+        for name in ("小区四周 东围墙", "小区四周 北围墙", "南门岗", "地下车库 车库A区")
+    ]
+    drawn = bar_chart(CAPTION, bars, unit="%", most=100, levels=[Level(95, "level 1")])
+    assert drawn.rindex('class="level"') < drawn.index('class="grid-name"')
+    assert drawn.count("middle low") == 2
+    assert " low" not in bar_chart(CAPTION, [Bar("11-25", ()), Bar("11-26", ())], unit="%")
+
+
 def test_a_bar_of_which_nothing_is_known_is_a_question_mark_and_not_a_zero() -> None:
     drawn = bar_chart(CAPTION, [Bar("a", ()), Bar("b", (Part(0, "ok", "x"),))], unit="%")
     assert drawn.count('class="nothing') == 1
