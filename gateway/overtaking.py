@@ -27,7 +27,7 @@ from gateway.links.link import Envelope, Link, LinkState, Unreadable
 from gateway.site.model import Site
 
 HOLD_S = 0.2
-"""How long the session has to bring it by itself; in a quiet hour that takes some milliseconds."""
+"""How long the session has to bring it by itself; in a quiet hour that takes some milliseconds. While it is known to be behind: no time."""
 
 FRESH = timedelta(seconds=5)
 """By its own word it happened at most so long ago: what waited with a connection that stood still is not worth the work of judging it out of turn."""
@@ -73,7 +73,7 @@ class Overtaking:
 
     def messages(self, link: Link, envelopes: Sequence[Envelope | Unreadable]) -> None:
         """Copies arrived; what cannot be read, and stored state, is the session's to bring."""
-        due = self._loop.time() + HOLD_S
+        due = self._loop.time() + (0 if self._intake.draining else HOLD_S)
         for envelope in envelopes:
             if isinstance(envelope, Unreadable) or envelope.retained or not any(map(envelope.payload.count, _MARKS)):
                 continue

@@ -42,7 +42,10 @@ EVIDENCE_KEPT: Duration = 3 * DAY
 """How much longer the evidence of fixed readers stays, so that a round in memory has all of its own: the longest round
 and the reach of a clock measure. Portable readers' stays longer by their measures' reach (7 days)."""
 HURRY: Duration = SECOND
-"""Heartbeats that come within 2 s of each other are worked in together after this: of their measures only the last will count."""
+MOST_HURRY: Duration = 8 * SECOND
+"""Heartbeats that come within 2 s of each other are worked in together after HURRY: of their measures only the last will count. While that
+goes on, as in a long backlog, each time after twice as long: all taps that came since it began are placed anew each time.
+"""
 GATHER: Duration = SECOND // 10
 """Evidence that arrives within this of other evidence is judged with it: a backlog's heartbeats each move their reader's clock, and
 its taps would be placed anew for every one. A verdict carries the time of the last of them."""
@@ -98,6 +101,8 @@ class Rounds:
         """Records whose kept heartbeats are to be worked in at `_kept_due`."""
         self._kept_due: Instant = END
         self._changed_at: Instant | None = None
+        self._hurry = HURRY
+        self._hurried_at: Instant = BEGINNING
         self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
@@ -274,7 +279,7 @@ class Rounds:
         elif record.hurried and record.id not in self._kept:
             self._kept[record.id] = record
             if self._kept_due == END:
-                self._kept_due = received + HURRY
+                self._kept_due = received + self._hurry
                 self.woken = True
         return True
 
@@ -408,6 +413,9 @@ class Rounds:
     def flush(self, now: Instant) -> None:
         """Judge all that is here, also what may wait a little."""
         self.now = max(self.now, now)
+        if self._kept_due <= self.now:
+            self._hurry = min(2 * self._hurry, MOST_HURRY) if self.now - self._hurried_at <= 2 * self._hurry else HURRY
+            self._hurried_at = self.now
         self._kept_due = END
         kept, self._kept = self._kept, {}
         for record in kept.values():

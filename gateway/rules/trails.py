@@ -286,11 +286,13 @@ class Trail(Reports):
             times.append(time)
             self.receiveds.append(received)
             return (times[-2] if len(times) > 1 else time), time
-        self._rising = False
         self._note(time, (time,), (received,))
         low = bisect_left(places, place)
         high = bisect_right(places, place, low)
-        return self.insert(bisect_right(times, time, low, high), place, time, received)
+        index = bisect_right(times, time, low, high)
+        before, after = times[max(0, index - 1)], times[index] if index < len(times) else END
+        self._rising = self._rising and (index == 0 or before <= time) and time <= after
+        return self.insert(index, place, time, received)
 
     def extend(self, places: array[int], times: array[int], receiveds: array[int]) -> bool:
         """Take reports that come after all others, in order of place and time; False: they do not, and none was taken."""
