@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import socket
 import struct
+import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
@@ -127,6 +129,23 @@ class Proxy:
                     at += len(piece)
                     carried += len(piece)
                     self.carried[way] += len(piece)
+
+
+@contextlib.contextmanager
+def proxied(host: str, port: int) -> Iterator[Proxy]:
+    """A proxy in a thread of its own, for tests that wait: its `weather` may be set from anywhere."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
+    thread.start()
+    proxy = Proxy(host, port)
+    try:
+        asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result(10)
+        yield proxy
+        asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

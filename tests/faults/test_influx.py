@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import resource
+import signal
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -24,7 +28,10 @@ from tests.benchmarks.publisher import Publisher
 from tests.benchmarks.usage import peak_mib
 from tests.faults.estate import BUTTON, CAMERAS, LAMPS, READERS, SECRET, TAG, Devices, site
 from tests.faults.ledger import Key, Ledger
+from tests.faults.proxy import BLACK_HOLE, FAIR, Weather, proxied
 from tests.faults.receivers import Receivers
+from tests.faults.test_disk import full_disk
+from tests.faults.victim import Fault
 from tests.outbox.influxd import TOKEN, Influxd, program
 from tests.support.gateway_process import GatewayProcess
 from tests.support.mosquitto import Mosquitto
@@ -35,6 +42,7 @@ DAY = timedelta(hours=24)
 EVERY = timedelta(minutes=1)
 MOST_MIB = 250
 CONTACT = "hook"
+INFLUX = "points written"
 
 
 def until(condition: Callable[[], bool], what: str, longest_s: float = 60.0) -> float:
@@ -54,22 +62,15 @@ class Answer(NamedTuple):
     slow_s: float = 0.0
 
 
-def headers_of(headers: Any, token: str) -> dict[str, str]:
-    """A request's headers, with another token if one is given."""
-    return {**dict(headers), **({"Authorization": f"Token {token}"} if token else {})}
-
-
 class Front:
     """Stands before the real InfluxDB: passes requests on, but answers the next ones itself as `instead` says, one after the other.
 
-    `token`: shown to InfluxDB instead of the gateway's: one that it does not know.
     `largest`: bodies beyond it are answered with 413, as reverse proxies do.
     """
 
     def __init__(self, port: int) -> None:
         self.instead: deque[Answer] = deque()
         self.largest = 0
-        self.token = ""
         self.answered: list[tuple[float, int, int]] = []
         """(when, status, bytes of the body)."""
         front = self
@@ -86,7 +87,7 @@ class Front:
                     status = 413
                 if not status:
                     far = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-                    far.request("POST", self.path, body, headers_of(self.headers, front.token))
+                    far.request("POST", self.path, body, dict(self.headers))
                     got = far.getresponse()
                     status, text = got.status, got.read()
                     headers = tuple((n, v) for n, v in got.getheaders() if n.lower() == "content-type")
@@ -138,11 +139,15 @@ class Night:
         self.server = server
         self.bucket = bucket
         self.broker = broker
+        self.environment: dict[str, str] = {}
         self._callers = deque((BUTTON, *CAMERAS, *READERS))
 
     def problems(self) -> str:
         """What /readyz says to who may see it."""
         return self.http.get("/readyz").text
+
+    def says(self, what: str) -> bool:
+        return what in self.problems()
 
     def cursor(self) -> int:
         rows = self.gateway.query("SELECT seq FROM cursor WHERE name = 'influxdb'")
@@ -193,6 +198,10 @@ class Night:
         rows = self.server.query(flux)
         return Counter({(row["_measurement"], row["_field"]): round(float(row["_value"])) for row in rows})
 
+    def ahead(self) -> int:
+        """Points that InfluxDB has and the cursor says nothing of yet."""
+        return sum((self.counted() - self.expected()).values())
+
     def exactly(self) -> None:
         """Nothing is lost, nothing is twice."""
         assert self.counted() == self.expected()
@@ -221,7 +230,9 @@ class Night:
 
 
 @contextlib.contextmanager
-def night(folder: Path, server: Influxd, bucket: str, url: str, token: str = TOKEN) -> Iterator[Night]:
+def night(  # noqa: PLR0917
+    folder: Path, server: Influxd, bucket: str, url: str, token: str = TOKEN, fault: Fault | None = None
+) -> Iterator[Night]:
     ledger = Ledger()
     with Mosquitto(folder, autosave=1_000_000) as broker, Receivers() as receivers:
         influx = {"url": url, "org": "watch", "bucket": bucket, "token": "env:TOKEN"}
@@ -232,12 +243,14 @@ def night(folder: Path, server: Influxd, bucket: str, url: str, token: str = TOK
         )
         described["alerts"]["contacts"] = {CONTACT: {"webhook": {"url": "env:HOOK_URL", "secret": "env:FAULTS_SECRET"}}}
         with (
-            GatewayProcess(folder, described) as gateway,
+            GatewayProcess(folder, described, program="tests.faults.victim") as gateway,
             Devices(ledger, broker.host, broker.port) as devices,
         ):
-            gateway.start(**SECRET, TOKEN=token, HOOK_URL=receivers.url(CONTACT))
+            environment = SECRET | {"TOKEN": token, "HOOK_URL": receivers.url(CONTACT)}
+            gateway.start(**environment, **(fault or Fault()).environment())
             gateway.until_ready()
             here = Night(gateway, devices, receivers, server, bucket, broker)
+            here.environment = environment
             with httpx.Client(base_url=gateway.url, headers={"Origin": gateway.url}, timeout=20) as client:
                 here.http = client
                 setup = gateway.log.split("/setup?token=")[1].split()[0]
@@ -324,18 +337,10 @@ def test_a_day_without_influxdb_is_caught_up_while_calls_and_taps_go_before_it(
 
 
 def test_what_influxdb_refuses_is_kept_or_set_aside_by_what_it_means(tmp_path: Path, influxd: Influxd) -> None:
-    """401 is kept, 413 is split, 422 of single points is set aside, 429 and 503 are waited out, slow is only slow."""
+    """413 is split, 422 of single points is set aside, 429 and 503 are waited out, slow is only slow."""
     bucket = influxd.bucket("refusals", retain_s=10 * 24 * 3600)
     influxd.write(bucket, f'power,before=yes watts="a text" {time.time_ns()}')
     with Front(influxd.port) as front, night(tmp_path, influxd, "refusals", front.url) as here:
-        here.caught_up()
-        front.token = "revoked"
-        for number in range(100):
-            here.devices.a_bit_of_everything(number)
-        until(lambda: 401 in front.statuses(), f"the token is refused {front.statuses()}", 15)
-        until(lambda: "(401)" in here.problems(), "and it is said", 10)
-        assert here.told_of_a_panic() < 2
-        front.token = ""
         here.caught_up()
         front.largest = 700
         for number in range(60):
@@ -365,3 +370,132 @@ def test_what_influxdb_refuses_is_kept_or_set_aside_by_what_it_means(tmp_path: P
         here.caught_up()
         here.exactly()
         assert len(here.dead()) == 2
+
+
+class Grant:
+    """A token that may write, and may be revoked."""
+
+    def __init__(self, server: Influxd) -> None:
+        self._url = f"{server.url}/api/v2/authorizations"
+        self._headers = {"Authorization": f"Token {TOKEN}"}
+        org = httpx.get(f"{server.url}/api/v2/orgs", headers=self._headers).json()["orgs"][0]["id"]
+        write = {"action": "write", "resource": {"type": "buckets", "orgID": org}}
+        made = httpx.post(self._url, headers=self._headers, json={"orgID": org, "permissions": [write]})
+        self.token: str = made.raise_for_status().json()["token"]
+        self._id: str = made.json()["id"]
+
+    def revoke(self) -> None:
+        httpx.delete(f"{self._url}/{self._id}", headers=self._headers).raise_for_status()
+
+
+def test_a_revoked_token_is_said_and_a_kill_between_the_write_and_the_cursor_writes_the_same_points_again(
+    tmp_path: Path, influxd: Influxd
+) -> None:
+    """The token is revoked under load; the gateway gets a new one, and is killed after InfluxDB's answer, before its cursor."""
+    influxd.bucket("revoked")
+    grant = Grant(influxd)
+    with night(tmp_path, influxd, "revoked", influxd.url, grant.token) as here:
+        here.caught_up()
+        grant.revoke()
+        for number in range(100):
+            here.devices.a_bit_of_everything(number)
+        until(lambda: "(401)" in here.problems(), "it is said that the token is refused", 15)
+        assert here.told_of_a_panic() < 2
+        assert here.dead() == []
+        assert here.gateway.stop() == 0
+        here.environment["TOKEN"] = Grant(influxd).token
+        for _ in range(int(os.environ.get("LAMPLIGHTER_FAULTS", "0")) // 100 + 1):
+            for number in range(100):
+                here.devices.a_bit_of_everything(number)
+            before = here.cursor()
+            born = here.gateway.spawn(**here.environment, **Fault(step=INFLUX).environment())
+            assert born.wait(20) == -signal.SIGKILL
+            assert here.cursor() == before
+            assert here.ahead() > 0
+            assert here.devices.ledger.broken(here.gateway.data / "journal.db") == []
+        here.gateway.start(**here.environment)
+        assert here.told_of_a_panic() < 5  # its broker is met first
+        here.caught_up()
+        here.exactly()
+        assert here.dead() == []
+
+
+WEATHERS = {
+    "the answer is cut": (Weather(cut_down_after=20), "cannot be reached"),
+    "black hole": (BLACK_HOLE, "does not answer"),
+    "the request is cut": (Weather(cut_after=700), "cannot be reached"),
+    "no connection": (Weather(refuse=True), "cannot be reached"),
+    "slow": (Weather(delay_s=0.02, piece=500), ""),
+}
+BY_DAY = ("the answer is cut", "black hole")
+
+
+def test_what_the_network_does_to_a_write_costs_no_point_and_doubles_none(tmp_path: Path, influxd: Influxd) -> None:
+    """A write whose answer was cut off is there already, and is written again; nobody who calls waits for it."""
+    influxd.bucket("network")
+    fault = Fault(patience_s=1.0)
+    with (
+        proxied("127.0.0.1", influxd.port) as proxy,
+        night(tmp_path, influxd, "network", f"http://127.0.0.1:{proxy.port}", fault=fault) as here,
+    ):
+        here.caught_up()
+        for what in WEATHERS if os.environ.get("LAMPLIGHTER_FAULTS") else BY_DAY:
+            proxy.weather, said = WEATHERS[what]
+            for number in range(50):
+                here.devices.a_bit_of_everything(number)
+            until(partial(here.says, said), f"{what}: it is said", 15)
+            if what == "the answer is cut":
+                assert here.ahead() > 0
+            else:
+                assert here.told_of_a_panic() < 2
+            if what != "slow":
+                proxy.weather = FAIR
+            here.caught_up()
+        here.exactly()
+        assert here.dead() == []
+
+
+@contextlib.contextmanager
+def influxd_on_a_disk_that_fills(folder: Path) -> Iterator[tuple[Influxd, Callable[[], None], Callable[[], None]]]:
+    """A server, what fills its disk, and what makes room: a tmpfs of its own, or, where none may be mounted, files that may not grow."""
+    try:
+        with full_disk(folder) as (data, fill, free), Influxd(data) as server:
+            yield server, fill, free
+    except PermissionError:
+        data = folder / "influxd"
+        data.mkdir()
+        with Influxd(data) as server:
+            assert server._process is not None
+            pid, unlimited = server._process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            yield (
+                server,
+                lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY)) and None,
+                lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited) and None,
+            )
+
+
+def test_influxdb_whose_disk_is_full_gets_everything_once_there_is_room(tmp_path: Path) -> None:
+    program()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "gateway").mkdir()
+    with influxd_on_a_disk_that_fills(tmp_path / "disk") as (server, fill, free):
+        server.bucket("full")
+        with night(tmp_path / "gateway", server, "full", server.url) as here:
+            here.caught_up()
+            fill()
+
+            def refused() -> bool:  # it writes into what it has already, until that is full
+                here.devices.a_bit_of_everything(int(time.monotonic() * 1000))
+                return "InfluxDB" in here.problems()
+
+            until(refused, "it is said that InfluxDB takes nothing")
+            print(here.problems())
+            for number in range(50):
+                here.devices.a_bit_of_everything(number)
+            assert here.told_of_a_panic() < 2
+            assert here.tap_heard(here.events) < 1
+            assert here.behind() > 0
+            free()
+            here.caught_up()
+            here.exactly()
+            assert here.dead() == []

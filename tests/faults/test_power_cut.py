@@ -123,6 +123,77 @@ def test_a_journal_that_does_not_sync_is_caught(tmp_path: Path, monkeypatch: pyt
     assert any("I1 " in each for each in result.broken), result
 
 
+ROWS = 6
+"""Commits of each of three lives; the sync fails in the first or the second."""
+FAILING = range(1, 2 * ROWS, 1 if CUTS else 3)
+"""The how manieth sync of the write-ahead log fails."""
+
+
+def acknowledged_over_a_failed_sync(
+    folder: Path, fails: int, keeps: str, *, rewrites: bool
+) -> tuple[set[int], set[int]]:
+    """What was committed, and what is there after a power cut: of a journal of which the `fails`-th sync of the log failed.
+
+    The process that met it ends, and others start, on the same running system, whose memory of the file outlives them
+    (here: one process that opens the journal anew). Only then the power is cut.
+    """
+    committed = folder.with_suffix(".committed")
+    child = os.fork()
+    if child == 0:
+        vfs = cuts.disks.FaultyVfs(
+            PowerCut(at=100_000, keeps=keeps, seed=fails, files="-wal", fails=fails),  # type: ignore[arg-type]
+            die=lambda: os._exit(0),
+        )
+        if not rewrites:
+            cuts.store._settle = lambda _: None
+        said = committed.open("w")
+        number = 0
+        for _ in range(3):
+            try:
+                opened = Store(folder)
+            except JournalError:
+                continue  # the sync that fails is one of the start's
+            try:
+                for _ in range(ROWS):
+                    number += 1
+                    opened.writer.execute("INSERT INTO meta VALUES (?, 1)", (f"row {number}",))
+                    said.write(f"{number}\n")
+                    said.flush()
+            except apsw.IOError:
+                said.flush()  # and the process ends
+            opened.writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # it is killed rather than stopped
+            opened.close()
+        vfs.cut()
+    os.waitpid(child, 0)
+    due = {int(line) for line in committed.read_text().split()}
+    with closing(Store(folder)) as opened:
+        rows = opened.writer.execute("SELECT key FROM meta WHERE key LIKE 'row %'").fetchall()
+        assert opened.writer.execute("PRAGMA integrity_check").get == "ok"
+    return due, {int(str(key).removeprefix("row ")) for (key,) in rows}
+
+
+@pytest.mark.parametrize("keeps", ["nothing", "some"])
+def test_what_is_acknowledged_after_a_failed_sync_and_a_new_start_outlives_a_power_cut(
+    tmp_path: Path, keeps: str
+) -> None:
+    """Linux takes what it could not write for written: the start has to write the log anew, or rows behind it are lost with it."""
+    for fails in FAILING:
+        due, there = acknowledged_over_a_failed_sync(tmp_path / str(fails), fails, keeps, rewrites=True)
+        assert len(due) > ROWS
+        assert due <= there, f"the {fails}th sync failed"
+
+
+def test_without_the_rewrite_what_is_acknowledged_after_a_failed_sync_is_lost(tmp_path: Path) -> None:
+    """That the disk of the test above is as bad as a real one."""
+    lost = [
+        fails
+        for fails in FAILING
+        for due, there in [acknowledged_over_a_failed_sync(tmp_path / str(fails), fails, "nothing", rewrites=False)]
+        if due - there
+    ]
+    assert lost
+
+
 # -- everything else in the data folder
 
 

@@ -32,12 +32,14 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         nth: the how manieth time it comes to that step.
         disk: how its disk fails.
         mutation: a fault that a peer had, put into our code (a name of MUTATIONS in tests/faults/mutations.py).
+        patience_s: how long it waits for InfluxDB's answer; 0: as long as it does.
     """
 
     step: str = ""
     nth: int = 1
     disk: Disk | None = None
     mutation: str = ""
+    patience_s: float = 0.0
 
     def environment(self) -> dict[str, str]:
         """For `GatewayProcess.start`."""
@@ -168,6 +170,7 @@ STEPS: dict[str, Callable[[Dies], None]] = {
     "telling recorded": _method("gateway.deliveries", "JournalSource", "attempted", before=False),
     "before telemetry": _method("gateway.outbox.local", "LocalStore", "write", before=True),
     "telemetry written": _method("gateway.outbox.local", "LocalStore", "write", before=False),
+    "points written": _method("gateway.outbox.influx", "InfluxWriter", "write", before=False),
     "commit of the cursor": _statement("INSERT OR REPLACE INTO cursor"),
     "enrolment judged": _method("gateway.judgement", "Judgement", "resite", before=False),
     "commit of an enrolment": _statement("INSERT INTO enrolment"),
@@ -192,6 +195,10 @@ def spoil(fault: Fault) -> None:
         from tests.faults.mutations import MUTATIONS
 
         MUTATIONS[fault.mutation].put()
+    if fault.patience_s:
+        from gateway.outbox.influx import InfluxWriter
+
+        InfluxWriter.__init__.__defaults__ = (fault.patience_s,)  # type: ignore[misc]
 
 
 def main() -> int:
