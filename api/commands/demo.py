@@ -30,6 +30,7 @@ from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
 from api.workshop import Workshop
 from device_drivers.errors import LamplighterError
+from device_drivers.simulation.estate import Walk
 from device_drivers.simulation.live import Broker, SerialLine, speak
 from device_drivers.simulation.story import (
     FIRST_STOP_S,
@@ -105,7 +106,7 @@ async def _demo(parsed: argparse.Namespace, data: Path, listener: Listener, stac
     clock = Clock(history_start(site, utc_now()))
     async with Gateway(site, data, clock=clock.now) as gateway:
         world = World(estate_of(site), clock.now(), parsed.seed, _PACE)
-        await past(gateway, world, clock)
+        await past(gateway, world, clock, live)
         async with open_service(site, data, gateway) as service:
             invitations = Invitations()
             app = create_app(gateway, invitations=invitations)
@@ -223,11 +224,14 @@ class Past:
         """The devices of the past wait for nothing."""
 
 
-async def past(gateway: Gateway, world: World, clock: Clock) -> None:
-    """Let the nights before today happen, through decoders, journal and judge; then it is now."""
+async def past(gateway: Gateway, world: World, clock: Clock, live: datetime) -> None:
+    """Let the nights before today happen, through decoders, journal and judge; then it is now.
+
+    A round that starts between now and `live`, when the story begins, is walked as well.
+    """
     site = gateway.site
     now = utc_now()
-    tell_history(world, walks_of(site, plan_rounds(site, instant(clock.now()), instant(now))))
+    tell_history(world, walks_between(site, clock.now(), live), live)
     link, workshop = Past(), Workshop(gateway, world, _HIS_WAY)
     fed = 0
     while (at := clock.now()) < now:
@@ -273,12 +277,16 @@ async def _tell(site: Site, world: World, start: datetime) -> None:
     world.hasten(_REPORT_EVERY_S)
     while True:
         end = start + timedelta(seconds=STORY_S)
-        rounds = plan_rounds(site, instant(start), instant(end))
-        walks = [walk for walk in walks_of(site, rounds) if start.timestamp() <= walk.start < end.timestamp()]
-        for after_s, text in tell_live(world, walks, start):
+        for after_s, text in tell_live(world, walks_between(site, start, end), start):
             print(f"  {(start + timedelta(seconds=after_s)).astimezone(site.zone_info):%H:%M:%S}  {text}", flush=True)
         start = end
         await asyncio.sleep((start - utc_now()).total_seconds())
+
+
+def walks_between(site: Site, since: datetime, until: datetime) -> list[Walk]:
+    """How the rounds that start in [since, until) are walked."""
+    rounds = plan_rounds(site, instant(since), instant(until))
+    return [walk for walk in walks_of(site, rounds) if since.timestamp() <= walk.start < until.timestamp()]
 
 
 async def _mend(gateway: Gateway, world: World) -> None:
@@ -290,8 +298,8 @@ async def _mend(gateway: Gateway, world: World) -> None:
 
 
 def history_start(site: Site, now: datetime) -> datetime:
-    """Noon before the first of the seven nights, in the site's zone."""
-    local = now.astimezone(site.zone_info)
+    """Noon before the first of the seven nights that are over, in the site's zone."""
+    local = now.astimezone(site.zone_info) - timedelta(hours=12)
     return (local - timedelta(days=NIGHTS)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 

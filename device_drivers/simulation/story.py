@@ -17,18 +17,21 @@ NEW_CARD = "00C3A1F4"
 """A card that no site file names: 0012820980 is printed on it."""
 
 
+_PAUSE_S = 6 * 3600
+
+
 def nights(walks: Sequence[Walk]) -> list[list[Walk]]:
     """Walks by night: a pause of six hours begins another."""
     found: list[list[Walk]] = []
     for walk in sorted(walks, key=lambda each: each.start):
-        if not found or walk.start - found[-1][-1].start > 6 * 3600:
+        if not found or walk.start - found[-1][-1].start > _PAUSE_S:
             found.append([])
         found[-1].append(walk)
     return found
 
 
-def tell_history(world: World, walks: Sequence[Walk]) -> None:
-    """The nights before: each has one thing wrong, in this order, as far as the estate has what it takes.
+def tell_history(world: World, walks: Sequence[Walk], until: datetime) -> None:
+    """The nights that are over by `until`: of the last seven each has one thing wrong, in this order, as far as the estate has what it takes.
 
     A round slept through, a guard nine minutes late, a wand handed in a day late, a lamp dead for a night, a circuit
     tripped, a camera without picture; in the last night a guard carries a card that nobody has enrolled yet.
@@ -36,13 +39,14 @@ def tell_history(world: World, walks: Sequence[Walk]) -> None:
     estate, truth = world.estate, world.truth
     world.walk(walks)
     by_night = nights(walks)
+    over = [night for night in by_night if night[-1].start + _PAUSE_S <= until.timestamp()]
     for wand in estate.wands:
         world.dock(world.now + timedelta(hours=1), wand.id)
     for night in by_night:
         start = datetime.fromtimestamp(night[0].start, UTC)
         for wand in estate.wands:
             world.dock(start + DOCKING, wand.id)
-    for number, night in enumerate(by_night[-7:]):
+    for number, night in enumerate(over[-7:]):
         start = datetime.fromtimestamp(night[0].start, UTC)
         hour = timedelta(hours=1)
         match number:

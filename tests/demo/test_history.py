@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.commands.demo import Clock, demo_site, history_start, live_start, past
+from api.commands import demo
+from api.commands.demo import Clock, demo_site, history_start, live_start, past, walks_between
 from api.resources.enrolment import unknown_tags
 from api.simulated import estate_of
 from device_drivers.simulation.live import SerialLine
@@ -24,15 +26,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo")
 
 
-async def test_a_week_is_judged_as_it_was(folder: Path) -> None:
+def test_no_round_is_left_out_between_the_past_and_the_story(folder: Path) -> None:
+    site = demo_site(folder / "seam", live_start(utc_now()), lines := {})
+    for line in lines.values():
+        line.close()
+    at = utc_now().replace(hour=12, minute=0, second=0, microsecond=0)
+    whole = [walk.id for walk in walks_between(site, at, at + timedelta(days=1))]
+    assert len(whole) > 5
+    for minutes in range(0, 1440, 7):
+        live = at + timedelta(minutes=minutes)
+        parts = [*walks_between(site, at, live), *walks_between(site, live, at + timedelta(days=1))]
+        assert [walk.id for walk in parts] == whole
+
+
+@pytest.mark.parametrize("clock_time", ["now", "00:20", "06:40", "22:50"])
+async def test_a_week_is_judged_as_it_was(tmp_path: Path, clock_time: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: dict[str, SerialLine] = {}
-    now = utc_now()
+    ahead = timedelta(0)
+    if clock_time != "now":
+        local = utc_now().astimezone(ZoneInfo("Asia/Shanghai"))
+        wanted = local.replace(hour=int(clock_time[:2]), minute=int(clock_time[3:]))
+        ahead = wanted - local if wanted <= local else wanted - local - timedelta(days=1)
+        monkeypatch.setattr(demo, "utc_now", lambda: utc_now() + ahead)
+    folder = tmp_path
+    now = utc_now() + ahead
     site = demo_site(folder, live_start(now), lines)
     clock = Clock(history_start(site, now))
     try:
         async with Gateway(site, folder, clock=clock.now) as gateway:
             world = World(estate_of(site), clock.now(), 1, 2.4)
-            await past(gateway, world, clock)
+            await past(gateway, world, clock, live_start(now))
             engine = gateway.judgement.engine
             ended = [
                 each for each in engine.rounds.rounds() if each.end < now - timedelta(hours=1) and each.route != "live"
@@ -88,7 +111,7 @@ async def test_a_week_is_judged_as_it_was(folder: Path) -> None:
             before = [(each.id, each.verdict, each.revision) for each in engine.rounds.rounds()]
             told = await gateway.query("SELECT count(*) FROM notice")
         # a restart is silent: the same verdicts, no alert and no notice anew
-        async with Gateway(site, folder) as gateway:
+        async with Gateway(site, folder, clock=lambda: utc_now() + ahead) as gateway:
             after = [(each.id, each.verdict, each.revision) for each in gateway.judgement.engine.rounds.rounds()]
             assert [each for each in after if each in before] == before
             assert await gateway.query("SELECT count(*) FROM notice") == told

@@ -191,7 +191,7 @@ async def influxd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inf
             site = demo_site(folder, live_start(utc_now()), lines)
             clock = Clock(utc_now() - timedelta(hours=26))
             async with Gateway(site, folder, clock=clock.now) as gateway:
-                await past(gateway, World(estate_of(site), clock.now(), 1, 2.4), clock)
+                await past(gateway, World(estate_of(site), clock.now(), 1, 2.4), clock, utc_now())
                 [(last,)] = await gateway.query("SELECT max(seq) FROM log")
                 await deliver(gateway.source, server.influx, site, last)
         finally:

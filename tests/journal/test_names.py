@@ -36,7 +36,7 @@ def handled(gateway: Gateway) -> list[Operation]:
 
 async def live_through(folder: Path, site: Site, clock: Clock) -> None:
     async with Gateway(site, folder, clock=clock.now) as gateway:
-        await past(gateway, World(estate_of(site), clock.now(), 3, 2.4), clock)
+        await past(gateway, World(estate_of(site), clock.now(), 3, 2.4), clock, utc_now())
         for number, person in enumerate(site.people):
             at = utc_now()
             body = {"kind": "panic", "device": f"phone-{number}", "at": at, "person": person}
