@@ -389,7 +389,8 @@ class Intake:
         self.batch.add("change", (self.seq, self.judgement.engine.now, kind, "", data))
 
     def _gathered(self, link: Link) -> None:
-        if len(self.batch.log) >= self._full and link not in self._paused:
+        gathered = len(self.batch.log) + len(self.batch.rows.get("quarantine", ()))
+        if gathered >= self._full and link not in self._paused:
             self._paused.add(link)
             link.pause()
         self._schedule()
@@ -415,9 +416,11 @@ class Intake:
             events = self._derive()
         except Exception as error:  # noqa: BLE001 what was judged cannot be told: stop, and start from the journal
             _log.exception("what the judge found could not be put into rows")
-            self.failed(
-                JournalError(f"the judge's findings could not be written ({error!r}); start again from the journal")
+            self._broken = JournalError(
+                f"the judge's findings could not be written ({error!r}); start again from the journal"
             )
+            self.failed(self._broken)
+            self._give_up(self._waiters)
             return
         batch = self.batch
         self.draining = len(batch.log) >= _BACKLOG
@@ -464,7 +467,7 @@ class Intake:
         self._paused.clear()
 
     def _give_up(self, waiters: list[asyncio.Future[None]]) -> None:
-        """A batch was lost: whatever is derived from now on rests on it, so nothing more is handed over until the next start."""
+        """A batch was lost, or its findings: whatever is derived from now on rests on it, so nothing more is handed over until the next start."""
         assert self._broken is not None
         for waiter in waiters:
             if not waiter.done():
