@@ -200,14 +200,19 @@ class Intake:
         """What a driver made of its conversation with devices."""
         self._stream(link, source, readings, self._instant(received))
 
-    def heard(self, source: str, readings: Sequence[Reading | Reject], received: datetime) -> None:
-        """What somebody handed in who waits for `wake`: a guard's phone over the console's own server."""
+    def heard(
+        self, source: str, readings: Sequence[Reading | Reject], received: datetime, *, overtakes: bool = False
+    ) -> None:
+        """What somebody handed in who waits for `wake`: a guard's phone over the console's own server.
+
+        `overtakes`: earlier records of its device may still wait at a broker.
+        """
         now = self._instant(received)
         for item in readings:
             if isinstance(item, Reject):
                 self._quarantine(now, source, source, item.data, item.reason)
             else:
-                self._take([item], now, b"")
+                self._take([item], now, b"", overtakes=overtakes)
         self._schedule()
 
     def late(self, readings: Sequence[Reading], heard: Instant, payload: bytes) -> tuple[int, int]:
@@ -315,7 +320,7 @@ class Intake:
     def _instant(self, received: datetime) -> Instant:
         return self.not_before(instant(received))
 
-    def _take(self, readings: Sequence[Reading], now: Instant, payload: bytes) -> None:
+    def _take(self, readings: Sequence[Reading], now: Instant, payload: bytes, *, overtakes: bool = False) -> None:
         apply = self.judgement.apply
         append = self.batch.log.append
         raw: bytes | None = payload or None
@@ -333,7 +338,7 @@ class Intake:
                 kept = None
             if n is not None:
                 boot = observation.boot or ""
-                answer = self.repeats.numbered(device, boot, n, text)
+                answer = self.repeats.numbered(device, boot, n, text, overtakes=overtakes)
             else:
                 boot = observation.boot  # type: ignore[assignment]
                 answer = self.repeats.unnumbered(device, kind, at, text)

@@ -110,7 +110,7 @@ class Overtaking:
             _, topic, reading, received = self._held.popleft()
             seen = reading.observation
             if seen.seq is None or not self._intake.repeats.passed(seen.device, seen.boot or "", seen.seq):
-                self._intake.heard(topic, [reading], received)
+                self._intake.heard(topic, [reading], received, overtakes=True)
         self._wait()
 
     def link_changed(self, link: Link, state: LinkState, devices: Sequence[str]) -> None:

@@ -25,25 +25,30 @@ _DROPPED = -1
 _FORGOTTEN = -2
 """Likewise: of a boot that was forgotten, and came again; any of its records may have been heard before."""
 
+_COUNT_FROM = 1
+"""A boot's count begins with 0 or 1 (evidence.md): before it there is nothing."""
+
 _BOOTS = 4
 """Boots remembered a device; older ones are looked up."""
 
 
 class Run:
-    """The records of one boot of one device: which is the highest, and up to which none is missing.
+    """The records of one boot of one device: which is the highest, and up to which none is missing from `first` on.
 
-    `due`: its device is to be told how far its record is safe.
+    `due`: its device is to be told how far its record is safe. `proven`: what was recorded before `first`, if anything, is here or was
+    let go by its device: one of its records came in turn, behind all that waited for us. Of a boot that is known by a copy that
+    overtook, or from the journal's tail, that is not known; its device is told nothing.
     """
 
-    __slots__ = ("ahead", "boot", "complete", "device", "due", "top")
+    __slots__ = ("ahead", "boot", "complete", "device", "due", "first", "proven", "top")
 
-    def __init__(self, device: str, boot: str, first: int) -> None:
+    def __init__(self, device: str, boot: str, first: int, *, proven: bool) -> None:
         self.device = device
         self.boot = boot
-        self.top = first
-        self.complete = first
+        self.first = self.top = self.complete = first
         self.ahead: set[int] = set()
         self.due = False
+        self.proven = proven or first <= _COUNT_FROM
 
     def add(self, n: int) -> None:
         self.top = max(self.top, n)
@@ -54,6 +59,15 @@ class Run:
                 self.ahead.discard(self.complete)
         elif n > self.complete:
             self.ahead.add(n if len(self.ahead) < _AHEAD else _DROPPED)
+
+    def prove(self, n: int) -> None:
+        """Record `n` came in turn: up to where none is missing counts from there on."""
+        self.proven = True
+        if n >= self.first:
+            return
+        beyond = range(self.first, self.complete + 1)
+        self.ahead.update(beyond if len(beyond) + len(self.ahead) < _AHEAD else (_DROPPED,))
+        self.first, self.complete = n, n - 1
 
     def misses(self, n: int) -> bool:
         """Whether it is certain that this record was never heard."""
@@ -112,13 +126,18 @@ class Repeats:
         self._old = Generation()
         self._due: list[Run] = []
 
-    def numbered(self, device: str, boot: str, n: int, body: bytes) -> Answer:
-        """Take a record with a sequence number. `conflict`: the key is known with another content."""
+    def numbered(self, device: str, boot: str, n: int, body: bytes, *, overtakes: bool = False) -> Answer:
+        """Take a record with a sequence number. `conflict`: the key is known with another content.
+
+        Args:
+            overtakes: it did not come in turn: earlier records of its boot may still be on their way.
+        """
         run = self._newest.get(device)
         if run is None or run.boot != boot:
             known = self._earlier.get(device, ())
             run = next((each for each in known if each.boot == boot), None)
-        if run is not None:
+        if run is not None and (run.proven or (n > run.top and not overtakes)):
+            run.proven = True
             if not run.due:
                 run.due = True
                 self._due.append(run)
@@ -129,14 +148,14 @@ class Repeats:
                     run.add(n)
                 self._young.records.append((device, n, boot, "", body))
                 return "new"
-        return self._late(run, device, boot, n, body)
+        return self._late(run, device, boot, n, body, overtakes=overtakes)
 
     def passed(self, device: str, boot: str, n: int) -> bool:
         """Whether this record, or a later one of its boot, has come."""
         runs = (self._newest.get(device), *self._earlier.get(device, ()))
         return any(run is not None and run.boot == boot and n <= run.top for run in runs)
 
-    def _late(self, run: Run | None, device: str, boot: str, n: int, body: bytes) -> Answer:
+    def _late(self, run: Run | None, device: str, boot: str, n: int, body: bytes, *, overtakes: bool) -> Answer:
         """A record of a boot not heard before, or one that does not come after all others of its boot."""
         kept = None
         if run is not None:
@@ -148,25 +167,28 @@ class Repeats:
             if kept is None:
                 kept = next((row.body for row in self._find(device, n) if row.n == n and row.boot == boot), None)
         if run is None:
-            run = self._begin(device, boot, n)
-            run.due = True
-            self._due.append(run)
+            run = self._begin(device, boot, n, proven=not overtakes)
             if kept is not None:
                 run.ahead.add(_FORGOTTEN)
         else:
+            if not run.proven and not overtakes:
+                run.prove(n)
             run.add(n)
+        if run.proven and not run.due:
+            run.due = True
+            self._due.append(run)
         if kept is None:
             self._young.records.append((device, n, boot, "", body))
             return "new"
         return "repeat" if kept == body else "conflict"
 
-    def _begin(self, device: str, boot: str, n: int) -> Run:
+    def _begin(self, device: str, boot: str, n: int, *, proven: bool) -> Run:
         before = self._newest.get(device)
         if before is not None:
             earlier = self._earlier.setdefault(device, [])
             earlier.append(before)
             del earlier[: -(_BOOTS - 1)]
-        run = self._newest[device] = Run(device, boot, n)
+        run = self._newest[device] = Run(device, boot, n, proven=proven)
         return run
 
     def unnumbered(self, device: str, kind: str, at: Instant, body: bytes) -> Answer:
@@ -209,7 +231,7 @@ class Repeats:
         if run is None or run.boot != boot:
             run = next((each for each in self._earlier.get(row.device, ()) if each.boot == boot), None)
         if run is None:
-            self._begin(row.device, boot, row.n)
+            self._begin(row.device, boot, row.n, proven=False)
         else:
             run.add(row.n)
 
@@ -227,14 +249,9 @@ class Repeats:
     def tell_all(self) -> None:
         """All devices that number their records are to be told how far the newest is safe."""
         for run in self._newest.values():
-            if not run.due:
+            if run.proven and not run.due:
                 run.due = True
                 self._due.append(run)
-
-    def complete(self, device: str, boot: str) -> int | None:
-        """The highest sequence number of this boot up to which none is missing since the first one heard."""
-        runs = [*self._earlier.get(device, ()), *([self._newest[device]] if device in self._newest else ())]
-        return next((run.complete for run in runs if run.boot == boot), None)
 
     def _lately(self, device: str, order: int) -> list[tuple[str | None, str, bytes]]:
         return [*self._young.find(device, order), *self._old.find(device, order)]
@@ -247,7 +264,7 @@ class Repeats:
         return {
             "runs": {
                 device: [
-                    [run.boot, run.top, run.complete, sorted(run.ahead)]
+                    [run.boot, run.top, run.complete, sorted(run.ahead), run.first, run.proven]
                     for run in (*self._earlier.get(device, ()), newest)
                 ]
                 for device, newest in self._newest.items()
@@ -258,8 +275,9 @@ class Repeats:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot."""
         for device, runs in state["runs"].items():
-            for boot, top, complete, ahead in runs:
-                run = self._begin(device, boot, complete)
-                run.top = top
+            for boot, top, complete, ahead, *rest in runs:
+                first, proven = rest or (complete, True)  # older snapshots have neither
+                run = self._begin(device, boot, first, proven=proven)
+                run.top, run.complete = top, complete
                 run.ahead = set(ahead)
         self._last = {device: Last(at, [], whole=False) for device, at in state["last"].items()}

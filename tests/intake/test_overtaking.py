@@ -59,6 +59,18 @@ async def test_what_the_session_brings_afterwards_is_a_repeat_and_acknowledged(g
     assert [token.packet_id for token in link.acknowledged] == [1, 2, 3]
 
 
+async def test_a_device_is_told_only_of_what_is_here_though_a_later_record_overtook(gateway, monkeypatch):
+    told: list[tuple[str, bytes]] = []
+    gateway.intake.send = lambda topic, payload: told.append((topic, payload))
+    await overtaken(gateway, monkeypatch, (UP, tap(7)))
+    assert told == []
+    gateway.intake.messages(RecordingLink(), [envelope(UP, tap(5), 1)])
+    await gateway.intake.drained()
+    gateway.intake.messages(RecordingLink(), [envelope(UP, tap(6), 2), envelope(UP, tap(7), 3)])
+    await gateway.intake.drained()
+    assert [payload for _, payload in told] == [b'{"boot":"b1","seq":5}', b'{"boot":"b1","seq":7}']
+
+
 async def test_a_copy_of_what_has_come_is_let_go(gateway, tmp_path, monkeypatch):
     gateway.intake.messages(RecordingLink(), [envelope(UP, tap(7), 1)])
     await overtaken(gateway, monkeypatch, (UP, tap(7)))

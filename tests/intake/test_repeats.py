@@ -32,7 +32,7 @@ def test_a_rising_count_never_asks_the_journal() -> None:
     repeats = Repeats(log.find, whole=True)
     assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(1, 1000))
     assert log.asked == 0
-    assert repeats.complete("a", "b1") == 999
+    assert repeats.take_due() == [("a", "b1", 999)]
 
 
 def test_what_was_overtaken_is_new_without_asking_the_journal() -> None:
@@ -43,7 +43,7 @@ def test_what_was_overtaken_is_new_without_asking_the_journal() -> None:
     assert all(repeats.numbered("a", "b1", n, b"x") == "new" for n in range(2, 900))
     assert log.asked == 0
     assert repeats.numbered("a", "b1", 900, b"tap") == "repeat"
-    assert repeats.complete("a", "b1") == 900
+    assert repeats.take_due() == [("a", "b1", 900)]
 
 
 def test_beyond_what_is_remembered_of_a_gap_the_journal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,44 @@ def test_a_missing_record_holds_the_acknowledged_point_until_it_comes() -> None:
     repeats = Repeats(Log().find, whole=True)
     for n in (1, 2, 4, 5):
         repeats.numbered("a", "b1", n, b"x")
-    assert repeats.complete("a", "b1") == 2
+    assert repeats.take_due() == [("a", "b1", 2)]
     assert repeats.numbered("a", "b1", 3, b"x") == "new"
-    assert repeats.complete("a", "b1") == 5
+    assert repeats.take_due() == [("a", "b1", 5)]
+
+
+def test_a_device_is_told_nothing_of_a_boot_that_is_known_by_what_overtook() -> None:
+    repeats = Repeats(Log().find, whole=True)
+    assert repeats.numbered("a", "b1", 10, b"x", overtakes=True) == "new"
+    assert repeats.numbered("a", "b1", 12, b"x", overtakes=True) == "new"
+    repeats.tell_all()
+    assert repeats.take_due() == []
+    assert [repeats.numbered("a", "b1", n, b"x") for n in (7, 8)] == ["new", "new"]
+    assert repeats.take_due() == [("a", "b1", 8)]
+    assert [repeats.numbered("a", "b1", n, b"x") for n in (9, 10, 11, 12)] == ["new", "repeat", "new", "repeat"]
+    assert repeats.take_due() == [("a", "b1", 12)]
+
+
+def test_nor_of_one_that_is_known_from_the_tail_until_a_record_comes_in_turn() -> None:
+    def again() -> Repeats:
+        repeats = Repeats(log.find, whole=True)
+        for row in log.rows:
+            repeats.learn(row)
+        return repeats
+
+    log = Log()
+    for n in (10, 11, 12):
+        log.add("a", n, "b1", n, b"x")
+    repeats = again()
+    repeats.tell_all()
+    assert repeats.take_due() == []
+    assert repeats.numbered("a", "b1", 13, b"x") == "new"  # behind all that waited
+    assert repeats.take_due() == [("a", "b1", 13)]
+    repeats = again()
+    assert repeats.numbered("a", "b1", 11, b"x") == "repeat"
+    assert repeats.take_due() == [("a", "b1", 12)]
+    repeats = again()
+    assert repeats.numbered("a", "b1", 5, b"x") == "new"
+    assert repeats.take_due() == [("a", "b1", 5)]
 
 
 def test_several_facts_of_one_instant_are_several() -> None:
