@@ -101,7 +101,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
         judgement.take_books(books[1])
     judgement.advance(max(advanced, judgement.now))
     judgement.drain()
-    judgement.engine.rounds.told(reader.last_revisions(began))
+    judgement.engine.rounds.told(reader.last_revisions(began if taken is not None else 0))
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)

@@ -190,12 +190,16 @@ def log_to_terminal(level: int) -> None:
 async def until_stopped(work: Coroutine[Any, Any, int | None]) -> int:
     """Run `work` until it ends, or the process is told to stop (SIGINT, SIGTERM) and it has ended in order: 0.
 
-    Told a second time, the process ends at once: nothing that was acknowledged is lost by it.
+    Told a second time, the process ends at once: nothing that was acknowledged is lost by it. If nobody told it to stop and it was
+    cancelled all the same, that is a fault: 1, so that whoever watches over it starts it again.
     """
     task = asyncio.create_task(work, name="gateway")
     loop = asyncio.get_running_loop()
+    told = False
 
     def stop() -> None:
+        nonlocal told
+        told = True
         for number in _STOP:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
@@ -206,7 +210,9 @@ async def until_stopped(work: Coroutine[Any, Any, int | None]) -> int:
     try:
         return await task or 0
     except asyncio.CancelledError:
-        return 0
+        if not told:
+            print("lamplighter: it was cancelled from within, which is a fault of its own", file=sys.stderr)
+        return int(not told)
     finally:
         for number in _STOP:
             loop.remove_signal_handler(number)

@@ -74,3 +74,11 @@ async def test_what_is_in_hand_gets_its_seconds_before_it_is_cancelled_again(tmp
         with contextlib.suppress(asyncio.CancelledError):
             await running
     assert ended == ["in order"]
+
+
+async def test_what_nobody_told_to_stop_and_was_cancelled_is_a_fault(capsys):
+    async def leaking() -> int:
+        raise asyncio.CancelledError
+
+    assert await until_stopped(leaking()) == 1
+    assert "cancelled from within" in capsys.readouterr().err
