@@ -51,7 +51,7 @@ class Reader:
     """Reads for everyone. `path` is the journal's file."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
-        self._path = path
+        self.path = path
         self._local = threading.local()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="journal-reader")
         self._opened: list[apsw.Connection] = []
@@ -60,7 +60,7 @@ class Reader:
         """The calling thread's own connection."""
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect_reader(self._path)
+            connection = self._local.connection = connect_reader(self.path)
             self._opened.append(connection)
         return connection
 

@@ -6,13 +6,17 @@ Verdicts, alerts, work orders, checks and the audit history are leaves of the ch
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant
 from gateway.journal.reader import Reader
+from gateway.journal.store import BEFORE, FILE
 from gateway.journal.writer import Row, Writer
+
+_log = logging.getLogger(__name__)
 
 EVENTS: Duration = 7 * DAY
 """So long a listener may have been away and still resume the live events without a gap."""
@@ -25,6 +29,9 @@ LIVED = "lived"
 one sweep to the next by no more than `PACE`. A clock in the future makes nothing old.
 """
 PACE: Duration = 2 * EVERY
+
+WAY_BACK: Duration = 30 * DAY
+"""How long the journal of before an upgrade is kept."""
 
 _CHUNK = 5000
 """Numbers of rows that one transaction looks at: some milliseconds of the writer's time."""
@@ -117,6 +124,14 @@ class Retention:
             await self._forget(_EVENTS, first - 1, old)
         await self._writer.execute([("INSERT OR REPLACE INTO meta VALUES (?, ?)", (LIVED, now))])
         self.lived = now
+        await asyncio.to_thread(self._forget_way_back, now)
+
+    def _forget_way_back(self, now: Instant) -> None:
+        """The journal as it was before an upgrade holds names that may have been erased since."""
+        for file in self._reader.path.parent.glob(f"{FILE}{BEFORE}*"):
+            if file.stat().st_mtime_ns // 1000 < now - WAY_BACK:
+                file.unlink()
+                _log.info("%s is deleted: nobody has gone back in %d days", file.name, WAY_BACK // DAY)
 
     async def _lived(self) -> Instant:
         now = self._now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,6 +141,16 @@ async def test_a_second_sweep_finds_nothing(journal: Journal) -> None:
         journal.now += HOUR
         await again.sweep()
     assert journal.count("log") == 90 * 24 - 24
+
+
+async def test_the_journal_of_before_an_upgrade_goes_after_a_month(journal: Journal) -> None:
+    folder = journal.reader.path.parent
+    for number, age in ((3, 29), (4, 31)):
+        file = folder / f"journal.db.before-{number:04}"
+        file.write_bytes(b"as it was")
+        os.utime(file, ns=(0, (journal.now - age * DAY) * 1000))
+    await journal.retention().sweep()
+    assert [each.name for each in folder.glob("*.before-*")] == ["journal.db.before-0003"]
 
 
 async def test_a_clock_that_leaps_ahead_makes_nothing_old(journal: Journal) -> None:
