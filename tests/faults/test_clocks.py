@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx
 import msgspec
 import pytest
 
@@ -21,7 +23,7 @@ from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
 from tests.faults.estate import SECRET, TAG, Devices, site
-from tests.faults.ledger import Ledger, judged_otherwise
+from tests.faults.ledger import Ledger, judged_otherwise, read_only
 from tests.faults.receivers import BROKEN, WELL, Receivers
 from tests.support.gateway_process import GatewayProcess
 from tests.support.mosquitto import Mosquitto
@@ -29,6 +31,7 @@ from tests.support.mosquitto import Mosquitto
 pytestmark = [pytest.mark.slow]
 
 ACCUSED = ("missed", "offline", "out", "lost")
+PASSWORD = "a-long-faults-password-7"
 NOON = instant(datetime(2026, 11, 27, 12, tzinfo=UTC))
 
 
@@ -130,6 +133,34 @@ def test_a_person_may_say_that_a_clock_far_ahead_is_right() -> None:
     assert not machine.clock.doubted
 
 
+@pytest.mark.parametrize("ppm", [500, -500], ids="{:+d} ppm".format)
+def test_a_clock_that_drifts_is_the_time_and_so_is_ntp_that_mends_it_little_by_little_or_by_small_steps(
+    ppm: int,
+) -> None:
+    """Ten days at the worst rate that NTP allows for, read each minute; then it is drawn back at the same rate, then stepped back."""
+    machine = Machine()
+    machine.clock.begin(NOON)
+    read = 60.0
+
+    def drift(rate: int, span: int) -> None:
+        for _ in range(span // MINUTE):
+            machine.lived += read
+            machine.off += round(read * rate)
+            machine.times.append(instant(machine.clock.judged()))
+
+    drift(ppm, 10 * DAY)
+    assert abs(machine.off - NOON) == (864_000 * 500)  # 432 s
+    assert machine.times[-1] == machine.off + round(machine.lived * SECOND)
+    drift(-ppm, 5 * DAY)
+    for _ in range(24):
+        machine.off -= 9 * SECOND * (1 if ppm > 0 else -1)
+        drift(0, HOUR)
+    assert abs(machine.off - NOON) < SECOND
+    assert machine.times[-1] == machine.off + round(machine.lived * SECOND)
+    assert all(earlier <= later for earlier, later in pairwise(machine.times))
+    assert machine.said == []
+
+
 def test_nothing_begins_in_1970() -> None:
     with pytest.raises(JournalError, match="before the first start"):
         Machine(0).clock.begin(None)
@@ -153,10 +184,10 @@ class Wrong:
         }
         self.set(0)
 
-    def set(self, off: Instant) -> None:
-        """Set it to so much after the true time."""
+    def set(self, off: Instant, *, rate: float = 1.0) -> None:
+        """Set it to so much after the true time; from then on it runs so many times as fast."""
         fresh = self.file.with_suffix(".new")
-        fresh.write_text(f"{off // SECOND:+d}\n")
+        fresh.write_text(f"{off // SECOND:+d}{f' x{rate}' if rate != 1.0 else ''}\n")
         fresh.replace(self.file)  # never half written
 
     def start(self, **more: str) -> None:
@@ -183,6 +214,7 @@ class Scene:
         self.gateway = wrong.gateway
         self.devices = devices
         self.said = 0
+        self.browser = httpx.Client()
 
     def live(self, seconds: float) -> None:
         """All devices speak, one after the other."""
@@ -239,12 +271,44 @@ class Scene:
         judged = self.gateway.query("SELECT at FROM alert_transition ORDER BY seq")
         assert all(earlier <= later for (earlier,), (later,) in pairwise(judged))
 
+    def log_in(self) -> None:
+        """Somebody comes by the link of a first start, and has a session from then on."""
+        self.browser = httpx.Client(base_url=self.gateway.url, headers={"Origin": self.gateway.url}, timeout=20)
+        setup = self.gateway.log.split("/setup?token=")[1].split()[0]
+        fields = {"token": setup, "name": "faults", "password": PASSWORD, "again": PASSWORD}
+        assert self.browser.post("/setup", data=fields).status_code == 303
+
+    def session_goes_on(self) -> None:
+        """Whoever is logged in stays so, and others can log in and are known afterwards."""
+        assert self.browser.get("/api/v1/site").status_code == 200
+        with httpx.Client(base_url=self.gateway.url, headers={"Origin": self.gateway.url}, timeout=20) as other:
+            assert other.get("/api/v1/site").status_code == 401
+            assert other.post("/login", data={"name": "faults", "password": PASSWORD}).status_code == 303
+            assert other.get("/api/v1/site").status_code == 200
+
+    def telemetry_has_the_devices_times(self) -> None:
+        """Each light level up to the cursor is a sample, at the time that its device said, whatever the machine's clock showed.
+
+        A stop does not wait for telemetry: what lies behind the cursor is written after the next start.
+        """
+        said = self.gateway.query(
+            "SELECT DISTINCT device, at FROM log WHERE kind = 'light_level' AND seq <= (SELECT min(seq) FROM cursor)"
+        )
+        with closing(read_only(self.gateway.data / "telemetry.db")) as kept:
+            there = kept.execute(
+                "SELECT DISTINCT device, at / 1000 FROM sample JOIN series ON id = series WHERE device LIKE 'lux-%'"
+            ).fetchall()
+        assert said
+        assert {*said} <= {*there}
+        assert {*there} <= {*self.gateway.query("SELECT DISTINCT device, at FROM log WHERE kind = 'light_level'")}
+
     def ends(self) -> None:
         """Stop; and a judge who begins from nothing says the same."""
         self.devices.settled()
         self.nobody_accused()
         self.times_never_go_back()
         assert self.gateway.stop() == 0
+        self.telemetry_has_the_devices_times()
         journal = self.gateway.data / "journal.db"
         assert self.devices.ledger.broken(journal, caught_up=True) == []
         otherwise = judged_otherwise(journal, self.gateway.site_file)
@@ -265,20 +329,41 @@ def scene(tmp_path: Path, faketime: Path) -> Iterator[Scene]:
 @pytest.mark.mosquitto
 def test_an_hour_forward_is_a_time_of_which_nothing_is_known(scene: Scene) -> None:
     scene.wrong.start()
+    scene.log_in()
     scene.live(1)
     scene.wrong.set(HOUR)
     scene.until("the step is noted", lambda: scene.doubts("set"))
+    scene.session_goes_on()
     scene.live(1)
     scene.panic_is_told()
     scene.ends()
 
 
 @pytest.mark.mosquitto
+@pytest.mark.nightly
+def test_a_clock_that_runs_away_by_a_twentieth_is_nobodys_fault(scene: Scene) -> None:
+    """Far worse than any clock that NTP has not reached for weeks: half a second in ten."""
+    scene.wrong.start()
+    scene.log_in()
+    scene.wrong.set(0, rate=1.05)
+    scene.live(10)
+    scene.session_goes_on()
+    scene.panic_is_told()
+    assert not scene.doubts("set")
+    assert not scene.doubts("doubted")
+    scene.wrong.set(0)  # NTP steps it back
+    scene.live(2)
+    scene.ends()
+
+
+@pytest.mark.mosquitto
 def test_an_hour_back_is_doubted_until_the_clock_is_right(scene: Scene) -> None:
     scene.wrong.start()
+    scene.log_in()
     scene.live(1)
     scene.wrong.set(-HOUR)
     scene.until("the step is noted", lambda: scene.doubts("doubted"))
+    scene.session_goes_on()
     assert "before what was recorded already" in scene.gateway.log
     scene.live(1)
     scene.panic_is_told()
@@ -310,10 +395,11 @@ def test_a_start_with_a_dead_clock_judges_nothing_and_is_healed(scene: Scene, ye
 @pytest.mark.mosquitto
 def test_a_leap_to_2038_while_it_runs_forgets_nothing_and_is_not_followed(scene: Scene) -> None:
     scene.wrong.start()
+    scene.log_in()
     scene.live(1)
     scene.wrong.set(12 * 365 * DAY)
     scene.until("it is noted", lambda: scene.doubts("doubted"))
-    scene.live(1)
+    scene.session_goes_on()
     newest = scene.gateway.query("SELECT max(received) FROM log")[0][0]
     assert abs(newest - instant(datetime.now(UTC))) < MINUTE
     scene.wrong.set(0)

@@ -388,6 +388,7 @@ class Grant:
         httpx.delete(f"{self._url}/{self._id}", headers=self._headers).raise_for_status()
 
 
+@pytest.mark.nightly
 def test_a_revoked_token_is_said_and_a_kill_between_the_write_and_the_cursor_writes_the_same_points_again(
     tmp_path: Path, influxd: Influxd
 ) -> None:
@@ -427,9 +428,9 @@ WEATHERS = {
     "no connection": (Weather(refuse=True), "cannot be reached"),
     "slow": (Weather(delay_s=0.02, piece=500), ""),
 }
-BY_DAY = ("the answer is cut", "black hole")
 
 
+@pytest.mark.nightly
 def test_what_the_network_does_to_a_write_costs_no_point_and_doubles_none(tmp_path: Path, influxd: Influxd) -> None:
     """A write whose answer was cut off is there already, and is written again; nobody who calls waits for it."""
     influxd.bucket("network")
@@ -439,7 +440,7 @@ def test_what_the_network_does_to_a_write_costs_no_point_and_doubles_none(tmp_pa
         night(tmp_path, influxd, "network", f"http://127.0.0.1:{proxy.port}", fault=fault) as here,
     ):
         here.caught_up()
-        for what in WEATHERS if os.environ.get("LAMPLIGHTER_FAULTS") else BY_DAY:
+        for what in WEATHERS:
             proxy.weather, said = WEATHERS[what]
             for number in range(50):
                 here.devices.a_bit_of_everything(number)
@@ -474,6 +475,7 @@ def influxd_on_a_disk_that_fills(folder: Path) -> Iterator[tuple[Influxd, Callab
             )
 
 
+@pytest.mark.nightly
 def test_influxdb_whose_disk_is_full_gets_everything_once_there_is_room(tmp_path: Path) -> None:
     program()
     (tmp_path / "disk").mkdir()

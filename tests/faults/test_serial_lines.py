@@ -7,6 +7,7 @@ import os
 import pty
 import random
 import signal
+import threading
 import time
 import tty
 import urllib.error
@@ -17,17 +18,20 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import pytest
 
+from device_drivers.modbus.device import slave_answer
 from device_drivers.rdm6300.device import frame
 from device_drivers.rdm6300.frame import CUT, OUTSIDE
 from gateway.connections import serial_ports
 from gateway.instants import MINUTE, instant
 from gateway.runtime import Gateway
 from gateway.site.model import Checkpoint, Device, Person, Place, RoundRule, Route, Site, Visit
-from tests.faults.ledger import damaged, half_applied, read_only
+from tests.faults.ledger import damaged, half_applied, read_only, twice
+from tests.links.osdp_device import KEY, a_line, a_reader, tap
 from tests.support.gateway_process import GatewayProcess
 
 pytestmark = pytest.mark.slow
@@ -43,20 +47,20 @@ class Line:
     def __init__(self, name: Path) -> None:
         self.name = name
         self._open: list[int] = []
-        self._master = -1
+        self.master = -1
         self._terminal = ""
 
     def plug(self) -> str:
         """Plug the adapter in; gives the terminal that it is now, which is never the one that it was."""
         before = self._terminal
         while True:
-            self._master, slave = pty.openpty()
-            self._open += [self._master, slave]
+            self.master, slave = pty.openpty()
+            self._open += [self.master, slave]
             self._terminal = os.ttyname(slave)
             if self._terminal != before:
                 break
         tty.setraw(slave)
-        os.set_blocking(self._master, False)
+        os.set_blocking(self.master, False)
         self.name.symlink_to(self._terminal)
         return self._terminal
 
@@ -80,7 +84,7 @@ class Line:
     def offer(self, data: bytes) -> int:
         """Write what the line takes now; gives how many bytes that were."""
         with suppress(BlockingIOError):
-            return os.write(self._master, data)
+            return os.write(self.master, data)
         return 0
 
 
@@ -355,3 +359,105 @@ async def soon(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
+
+
+# -- the gateway is killed
+
+KILLS = 3
+LUX = 46
+
+
+class Slave:
+    """A light sensor (CWT-SL) that answers whoever asks, whatever becomes of the gateway."""
+
+    def __init__(self, line: Line) -> None:
+        line.plug()
+        self._line = line
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+
+    def _answer(self) -> None:
+        request = b""
+        while not self._ended.wait(0.005):
+            with suppress(BlockingIOError):
+                request += os.read(self._line.master, 4096)
+            if len(request) >= REQUEST:
+                self._line.offer(slave_answer(request[-REQUEST:], 1, {3: {6: LUX}}))
+                request = b""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(5)
+        self._line.pull()
+
+
+REQUEST = 8
+"""Bytes of a request to read registers."""
+
+
+@pytest.mark.nightly
+def test_killed_again_and_again_modbus_and_osdp_lines_are_up_after_each_start_and_read_once(tmp_path: Path) -> None:
+    """OSDP has no acknowledgement that the gateway could hold back until a card is stored: a card of the last moment may be lost, never doubled."""
+    chance = random.Random(SEED)
+    print(f"seed {SEED}")
+    with a_line(tmp_path) as (osdp, wire), a_reader(wire) as device, Slave(Line(tmp_path / "modbus")):
+        described = site({}) | {
+            "devices": [
+                {
+                    "id": "rdr",
+                    "driver": "osdp",
+                    "place": "gate",
+                    "link": {"serial": str(osdp.path)},
+                    "settings": {"scbk": "env:OSDP_KEY"},
+                },
+                {
+                    "id": "lux",
+                    "driver": "modbus_lux",
+                    "place": "gate",
+                    "link": {"serial": str(tmp_path / "modbus")},
+                    "settings": {"profile": "cwt_sl", "address": 1, "every_s": 1},
+                },
+            ]
+        }
+        kept, maybe = [], []
+        with GatewayProcess(tmp_path / "gateway", described) as gateway:
+
+            def stored(device: str, kind: str, where: str = "1") -> int:
+                sql = f"SELECT count(*) FROM log WHERE device = '{device}' AND kind = '{kind}' AND {where}"
+                return int(gateway.query(sql)[0][0])
+
+            ups = "json_extract(CAST(body AS TEXT), '$.online')"
+            for number in range(KILLS + 1):
+                known = (tmp_path / "gateway/data/journal.db").exists()
+                up, lux = (stored("rdr", "device_status", ups), stored("lux", "light_level")) if known else (0, 0)
+                gateway.start(OSDP_KEY=KEY.hex())
+                until(lambda up=up: stored("rdr", "device_status", ups) > up, "the OSDP reader is up")
+                until(lambda lux=lux: stored("lux", "light_level") > lux, "the light sensor is read")
+                kept.append(f"{0xA0000000 + number:08X}")
+                tap(device, 32, bytes.fromhex(kept[-1]))
+                until(lambda: taps(gateway, "rdr")[kept[-1]] == 1, "the card is stored")
+                if number == KILLS:
+                    assert gateway.stop() == 0
+                    break
+                maybe.append(f"{0xB0000000 + number:08X}")
+                tap(device, 32, bytes.fromhex(maybe[-1]))
+                time.sleep(chance.uniform(0.0, 0.2))
+                gateway.kill()
+                with closing(read_only(gateway.data / "journal.db")) as connection:
+                    assert [*damaged(connection), *half_applied(connection), *twice(connection)] == []
+            found = taps(gateway, "rdr")
+            assert {tag: found[tag] for tag in kept} == dict.fromkeys(kept, 1)
+            assert set(found) <= {*kept, *maybe}
+            assert max(found.values()) == 1
+            levels = gateway.query(
+                "SELECT DISTINCT json_extract(CAST(body AS TEXT), '$.lux') FROM log WHERE kind = 'light_level'"
+            )
+            assert levels == [(LUX,)]
+            assert gateway.query("SELECT count(*) FROM quarantine") == [(0,)]
+            print(
+                f"{KILLS} kills; of {len(maybe)} cards of the last moment {sum(tag in found for tag in maybe)} were kept"
+            )
