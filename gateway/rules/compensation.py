@@ -197,7 +197,7 @@ class Compensation:
             self._tell(checkpoint, patrol, now)
             return
         del self._patrols[checkpoint]
-        self._rounds.end_patrol(checkpoint, patrol.window, min(patrol.over, now))
+        self._rounds.end_patrol(checkpoint, patrol.window, min(patrol.over, now), now)
         self._standing.end(RULE, checkpoint, now, why)
 
     def _tell(self, checkpoint: str, patrol: Patrol, now: Instant) -> None:
@@ -220,7 +220,7 @@ class Compensation:
         for checkpoint in sorted(self._patrols):
             patrol = self._patrols[checkpoint]
             while (cut := patrol.window + LONGEST) <= now:
-                self._rounds.end_patrol(checkpoint, patrol.window, cut)
+                self._rounds.end_patrol(checkpoint, patrol.window, cut, now)
                 patrol.window = self._rounds.begin_patrol(checkpoint, patrol.at_most, cut)
 
     def deadline(self) -> Instant | None:
@@ -253,7 +253,7 @@ class Compensation:
             patrol.circuits = {circuit for circuit in circuits if checkpoint in self._lamps.get(circuit, ())}
             gone = checkpoint not in self._site.checkpoints or self._site.compensation is None
             if gone or not (patrol.zones or patrol.circuits):
-                self._rounds.end_patrol(checkpoint, window, now)
+                self._rounds.end_patrol(checkpoint, window, now, now)
                 self._standing.end(RULE, checkpoint, now, "removed")
             else:
                 self._patrols[checkpoint] = patrol

@@ -615,12 +615,12 @@ class Rounds:
         self._mark_gap(GapState(window, at_most, patrol=True), now)
         return start
 
-    def end_patrol(self, checkpoint: str, start: Instant, end: Instant) -> None:
+    def end_patrol(self, checkpoint: str, start: Instant, end: Instant, now: Instant) -> None:
         """It was no longer to be walked from `end` on; what comes after is not judged."""
         gap = self._gaps.get(("gap", checkpoint, start))
         if gap is not None and gap.patrol:
             gap.close(max(start, end))
-            self._mark_gap(gap, self.now)
+            self._mark_gap(gap, now)
 
     def _mark_gap(self, gap: GapState, now: Instant) -> None:
         self._add_gap(gap)

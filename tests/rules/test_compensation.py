@@ -325,6 +325,17 @@ def test_once_it_is_seen_again_the_window_ends_and_the_alert_is_resolved() -> No
     assert [notice.kind for notice in garage.notices if notice.alert == garage.alert().id] == ["raised", "resolved"]
 
 
+def test_a_window_that_ends_is_judged_as_of_the_repair_not_as_of_when_a_reader_was_heard_last() -> None:
+    garage = Garage().to("22:10").dark().to("23:20")
+    garage.dark(lit=True).now = soon = clock("23:20") + SECOND // 2
+    for name in LAMPS[:2]:
+        garage._feed(seen.LightLevel, f"lux-{name}", lux=80.0)
+    assert garage.asked() == []
+    due = garage.judgement.engine.rounds.deadline()
+    assert due is not None
+    assert due > soon
+
+
 def test_what_was_exceeded_before_the_repair_stays() -> None:
     garage = Garage().to("22:10").blind().to("22:50").blind(active=False).to("23:59")
     [window] = garage.windows()
