@@ -425,8 +425,6 @@ WEATHERS = {
     "the answer is cut": (Weather(cut_down_after=20), "cannot be reached"),
     "black hole": (BLACK_HOLE, "does not answer"),
     "the request is cut": (Weather(cut_after=700), "cannot be reached"),
-    "no connection": (Weather(refuse=True), "cannot be reached"),
-    "slow": (Weather(delay_s=0.02, piece=500), ""),
 }
 
 
@@ -449,8 +447,7 @@ def test_what_the_network_does_to_a_write_costs_no_point_and_doubles_none(tmp_pa
                 assert here.ahead() > 0
             if what == "black hole":
                 assert here.told_of_a_panic() < 2
-            if what != "slow":
-                proxy.weather = FAIR
+            proxy.weather = FAIR
             here.caught_up()
         here.exactly()
         assert here.dead() == []
