@@ -44,7 +44,7 @@ and the reach of a clock measure. Portable readers' stays longer by their measur
 HURRY: Duration = SECOND
 MOST_HURRY: Duration = 8 * SECOND
 """Heartbeats that come within 2 s of each other are worked in together after HURRY: of their measures only the last will count. While that
-goes on, as in a long backlog, each time after twice as long: all taps that came since it began are placed anew each time.
+goes on, as in a long backlog, after an eighth of the time that it has lasted: all taps that came in it are placed anew each time.
 """
 GATHER: Duration = SECOND // 10
 """Evidence that arrives within this of other evidence is judged with it: a backlog's heartbeats each move their reader's clock, and
@@ -103,6 +103,7 @@ class Rounds:
         self._changed_at: Instant | None = None
         self._hurry = HURRY
         self._hurried_at: Instant = BEGINNING
+        self._hurried_since: Instant = BEGINNING
         self._gather_until: Instant = 0
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
@@ -414,8 +415,10 @@ class Rounds:
         """Judge all that is here, also what may wait a little."""
         self.now = max(self.now, now)
         if self._kept_due <= self.now:
-            self._hurry = min(2 * self._hurry, MOST_HURRY) if self.now - self._hurried_at <= 2 * self._hurry else HURRY
+            if self.now - self._hurried_at > 2 * self._hurry:
+                self._hurried_since = self.now
             self._hurried_at = self.now
+            self._hurry = min(max(HURRY, (self.now - self._hurried_since) // 8), MOST_HURRY)
         self._kept_due = END
         kept, self._kept = self._kept, {}
         for record in kept.values():
