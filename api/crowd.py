@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections import Counter
 from collections.abc import Sequence
@@ -50,8 +51,8 @@ class Crowd:
         self.in_all = 0
         self.of_host: Counter[str] = Counter()
         self.doors: set[Door] = set()
-        self.waiting: dict[Door, None] = {}
-        """Those from which no whole request has come, the longest first."""
+        self.waiting: dict[Door, float] = {}
+        """Those from which no whole request has come, and since when, the longest first."""
         self.knocking: dict[int, tuple[float, socket.socket]] = {}
         """By descriptor, those that have no door yet: in a TLS handshake, and since when."""
         self._proxies = [ip_network(each) for each in proxies]
@@ -77,13 +78,15 @@ class Crowd:
             del self.of_host[host]
 
     def _make_room(self) -> bool:
-        if self.waiting:
-            door = next(iter(self.waiting))
+        door, waits = next(iter(self.waiting.items()), (None, math.inf))
+        descriptor, (knocks, knocking) = next(iter(self.knocking.items()), (-1, (math.inf, None)))
+        if door is not None and waits <= knocks:
             del self.waiting[door]
             door.transport.abort()
             return True
-        if self.knocking:
-            _turn_away(self.knocking.pop(next(iter(self.knocking)))[1])
+        if knocking is not None:
+            del self.knocking[descriptor]
+            _turn_away(knocking)
             return True
         return False
 
@@ -215,7 +218,7 @@ class Door(H11Protocol):
         if self not in self.crowd.doors:
             return
         if self.conn.their_state in {h11.IDLE, h11.SEND_BODY}:
-            self.crowd.waiting.setdefault(self)
+            self.crowd.waiting.setdefault(self, self.loop.time())
         else:
             self.crowd.waiting.pop(self, None)
 

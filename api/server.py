@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ from device_drivers.errors import LamplighterError
 _BACKLOG = 128
 _HIGHEST_PORT = 65535
 _GRACE_S = 5
+_TLS_BUFFER = 16 * 1024
+"""Bytes that each TLS connection reads into, as much as a record holds: asyncio takes 256 KiB, for a thousand slow callers 256 MiB."""
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +135,7 @@ async def serve(
     config.load()
     if certificate is not None:
         config.ssl = certificate.context
+        SSLProtocol.max_size = _TLS_BUFFER
     listener.socket = Entrance.before(listener.socket, crowd)
     server = _Server(config)
     running = asyncio.create_task(server.serve([listener.socket]), name="http server")

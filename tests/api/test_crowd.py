@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from fastapi import FastAPI, Response
@@ -153,6 +154,20 @@ async def test_in_a_full_house_whoever_has_waited_the_longest_makes_room(app: An
         assert await caller.status() == 200
         assert await waiting[0].ended_after() < 2
         assert await waiting[1].status() == 200
+
+
+@pytest.mark.parametrize("first", ["handshake", "request"])
+def test_room_is_made_by_whoever_came_first_with_or_without_a_handshake(first: str) -> None:
+    """Over TLS all others stand in their handshakes, and whoever has just ended his is no older than they."""
+    crowd, turned = Crowd(LIMITS._replace(connections=1, each_host=9)), []
+    door, knocking = Mock(), Mock()
+    door.transport.abort.side_effect = lambda: turned.append("request")
+    knocking.shutdown.side_effect = lambda _: turned.append("handshake")
+    assert crowd.admit("127.0.0.1")
+    crowd.waiting[door] = 1.0 if first == "request" else 2.0
+    crowd.knocking[7] = (1.5, knocking)
+    assert crowd.admit("127.0.0.2")
+    assert turned == [first]
 
 
 def test_the_count_comes_back() -> None:

@@ -9,11 +9,12 @@ import asyncio
 import os
 import resource
 import socket
+import ssl
 import statistics
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count, cycle
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,11 @@ import pytest
 
 from api.crowd import Limits
 from gateway.links.web_server_link import Limits as LinkLimits
+from tests.api.test_tls import issue
 from tests.faults.estate import SECRET, Devices
 from tests.faults.ledger import Ledger
 from tests.faults.senders import FACE, TOKEN, admit, site
-from tests.support.gateway_process import GatewayProcess
+from tests.support.gateway_process import UNVERIFIED, GatewayProcess
 from tests.support.mosquitto import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -44,8 +46,12 @@ SOON_S = 1.0
 LATEST_S = 5.0
 MOST_MORE_KIB = 96 * 1024
 """Memory beyond that before the crowd came."""
+MOST_MORE_TLS_KIB = 192 * 1024
+"""Likewise over TLS: each connection has OpenSSL's state as well."""
 HOSTS = [f"127.0.0.{number}" for number in range(2, 42)]
 ROOT = Path(__file__).parents[2]
+COOKIE = f"Cookie: lamplighter={TOKEN}; __Host-lamplighter={TOKEN}"
+"""Over TLS it has another name."""
 _BOOTS = count(1)
 
 
@@ -54,6 +60,12 @@ class Gateway(NamedTuple):
     port: int
     face_port: int
     mqtt_port: int
+    tls: bool = False
+
+    def connect(self, longest_s: float) -> socket.socket:
+        """A connection to the console."""
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=longest_s)
+        return UNVERIFIED.wrap_socket(line) if self.tls else line
 
     def status(self, name: str) -> int:
         """A number of `/proc/PID/status`."""
@@ -68,27 +80,49 @@ class Gateway(NamedTuple):
         return len(list(Path(f"/proc/{running.pid}/fd").iterdir()))
 
 
+class OverTls(GatewayProcess):
+    """With a certificate that it vouches for itself."""
+
+    def words(self) -> list[str]:
+        chain, key = self.data.parent / "chain.pem", self.data.parent / "key.pem"
+        if not chain.exists():
+            issue(self.data.parent)
+        return [*super().words(), "--tls-cert", str(chain), "--tls-key", str(key)]
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with at_work(tmp_path_factory.mktemp("crowds"), GatewayProcess) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with at_work(tmp_path_factory.mktemp("crowds-tls"), OverTls) as found:
+        yield found
+
+
+@contextmanager
+def at_work(folder: Path, kind: type[GatewayProcess]) -> Iterator[Gateway]:
     secret = "env:FAULTS_SECRET"
     mqtt_port, face_port = free_port(), free_port()
     made = site({"broker": "embedded", "port": mqtt_port, "username": secret, "password": secret})
     face = {"id": "face", "kind": "camera", "driver": "gat1400", "device_id": FACE, "place": "gate"}
     made["devices"].append(face)
     made["services"] = {"gat1400": {"host": "127.0.0.1", "port": face_port, "username": "estate", "password": secret}}
-    with GatewayProcess(tmp_path_factory.mktemp("crowds"), made) as process:
+    with kind(folder, made) as process:
         process.start(**SECRET)
         assert process.stop() == 0
         admit(process.data)
         process.start(**SECRET)
-        yield Gateway(process, int(process.url.rpartition(":")[2]), face_port, mqtt_port)
+        yield Gateway(process, int(process.url.rpartition(":")[2]), face_port, mqtt_port, kind is OverTls)
 
 
-def asked(port: int, path: str, *, longest_s: float = 10.0) -> tuple[int, float]:
+def asked(connect: Callable[[float], socket.socket], path: str, *, longest_s: float = 10.0) -> tuple[int, float]:
     """Status and seconds of a request on a connection of its own, by somebody who is logged in."""
     begun = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=longest_s) as line:
-        head = f"GET {path} HTTP/1.1\r\nHost: here\r\nCookie: lamplighter={TOKEN}\r\nConnection: close\r\n\r\n"
+    with connect(longest_s) as line:
+        head = f"GET {path} HTTP/1.1\r\nHost: here\r\n{COOKIE}\r\nConnection: close\r\n\r\n"
         line.sendall(head.encode())
         said = b""
         while piece := line.recv(65536):
@@ -119,10 +153,8 @@ class Others:
             own_broker=True,
             name=f"crowds-{next(_BOOTS)}",
         )
-        self._listening = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
-        self._listening.sendall(
-            f"GET /api/v1/events HTTP/1.1\r\nHost: here\r\nCookie: lamplighter={TOKEN}\r\n\r\n".encode()
-        )
+        self._listening = gateway.connect(20)
+        self._listening.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: here\r\n{COOKIE}\r\n\r\n".encode())
         self._threads = [
             threading.Thread(target=self._guarded, args=(work,), daemon=True)
             for work in (self._ask, self._listen, self._tell)
@@ -139,7 +171,7 @@ class Others:
         for path in cycle(("/healthz", "/login?lang=en")):
             if self._ended.wait(0.1):
                 return
-            status, seconds = asked(self._gateway.port, path)
+            status, seconds = asked(self._gateway.connect, path)
             assert status in {200, 303}, f"{path}: {status}"
             self.taken.append(seconds)
 
@@ -213,7 +245,7 @@ class Bounds:
         self.look()
         memory = self._memory - self._before[0]
         print(f"{what}: {memory} KiB more at most, {self._descriptors - self._before[1]} descriptors more at most")
-        assert memory <= MOST_MORE_KIB
+        assert memory <= (MOST_MORE_TLS_KIB if self._gateway.tls else MOST_MORE_KIB)
         assert self._descriptors - self._before[1] <= self._most
         deadline = time.monotonic() + 20
         while self._gateway.descriptors() > self._before[1] + 10:
@@ -278,7 +310,7 @@ async def test_a_body_of_10_mb_is_refused_before_it_is_read(gateway: Gateway, kn
     for method, path in routes():
         length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {BODY}"
         head = f"{method} {path} HTTP/1.1\r\nHost: here\r\nOrigin: http://here\r\nContent-Type: application/json\r\n{length}\r\n"
-        cookie = f"Cookie: lamplighter={TOKEN}\r\n" if known and path != "/logout" else ""
+        cookie = f"{COOKIE}\r\n" if known and path != "/logout" else ""
         status, taken = await poured(gateway.port, f"{head}{cookie}\r\n", chunked=chunked)
         # chunks may be answered by who needs no body, before they are looked at
         assert 200 <= status < 500 if chunked else status == 413, (method, path, status)
@@ -287,7 +319,7 @@ async def test_a_body_of_10_mb_is_refused_before_it_is_read(gateway: Gateway, kn
         assert taken < BODY, f"{method} {path}: all was taken"
     print(f"{len(routes())} routes, at most {most} bytes taken")
     bounds.kept("10 MB to each route")
-    assert asked(gateway.port, "/api/v1/site")[0] == 200
+    assert asked(gateway.connect, "/api/v1/site")[0] == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["its length is told", "in chunks"])
@@ -363,13 +395,38 @@ async def test_slow_callers_lock_nobody_out(gateway: Gateway, says: bytes, after
     assert "Traceback" not in gateway.process.log, "whoever goes away in the middle of a body fills the log"
 
 
+def hello() -> bytes:
+    """How a handshake begins."""
+    out = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        UNVERIFIED.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("says", "after"), [(hello(), b""), (b"\x16" * 60, hello())], ids=["handshakes", "after the hello"]
+)
+async def test_slow_callers_over_tls_lock_nobody_out(over_tls: Gateway, says: bytes, after: bytes) -> None:
+    bounds = Bounds(over_tls, Limits().connections + 200)
+    crowd = Crowd(over_tls.port, says, after)
+    with Others(over_tls) as others:
+        await crowd.for_a_while(SLOW, bounds.look)
+    others.were_served(f"{SLOW} slow handshakes, {crowd.opened} connections")
+    bounds.kept("slow handshakes")
+    assert "Traceback" not in over_tls.process.log
+
+
 async def test_slow_callers_of_the_service_for_cameras_lock_nobody_out(gateway: Gateway) -> None:
     bounds = Bounds(gateway, LinkLimits().connections + 200)
     crowd = Crowd(gateway.face_port, HEAD.replace(b"/login/password", b"/VIID/System/Keepalive"))
     with Others(gateway) as others:
         working = asyncio.create_task(crowd.for_a_while(SLOW, bounds.look))
         await asyncio.sleep(HOLDS_S / 2)
-        status, seconds = await asyncio.to_thread(asked, gateway.face_port, "/VIID/System/Time")
+        there = ("127.0.0.1", gateway.face_port)
+        status, seconds = await asyncio.to_thread(
+            asked, lambda longest_s: socket.create_connection(there, longest_s), "/VIID/System/Time"
+        )
         await working
     assert status < 500
     assert seconds <= SOON_S
@@ -408,4 +465,4 @@ async def test_ten_thousand_connections_take_up_what_is_allowed_and_no_more(gate
             line.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     bounds.kept(f"{how_many} connections")
-    assert asked(gateway.port, "/api/v1/site")[0] == 200
+    assert asked(gateway.connect, "/api/v1/site")[0] == 200
