@@ -740,6 +740,11 @@ def test_check_warns_of_a_lamp_whose_faults_nothing_could_prove(warnings, text, 
     assert message is None or message in found[0][2]
 
 
+@pytest.mark.parametrize("lacks", ['on0: "18:00", off: "06:00"', 'on: "18:00"'])
+def test_a_lamp_without_its_times_outdoors_is_a_mistake_with_a_line_and_no_fault_of_ours(problems, lacks):
+    assert 22 in [line for line, _, _ in problems(lamp_at("gate", f"{{mode: times, {lacks}}}", seen_by="lux"))]
+
+
 def test_a_lamp_that_speaks_for_itself_is_proved(warnings):
     text = lamp_at("gate", "{mode: dusk_to_dawn}")
     assert warnings(text.replace("  - {id: lux,", "  - {id: lamp, driver: native, kind: lamp}\n  - {id: lux,")) == []
