@@ -25,6 +25,7 @@ from api.access.invitations import Invitations
 from api.access.roles import ROLES, Role
 from api.app import create_app
 from api.commands.run import log_to_terminal, until_disk_fails, until_stopped
+from api.heap import spare
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from api.simulated import estate_of, walks_of
@@ -84,6 +85,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    spare()
     log_to_terminal(logging.ERROR)
     if parsed.data is not None and (parsed.data / FILE).exists():
         raise LamplighterError(

@@ -17,6 +17,7 @@ from typing import Any
 from api.access.accounts import Accounts
 from api.access.invitations import Invitations
 from api.app import create_app
+from api.heap import spare
 from api.reports.worker import ReportWorker
 from api.server import Listener, listen, serve
 from api.supervisor import supervisor
@@ -97,6 +98,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    spare()
     log_to_terminal(logging.INFO)
     site, warnings = load_site(parsed.site)
     for warning in warnings:

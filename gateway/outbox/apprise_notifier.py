@@ -30,6 +30,8 @@ SLOW_DOWN_S = 60.0
 _STATUS = re.compile(r"error=(\d{3})")
 _WEB_HOOKS = (NotifyForm, NotifyJSON, NotifyXML)
 
+logging.getLogger("apprise").setLevel(logging.WARNING)  # what a receiver answered is in its warnings alone, however quiet the rest is
+
 
 class AppriseNotifier:
     """One Apprise URL.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 import msgspec
 import pytest
@@ -105,6 +106,15 @@ async def test_a_storm_is_one_message_to_a_person_and_pieces_to_a_webhook():
             await until(lambda: not source.waiting)
         parts = [(request.path, len(json.loads(request.body)["notices"])) for request in receiver.received]
         assert sorted(parts) == [("/captain", 450), ("/desk", 50), ("/desk", 200), ("/desk", 200)]
+
+
+async def test_what_a_receiver_answered_is_known_however_quiet_the_log_is(caplog):
+    async with Receiver(lambda _: Answer(429)) as receiver:
+        source = MemoryNotices([notice(1)])
+        with caplog.at_level(logging.ERROR):  # as the demo sets it
+            async with running(worker_of(source, contact(receiver)).run()):
+                await until(lambda: source.attempts)
+        assert "429" in source.attempts[0].detail
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 404])
