@@ -127,6 +127,8 @@ class Record:
         """Device time of the newest heartbeat worked in."""
         self._latest: Instant = BEGINNING
         """Device time of the latest read or hand-over."""
+        self._overtaken = False
+        """A read is dated after the newest heartbeat: what heartbeats before it measure moves it."""
 
     # -- taking evidence ---------------------------------------------------------------------------------------------
 
@@ -141,6 +143,8 @@ class Record:
             low, high = self._offsets
             if not low <= received - at <= high:
                 return False
+        if self._overtaken and received - self.last_heard > HAND_OVER:
+            return False
         self._inbox.extend((at, received, UNPLACED if seq is None else seq, UNPLACED if last is None else last))
         self.calm = (at, self.calm[1])
         if received - self.last_heard <= HAND_OVER:
@@ -226,8 +230,9 @@ class Record:
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
         self.calm = (END, BEGINNING)
-        if self._newest == BEGINNING or self._latest > self._newest:
+        if self._newest == BEGINNING:
             return
+        self._overtaken = self._latest > self._newest
         least = min(clock.least for clock in self._clocks) - AGREEMENT
         most = max(clock.most for clock in self._clocks) + AGREEMENT
         until = END

@@ -23,7 +23,7 @@ DEVICE = Device(id="rdr", driver="native", kind="reader", expect_every=60 * SECO
 steps = st.tuples(
     st.sampled_from([0.1, 0.5, 1.9, 2.0, 2.1, 30.0, 60.0]),  # since the one before, by the device's clock
     st.sampled_from([0.0, 0.05, 1.0, 3.0, 60.0]),  # since the one before, received
-    st.sampled_from(["beat", "beat", "beat", "beat", "tap", "lost", "old"]),
+    st.sampled_from(["beat", "beat", "beat", "beat", "tap", "lost", "old", "ahead"]),
 )
 
 
@@ -34,7 +34,10 @@ def said(script: list[tuple[float, float, str]], delay: float) -> list[tuple[Rea
     for own, arrival, kind in script:
         at += timedelta(seconds=own)
         received += timedelta(seconds=arrival)
-        if kind == "tap":
+        if kind == "ahead":  # a tap that overtook
+            when = at + timedelta(seconds=90)
+            found.append((TagRead(device="rdr", at=when, boot="b", seq=seq + 40, tag="007B3972"), received))
+        elif kind == "tap":
             seq += 1
             found.append((TagRead(device="rdr", at=at, boot="b", seq=seq, tag="007B3972"), received))
         else:
