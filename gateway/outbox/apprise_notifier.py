@@ -30,7 +30,8 @@ SLOW_DOWN_S = 60.0
 _STATUS = re.compile(r"error=(\d{3})")
 _WEB_HOOKS = (NotifyForm, NotifyJSON, NotifyXML)
 
-logging.getLogger("apprise").setLevel(logging.WARNING)  # what a receiver answered is in its warnings alone, however quiet the rest is
+# What a receiver answered stands in its warnings alone, however quiet the rest of the log is.
+logging.getLogger("apprise").setLevel(logging.WARNING)
 
 
 class AppriseNotifier:
