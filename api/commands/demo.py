@@ -328,7 +328,7 @@ def demo_site(data: Path, live: datetime, lines: dict[str, SerialLine]) -> Site:
     live_route, live_round = _live(text, live)
     text = text.replace("\nroutes:\n", f"\nroutes:\n{live_route}").replace("\nrounds:\n", f"\nrounds:\n{live_round}")
     path = data / "site.yaml"
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     shutil.copytree(SITE.parent / "plans", data / "plans", dirs_exist_ok=True)
     return load_site(path)[0]

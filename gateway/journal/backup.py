@@ -111,7 +111,7 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
     part = target.with_name(FILE + _PART)
     held = None
     try:
-        make_folder(data)
+        make_folder(data, mode=0o700)
         held = lock(data)  # no gateway begins a journal here meanwhile
         _clear(part)
         shutil.copyfile(source, part)

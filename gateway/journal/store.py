@@ -55,7 +55,7 @@ class Store:
         self.folder = folder
         self.path = folder / FILE
         try:
-            make_folder(folder)
+            make_folder(folder, mode=0o700)
             self._lock = lock(folder)
         except OSError as error:
             raise JournalError(

@@ -185,3 +185,11 @@ async def test_a_reader_sees_only_what_is_committed_and_cannot_write(store: Stor
     with pytest.raises(apsw.Error):
         await reader.query("INSERT INTO meta VALUES ('x', 1)")
     await asyncio.to_thread(reader.close)
+
+
+def test_the_data_folder_is_for_its_owner_alone_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    for name, mode in (("new", 0o700), ("here", 0o750)):
+        if name == "here":
+            (tmp_path / name).mkdir(mode=mode)
+        Store(tmp_path / name).close()
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
