@@ -17,7 +17,7 @@ import apsw
 
 from gateway.errors import JournalError
 from gateway.instants import Instant
-from gateway.journal.chain import extend
+from gateway.journal.chain import begin, extend
 from gateway.journal.store import FILE, connect_snapshot, in_use, lock, migrations
 from gateway.journal.verification import Checked, NotChainedError, verify
 from gateway.whole_file import make_folder, sync_folder
@@ -204,6 +204,8 @@ def _renew(part: Path, now: Instant, name: str) -> str:
             )
             if connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'chain')").get:
                 extend(connection, ("audit",))
+        if connection.execute("PRAGMA user_version").get == migrations()[-1][0]:
+            begin(connection, epoch, now)  # an older one is brought up to date first, at its start
     finally:
         connection.close()
     return epoch

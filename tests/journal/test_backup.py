@@ -90,6 +90,18 @@ async def test_what_is_restored_goes_on_with_a_new_epoch_and_accuses_nobody_for_
     connection.close()
 
 
+async def test_a_restored_journal_verifies_before_a_gateway_has_ever_started_on_it(tmp_path: Path) -> None:
+    async with Gateway(site(), tmp_path / "one", clock=Clock()):
+        backup(tmp_path / "one", tmp_path / "copy.db")
+    restore(tmp_path / "copy.db", tmp_path / "two", instant(TEN))
+    connection = apsw.Connection(str(tmp_path / "two" / "journal.db"))
+    checked = verify(connection)
+    assert checked.intact, checked.faults
+    assert any("another epoch" in note for note in checked.notes)
+    connection.execute("UPDATE meta SET value = 'feedfacefeedface' WHERE key = 'epoch'")
+    assert not verify(connection).intact
+
+
 async def test_nothing_is_overwritten_and_nothing_damaged_is_used(tmp_path: Path) -> None:
     clock = Clock()
     async with Gateway(site(), tmp_path / "data", clock=clock) as gateway:
