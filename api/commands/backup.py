@@ -10,8 +10,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.errors import JournalError
 from gateway.instants import moment
 from gateway.journal.backup import backup
+from gateway.whole_file import make_folder
 
 _NAME = "journal-%Y%m%dT%H%M%SZ.db"
 _HALF_FOR_S = 24 * 3600
@@ -25,7 +27,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "are not in it: keep them elsewhere. `lamplighter restore` makes a journal of it."
     )
     parser.add_argument(
-        "to", type=Path, metavar="TO", help="a new file, or a folder in which one is made, named after the time"
+        "to",
+        metavar="TO",
+        help="a new file, or a folder in which one is made, named after the time; with --keep or a slash at its end it is a folder",
     )
     parser.add_argument(
         "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
@@ -40,13 +44,22 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Copy. 0: done."""
-    folder = parsed.to.is_dir()
-    target = parsed.to / datetime.now(UTC).strftime(_NAME) if folder else parsed.to
+    """Copy. 0: done.
+
+    Raises:
+        JournalError: the folder cannot be made, or the copy.
+    """
+    to = Path(parsed.to)
+    folder = to.is_dir() or parsed.keep is not None or parsed.to.endswith("/")
     if folder:
-        _forget_halves(parsed.to)
+        try:
+            make_folder(to, mode=0o700)
+        except OSError as error:
+            raise JournalError(f"cannot use the folder {to}: {error.strerror or error}") from error
+        _forget_halves(to)
+    target = to / datetime.now(UTC).strftime(_NAME) if folder else to
     made = backup(parsed.data, target, Progress("copied", quiet=parsed.json))
-    gone = _forget(parsed.to, parsed.keep) if folder and parsed.keep else []
+    gone = _forget(to, parsed.keep) if folder and parsed.keep else []
     until = moment(made.until, UTC).isoformat(timespec="seconds")
     if parsed.json:
         found = {

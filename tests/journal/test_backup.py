@@ -154,6 +154,18 @@ async def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "never overwritten" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["copies", "--keep", "2"], ["copies/"]])
+async def test_what_is_meant_to_be_a_folder_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Gateway(site(), tmp_path / "data", clock=Clock()):
+        assert main(["backup", *words]) == 0
+    assert len(list((tmp_path / "copies").glob("journal-*.db"))) == 1
+    (tmp_path / "file").touch()
+    assert main(["backup", "file", "--keep", "2"]) == 2
+
+
 async def test_exported_evidence_is_judged_as_the_gateway_judged_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
