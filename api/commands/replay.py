@@ -56,4 +56,9 @@ def run(parsed: argparse.Namespace) -> int:
     except OSError as error:
         raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found.document), indent=1) + b"\n")
-    return 1 if found.rejected else 0
+    if not found.rejected:
+        return 0
+    first = min(found.rejected, key=lambda each: each.line)
+    many = f"{len(found.rejected)} lines" if len(found.rejected) > 1 else "1 line"
+    print(f"{parsed.file}: {many} could not be read; line {first.line}: {first.reason}", file=sys.stderr)
+    return 1

@@ -1,0 +1,30 @@
+"""`lamplighter replay`: what of a file could not be read is said where a person sees it, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from api.cli import main
+
+DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
+
+
+def test_lines_that_cannot_be_read_are_told_of_with_the_first_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "evidence.jsonl"
+    file.write_text('{"kind":"advance","at":"2026-11-01T00:00:00Z"}\n# Title\n\nWords.\n')
+    assert main(["replay", "--site", str(DEMO), str(file)]) == 1
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["rejected"]) == 2
+    assert said.err.startswith(f"{file}: 2 lines could not be read; line 2: JSON is malformed")
+
+
+def test_nothing_is_said_of_a_file_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "evidence.jsonl"
+    file.write_text('{"kind":"advance","at":"2026-11-01T00:00:00Z"}\n')
+    assert main(["replay", "--site", str(DEMO), str(file)]) == 0
+    assert not capsys.readouterr().err
