@@ -116,8 +116,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
         return await entered(request, account, "set-up link")
 
     async def _setup_page(request: Request, token: str, status: int = 200, **values: Any) -> Response:
-        usable = invitations.look("setup", token, gateway.now()) is not None and not await accounts.any()
-        if not usable:
+        if await accounts.any():
+            return await _login_page(request, frame, accounts, 401, error="setup.done")
+        if invitations.look("setup", token, gateway.now()) is None:
             return await _login_page(request, frame, accounts, 401, error="setup.link_used")
         return frame.respond(request, "setup.html", status, token=token, **({"error": None, "name": ""} | values))
 

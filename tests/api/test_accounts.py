@@ -175,7 +175,9 @@ async def test_the_first_start_makes_the_administrator_by_its_link_and_only_once
 ) -> None:
     assert "一次性设置链接" in (await stranger.get("/login")).text
     token = invitations.setup(gateway.now())
-    assert (await stranger.get("/setup", params={"token": "guessed"})).status_code == 401
+    refused = await stranger.get("/setup", params={"token": "guessed"})
+    assert refused.status_code == 401
+    assert "重新启动网关" in refused.text
     assert (await stranger.get("/setup", params={"token": token})).status_code == 200
     form = {"token": token, "name": "boss", "password": PASSWORD, "again": PASSWORD}
     for mistake in ({"again": "another"}, {"password": "short", "again": "short"}, {"name": "a b"}, {"name": ""}):
@@ -184,6 +186,9 @@ async def test_the_first_start_makes_the_administrator_by_its_link_and_only_once
     assert (await stranger.get("/metrics")).status_code == 200
     stranger.cookies.clear()
     assert (await stranger.post("/setup", data=form | {"name": "second"})).status_code == 401
+    refused = await stranger.get("/setup", params={"token": token})
+    assert "已完成设置" in refused.text
+    assert "重新启动网关" not in refused.text
     again = invitations.setup(gateway.now())
     assert (await stranger.post("/setup", data=form | {"token": again, "name": "second"})).status_code == 401
     assert (await attempt(stranger, "boss", PASSWORD)).status_code == 303
