@@ -66,7 +66,9 @@ class Run:
         if n >= self.first:
             return
         beyond = range(self.first, self.complete + 1)
-        self.ahead.update(beyond if len(beyond) + len(self.ahead) < _AHEAD else (_DROPPED,))
+        if len(beyond) + len(self.ahead) < _AHEAD:
+            self.ahead.update(beyond)
+        self.ahead.add(_DROPPED)  # those between may have been heard as well: below its first a run holds none
         self.first, self.complete = n, n - 1
 
     def misses(self, n: int) -> bool:

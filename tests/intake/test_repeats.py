@@ -120,6 +120,18 @@ def test_nor_of_one_that_is_known_from_the_tail_until_a_record_comes_in_turn() -
     assert repeats.take_due() == [("a", "b1", 5)]
 
 
+def test_what_the_tail_told_below_its_first_record_is_no_news() -> None:
+    log = Log()
+    for n in (12, 7, 8, 9):  # the last one overtook
+        log.add("a", n, "b1", n, b"x")
+    repeats = Repeats(log.find, whole=True)
+    for row in log.rows:
+        repeats.learn(row)
+    answers = [repeats.numbered("a", "b1", n, b"x") for n in range(7, 13)]
+    assert answers == ["repeat", "repeat", "repeat", "new", "new", "repeat"]
+    assert repeats.take_due() == [("a", "b1", 12)]
+
+
 def test_several_facts_of_one_instant_are_several() -> None:
     repeats = Repeats(Log().find, whole=True)
     assert repeats.unnumbered("a", "light_level", 10, b"1") == "new"

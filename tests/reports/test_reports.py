@@ -49,7 +49,7 @@ async def week(folder: Path) -> AsyncIterator[tuple[Gateway, Clock]]:
     clock = Clock(history_start(site, now))
     try:
         async with Gateway(site, folder, clock=clock.now) as gateway:
-            await past(gateway, World(estate_of(site), clock.now(), 1, 2.4), clock)
+            await past(gateway, World(estate_of(site), clock.now(), 1, 2.4), clock, utc_now())
             await gateway.intake.drained()
             yield gateway, clock
     finally:
