@@ -6,6 +6,7 @@ A device gets its answer when what it said is on disk, in the order in which it 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections import Counter
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ LOOK_EVERY_S = 1.0
 
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes that the kernel is asked to keep of datagrams: 1,000 cameras that all register at once, while a commit lasts."""
+
+FREE_PORTS_TRIED = 16
+"""Free ports tried until one is found of which both halves are, before the link is told as down."""
 
 
 class Limits(NamedTuple):
@@ -187,22 +191,32 @@ class CallLink(KeptLink):
     async def _open(self, loop: asyncio.AbstractEventLoop) -> tuple[_Datagrams, asyncio.Server]:
         try:
             found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-            family, kind, protocol, _, address = found[0]
-            port = socket.socket(family, kind, protocol)
-            try:
-                port.setblocking(False)
-                port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-                port.bind(address)
-                number = port.getsockname()[1]
-                server = await loop.create_server(
-                    lambda: _Connection(self), str(address[0]), number, family=family, backlog=1024
-                )
-                self.port = number  # of a free one only now: if its other half is taken, the next try takes another
-            except BaseException:
-                port.close()
-                raise
+            for _ in range(0 if self.port else FREE_PORTS_TRIED - 1):
+                try:
+                    return await self._open_both(loop, found[0])
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise
+            return await self._open_both(loop, found[0])
         except (OSError, UnicodeError) as error:
             raise unopened(self.name, error) from error
+
+    async def _open_both(self, loop: asyncio.AbstractEventLoop, found: Any) -> tuple[_Datagrams, asyncio.Server]:
+        """The port for datagrams and for connections; of a free one the other half may be taken."""
+        family, kind, protocol, _, address = found
+        port = socket.socket(family, kind, protocol)
+        try:
+            port.setblocking(False)
+            port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            port.bind(address)
+            number = port.getsockname()[1]
+            server = await loop.create_server(
+                lambda: _Connection(self), str(address[0]), number, family=family, backlog=1024
+            )
+            self.port = number
+        except BaseException:
+            port.close()
+            raise
         return _Datagrams(self, port, loop), server
 
     async def _answer(self) -> None:

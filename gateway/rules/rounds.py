@@ -27,7 +27,7 @@ from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, Concerned, judge, next_look, verdict_of
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState, plan
-from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled
+from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled, watermark
 from gateway.site.model import DatedWindow, Device, Route, Site
 from gateway.site.plans import plan_rounds, plan_windows
 
@@ -60,6 +60,12 @@ _UNSERVED = frozenset({"missed", "skipped", "unverifiable"})
 """Verdicts of a closed visit that nothing served and that is not pending."""
 
 _PLAN: Key = ("plan", "", 0)
+_KNOWN = "known"
+
+
+def _known_key(visit: VisitState) -> Key:
+    """Only what is known of a served visit's record is to be looked at again."""
+    return _KNOWN, visit.round.id, visit.position
 
 
 class Rounds:
@@ -249,7 +255,7 @@ class Rounds:
         persons, last_heard = len(record.persons), record.last_heard
         self._changed(record, record.take(observation, at, received, mark))
         if len(record.persons) > persons and record.phone:
-            self._mark_unserved(BEGINNING, END)
+            self._mark_closed(BEGINNING, END)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
         self._calm(record)
@@ -318,13 +324,13 @@ class Rounds:
             self._dirty[key] = None
             self._touch(self.now)
 
-    def _mark_unserved(self, first: Instant, last: Instant, route: str | None = None) -> None:
-        """Unserved visits that closed in [first, last] are to be judged again; their witnesses may be others now."""
+    def _mark_closed(self, first: Instant, last: Instant, route: str | None = None) -> None:
+        """Visits that closed in [first, last] are to be looked at again; their witnesses may be others now."""
         for state in self._rounds.values():
             if route in {None, state.route.id}:
                 for visit in state.visits:
-                    if visit.service is None and first <= visit.closes <= last and visit.closes < self.now:
-                        self._dirty[visit.key] = None
+                    if first <= visit.closes <= last and visit.closes < self.now:
+                        self._dirty[_known_key(visit) if visit.service is not None else visit.key] = None
                         self._touch(self.now)
 
     # -- time --------------------------------------------------------------------------------------------------------
@@ -353,10 +359,15 @@ class Rounds:
         self._arm_round(state)
         self._dirty["start", state.id, 0] = None
         for visit in state.visits:
-            if visit.service is None and visit.closes < self.now:
-                self._dirty[visit.key] = None
-                if visit.deadline < self.now:
-                    self._owed(visit)
+            if visit.closes >= self.now:
+                continue
+            if visit.service is not None:
+                if visit.known != visit.closes and visit.key not in self._watched:
+                    self._dirty[_known_key(visit)] = None
+                continue
+            self._dirty[visit.key] = None
+            if visit.deadline < self.now:
+                self._owed(visit)
 
     def _owed(self, visit: VisitState) -> None:
         """At a visit's deadline: wands of its route that have not handed in their record (rounds.md, Alerts)."""
@@ -404,7 +415,7 @@ class Rounds:
                 if visit.verdict == "pending" and visit.closes < self.now:
                     self._dirty[visit.key] = None
                     self._touch(self.now)
-        self._mark_unserved(down_from, END)
+        self._mark_closed(down_from, END)
 
     def devices_changed(self, devices: frozenset[str], now: Instant) -> None:
         """The named devices (or parents) went down or came back: no verdict rests on that."""
@@ -450,6 +461,8 @@ class Rounds:
                 elif (state := self._rounds.get(key[1])) is not None:
                     if key[0] == "visit":
                         self._judge(state.visits[key[2] - 1], now)
+                    elif key[0] == _KNOWN and not self._know(state.visits[key[2] - 1]):
+                        continue
                     rounds[state.id] = None
         for round_id in sorted(rounds):
             self._tell_round(self._rounds[round_id], now)
@@ -488,7 +501,7 @@ class Rounds:
         time = service.fit.time if service is not None else None
         devices = tuple(tap.device for tap in service.taps) if service is not None else ()
         if self._witnesses.served(route, visit.key, time, devices):
-            self._mark_unserved(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
+            self._mark_closed(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
 
     def _of(self, visit: VisitState) -> list[Record]:
         """The witnesses of a visit."""
@@ -519,8 +532,11 @@ class Rounds:
         if unserved:
             self._rest(visit, witnesses, holders, now)
         else:
-            self._unwatch(visit.key)
             self._timers.set(visit.key, None)
+            if now > visit.closes:
+                self._know(visit)
+            else:
+                self._unwatch(visit.key)
         visit.cause = judged.cause
         if judged.verdict == visit.verdict:
             return
@@ -540,6 +556,22 @@ class Rounds:
                 visit=self._views.visit(visit, now),
             )
         )
+
+    def _know(self, visit: VisitState) -> bool:
+        """Note up to when the record of a closed visit that is served is known, and look again as long as that may grow.
+
+        Returns:
+            Whether that is news: its verdict is the same, what is shown with it is not.
+        """
+        if visit.service is None:
+            return False
+        witnesses = self._of(visit)
+        before, visit.known = visit.known, watermark(witnesses, visit.opens, visit.closes)
+        if visit.known == visit.closes:
+            self._unwatch(visit.key)
+        else:
+            self._watch(visit.key, witnesses, (visit.opens, visit.closes))
+        return visit.known != before
 
     def _watch(self, key: Key, witnesses: Iterable[Record], span: Interval) -> None:
         ids = tuple(record.id for record in witnesses)

@@ -45,7 +45,7 @@ class VisitState:
     """One expected visit of one round, and its verdict as judged last."""
 
     __slots__ = (
-        "after", "before", "cause", "checkpoint", "closes", "deadline", "due", "opens", "optional", "position",
+        "after", "before", "cause", "checkpoint", "closes", "deadline", "due", "known", "opens", "optional", "position",
         "revision", "round", "service", "two_person", "two_person_within", "verdict",
     )  # fmt: skip
 
@@ -69,6 +69,8 @@ class VisitState:
         self.revision = 0
         self.cause: str | None = None
         self.service: Service | None = None
+        self.known: Instant | None = None
+        """Once it has closed: up to when its witnesses' records were complete when that was last looked at, `closes` at most."""
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -215,7 +217,7 @@ class RoundState:
             self._frozen = msgspec.msgpack.encode(plan)
         return [
             self._frozen,
-            [[visit.verdict, visit.revision, visit.cause] for visit in self.visits],
+            [[visit.verdict, visit.revision, visit.cause, visit.known] for visit in self.visits],
             [[rule, list(named)] for rule, named in self.tells.items()],
             [self.verdict, self.revision],
         ]
@@ -230,8 +232,9 @@ class RoundState:
             msgspec.convert(route, Route),
             msgspec.convert(facts, tuple[VisitFacts, ...]),
         )
-        for visit, (verdict, revision, cause) in zip(made.visits, visits, strict=True):
+        for visit, (verdict, revision, cause, *known) in zip(made.visits, visits, strict=True):
             visit.verdict, visit.revision, visit.cause = verdict, revision, cause
+            visit.known = known[0] if known else None
         made.tells = {rule: tuple(named) for rule, named in tells}
         made.verdict, made.revision = judged
         return made

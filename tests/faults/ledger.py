@@ -27,6 +27,7 @@ import apsw
 import msgspec
 
 from gateway.enrolment import Enrolments
+from gateway.instants import seconds
 from gateway.journal.reader import Reader
 from gateway.journal.store import Store
 from gateway.journal.verification import verify
@@ -216,8 +217,9 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
             try:
                 Enrolments(site, *reader.enrolments())
                 views = store.writer.execute("SELECT kind, id, body FROM finding ORDER BY kind, id").fetchall()
-                advanced = store.meta("advanced")
-                judgement = recover(site, store, reader, int(advanced or 0)).judgement
+                advanced = int(store.meta("advanced") or 0)
+                at = seconds(advanced)
+                judgement = recover(site, store, reader, advanced).judgement
                 found = []
                 for kind, subject, body in views:
                     if kind not in VIEWS or kind in but:
@@ -225,7 +227,7 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
                     anew = judgement.view(kind, subject) if kind != "alert" else judgement.alerts.alert(subject)
                     if anew is None:
                         found.append(f"I3 {kind} {subject}: judged from nothing it is not there")
-                    elif differs := _difference(_plain(body), _plain(msgspec.json.encode(anew))):
+                    elif differs := _difference(_plain(body, at), _plain(msgspec.json.encode(anew), at)):
                         found.append(f"I3 {kind} {subject}: {differs}")
                 return found
             finally:
@@ -234,16 +236,22 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
             store.close()
 
 
-def _plain(body: bytes) -> Any:
+def _plain(body: bytes, advanced: float) -> Any:
     """A view but for `last_heard` of a device and `updated` of an alert, which stand as they were when something else of it changed last
     (a report that changes nothing that people see makes no row), and the number of a visit's revision, which counts what was told: live a
-    verdict is looked at after each batch, from nothing after many."""
+    verdict is looked at after each batch, from nothing after many. A watermark beyond a visit's window says no more than that all of it is
+    known, and while the window is open it is as of the last row."""
     view = msgspec.json.decode(body)
     view.pop("last_heard", None)
     view.pop("updated", None)
     for visit in view.get("visits", ()):
         if isinstance(visit, dict):
             visit.pop("revision", None)
+            closes = datetime.fromisoformat(visit["closes"])
+            if closes.timestamp() >= advanced:
+                visit.pop("watermark", None)
+            elif visit.get("watermark") is not None:
+                visit["watermark"] = min(datetime.fromisoformat(visit["watermark"]), closes).isoformat()
     return view
 
 
@@ -274,10 +282,6 @@ two of those that agree); no verdict is as fine.
 def _as_good_as(where: str, stands: Any, again: Any) -> bool:
     if where.endswith("deviation_s") and stands is not None and again is not None:
         return abs(stands - again) <= SECOND_S
-    if where.endswith("watermark") and again is not None and stands is None:
-        # A served visit rests on no record any more, so no row follows when a missing one comes and its window becomes known. The
-        # verdict is the same; that the journal goes on to say "not known" is a fault of ours that is not mended (README.md, Not shown).
-        return True
     try:
         apart = abs((datetime.fromisoformat(stands) - datetime.fromisoformat(again)).total_seconds())
     except (TypeError, ValueError):

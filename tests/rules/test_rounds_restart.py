@@ -166,7 +166,7 @@ def test_what_a_time_down_cannot_touch_need_not_be_judged_again(
 
     def thorough(self: Rounds, down_from: Instant, now: Instant) -> None:
         restarted(self, down_from, now)
-        self._mark_unserved(BEGINNING, END)
+        self._mark_closed(BEGINNING, END)
 
     with patch.object(Rounds, "restarted", thorough):
         all_again = told(feds, stops)
