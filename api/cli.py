@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import keyword
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -36,6 +37,9 @@ COMMANDS: dict[str, str] = {
 }
 """Name and one line; the module is `api.commands.NAME` (`import_`, since Python keeps that word)."""
 
+OWN = 0o077
+"""What a command writes (journal, copies, exports, reports) names people: its files are its user's alone, whatever folder they are in."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit status: 0 done, 1 done with problems, 2 wrong use or refused."""
@@ -48,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _module(name).add(command)
     parsed = parser.parse_args(words)
     module = _module(parsed.command)
+    umask = os.umask(OWN)
     try:
         status: int = module.run(parsed)
     except LamplighterError as error:
@@ -57,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
+    finally:
+        os.umask(umask)
     return status
 
 

@@ -110,9 +110,13 @@ def test_an_unreachable_broker_is_told_and_tried_again_while_the_console_runs(tm
 
 
 def test_it_stops_in_order_when_told(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
     with GatewayProcess(tmp_path, SITE) as gateway:
         gateway.start()
         assert "/setup?token=" in gateway.log
+        modes = {file.name: file.stat().st_mode & 0o077 for file in gateway.data.iterdir()}
+        assert modes["journal.db"] == 0
+        assert not any(modes.values()), "what it writes is its user's alone, in a folder open to others too"
         assert gateway.stop() == 0
         assert "Traceback" not in gateway.log
         gateway.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -164,6 +165,25 @@ async def test_what_is_meant_to_be_a_folder_is_made(
     assert len(list((tmp_path / "copies").glob("journal-*.db"))) == 1
     (tmp_path / "file").touch()
     assert main(["backup", "file", "--keep", "2"]) == 2
+
+
+async def test_what_a_command_writes_is_for_its_user_alone_also_in_a_folder_open_to_others(tmp_path: Path) -> None:
+    data, open_to_all = tmp_path / "data", tmp_path / "open"
+    open_to_all.mkdir(mode=0o755)
+    data.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        assert main(["key", "add", "erp", "--role", "viewer", "--data", str(data)]) == 0
+        assert main(["backup", "--data", str(data), str(open_to_all / "copy.db")]) == 0
+        assert main(["export", "--data", str(data), "-o", str(open_to_all / "evidence.jsonl")]) == 0
+        mine = open_to_all / "mine"
+        mine.touch()
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for folder in (data, open_to_all) for file in folder.iterdir()}
+    assert modes.pop("mine") == 0o644, "the umask of who calls it is as it was"
+    assert {"journal.db", "copy.db", "evidence.jsonl"} <= set(modes)
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
 
 
 async def test_exported_evidence_is_judged_as_the_gateway_judged_it(
