@@ -17,7 +17,7 @@ from device_drivers.observations import LightLevel, ReaderHeartbeat, TagRead
 from gateway.errors import JournalError
 from gateway.instants import instant
 from gateway.journal.backup import backup, restore
-from gateway.journal.store import connect_snapshot
+from gateway.journal.store import Store, connect_snapshot
 from gateway.journal.verification import verify
 from gateway.runtime import Gateway
 from gateway.site.enrolments import EnrolPerson
@@ -173,8 +173,9 @@ async def test_what_a_command_writes_is_for_its_user_alone_also_in_a_folder_open
     data.mkdir(mode=0o755)
     before = os.umask(0o022)
     try:
-        assert main(["key", "add", "erp", "--role", "viewer", "--data", str(data)]) == 0
-        assert main(["backup", "--data", str(data), str(open_to_all / "copy.db")]) == 0
+        Store(tmp_path / "old").close()
+        assert main(["backup", "--data", str(tmp_path / "old"), str(open_to_all / "copy.db")]) == 0
+        assert main(["restore", str(open_to_all / "copy.db"), "--data", str(data)]) == 0
         assert main(["export", "--data", str(data), "-o", str(open_to_all / "evidence.jsonl")]) == 0
         mine = open_to_all / "mine"
         mine.touch()
