@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -18,18 +19,24 @@ from gateway.site.model import Site
 _YEAR_S = 365 * 24 * 3600
 
 
+@cache
+def _environment() -> Environment:
+    """The templates, compiled once in a process: nothing of a site is in them."""
+    return Environment(
+        loader=PackageLoader("api.console", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class Frame:
     """Renders the templates of one site's console."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.environment = Environment(
-            loader=PackageLoader("api.console", "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self.environment = _environment()
 
     def render(self, request: Request, template: str, **values: Any) -> str:
         """One template in the request's language."""

@@ -20,6 +20,7 @@ from api.reports.ledger import tables
 from api.reports.tables import Reader
 from api.resources.work_orders import Action, book_of, ledger_of, month_now, order_of, with_words
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.wording import message
 from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.site.model import Site
 from gateway.work_orders.lifecycle import TABLE, State, Trigger
@@ -124,14 +125,17 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             raise Denied(404, f"There is no alert {alert_id!r} in memory.")
         rule = rule_of(found.rule)
         title = rule.title_zh if chosen(request, site.language) == "zh_CN" else rule.title_en
-        return frame.respond(request, "alone.html", inner="order_of_alert.html", alert=found, title=title)
+        told = message(site, found.rule, found.subject, found.details, chosen(request, site.language))
+        return frame.respond(
+            request, "alone.html", inner="order_of_alert.html", alert=found, title=title, message=told
+        )
 
     @app.get("/work-orders/ledger", include_in_schema=False, dependencies=[needs("alerts")])
     async def ledger_page(request: Request, month: Month = None) -> Response:
         wanted = month or month_now(gateway)
         figures, orders = await ledger_of(gateway, wanted)
         reader = Reader(chosen(request, site.language), _named(request))
-        shown = await with_words(gateway, orders, named=reader.named)
+        shown = await with_words(gateway, orders, named=reader.named, language=reader.language)
         heading, sheets, notes = tables(site, figures, shown, reader, request.state.called)
         return frame.respond(
             request, "ledger.html", month=wanted, heading=heading, tables=list(reversed(sheets)), notes=notes
@@ -221,7 +225,7 @@ async def _line(gateway: GatewayPort, request: Request, order_id: str) -> Line:
 async def _lines(gateway: GatewayPort, request: Request, orders: Sequence[Order]) -> list[Line]:
     named = _named(request)
     language = chosen(request, gateway.site.language)
-    shown = await with_words(gateway, orders, named=named)
+    shown = await with_words(gateway, orders, named=named, language=language)
     return [_in_words(gateway.site, order, language, named=named) for order in shown]
 
 

@@ -99,6 +99,8 @@ class AlertLine(msgspec.Struct, frozen=True, kw_only=True):
     suppressed: str | None
     exhausted: bool
     message: str
+    details: dict[str, Any] = {}
+    """What the message was made of, to say it in another language; a report of an earlier version has none."""
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):

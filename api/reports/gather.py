@@ -216,4 +216,5 @@ def _alert(found: Mapping[str, Any]) -> AlertLine:
         suppressed=found.get("suppressed"),
         exhausted=found.get("exhausted", False),
         message=found["message"],
+        details=found.get("details") or {},
     )

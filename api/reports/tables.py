@@ -65,7 +65,7 @@ def tables(site: Site, report: Report, reader: Reader) -> list[Table]:
         _zones(report, words),
         _alerts("alerts", report.alerts, words),
         _alerts("standing", report.standing, words),
-        _repairs(report.repairs, words),
+        _repairs(report.repairs, [*report.alerts, *report.standing], words),
         _checks(report.checks, words),
     ]
     return [table for table in found if table.rows]
@@ -112,6 +112,12 @@ class _Words:
             return FINDINGS[code][self.language == "en"]
         own = (check.findings[code] for check in self.site.duty_checks.values() if code in check.findings)
         return next(own, code)
+
+    def message(self, line: AlertLine) -> str:
+        """What an alert says; a report keeps it in the site's language."""
+        if self.language == self.site.language or not line.details:
+            return line.message
+        return wording.message(self.site, line.rule, line.subject, line.details, self.language)
 
     def rule(self, name: str) -> str:
         row = rule_of(name)
@@ -261,7 +267,7 @@ def _alerts(part: str, lines: Sequence[AlertLine], words: _Words) -> Table:
         (
             line.raised, words.w("severity", line.severity), words.rule(line.rule), words.subject(line.subject),
             words.t("exhausted") if line.exhausted else words.w("state", line.state),
-            None if line.answered_s is None else _minutes(line.answered_s), line.ended, line.message,
+            None if line.answered_s is None else _minutes(line.answered_s), line.ended, words.message(line),
         )
         for line in lines
     )  # fmt: skip
@@ -269,7 +275,8 @@ def _alerts(part: str, lines: Sequence[AlertLine], words: _Words) -> Table:
     return Table(part, words.t(f"part.{part}"), columns, rows, grave)
 
 
-def _repairs(items: Sequence[Mapping[str, Any]], words: _Words) -> Table:
+def _repairs(items: Sequence[Mapping[str, Any]], alerts: Sequence[AlertLine], words: _Words) -> Table:
+    told = {line.id: words.message(line) for line in alerts}
     columns = words.columns(
         "number", ("reported", "time"), "urgency", "place", "what", "state", "person", ("arrived", "time"), "came_by",
         ("repaired", "time"), "proved_by", "punctual",
@@ -277,7 +284,8 @@ def _repairs(items: Sequence[Mapping[str, Any]], words: _Words) -> Table:
     rows = tuple(
         (
             str(item["id"]), _when(item["reported"]), words.w("order.urgency", item["urgency"]), words.place(item["place"]),
-            item["what"] or "", words.w("order.state", item["state"]), words.person(item["assignee"]),
+            next((told[each] for each in item["alerts"] if each in told), item["what"] or ""),
+            words.w("order.state", item["state"]), words.person(item["assignee"]),
             _when(_of(item["arrival"], "at")), _proof(item["arrival"], "tap", words), _when(_of(item["repair"], "at")),
             _proof(item["repair"], "sensor", words), words.w("order.punctual", item["punctual"]),
         )

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from api.access.accounts import Accounts
 from api.access.door import needs, origin_of, session_of
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page, tagged
-from api.console.languages import chosen
+from api.console.languages import Language, chosen
 from api.openapi import REFUSED, file, many, one, takes
 from api.orders import Followed, LedgerShape, OrderAction, OrderFromAlert, OrderShape, ReportBody, Said
 from api.ports import GatewayPort
@@ -22,6 +22,7 @@ from api.reports.ledger import tables
 from api.reports.tables import Reader
 from gateway.alerts.alert import Alert
 from gateway.alerts.lifecycle import ACTIVE, Refused
+from gateway.alerts.wording import message
 from gateway.books import BookOperation
 from gateway.instants import DAY, Instant, instant, moment
 from gateway.work_orders.book import WorkOrders
@@ -64,6 +65,9 @@ Month = Annotated[
 ]
 _Body = TypeVar("_Body", OrderAction, OrderFromAlert, ReportBody)
 _said = msgspec.json.Decoder(Said).decode
+_alert = msgspec.json.Decoder(Alert).decode
+_AT_ONCE = 500
+"""Question marks in one query."""
 
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
@@ -129,7 +133,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         """The ledger as an Excel workbook: the orders, and the figures on a second sheet."""
         figures, orders = await ledger_of(gateway, month)
         reader = Reader(chosen(request, site.language), _named(request))
-        shown = await with_words(gateway, orders, named=reader.named)
+        shown = await with_words(gateway, orders, named=reader.named, language=reader.language)
         heading, sheets, notes = tables(site, figures, shown, reader, request.state.called)
         from api.reports import excel  # noqa: PLC0415  openpyxl: 4 MiB that only its users pay
 
@@ -340,12 +344,19 @@ async def ledger_of(gateway: GatewayPort, month: str) -> tuple[Ledger, list[Orde
     return ledger(gateway.site, month, orders, gateway.now()), orders
 
 
-async def with_words(gateway: GatewayPort, orders: Sequence[Order], *, named: bool) -> list[OrderShape]:
-    """Orders with what their reporters said; name and telephone only for those who may know them."""
+async def with_words(
+    gateway: GatewayPort, orders: Sequence[Order], *, named: bool, language: Language | None = None
+) -> list[OrderShape]:
+    """Orders with what their reporters said; name and telephone only for those who may know them.
+
+    Args:
+        language: in which to say what an order's alert told; None: as it told it, in the site's.
+    """
     words = await said_of(gateway, keys_of(orders), named=named)
+    told = {} if language in {None, gateway.site.language} else await _told(gateway, orders, language)
     return [
         OrderShape(
-            **{name: getattr(order, name) for name in Order.__struct_fields__},
+            **({name: getattr(order, name) for name in Order.__struct_fields__} | told.get(order.id, {})),
             said=words.get(order.personal or ""),
             answers=tuple(
                 Followed(at=each.at, by=each.by, content=each.content, said=words.get(each.personal or ""))
@@ -356,12 +367,31 @@ async def with_words(gateway: GatewayPort, orders: Sequence[Order], *, named: bo
     ]
 
 
+async def _told(gateway: GatewayPort, orders: Sequence[Order], language: Language) -> dict[str, dict[str, str]]:
+    """`what` of orders by id, in another language than the one in which their alerts told it."""
+    asked = {order.id: order.alerts[0] for order in orders if order.alerts and order.what}
+    found = {
+        alert.id: alert for each in asked.values() if (alert := gateway.judgement.alerts.alert(each)) is not None
+    }
+    gone = sorted(set(asked.values()) - found.keys())
+    for start in range(0, len(gone), _AT_ONCE):
+        part = gone[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(part))
+        rows = await gateway.query(f"SELECT body FROM finding WHERE kind = 'alert' AND id IN ({marks})", tuple(part))  # noqa: S608  question marks
+        found |= {alert.id: alert for (body,) in rows for alert in [_alert(body)]}
+    return {
+        order: {"what": message(gateway.site, alert.rule, alert.subject, alert.details, language)}
+        for order, each in asked.items()
+        if (alert := found.get(each)) is not None
+    }
+
+
 async def said_of(gateway: GatewayPort, keys: Iterable[str], *, named: bool) -> dict[str, Said]:
     """What stands under keys of `personal`."""
     wanted = sorted(set(keys))
     found: dict[str, Said] = {}
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
         marks = ", ".join("?" * len(part))
         for key, body in await gateway.query(f"SELECT key, body FROM personal WHERE key IN ({marks})", tuple(part)):  # noqa: S608  question marks
             said = Said(erased=True) if body is None else _said(body)

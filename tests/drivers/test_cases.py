@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ SHAPES = {"good", "bad", "cut", "glued"}
 KEYS = {"about", "source", "shape", "driver", "device", "feed", "observations", "rejected"}
 
 
+@cache
 def load(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

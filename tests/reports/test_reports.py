@@ -117,6 +117,23 @@ async def test_a_repair_stands_in_the_report_with_what_proves_it(week: tuple[Gat
     assert (said["到场依据"], said["修复依据"], said["是否及时"]) == ("打卡", "传感器", "及时")
     assert said["到场时间"] == lamp.arrival.at
     assert said["修复时间"] == lamp.repair.at
+    assert said["项目"] == lamp.what
+    english = next(table for table in tables(site, report, Reader("en", named=True)) if table.id == "repairs")
+    what = [column.heading for column in english.columns].index("Item")
+    told = next(row[what] for row in english.rows if row[0] == lamp.id)
+    assert "should be lit and is dark" in str(told)
+
+
+async def test_who_reads_english_reads_what_alerts_said_in_english(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    site = gateway.site
+    report = await gather(site, gateway, next(latest(site, "week", gateway.now())), gateway.now())
+    [chinese, english] = [
+        next(table for table in tables(site, report, Reader(language, named=True)) if table.id == "alerts")
+        for language in ("zh_CN", "en")
+    ]
+    assert [row[-1] for row in chinese.rows] == [line.message for line in report.alerts]
+    assert not [row[-1] for row in english.rows if "。" in str(row[-1])]
 
 
 async def test_json_holds_the_whole_report(week: tuple[Gateway, Clock]) -> None:

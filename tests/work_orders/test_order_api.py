@@ -188,6 +188,23 @@ async def test_an_alert_opens_an_order_and_events_tell_it(estate: Estate) -> Non
     assert "work_order_late" in {each["rule"] for each in alerts}
 
 
+async def test_who_reads_english_reads_what_an_alert_told_in_english_also_when_memory_no_longer_holds_it(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await estate.enter("operator")
+    await estate.fault()
+    [order] = (await desk.get(ORDERS, params={"open": True})).json()["items"]
+    page, paper = f"/work-orders/{order['id']}", f"/work-orders/{order['id']}/print"
+    pages = ("/work-orders", page, paper, "/work-orders/ledger")
+    english = {"headers": {"Accept-Language": "en"}}
+    for where in pages:
+        assert order["what"] in (await desk.get(where)).text, where
+        assert "lamps went dark together" in (await desk.get(where, **english)).text, where
+    monkeypatch.setattr(estate.gateway.judgement.alerts, "alert", lambda _: None)
+    for where in pages:
+        assert "lamps went dark together" in (await desk.get(where, **english)).text, where
+
+
 async def test_an_order_by_hand_of_an_alert(estate: Estate) -> None:
     desk = await estate.enter("operator")
     await estate.fault("incident", "wand-1")
