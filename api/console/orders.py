@@ -126,9 +126,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         rule = rule_of(found.rule)
         title = rule.title_zh if chosen(request, site.language) == "zh_CN" else rule.title_en
         told = message(site, found.rule, found.subject, found.details, chosen(request, site.language))
-        return frame.respond(
-            request, "alone.html", inner="order_of_alert.html", alert=found, title=title, message=told
-        )
+        return frame.respond(request, "alone.html", inner="order_of_alert.html", alert=found, title=title, message=told)
 
     @app.get("/work-orders/ledger", include_in_schema=False, dependencies=[needs("alerts")])
     async def ledger_page(request: Request, month: Month = None) -> Response:

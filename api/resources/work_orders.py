@@ -370,9 +370,7 @@ async def with_words(
 async def _told(gateway: GatewayPort, orders: Sequence[Order], language: Language) -> dict[str, dict[str, str]]:
     """`what` of orders by id, in another language than the one in which their alerts told it."""
     asked = {order.id: order.alerts[0] for order in orders if order.alerts and order.what}
-    found = {
-        alert.id: alert for each in asked.values() if (alert := gateway.judgement.alerts.alert(each)) is not None
-    }
+    found = {alert.id: alert for each in asked.values() if (alert := gateway.judgement.alerts.alert(each)) is not None}
     gone = sorted(set(asked.values()) - found.keys())
     for start in range(0, len(gone), _AT_ONCE):
         part = gone[start : start + _AT_ONCE]
