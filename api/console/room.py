@@ -81,6 +81,9 @@ class NextVisit(msgspec.Struct, frozen=True, kw_only=True):
     round: Round
     name: str
     due: datetime
+    passed: bool
+    """It was due, and may still be walked until `until`."""
+    until: datetime
     served: int
 
 
@@ -298,5 +301,7 @@ async def _coming(gateway: GatewayPort, tonight: Sequence[Round]) -> NextVisit |
         round=found,
         name=checkpoint_name(gateway.site, visit.checkpoint),
         due=due,
+        passed=due <= now,
+        until=visit.closes,
         served=sum(other.at is not None for other in found.visits),
     )

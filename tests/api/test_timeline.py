@@ -11,8 +11,9 @@ import pytest
 from api.console.names import place_name
 from api.console.timeline import LENGTHS, draw, night_of
 from gateway.instants import DAY, HOUR, MINUTE, instant, moment
-from gateway.rules.findings import Round
+from gateway.rules.findings import Round, Visit
 from tests.api import scene
+from tests.api.fake_gateway import FakeGateway
 
 SITE = scene.site()
 NOW = instant(scene.NOW)
@@ -109,6 +110,23 @@ async def test_the_page_asks_for_as_much_as_it_wants(operator: httpx.AsyncClient
     for span, pressed in (("night", "night"), ("hours", "hours"), ("nonsense", "night")):
         page = (await operator.get("/console/rounds", params={"span": span})).text
         assert f'data-span="{pressed}" aria-pressed="true"' in page
+
+
+@pytest.mark.parametrize(("due_in", "told"), [(-3, "Checkpoint due since"), (3, "Next checkpoint")])
+async def test_a_checkpoint_that_is_past_due_is_not_called_the_next(
+    operator: httpx.AsyncClient, gateway: FakeGateway, due_in: int, told: str
+) -> None:
+    due = scene.NOW + timedelta(minutes=due_in)
+    closes = due + timedelta(minutes=10)
+    pending = Visit(
+        checkpoint="cp-gate", position=1, due=due, opens=due - timedelta(minutes=10), closes=closes, verdict="pending", revision=0
+    )  # fmt: skip
+    running = msgspec.structs.replace(scene.rounds()[0], visits=(pending,), start=due, verdict="in_progress")
+    gateway.scene.rounds[:] = [running]
+    page = (await operator.get("/console/summary", params={"lang": "en"})).text
+    assert {each for each in ("Checkpoint due since", "Next checkpoint") if each in page} == {told}
+    assert f"<b>{due:%H:%M}</b>" in page
+    assert (f"open until {closes:%H:%M}" in page) == (due_in < 0)
 
 
 def test_a_night_is_never_cut_at_midnight() -> None:
