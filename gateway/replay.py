@@ -13,7 +13,7 @@ from gateway.alerts.alert import Operation
 from gateway.alerts.book import Refused
 from gateway.books import BookOperation
 from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected, Restart, Target, read_evidence
-from gateway.instants import Instant, instant, moment
+from gateway.instants import DAY, Instant, instant, moment
 from gateway.judgement import Judgement
 from gateway.orderly import Disorder, Lines, Orderly
 from gateway.rules.operations import DeviceOperation
@@ -107,6 +107,8 @@ def replay(
         explain: what it gives is added as `explanations`.
     """
     first = (until or 0) if evidence.first is None else evidence.first
+    if since is None and evidence.last is None and until is None:
+        since = first + DAY  # no line says when it was: no night is shown
     if since is None:
         since = _midnight(site, first if evidence.dated is None else evidence.dated)
     judgement = _judge_from(site, first, since)

@@ -28,3 +28,15 @@ def test_nothing_is_said_of_a_file_that_can_be_read(tmp_path: Path, capsys: pyte
     file.write_text('{"kind":"advance","at":"2026-11-01T00:00:00Z"}\n')
     assert main(["replay", "--site", str(DEMO), str(file)]) == 0
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "Words.\n"])
+def test_a_file_that_says_nothing_of_when_it_was_shows_no_night(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    file = tmp_path / "evidence.jsonl"
+    file.write_text(text)
+    assert main(["replay", "--explain", "--site", str(DEMO), str(file)]) == (1 if text else 0)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rounds"], found["gaps"], found["unmatched"]) == ([], [], [])
+    assert {each["kind"] for each in found["explanations"]}.isdisjoint({"round", "gap"})
