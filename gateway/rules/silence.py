@@ -90,8 +90,8 @@ class Silence:
 
     def snapshot(self) -> Any:
         return [
-            [[device, since] for device, since in self.told.items()],
-            [[device, since] for device, since in self._graced.items()],
+            [[device, since] for device, since in sorted(self.told.items(), key=lambda each: each[0])],
+            [[device, since] for device, since in sorted(self._graced.items())],
         ]
 
     def restore(self, state: Any, records: dict[str, Record]) -> None:
