@@ -363,7 +363,7 @@ class Rounds:
                 continue
             if visit.service is not None:
                 if visit.known != visit.closes and visit.key not in self._watched:
-                    self._dirty[_known_key(visit)] = None
+                    self._watch(visit.key, self._of(visit), (visit.opens, visit.closes))
                 continue
             self._dirty[visit.key] = None
             if visit.deadline < self.now:
@@ -461,7 +461,7 @@ class Rounds:
                 elif (state := self._rounds.get(key[1])) is not None:
                     if key[0] == "visit":
                         self._judge(state.visits[key[2] - 1], now)
-                    elif key[0] == _KNOWN and not self._know(state.visits[key[2] - 1]):
+                    elif key[0] == _KNOWN and not self._know(visit := state.visits[key[2] - 1], self._of(visit)):
                         continue
                     rounds[state.id] = None
         for round_id in sorted(rounds):
@@ -534,7 +534,7 @@ class Rounds:
         else:
             self._timers.set(visit.key, None)
             if now > visit.closes:
-                self._know(visit)
+                self._know(visit, witnesses)
             else:
                 self._unwatch(visit.key)
         visit.cause = judged.cause
@@ -557,7 +557,7 @@ class Rounds:
             )
         )
 
-    def _know(self, visit: VisitState) -> bool:
+    def _know(self, visit: VisitState, witnesses: Sequence[Record]) -> bool:
         """Note up to when the record of a closed visit that is served is known, and look again as long as that may grow.
 
         Returns:
@@ -565,7 +565,6 @@ class Rounds:
         """
         if visit.service is None:
             return False
-        witnesses = self._of(visit)
         before, visit.known = visit.known, watermark(witnesses, visit.opens, visit.closes)
         if visit.known == visit.closes:
             self._unwatch(visit.key)
