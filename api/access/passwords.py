@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -26,7 +27,6 @@ class Passwords:
 
     def __init__(self, at_once: int = 2) -> None:
         self._slots = asyncio.Semaphore(at_once)
-        self._nobody = _HASHER.hash("nobody has this password")
 
     async def make(self, name: str, password: str) -> str:
         """The hash of a new password.
@@ -45,8 +45,7 @@ class Passwords:
     async def check(self, stored: str | None, password: str) -> bool:
         """Whether `password` is the stored one. Takes as long when there is none, so that names cannot be guessed by time."""
         async with self._slots:
-            matches = await asyncio.to_thread(_verify, stored or self._nobody, password[: LONGEST + 1])
-        return matches and stored is not None
+            return await asyncio.to_thread(_check, stored, password[: LONGEST + 1])
 
 
 def check_strength(name: str, password: str) -> None:
@@ -70,6 +69,16 @@ def hash_now(name: str, password: str) -> str:
 def stored_now(secret: str) -> str:
     """The hash of a password or PIN that was found to be good, for the command line."""
     return _HASHER.hash(secret)
+
+
+@cache
+def _nobody() -> str:
+    return _HASHER.hash("nobody has this password")
+
+
+def _check(stored: str | None, password: str) -> bool:
+    nobody = _nobody()  # asked for whether there is one or not: the first question too takes the same time
+    return _verify(stored or nobody, password) and stored is not None
 
 
 def _verify(stored: str, password: str) -> bool:

@@ -55,8 +55,11 @@ _LIBRARIES = {
 }
 """What of the libraries' own talk is worth a person's while."""
 
+_COLLECT_AT_START = (100_000, 50, 1000)
+"""Thresholds of Python's cyclic garbage collector while the state is made anew from snapshot and log: nearly all of it stays."""
+
 _COLLECT_AFTER = (20_000, 20, 100)
-"""Thresholds of Python's cyclic garbage collector. The state of a large site is millions of objects that never die: looking
+"""The same from then on. The state of a large site is millions of objects that never die: looking
 through them again and again was a third of the cost of a message at 10,000 devices.
 """
 
@@ -160,6 +163,8 @@ async def _run(
     *,
     trust_clock: bool,
 ) -> int:
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AT_START)
     async with Gateway(site, data, trust_clock=trust_clock) as gateway, open_service(site, data, gateway) as service:
         gc.collect()
         gc.freeze()

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 
 def is_calendar(code: str) -> bool:
     """Whether there is a calendar for `code`: a country (ISO 3166-1, two letters), or country-region (ISO 3166-2)."""
+    import holidays  # noqa: PLC0415 40 ms of a start that only sites with a calendar pay
+
     country, _, region = code.partition("-")
     regions: dict[str, list[str]] = holidays.list_supported_countries(include_aliases=True)
     return country in regions and (not region or region in regions[country])
@@ -26,6 +26,8 @@ def holidays_of(code: str, year: int) -> Mapping[date, str]:
     Raises:
         ValueError: there is no calendar for `code`.
     """
+    import holidays  # noqa: PLC0415 as above
+
     if not is_calendar(code):
         raise ValueError(f"there is no holiday calendar {code!r}")
     country, _, region = code.partition("-")

@@ -64,11 +64,18 @@ class Points:
                 self._places[device.id] = device.place
         self._portable = frozenset(device.id for device in site.devices.values() if device.portable)
         self._log_ins: dict[str, list[tuple[Instant, str]]] = {}
+        self._near: dict[str, tuple[str, ...]] = {}
+        """Of each place that was asked for."""
 
     def near(self, place: str | None) -> tuple[str, ...]:
         """The points at `place`, else those fewest steps away in the tree of its building; none: nothing can prove it."""
         if place is None:
             return ()
+        if place not in self._near:
+            self._near[place] = self._nearest(place)
+        return self._near[place]
+
+    def _nearest(self, place: str) -> tuple[str, ...]:
         steps = {point: _steps(place, there) for point, there in self._places.items()}
         least = min((count for count in steps.values() if count is not None), default=None)
         return () if least is None else tuple(sorted(point for point, count in steps.items() if count == least))
