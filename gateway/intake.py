@@ -129,7 +129,7 @@ class Intake:
         self.failed = failed
         self.snapshot_due: Callable[[], bool] = lambda: False
         """Asked at each hand-over: whether a snapshot is to be stored with the batch."""
-        self.snapshot: Callable[[], tuple[str, str, bytes]] = lambda: ("", "", b"")
+        self.snapshot: Callable[[], tuple[str, str, bytes | bytearray]] = lambda: ("", "", b"")
         """Asked then: (format, site digest, state)."""
         self.send: Callable[[str, bytes], None] = lambda _topic, _payload: None
         """Publishes at QoS 0: acknowledgements to native devices, and what a driver asks for."""

@@ -256,17 +256,18 @@ class Judgement:
             return instant(view.start)
         return instant(view.window_start) if isinstance(view, Gap) else 0
 
+    def state(self) -> dict[str, Any]:
+        """Everything, to be encoded at once: parts of it are views of what goes on to change."""
+        return {
+            "engine": self.engine.snapshot(),
+            "alerts": self.alerts.snapshot(),
+            "books": {name: book.snapshot() for name, book in self.books.items()},
+            "books_format": BOOKS_FORMAT,
+        }
+
     def snapshot(self) -> bytes:
         """The state, to be stored with the sequence number of the last log row it holds."""
-        books = {name: book.snapshot() for name, book in self.books.items()}
-        return msgspec.msgpack.encode(
-            {
-                "engine": self.engine.snapshot(),
-                "alerts": self.alerts.snapshot(),
-                "books": books,
-                "books_format": BOOKS_FORMAT,
-            }
-        )
+        return msgspec.msgpack.encode(self.state())
 
     def restore(self, state: bytes) -> None:
         """Take up a snapshot made by the same version."""

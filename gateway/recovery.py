@@ -59,6 +59,10 @@ class Recovered(NamedTuple):
     """Log rows judged again."""
 
 
+_HEAD = b"\x82" + msgspec.msgpack.encode("judgement") + b"\xc6" + bytes(4)
+"""A map of two, the first key, and what it is of: so many bytes (four of them say how many)."""
+
+
 def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered:
     """Bring rules, alerts and the memory of repeats to where they were.
 
@@ -144,12 +148,18 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
                 _log.exception("judging %s of %s failed again; the observation is kept", row.kind, row.device)
 
 
-def state_of(judgement: Judgement, repeats: Repeats) -> bytes:
-    """What a snapshot holds."""
+def state_of(judgement: Judgement, repeats: Repeats) -> bytearray:
+    """What a snapshot holds: a map (msgpack) of `judgement`, a state in itself, and `repeats`; made in one piece, as it is large."""
     collecting = gc.isenabled()
     gc.disable()  # it would look through all that is made here, again and again, and find nothing
     try:
-        return msgspec.msgpack.encode({"judgement": judgement.snapshot(), "repeats": repeats.snapshot()})
+        encoder = msgspec.msgpack.Encoder()
+        state = bytearray(_HEAD)
+        encoder.encode_into(judgement.state(), state, len(_HEAD))
+        state[len(_HEAD) - 4 : len(_HEAD)] = (len(state) - len(_HEAD)).to_bytes(4, "big")
+        encoder.encode_into("repeats", state, -1)
+        encoder.encode_into(repeats.snapshot(), state, -1)
+        return state
     finally:
         if collecting:
             gc.enable()

@@ -398,7 +398,7 @@ class Gateway:
         due = rows >= _SNAPSHOT_ROWS or (rows > 0 and self.judgement.now - self._snapshot_at >= _SNAPSHOT_EVERY)
         return due and time.monotonic() >= self._snapshot_not_before
 
-    def _snapshot(self) -> tuple[str, str, bytes]:
+    def _snapshot(self) -> tuple[str, str, bytes | bytearray]:
         began = time.monotonic()
         self._snapshot_seq, self._snapshot_at = self.intake.seq, self.judgement.now
         state = state_of(self.judgement, self._repeats)

@@ -39,8 +39,10 @@ _INSERTS = {
     "ON CONFLICT (kind, id) DO UPDATE SET start = excluded.start, seq = excluded.seq, body = excluded.body",
     "notice": "INSERT INTO notice (seq, key, created, contact, alert, kind, title, body, next_try) "
     "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING",
-    "snapshot": "INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?,?)",
 }
+_INSERT_SNAPSHOT = "INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?,zeroblob(?))"
+_PIECE = 1 << 20
+"""Bytes of a state written at once: given as a value, all of it would be in memory twice more."""
 
 
 class Batch:
@@ -169,7 +171,10 @@ class Writer:
         try:
             self._insert_log(batch.log)
             for table, rows in batch.rows.items():
-                self._connection.executemany(_INSERTS[table], rows)
+                if table == "snapshot":
+                    self._insert_snapshots(rows)
+                else:
+                    self._connection.executemany(_INSERTS[table], rows)
             changes = []
             for sql, values in batch.statements:
                 run(sql, values)
@@ -184,6 +189,16 @@ class Writer:
                 run("ROLLBACK")
             raise
         return changes
+
+    def _insert_snapshots(self, rows: list[Row]) -> None:
+        for *described, state in rows:
+            self._connection.execute(_INSERT_SNAPSHOT, (*described, len(state)))
+            with (
+                self._connection.blob_open("main", "snapshot", "state", described[0], True) as stored,
+                memoryview(state) as whole,
+            ):
+                for start in range(0, len(state), _PIECE):
+                    stored.write(whole[start : start + _PIECE])
 
     def _insert_log(self, rows: list[Row]) -> None:
         start = 0

@@ -337,7 +337,7 @@ class Clock:
             self.least,
             self.most,
             *(
-                [line.places.tobytes(), line.times.tobytes(), line.offsets.tobytes()]
+                [memoryview(part).cast("B") for part in (line.places, line.times, line.offsets)]
                 for line in (self.placed, self.loose)
             ),
         ]
@@ -460,7 +460,8 @@ class Measures:
             del self.receiveds[:index], self.times[:index], self.places[:index], self.boots[:index]
 
     def snapshot(self) -> Any:
-        return [self.receiveds.tobytes(), self.times.tobytes(), self.places.tobytes(), self.boots.tolist()]
+        parts = (self.receiveds, self.times, self.places)
+        return [*(memoryview(part).cast("B") for part in parts), self.boots.tolist()]
 
     def restore(self, state: Any) -> None:
         self.receiveds.frombytes(state[0])

@@ -256,7 +256,7 @@ class Reports(ABC):
         self._holes = [(low, high, begun - index) for low, high, begun in self._holes if begun >= index]
 
     def snapshot(self) -> Any:
-        return [getattr(self, name).tobytes() for name in self._SAVED]
+        return [memoryview(getattr(self, name)).cast("B") for name in self._SAVED]
 
     def restore(self, state: Any) -> None:
         for name, data in zip(self._SAVED, state, strict=False):
