@@ -56,7 +56,10 @@ class Compensation:
         self._standing = Standing(site, found)
         self._patrols: dict[str, Patrol] = {}
         self._near = {zone.id: _inside(site, zone.place) for zone in site.zones.values()}
-        self._lamps = _lamps_near(site)
+        self._inside: dict[str, tuple[str, ...]] = {}
+        """The checkpoints at places with lamps."""
+        self._lamps = self._lamps_near()
+        """Of each circuit that lights a place with a checkpoint: the places, each with the lamps that light it."""
         self._spoken_for: set[str] = set()
         """Dark circuits that a parent's alert told of when they were last looked at."""
         self._signals = found.signals
@@ -93,6 +96,23 @@ class Compensation:
         self._read = len(self._signals)
         return [each.subject for each in fresh if each.rule == "zone_blind" and each.action == "raise"]
 
+    def _lamps_near(self) -> dict[str, dict[str, list[str]]]:
+        found: dict[str, dict[str, list[str]]] = {}
+        for lamp in self._site.lamps.values():
+            if lamp.place not in self._inside:
+                self._inside[lamp.place] = _inside(self._site, lamp.place)
+            if lamp.circuit is not None and self._inside[lamp.place]:
+                found.setdefault(lamp.circuit, {}).setdefault(lamp.place, []).append(lamp.id)
+        return found
+
+    def _lit_by(self, circuit: str) -> dict[str, list[str]]:
+        """The checkpoints that a circuit lights, by id, each with the lamps that do: made when it is asked for, as they may be many."""
+        found: dict[str, list[str]] = {}
+        for place, lamps in self._lamps.get(circuit, {}).items():
+            for checkpoint in self._inside[place]:
+                found.setdefault(checkpoint, []).extend(lamps)
+        return {checkpoint: found[checkpoint] for checkpoint in sorted(found)}
+
     # -- what ends them, and what begins them by lamps -----------------------------------------------------------------
 
     def _look_at_zones(self, changed: Iterable[str], now: Instant) -> None:
@@ -121,7 +141,7 @@ class Compensation:
             judge = self._lighting.circuit_judge(circuit)
             spoken_for = judge is not None and judge.memory.suppressed is not None
             forgotten = circuit in self._spoken_for and not spoken_for and not dark
-            for checkpoint, lamps in self._lamps[circuit].items():
+            for checkpoint, lamps in self._lit_by(circuit).items():
                 views = [view for lamp in lamps if (view := self._lighting.lamp(lamp)) is not None]
                 self._look_at_lamps(circuit, checkpoint, views, now, dark=dark, forgotten=forgotten)
             known = any(circuit in patrol.circuits for patrol in self._patrols.values())
@@ -250,7 +270,7 @@ class Compensation:
         for checkpoint, (since, window, at_most, zones, circuits, over) in state["patrols"].items():
             patrol = Patrol(since=since, window=window, at_most=at_most, over=over)
             patrol.zones = {zone for zone in zones if checkpoint in self._near.get(zone, ())}
-            patrol.circuits = {circuit for circuit in circuits if checkpoint in self._lamps.get(circuit, ())}
+            patrol.circuits = {circuit for circuit in circuits if checkpoint in self._lit_by(circuit)}
             gone = checkpoint not in self._site.checkpoints or self._site.compensation is None
             if gone or not (patrol.zones or patrol.circuits):
                 self._rounds.end_patrol(checkpoint, window, now, now)
@@ -269,20 +289,3 @@ def _inside(site: Site, place: str) -> tuple[str, ...]:
 
 def _covers(place: str, other: str) -> bool:
     return other == place or other.startswith(f"{place}/")
-
-
-def _lamps_near(site: Site) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Of each circuit that lights a place with a checkpoint: the checkpoints, by id, each with the lamps that light it."""
-    near: dict[str, dict[str, list[str]]] = {}
-    inside: dict[str, tuple[str, ...]] = {}
-    for lamp in site.lamps.values():
-        if lamp.circuit is None:
-            continue
-        if lamp.place not in inside:
-            inside[lamp.place] = _inside(site, lamp.place)
-        for checkpoint in inside[lamp.place]:
-            near.setdefault(lamp.circuit, {}).setdefault(checkpoint, []).append(lamp.id)
-    return {
-        circuit: {checkpoint: tuple(near[circuit][checkpoint]) for checkpoint in sorted(near[circuit])}
-        for circuit in near
-    }
