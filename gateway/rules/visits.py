@@ -146,12 +146,14 @@ class RoundState:
 
     __slots__ = (
         "_frozen",
+        "closes",
         "date",
         "end",
         "facts",
         "id",
         "instants",
         "not_started",
+        "opens",
         "revision",
         "route",
         "shift",
@@ -168,6 +170,8 @@ class RoundState:
         self.route = route
         self.facts = facts
         self.visits = tuple(VisitState(self, position, each) for position, each in enumerate(facts, start=1))
+        self.opens = min(visit.opens for visit in self.visits)
+        self.closes = max(visit.closes for visit in self.visits)
         dues = [visit.due for visit in self.visits if visit.due is not None]
         self.not_started = (min(dues) if dues else self.start) + route.tolerance
         """When a round without a tap has not been started (rounds.md, Alerts)."""
@@ -184,17 +188,9 @@ class RoundState:
         """When time alone may change something."""
 
     @property
-    def opens(self) -> Instant:
-        return min(visit.opens for visit in self.visits)
-
-    @property
     def fixed_from(self) -> Instant:
         """From when its plan is frozen: it opens, or would without jitter, so that no other seed gives a second one."""
         return self.opens - self.shift
-
-    @property
-    def closes(self) -> Instant:
-        return max(visit.closes for visit in self.visits)
 
     @property
     def required(self) -> Iterator[VisitState]:
@@ -235,6 +231,7 @@ class RoundState:
         for visit, (verdict, revision, cause, *known) in zip(made.visits, visits, strict=True):
             visit.verdict, visit.revision, visit.cause = verdict, revision, cause
             visit.known = known[0] if known else None
+        made._frozen = frozen
         made.tells = {rule: tuple(named) for rule, named in tells}
         made.verdict, made.revision = judged
         return made
