@@ -195,6 +195,7 @@ def _renew(part: Path, now: Instant, name: str) -> str:
     epoch = secrets.token_hex(8)
     try:
         connection.execute("PRAGMA synchronous = full")
+        chained = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'chain')").get
         with connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,))
             connection.execute(
@@ -202,10 +203,10 @@ def _renew(part: Path, now: Instant, name: str) -> str:
                 "VALUES (?, 'gateway', 'local', 'journal.restore', ?, 'done', ?)",
                 (now, epoch, name[:200]),
             )
-            if connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'chain')").get:
+            if chained:
                 extend(connection, ("audit",))
-        if connection.execute("PRAGMA user_version").get == migrations()[-1][0]:
-            begin(connection, epoch, now)  # an older one is brought up to date first, at its start
+        if chained:
+            begin(connection, epoch, now)
     finally:
         connection.close()
     return epoch

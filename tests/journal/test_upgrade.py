@@ -40,6 +40,8 @@ from tests.faults.ledger import damaged, half_applied, twice
 SCHEMAS = Path(__file__).parent / "schemas"
 KEPT = {int(path.name[:4]): path for path in sorted(SCHEMAS.glob("*.sql.gz"))}
 NEWEST = migrations()[-1][0]
+CHAINED_FROM = 7
+"""The schema since which there is a chain."""
 OLDER = [number for number in KEPT if number < NEWEST]
 TABLES = (
     "log",
@@ -195,6 +197,22 @@ def test_as_it_was_before_it_is_kept_for_the_way_back(number: int, tmp_path: Pat
     # The older program's own `restore` takes it as any copy; this one's does, too.
     made = restore(kept, tmp_path / "back", 0)
     assert rows(made.path) == before
+
+
+@pytest.mark.parametrize("number", [number for number in KEPT if number >= CHAINED_FROM])
+def test_what_is_restored_of_an_earlier_schema_is_intact_before_and_after_its_start(
+    number: int, tmp_path: Path
+) -> None:
+    made = restore(journal_of(number, tmp_path / "old"), tmp_path / "new", 0)
+    for _ in range(2):
+        with closing(connect_snapshot(made.path)) as journal:
+            assert [fault.text for fault in verify(journal).faults] == []
+        Store(tmp_path / "new").close()
+    with closing(apsw.Connection(str(made.path))) as journal:
+        journal.execute("UPDATE log SET body = CAST(replace(CAST(body AS TEXT), ':', ': ') AS BLOB) WHERE seq = 2")
+        journal.execute("UPDATE visit_revision SET body = CAST(replace(CAST(body AS TEXT), 'T', 'U') AS BLOB)")
+    with closing(connect_snapshot(made.path)) as journal:
+        assert not verify(journal).intact, "a row that was changed afterwards is found"
 
 
 def test_without_room_for_a_copy_the_journal_is_upgraded_all_the_same_and_that_is_noted(
