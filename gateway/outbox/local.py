@@ -185,8 +185,12 @@ class LocalStore:
         self._connection = None
         kept = self._path.with_name(f"{self._path.name}.damaged")
         self._path.replace(kept)
-        for rest in ("-wal", "-shm", "-journal"):
-            self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+        for rest in ("-wal", "-shm", "-journal"):  # with them whoever looks into the damaged one finds what was written last
+            beside = self._path.with_name(self._path.name + rest)
+            if beside.exists():
+                beside.replace(kept.with_name(kept.name + rest))
+            else:
+                kept.with_name(kept.name + rest).unlink(missing_ok=True)  # of one that was set aside before
         _log.error("the telemetry file %s was damaged; it is kept as %s, and a new one is begun", self._path, kept)
         return kept
 

@@ -325,11 +325,15 @@ async def test_telemetry_that_is_damaged_is_said_set_aside_and_begun_anew(tmp_pa
     await local.close()
     damaged = b"no database at all" * 400
     file.write_bytes(damaged)
+    (tmp_path / "telemetry.db-wal").write_bytes(b"what was written last")
+    (tmp_path / "telemetry.db.damaged-journal").write_bytes(b"of the one before")
     local = LocalStore(file, 3600 * SECOND, lambda: 0)
     with pytest.raises(DeliveryError, match=r"telemetry\.db was damaged .* kept as telemetry\.db\.damaged"):
         await local.write(_points(1))
     assert await local.write(_points(1)) == []
     assert (tmp_path / "telemetry.db.damaged").read_bytes() == damaged
+    assert (tmp_path / "telemetry.db.damaged-wal").read_bytes() == b"what was written last"
+    assert not (tmp_path / "telemetry.db.damaged-journal").exists()
     await local.close()
 
 
