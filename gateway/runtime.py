@@ -200,6 +200,7 @@ class Gateway:
         self._enrolments = Enrolments(self.site, *self._reader.enrolments())
         recovered = recover(self.site, store, self._reader, now)
         self._started = int(store.meta("started") or now)
+        self._known_at_start = recovered.judgement.now
         self._past = Past(store.path, self.site)
         self.judgement = recovered.judgement
         self._repeats = recovered.repeats
@@ -413,6 +414,7 @@ class Gateway:
             self._writer,
             self.site.storage.retain_evidence,
             self.now,
+            known=self._known_at_start,
             receivers=receivers,
             busy=lambda: self.intake.draining,
             doubted=lambda: self._steady is not None and self._steady.doubted,

@@ -70,6 +70,7 @@ class Retention:
         reader, writer: of the journal.
         evidence: how long evidence is kept (`storage.retain.evidence`).
         now: the wall clock.
+        known: until when the journal knew everything when it was opened: where no sweep was noted yet, time went on from there.
         receivers: the deliveries of today by the names of their cursors; what one of them has not got yet is kept.
         busy: whether the intake drains a backlog; forgetting waits then.
         doubted: whether the clock may be wrong; nothing is forgotten then.
@@ -82,6 +83,7 @@ class Retention:
         evidence: Duration,
         now: Callable[[], Instant],
         *,
+        known: Instant | None = None,
         receivers: Sequence[str] = (),
         busy: Callable[[], bool] = lambda: False,
         doubted: Callable[[], bool] = lambda: False,
@@ -90,6 +92,7 @@ class Retention:
         self._writer = writer
         self._evidence = evidence
         self._now = now
+        self._known = known
         self._receivers = tuple(receivers)
         self._busy = busy
         self._doubted = doubted
@@ -136,7 +139,8 @@ class Retention:
     async def _lived(self) -> Instant:
         now = self._now()
         found = await self._reader.query("SELECT value FROM meta WHERE key = ?", (LIVED,))
-        return min(now, int(found[0][0]) + PACE) if found else now
+        before = int(found[0][0]) if found else self._known
+        return now if before is None else min(now, before + PACE)
 
     async def _forget(self, tables: Mapping[str, str], after: int, upto: int) -> None:
         while after < upto:

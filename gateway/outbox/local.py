@@ -185,7 +185,11 @@ class LocalStore:
         self._connection = None
         kept = self._path.with_name(f"{self._path.name}.damaged")
         self._path.replace(kept)
-        for rest in ("-wal", "-shm", "-journal"):  # with them whoever looks into the damaged one finds what was written last
+        for rest in (
+            "-wal",
+            "-shm",
+            "-journal",
+        ):  # with them whoever looks into the damaged one finds what was written last
             beside = self._path.with_name(self._path.name + rest)
             if beside.exists():
                 beside.replace(kept.with_name(kept.name + rest))

@@ -161,6 +161,15 @@ async def test_a_clock_that_leaps_ahead_makes_nothing_old(journal: Journal) -> N
         assert journal.count("log") == 90 * 24 - 2 * started
 
 
+async def test_a_journal_of_which_no_sweep_was_noted_is_not_old_because_the_clock_says_so(journal: Journal) -> None:
+    """An update of the gateway and a clock that is months ahead, at once."""
+    journal.now += 300 * DAY
+    retention = Retention(journal.reader, journal.writer, KEPT, lambda: journal.now, known=NOW)
+    await retention.sweep()
+    assert retention.lived == NOW + 2 * HOUR
+    assert journal.count("log") == 90 * 24 - 2
+
+
 async def test_nothing_is_forgotten_while_the_clock_is_in_doubt(journal: Journal) -> None:
     retention = Retention(journal.reader, journal.writer, KEPT, lambda: journal.now, doubted=lambda: True)
     await retention.sweep()
@@ -182,5 +191,6 @@ async def test_a_round_from_before_the_kept_time_is_not_explained_as_if_nobody_h
         await gateway.intake.drained()
         then = instant(datetime(2026, 6, 2, 12, tzinfo=UTC))
         assert await gateway.explain_past("lamp", "lamp", then, named=False) is not None
+        await gateway._writer.execute([("INSERT INTO meta VALUES ('lived', ?)", (gateway.now(),))])
         await gateway.retention(()).sweep()
         assert await gateway.explain_past("lamp", "lamp", then, named=False) is None
