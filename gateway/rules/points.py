@@ -52,7 +52,10 @@ class Point:
         self.touched.append((visit.opens, visit.closes))
 
     def add_tap(self, tap: Tap) -> None:
-        insort(self.taps, tap, key=_order)
+        if not self.taps or _order(self.taps[-1]) <= _order(tap):
+            self.taps.append(tap)
+        else:
+            insort(self.taps, tap, key=_order)
         self._widest = max(self._widest, tap.last - tap.first)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 

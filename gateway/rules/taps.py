@@ -91,11 +91,13 @@ class Tap(NamedTuple):
 
     @property
     def first(self) -> Instant:
-        return min(moment.time for moment in self.moments)
+        moments = self.moments
+        return moments[0].time if len(moments) == 1 else min(moment.time for moment in moments)
 
     @property
     def last(self) -> Instant:
-        return max(moment.time for moment in self.moments)
+        moments = self.moments
+        return moments[0].time if len(moments) == 1 else max(moment.time for moment in moments)
 
     @property
     def received(self) -> Instant:
