@@ -80,6 +80,7 @@ class Rounds:
         self._zone = site.zone_info
         self._tags = enrolled(site)
         self._fixed = {place.reader: place.id for place in site.checkpoints.values() if place.reader is not None}
+        self._tagged = frozenset(place.id for place in site.checkpoints.values() if place.tags)
         self._records: dict[str, Record] = {}
         self._downs: list[Interval] = []
         self._routes: dict[str, list[Route]] = {}
@@ -255,7 +256,7 @@ class Rounds:
         persons, last_heard = len(record.persons), record.last_heard
         self._changed(record, record.take(observation, at, received, mark))
         if len(record.persons) > persons and record.phone:
-            self._mark_closed(BEGINNING, END)
+            self._mark_closed(BEGINNING, END, tagged=True)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
         self._calm(record)
@@ -324,11 +325,18 @@ class Rounds:
             self._dirty[key] = None
             self._touch(self.now)
 
-    def _mark_closed(self, first: Instant, last: Instant, route: str | None = None) -> None:
-        """Visits that closed in [first, last] are to be looked at again; their witnesses may be others now."""
+    def _mark_closed(self, first: Instant, last: Instant, route: str | None = None, *, tagged: bool = False) -> None:
+        """Visits that closed in [first, last] are to be looked at again; their witnesses may be others now.
+
+        Args:
+            route: only those of this route.
+            tagged: only those at tags on a wall; portable readers are witnesses of no others.
+        """
         for state in self._rounds.values():
             if route in {None, state.route.id}:
                 for visit in state.visits:
+                    if tagged and visit.checkpoint not in self._tagged:
+                        continue
                     if first <= visit.closes <= last and visit.closes < self.now:
                         self._dirty[_known_key(visit) if visit.service is not None else visit.key] = None
                         self._touch(self.now)
