@@ -231,6 +231,12 @@ class Judgement:
         held, self._held = self._held, None
         return outcome if held is None else held.followed_by(outcome)
 
+    def discard(self) -> None:
+        """Let go of what `drain` would give, where nobody asks for it; nothing is judged by that."""
+        self.alerts.drain()
+        self.history.drain()
+        self._revisions, self._touched, self._entries, self._notices = [], {}, [], []
+
     def put_back(self, outcome: Outcome) -> None:
         """Have the next `drain` give this first."""
         self._held = outcome

@@ -142,7 +142,11 @@ def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
     """Judge all lines in order."""
     last_heard = first
     apply = judgement.apply
+    told = first
     for received, rank, at, _, _, item in lines:
+        if received - told > DAY:
+            judgement.discard()
+            told = received
         if rank == HEARD:
             if item is not None:
                 apply(item, received, at)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 import msgspec
 
@@ -41,6 +43,27 @@ def _time(text: str) -> Instant:
     return at
 
 
+def _write(document: Mapping[str, Any], out: IO[bytes]) -> None:
+    """JSON, indented by one, item by item: the whole text of a year would be twice in memory beside what it says."""
+    before = b"{\n "
+    for name, value in document.items():
+        out.write(before + msgspec.json.encode(name) + b": ")
+        if isinstance(value, Sequence) and not isinstance(value, str) and value:
+            mark = b"[\n  "
+            for item in value:
+                out.write(mark + _indented(item, b"  "))
+                mark = b",\n  "
+            out.write(b"\n ]")
+        else:
+            out.write(_indented(value, b" "))
+        before = b",\n "
+    out.write(b"\n}\n")
+
+
+def _indented(item: Any, by: bytes) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(item), indent=1).replace(b"\n", b"\n" + by)
+
+
 def run(parsed: argparse.Namespace) -> int:
     """Exit status 1: some lines could not be read (they are listed under `rejected`)."""
     site, _ = load_site(parsed.site, secrets=False)
@@ -55,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
                 found = judge(lines)
     except OSError as error:
         raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found.document), indent=1) + b"\n")
+    _write(found.document, sys.stdout.buffer)
     if not found.rejected:
         return 0
     first = min(found.rejected, key=lambda each: each.line)

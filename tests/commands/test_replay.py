@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from api.cli import main
+from api.commands.replay import _write
 
 DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
 
@@ -40,3 +43,10 @@ def test_a_file_that_says_nothing_of_when_it_was_shows_no_night(
     found = json.loads(capsys.readouterr().out)
     assert (found["rounds"], found["gaps"], found["unmatched"]) == ([], [], [])
     assert {each["kind"] for each in found["explanations"]}.isdisjoint({"round", "gap"})
+
+
+def test_it_prints_item_by_item_what_one_text_of_the_whole_would_be() -> None:
+    document = {"rounds": [{"id": "夜", "visits": [{"at": None}, {"marks": ["a\nb"]}]}, {}], "gaps": [], "lamps": ({"on": True},), "conflicting": 3, "more": {"x": [1]}}  # fmt: skip
+    out = BytesIO()
+    _write(document, out)
+    assert out.getvalue() == msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
