@@ -157,6 +157,7 @@ def _method(module: str, owner: str, name: str, *, before: bool) -> Callable[[Di
 STEPS: dict[str, Callable[[Dies], None]] = {
     "before commit": lambda dies: _at_commit(dies, after=False),
     "committed": lambda dies: _at_commit(dies, after=True),
+    "commit of observations": _commit_of(lambda batch: bool(batch.log)),
     "after commit": _method("gateway.journal.writer", "Writer", "_commit", before=False),
     "before acknowledge": _method("gateway.intake", "Intake", "_finish", before=True),
     "after acknowledge": _method("gateway.intake", "Intake", "_finish", before=False),
