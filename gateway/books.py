@@ -82,8 +82,12 @@ class Book(Protocol):
     def told(self, transition: AlertTransition) -> None:
         """An alert's history has a new row."""
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
-        """A tag was read: at `at` by the reader's own clock, which may be long before `received`."""
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:
+        """A tag was read: at `at` by the reader's own clock, which may be long before `received`.
+
+        Returns:
+            Whether anything may have come of it: entries, signals, notices or another deadline.
+        """
 
     def operate(self, operation: BookOperation) -> msgspec.Struct:
         """A person acts; gives the item after it.

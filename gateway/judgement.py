@@ -90,10 +90,8 @@ class Judgement:
         found = engine.found
         if found.signals or found.touched or found.revisions:
             self._collect(observation if found.signals else None)
-        if type(observation) is TagRead and self.books:
-            for book in self.books.values():
-                book.heard(observation, instant(observation.at) if at is None else at, received)
-            self._settle()
+        if type(observation) is TagRead:
+            self._tell_books(observation, instant(observation.at) if at is None else at, received)
 
     def apply_late(self, observation: Observation, received: Instant, heard: Instant) -> None:
         """Take what arrived at `heard` and could not be read until now, `received` (`Engine.apply_late`)."""
@@ -101,9 +99,11 @@ class Judgement:
         at = instant(observation.at)
         self.engine.apply_late(observation, received, at, heard)
         self._collect(observation if self.engine.found.signals else None)
-        if type(observation) is TagRead and self.books:
-            for book in self.books.values():
-                book.heard(observation, at, received)
+        if type(observation) is TagRead:
+            self._tell_books(observation, at, received)
+
+    def _tell_books(self, tap: TagRead, at: Instant, received: Instant) -> None:
+        if any([book.heard(tap, at, received) for book in self.books.values()]):
             self._settle()
 
     def advance(self, now: Instant) -> None:
@@ -111,10 +111,11 @@ class Judgement:
         while (due := self.deadline()) is not None and due <= now:
             self.engine.advance(due)
             self._collect()
-            self.alerts.advance(due)
-            for book in self.books.values():
-                book.advance(due)
-            self._settle()
+            if self._later_due is not None and self._later_due <= due:
+                self.alerts.advance(due)
+                for book in self.books.values():
+                    book.advance(due)
+                self._settle()
         self.engine.advance(now)
         self.engine.flush()
         self._collect()
@@ -179,7 +180,12 @@ class Judgement:
 
     def _collect(self, observation: Observation | None = None) -> None:
         """Hand on what the rules found; `observation`: what they were just told."""
-        found = self.engine.drain()
+        engine = self.engine
+        found = engine.found
+        if not (found.signals or found.touched or found.revisions):
+            self.history.pass_time(engine.now)
+            return
+        found = engine.drain()
         for signal in found.signals:
             self.alerts.signal(signal, _rests_on(signal, found.revisions, observation))
         if found.signals:
@@ -187,8 +193,8 @@ class Judgement:
         self._revisions += found.revisions
         if found.touched:
             self._touched |= found.touched
-            self.history.look(found.touched, self.engine.now)
-        self.history.pass_time(self.engine.now)
+            self.history.look(found.touched, engine.now)
+        self.history.pass_time(engine.now)
 
     def _settle(self) -> None:
         """What became of alerts is told to the books, what these find to the alerts, until nobody has news; then plan ahead."""

@@ -288,8 +288,9 @@ class DutyBook:
     def told(self, transition: AlertTransition) -> None:
         """Nothing an alert does changes who is on duty."""
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:  # noqa: ARG002
         """No tap does either."""
+        return False
 
     def operate(self, operation: BookOperation) -> Swap:
         """A person says who stands in for whom.

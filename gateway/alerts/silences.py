@@ -319,8 +319,9 @@ class SilenceBook:
     def told(self, transition: AlertTransition) -> None:
         """Nothing an alert does makes or ends a silence."""
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:  # noqa: ARG002
         """No tap does either."""
+        return False
 
     def operate(self, operation: BookOperation) -> Silence:
         """A person makes or ends one.

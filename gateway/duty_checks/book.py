@@ -108,15 +108,18 @@ class DutyChecks:
     def told(self, transition: AlertTransition) -> None:
         """Alerts change no check."""
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:
         """A tap at a post, or by a portable reader, may change what was judged."""
         device = self.site.devices.get(tap.device)
         if not self._checks or (device is not None and not device.portable and device.id not in self._readers):
-            return
+            return False
+        sooner = False
         for running in self._checks.values():
             if running.first <= at <= running.last and running.look_at > received + SETTLES:
                 running.look_at = received + SETTLES
                 self._due = min(self._plan_at if self._due is None else self._due, running.look_at)
+                sooner = True
+        return sooner
 
     def operate(self, operation: BookOperation) -> DutyCheckItem:
         """`extra`: a check is begun by hand; `finding`: the checker found something; `withdraw`: a finding no longer counts.

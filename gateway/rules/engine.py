@@ -26,6 +26,7 @@ from gateway.rules.corroboration import Corroborations
 from gateway.rules.counters import Counters
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
+from gateway.rules.intervals import END
 from gateway.rules.life import Life
 from gateway.rules.lighting import Lighting
 from gateway.rules.operations import DeviceOperation
@@ -33,8 +34,6 @@ from gateway.rules.proofs import Source
 from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
 from gateway.site.model import Site
-
-_NEVER: Instant = 1 << 62
 
 
 class Engine:
@@ -71,17 +70,18 @@ class Engine:
             self.corroborations,
             self.compensation,
         )
+        self._others = tuple(module for module in self._modules if module is not self.rounds)
         self._sensors: dict[str, tuple[Life, Source] | None] = {}
         """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
-        """No deadline is earlier; it may be outdated, and is then found to be when time reaches it."""
+        """No deadline is earlier but `rounds.gathered`; it may be outdated, and is then found to be when time reaches it."""
         self._asked = False
         """The deadline was found to be true just now, and nothing happened since."""
         self._settle(started)
 
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation. `received` must not be before the last instant given; `at`, if known, spares its reading."""
-        if received >= self._due:
+        if received >= self._due or received >= self.rounds.gathered:
             self._asked = False
             self.advance(received)
         elif received > self.now:
@@ -101,9 +101,7 @@ class Engine:
                 return
         elif type(observation) is ReaderHeartbeat and self.rounds.kept(observation, at, received):
             devices.apply(observation, at, received)
-            if self.rounds.woken:
-                self.rounds.woken = False
-                self._expect(self.rounds.deadline())
+            self._expect_rounds()
             if devices.changed:
                 self._settle(received)
             elif devices.woken:
@@ -114,7 +112,7 @@ class Engine:
         if device in devices.reader_ids or type(observation) is TagRead:
             mark = self.counters.judge(observation, at, received) if type(observation) is TagRead else ""
             self.rounds.apply(observation, at, received, mark)
-            self._expect(self.rounds.deadline())
+            self._expect_rounds()
             if self.found.signals:
                 self._settle(received)
         if type(observation) in Lighting.KINDS:
@@ -172,29 +170,47 @@ class Engine:
     def advance(self, now: Instant) -> None:
         """Let time pass up to `now`: fire every deadline up to and including it, in order."""
         asked, self._asked = self._asked, False
-        while self._due <= now and (due := self._due if asked else self._refresh()) <= now:
+        while (first := min(self._due, self.rounds.gathered)) <= now:
+            if first == self._due and not asked:
+                first = min(self._refresh(), self.rounds.gathered)
+                if first > now:
+                    break
             asked = False
-            self.now = max(self.now, due)
-            for module in self._modules:
-                if (own := module.deadline()) is not None and own <= self.now:
-                    module.advance(self.now)
-            self._settle(self.now)
+            self.now = max(self.now, first)
+            if first < self._due:
+                self._judge_rounds()
+            else:
+                self._fire()
         self.now = max(self.now, now)
+
+    def _fire(self) -> None:
+        """Let every module know that it is now."""
+        for module in self._modules:
+            if (own := module.deadline()) is not None and own <= self.now:
+                module.advance(self.now)
+        self._settle(self.now)
+
+    def _judge_rounds(self) -> None:
+        """Judge what evidence has marked: nobody but the rounds, and who hears their signals, is concerned."""
+        self.rounds.judge(self.now)
+        if self.found.signals:
+            self._settle(self.now)
+        self._expect(self.rounds.timer())
 
     def due(self, now: Instant) -> bool:
         """Whether something may change by time alone up to `now`."""
-        if now < self._due:
-            return False
-        self._asked = self._refresh() <= now
-        return self._asked
+        if now >= self._due:
+            self._asked = self._refresh() <= now
+            return self._asked or self.rounds.gathered <= now
+        return self.rounds.gathered <= now
 
     def deadline(self) -> Instant | None:
         """An instant before which nothing changes by time alone, or None; at it something may.
 
         It is kept from message to message, so it may be one that has been put off since; `advance` finds the true one.
         """
-        due = self._due or self._refresh()
-        return None if due == _NEVER else due
+        due = min(self._due or self._refresh(), self.rounds.gathered)
+        return None if due >= END else due
 
     def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
         """The gateway was down from `down_from` until `now`: no timer fired between, nothing was heard.
@@ -225,22 +241,29 @@ class Engine:
         if due is not None and due < self._due:
             self._due = due
 
+    def _expect_rounds(self) -> None:
+        if self.rounds.woken:
+            self.rounds.woken = False
+            self._expect(self.rounds.timer())
+
     def _refresh(self) -> Instant:
-        dues = [due for module in self._modules if (due := module.deadline()) is not None]
-        self._due = min(dues, default=_NEVER)
+        dues = [due for module in self._others if (due := module.deadline()) is not None]
+        if (timer := self.rounds.timer()) is not None:
+            dues.append(timer)
+        self._due = min(dues, default=END)
         return self._due
 
     def plan_from(self, since: Instant) -> None:
         """Plan rounds and windows from `since` on, though the first evidence came later."""
         self.rounds.plan_from(since)
-        self._expect(self.rounds.deadline())
+        self._expect(self.rounds.timer())
 
     def flush(self) -> None:
         """Judge what the evidence of the last instant touched, though more of that instant might follow."""
-        self.rounds.judge(self.now)
-        if self.found.signals:
-            self._settle(self.now)
-        self._expect(self.rounds.deadline())
+        if self.rounds.gathered != END:
+            self._judge_rounds()
+        else:
+            self.rounds.judge(self.now)  # what time it is, for what is shown
 
     def conclude(self) -> None:
         """Nothing more will come: judge also what may wait a little."""

@@ -117,7 +117,9 @@ class Rounds:
         self._retired_unmatched: list[Unmatched] = []
         self._keep_all = False
         self.woken = False
-        """A deadline has come nearer; the engine takes it back."""
+        """A deadline of time has come nearer; the engine takes it back."""
+        self.gathered: Instant = END
+        """When what was marked is to be judged: shortly after evidence, so that what comes together is judged as one."""
         self._planned: Interval = (started - BEFORE_START, started - BEFORE_START)
         self._started = started
         self._plan_to(started + AHEAD)
@@ -259,6 +261,7 @@ class Rounds:
             self._mark_closed(BEGINNING, END, tagged=True)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
+            self.woken = True
         self._calm(record)
 
     def _changed(self, record: Record, touched: Touched) -> None:
@@ -312,9 +315,10 @@ class Rounds:
         if self._changed_at is None:
             self._gather_until = at + GATHER
             self._changed_at = at
-            self.woken = True
+            self.gathered = at + GATHER
         elif at > self._changed_at:
             self._changed_at = at
+            self.gathered = max(at + 1, self._gather_until)
 
     def _mark(self, record: Record, touched: Interval) -> None:
         """What rests on a record's completeness in a span of time is to be judged again."""
@@ -388,16 +392,18 @@ class Rounds:
                 self._silence.owes(self._record(reader), visit.closes, visit.deadline, self.now)
 
     def deadline(self) -> Instant | None:
-        """The next own deadline: of the plan, or shortly after evidence, so that what comes together is judged as one."""
+        """The next own deadline: of time alone, or shortly after evidence (`gathered`)."""
+        own = self.timer()
+        return own if self.gathered == END or (own is not None and own < self.gathered) else self.gathered
+
+    def timer(self) -> Instant | None:
+        """The next deadline of time alone: of the plan, of silence, of kept heartbeats."""
         own, silence = self._timers.next(), self._silence.deadline(self._records)
         if own is None or (silence is not None and silence < own):
             own = silence
         if self._kept_due != END and (own is None or self._kept_due < own):
             own = self._kept_due
-        if self._changed_at is None:
-            return own
-        gathered = max(self._changed_at + 1, self._gather_until)
-        return gathered if own is None or gathered < own else own
+        return own
 
     @property
     def doubted(self) -> bool:
@@ -450,7 +456,7 @@ class Rounds:
         if self._changed_at is None:
             return
         now = self._changed_at
-        self._changed_at = None
+        self._changed_at, self.gathered = None, END
         for device in self._stale:
             self._derive(self._records[device])
         self._stale.clear()
@@ -476,7 +482,7 @@ class Rounds:
             self._tell_round(self._rounds[round_id], now)
         for gap in gaps:
             self._tell_gap(gap, now)
-        self._changed_at = None
+        self._changed_at, self.gathered = None, END
 
     def _derive(self, record: Record) -> None:
         """Make the taps anew that changed reads or clocks touch."""

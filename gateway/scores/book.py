@@ -118,8 +118,9 @@ class ScoreBook:
     def told(self, transition: AlertTransition) -> None:
         """Alerts cost no points."""
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:  # noqa: ARG002
         """Taps are judged elsewhere."""
+        return False
 
     def operate(self, operation: BookOperation) -> msgspec.Struct:
         """`mark`, `withdraw` (a mark), `appeal`, `accept`, `reject`, `retract` (an appeal), `publish`, `close`, `reopen` (a year-end).

@@ -135,19 +135,20 @@ class WorkOrders:
         elif alert.state == "closed" and step.before == "resolved":
             self._over(case, at, by_clock=step.by == "clock")
 
-    def heard(self, tap: TagRead, at: Instant, received: Instant) -> None:
+    def heard(self, tap: TagRead, at: Instant, received: Instant) -> bool:
         """A tag was read. Late taps count: a wand is docked in the morning."""
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
+        cases: list[Case] = []
         if isinstance(seen, Seen):
             if self._register.near_any(seen.point) and self._taps.add(seen):
-                for case in self._register.at_point(seen.point, seen.at, seen.person):
-                    self._prove(case, now)
+                cases = list(self._register.at_point(seen.point, seen.at, seen.person))
         elif seen is not None:
             points = frozenset(self._taps.unnamed(seen))
-            for case in self._register:
-                if case.technicians and not points.isdisjoint(case.near):
-                    self._prove(case, now)
+            cases = [each for each in self._register if each.technicians and not points.isdisjoint(each.near)]
+        for case in cases:
+            self._prove(case, now)
+        return bool(cases)
 
     def operate(self, operation: BookOperation) -> Order:
         """A person acts.
