@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import keyword
 import os
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from device_drivers.errors import LamplighterError
+from gateway.collecting import uncollected
 
 COMMANDS: dict[str, str] = {
     "run": "the gateway, its console and API",
@@ -69,10 +69,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _module(command: str) -> Any:
-    collecting = gc.isenabled()
-    gc.disable()  # what an import makes stays: looking through it was a tenth of the time
-    try:
+    with uncollected():  # looking through what an import makes was a tenth of the time
         return importlib.import_module(f"api.commands.{command}{'_' * keyword.iskeyword(command)}")
-    finally:
-        if collecting:
-            gc.enable()

@@ -84,7 +84,13 @@ class Judgement:
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation; deadlines up to `received` fire first. `at`: its own time, if that has been read already."""
         engine = self.engine
-        if engine.due(received) or (self._later_due is not None and self._later_due <= received):
+        if not self._due(received):
+            if engine.rounds.gathered <= received:
+                engine.gather(received)
+                self._collect()
+                if self._due(received):
+                    self.advance(received)
+        else:
             self.advance(received)
         engine.apply(observation, received, at)
         found = engine.found
@@ -102,8 +108,14 @@ class Judgement:
         if type(observation) is TagRead:
             self._tell_books(observation, at, received)
 
+    def _due(self, now: Instant) -> bool:
+        return self.engine.due(now) or (self._later_due is not None and self._later_due <= now)
+
     def _tell_books(self, tap: TagRead, at: Instant, received: Instant) -> None:
-        if any([book.heard(tap, at, received) for book in self.books.values()]):
+        news = False
+        for book in self.books.values():
+            news = book.heard(tap, at, received) or news
+        if news:
             self._settle()
 
     def advance(self, now: Instant) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import msgspec
 
 from device_drivers.observations import read
 from gateway.clock import Doubt
+from gateway.collecting import uncollected
 from gateway.instants import DAY, Instant
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow, SnapshotRow
@@ -150,9 +150,7 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
 
 def state_of(judgement: Judgement, repeats: Repeats) -> bytearray:
     """What a snapshot holds: a map (msgpack) of `judgement`, a state in itself, and `repeats`; made in one piece, as it is large."""
-    collecting = gc.isenabled()
-    gc.disable()  # it would look through all that is made here, again and again, and find nothing
-    try:
+    with uncollected():
         encoder = msgspec.msgpack.Encoder()
         state = bytearray(_HEAD)
         encoder.encode_into(judgement.state(), state, len(_HEAD))
@@ -160,9 +158,6 @@ def state_of(judgement: Judgement, repeats: Repeats) -> bytearray:
         encoder.encode_into("repeats", state, -1)
         encoder.encode_into(repeats.snapshot(), state, -1)
         return state
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def first_rows(batch: Batch, now: Instant) -> None:

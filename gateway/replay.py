@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gateway.alerts.alert import Operation
 from gateway.alerts.book import Refused
 from gateway.books import BookOperation
+from gateway.collecting import seldom_collected
 from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected, Restart, Target, read_evidence
 from gateway.instants import DAY, Instant, instant, moment
 from gateway.judgement import Judgement
@@ -143,24 +144,25 @@ def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
     last_heard = first
     apply = judgement.apply
     told = first
-    for received, rank, at, _, _, item in lines:
-        if received - told > DAY:
-            judgement.discard()
-            told = received
-        if rank == HEARD:
-            if item is not None:
-                apply(item, received, at)
-            else:
-                judgement.advance(received)
-            last_heard = received
-            continue
-        match item:
-            case Advance():
-                judgement.advance(at)
-            case Restart(clock=doubt):
-                judgement.restarted(max(last_heard, judgement.now), at, doubt)
-            case Operator():
-                operate(judgement, item)
+    with seldom_collected():
+        for received, rank, at, _, _, item in lines:
+            if received - told > DAY:
+                judgement.discard()
+                told = received
+            if rank == HEARD:
+                if item is not None:
+                    apply(item, received, at)
+                else:
+                    judgement.advance(received)
+                last_heard = received
+                continue
+            match item:
+                case Advance():
+                    judgement.advance(at)
+                case Restart(clock=doubt):
+                    judgement.restarted(max(last_heard, judgement.now), at, doubt)
+                case Operator():
+                    operate(judgement, item)
 
 
 def _unattended(judgement: Judgement) -> None:

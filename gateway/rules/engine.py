@@ -195,14 +195,21 @@ class Engine:
         self.rounds.judge(self.now)
         if self.found.signals:
             self._settle(self.now)
-        self._expect(self.rounds.timer())
+        if self.found.touched:
+            self._expect(self.rounds.timer())
+
+    def gather(self, now: Instant) -> None:
+        """Judge what evidence has marked, if that is due by `now`; to be asked when nothing else is (`due`)."""
+        if (gathered := self.rounds.gathered) <= now:
+            self.now = max(self.now, gathered)
+            self._judge_rounds()
 
     def due(self, now: Instant) -> bool:
-        """Whether something may change by time alone up to `now`."""
-        if now >= self._due:
-            self._asked = self._refresh() <= now
-            return self._asked or self.rounds.gathered <= now
-        return self.rounds.gathered <= now
+        """Whether something may change by time alone up to `now`, evidence that waits to be judged (`gather`) left aside."""
+        if now < self._due:
+            return False
+        self._asked = self._refresh() <= now
+        return self._asked
 
     def deadline(self) -> Instant | None:
         """An instant before which nothing changes by time alone, or None; at it something may.

@@ -52,18 +52,21 @@ class Point:
         self.touched.append((visit.opens, visit.closes))
 
     def add_tap(self, tap: Tap) -> None:
-        if not self.taps or _order(self.taps[-1]) <= _order(tap):
+        first = tap.first
+        if not self.taps or self.taps[-1].first < first:
             self.taps.append(tap)
         else:
             insort(self.taps, tap, key=_order)
-        self._widest = max(self._widest, tap.last - tap.first)
+        if len(tap.moments) > 1:
+            self._widest = max(self._widest, tap.last - first)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def remove_tap(self, tap: Tap) -> None:
-        index = bisect_left(self.taps, _order(tap), key=_order)
-        while self.taps[index] != tap:
+        taps = self.taps
+        index = 0 if taps[0] is tap else bisect_left(taps, _order(tap), key=_order)
+        while taps[index] != tap:
             index += 1
-        del self.taps[index]
+        del taps[index]
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def taps_between(self, first: Instant, last: Instant) -> Iterator[Tap]:
@@ -77,6 +80,8 @@ class Point:
 
     def visits_between(self, first: Instant, last: Instant) -> Iterator[VisitState]:
         """Visits whose intervals touch [first, last], in order."""
+        if not self.visits:
+            return iter(())
         index = bisect_left(self.visits, first - self._longest, key=lambda visit: visit.opens)
         end = bisect_right(self.visits, last, key=lambda visit: visit.opens)
         return (visit for visit in self.visits[index:end] if visit.closes >= first)

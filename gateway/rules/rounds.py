@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from device_drivers import observations as seen
@@ -34,6 +35,8 @@ from gateway.site.plans import plan_rounds, plan_windows
 AHEAD: Duration = 2 * DAY
 """How far ahead rounds are planned."""
 REPLAN: Duration = 6 * HOUR
+FORGOTTEN_EACH = 4
+"""What is too old is looked for each so many times: all evidence is gone through for it."""
 BEFORE_START: Duration = 2 * DAY
 """How far before the gateway's first start rounds are planned if they were still open at it."""
 KEPT: Duration = 8 * DAY
@@ -358,7 +361,8 @@ class Rounds:
             self._touch(self.now)
             if key == _PLAN:
                 self._plan_to(self.now + AHEAD)
-                self._forget(self.now - KEPT)
+                if self._planned[1] // REPLAN % FORGOTTEN_EACH == 0:
+                    self._forget(self.now - KEPT)
             elif key[0] != "round":
                 self._dirty[key] = None
             elif (state := self._rounds.get(key[1])) is not None:
@@ -873,7 +877,7 @@ class Rounds:
             self._unwatch(key)
         for record in self._records.values():
             older = before - EVIDENCE_KEPT - (RECENTLY if record.portable else 0)
-            for tap in record.reads.forget(older):
+            for tap in sorted(record.reads.forget(older), key=attrgetter("first")):
                 point = self._changing(tap.checkpoint)
                 if self._keep_all and (reason := point.reason(tap, _used(point))) is not None:
                     self._retired_unmatched.append(self._views.tap(tap, reason))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from gateway.instants import HOUR, SECOND, Duration, Instant
 from gateway.rules.clocks import DOUBT, LOST, Correction
+from gateway.rules.intervals import BEGINNING
 from gateway.site.model import Site
 from gateway.site.tags import TagIndex
 
@@ -149,6 +150,7 @@ def _bearer(
 
 
 _NONE: frozenset[str] = frozenset()
+_UNCERTAIN = frozenset({"clock_uncertain"})
 _AHEAD = frozenset({"clock_ahead"})
 
 
@@ -229,11 +231,13 @@ class Reads:
         since: Instant,
         until: Instant,
         tags: TagIndex[Owner],
-        people: Iterable[str],
+        people: Container[str],
         correction: Callable[[Read], Correction],
     ) -> tuple[set[Tap], set[Tap]]:
         """Make the taps of reads with device times in [since, until] anew; those that went and those that came."""
         reads = self.reads
+        if self._lone(since, until):
+            return self._first_of(reads[-1], tags, people, correction)
         low = bisect_left(reads, (since,))
         while low > 0 and low < len(reads) and reads[low].at - reads[low - 1].at <= REPEAT_WITHIN:
             low -= 1
@@ -247,12 +251,11 @@ class Reads:
             self.loose.pop(read, None)
         bearers = self._bearers(low, tags)
         elsewhere = self._log_ins(tags, correction)
-        known = frozenset(people)
         groups: dict[tuple[str, str, str | None, str], list[Read]] = {}
         after: set[Tap] = set()
         for read in span:
             owner = tags.find(read.tag)
-            person = read.person if read.person in known else None
+            person = read.person if read.person in people else None
             if self.portable and owner is not None and owner.person is not None:
                 if self.login and not read.lost:
                     bearers[read.boot] = (read.at, owner.person)
@@ -279,6 +282,35 @@ class Reads:
         for (checkpoint, _, person, _), group in groups.items():
             after.add(self._tap(group, checkpoint, person, correction))
         return before - after, after - before
+
+    def _lone(self, since: Instant, until: Instant) -> bool:
+        """Whether a span holds only the last read, which is new and by itself: nearly all are so."""
+        if self.login or self._replaced or not self.reads:
+            return False
+        last = self.reads[-1]
+        if not since <= last.at <= until or last in self._taps or last in self.loose:
+            return False
+        before = self.reads[-2].at if len(self.reads) > 1 else BEGINNING
+        return before < since and last.at - before > REPEAT_WITHIN
+
+    def _first_of(
+        self, read: Read, tags: TagIndex[Owner], people: Container[str], correction: Callable[[Read], Correction]
+    ) -> tuple[set[Tap], set[Tap]]:
+        """What `derive` makes of a lone read."""
+        owner = tags.find(read.tag)
+        person = read.person if read.person and read.person in people else None
+        if owner is not None and owner.person is not None:
+            if self.portable:
+                return set(), set()
+            person = owner.person
+        if (reason := self._no_tap(read, owner)) is not None:
+            at = moments(read, correction(read), own_clock=self.own_clock)[0].time
+            self.loose[read] = Loose(read, read.at if reason == "clock_lost" else at, person, reason)
+            return set(), set()
+        assert owner is not None
+        checkpoint = self.checkpoint if owner.person is not None else owner.checkpoint
+        assert checkpoint is not None
+        return set(), {self._tap((read,), checkpoint, person, correction)}
 
     def _no_tap(self, read: Read, owner: Owner | None) -> str | None:
         """Why a read can be no tap, None if it may be one."""
@@ -318,22 +350,18 @@ class Reads:
     def _tap(
         self, group: Sequence[Read], checkpoint: str, person: str | None, correction: Callable[[Read], Correction]
     ) -> Tap:
-        found = [(read, correction(read)) for read in group]
-        times = [each for read, worth in found for each in moments(read, worth, own_clock=self.own_clock)]
-        marks = set() if all(worth.certain for _, worth in found) else {"clock_uncertain"}
-        marks.update(read.mark for read in group if read.mark)
-        for read, worth in found:
-            if worth.certain:
-                marks |= moments(read, worth, own_clock=self.own_clock)[0].marks
-        tap = Tap(
-            device=self.device,
-            checkpoint=checkpoint,
-            tag=group[0].tag,
-            person=person,
-            moments=tuple(times),
-            measured=not self.own_clock or any(worth.measured for _, worth in found),
-            marks=frozenset(marks),
-        )
+        times: list[Moment] = []
+        marks = _NONE
+        measured = not self.own_clock
+        for read in group:
+            worth = correction(read)
+            found = moments(read, worth, own_clock=self.own_clock)
+            times += found
+            measured = measured or worth.measured
+            marks |= found[0].marks if worth.certain else _UNCERTAIN
+            if read.mark:
+                marks |= {read.mark}
+        tap = Tap(self.device, checkpoint, group[0].tag, person, tuple(times), measured, marks)
         for read in group:
             self._taps[read] = tap
         return tap

@@ -6,7 +6,7 @@ and wall tags of checkpoints, and fixed readers that belong to none.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -135,19 +135,32 @@ class Taps:
 
     def __init__(self) -> None:
         self._at: dict[str, list[Seen]] = {}
+        self._alike: dict[tuple[str, str, str], list[Seen]] = {}
+        """The same by point, device and person."""
 
     def add(self, seen: Seen) -> bool:
         """Keep a tap; False if it is here already, or older than enough others."""
-        taps = self._at.setdefault(seen.point, [])
-        alike = [each for each in taps if each.person == seen.person and each.device == seen.device]
-        if any(each.at == seen.at for each in alike):
+        taps, alike = self._at.setdefault(seen.point, []), self._alike.setdefault(_kind(seen), [])
+        if alike and seen.at <= alike[-1].at and any(each.at == seen.at for each in alike):
             return False
         if len(alike) >= TAPS_OF_ONE:
             if seen < alike[0]:
                 return False
-            taps.remove(alike[0])
+            self._drop(taps, alike[0])
         insort(taps, seen)
-        return len(taps) <= TAPS or taps.pop(0) != seen
+        insort(alike, seen)
+        if len(taps) > TAPS:
+            oldest = taps[0]
+            self._drop(taps, oldest)
+            return oldest != seen
+        return True
+
+    def _drop(self, taps: list[Seen], seen: Seen) -> None:
+        del taps[bisect_left(taps, seen)]
+        alike = self._alike[kind := _kind(seen)]
+        del alike[bisect_left(alike, seen)]
+        if not alike:
+            del self._alike[kind]
 
     def at(self, points: Iterable[str]) -> Iterator[Seen]:
         """Those at these points."""
@@ -165,7 +178,8 @@ class Taps:
     def forget(self, wanted: Callable[[str], bool]) -> None:
         """Drop the taps of points that are not wanted any more."""
         for point in [point for point in self._at if not wanted(point)]:
-            del self._at[point]
+            for seen in self._at.pop(point):
+                self._alike.pop(_kind(seen), None)
 
     def snapshot(self) -> Any:
         return {point: _encode(taps) for point, taps in sorted(self._at.items())}
@@ -173,6 +187,14 @@ class Taps:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot."""
         self._at = {point: _decode(taps) for point, taps in state.items()}
+        self._alike = {}
+        for taps in self._at.values():
+            for seen in taps:
+                self._alike.setdefault(_kind(seen), []).append(seen)
+
+
+def _kind(seen: Seen) -> tuple[str, str, str]:
+    return seen.point, seen.device, seen.person
 
 
 def best(

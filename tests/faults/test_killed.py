@@ -313,8 +313,12 @@ def test_killed_at_random_moments(tmp_path: Path, zygote: Zygote, session: str) 
 def test_what_is_acknowledged_too_early_is_seen(tmp_path: Path, zygote: Zygote) -> None:
     """Not each of its deaths loses something: a batch may be a phone's alone, or its acknowledgement never left."""
     with Killed(tmp_path, zygote, "embedded") as estate, estate.acting(), pytest.raises(AssertionError, match="I1"):
-        for nth in range(20, 40):
-            estate.dies_at("commit of observations", nth, "acknowledge before persist")
+        dies_often(estate, "commit of observations", "acknowledge before persist")
+
+
+def dies_often(estate: Killed, step: str, mutation: str) -> None:
+    for nth in range(20, 40):
+        estate.dies_at(step, nth, mutation)
 
 
 LATE = "rdr-late"
