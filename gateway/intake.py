@@ -230,7 +230,7 @@ class Intake:
                 boot = boot or ""
                 answer = self.repeats.numbered(observation.device, boot, n, text)
             else:
-                answer = self.repeats.unnumbered(observation.device, kind, at, text)
+                answer = self.repeats.unnumbered(observation.device, kind, at, text, now)
             if answer != "new":
                 continue
             self.judgement.apply_late(observation, now, heard)
@@ -341,7 +341,7 @@ class Intake:
                 answer = self.repeats.numbered(device, boot, n, text, overtakes=overtakes)
             else:
                 boot = observation.boot  # type: ignore[assignment]
-                answer = self.repeats.unnumbered(device, kind, at, text)
+                answer = self.repeats.unnumbered(device, kind, at, text, now)
             if answer == "repeat":
                 self.counters.repeats += 1
                 continue
@@ -393,8 +393,16 @@ class Intake:
         self.seq += 1
         self.batch.add("change", (self.seq, self.judgement.engine.now, kind, "", data))
 
+    @property
+    def overfull(self) -> bool:
+        """So much has gathered, with every link paused, that what can come again had better wait."""
+        return self._waiting() >= 2 * _FULL
+
+    def _waiting(self) -> int:
+        return len(self.batch.log) + len(self.batch.rows.get("quarantine", ()))
+
     def _gathered(self, link: Link) -> None:
-        gathered = len(self.batch.log) + len(self.batch.rows.get("quarantine", ()))
+        gathered = self._waiting()
         if gathered >= self._full and link not in self._paused:
             self._paused.add(link)
             link.pause()

@@ -15,6 +15,7 @@ from device_drivers.observations import Observation, TagRead
 from gateway.alerts.alert import AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
 from gateway.alerts.lifecycle import Refused
+from gateway.alerts.succession import Told
 from gateway.books import FORMAT as BOOKS_FORMAT
 from gateway.books import Book, BookName, BookOperation, Entry, open_books
 from gateway.clock import Doubt
@@ -328,13 +329,33 @@ class Judgement:
         """Let the books hear nothing until `take_books`: what is judged until then they have heard before."""
         self._aside, self.books = self.books, {}
 
-    def take_books(self, state: bytes) -> None:
-        """Take up only the books of a snapshot, made by this version or another; they hear on from here."""
+    def take_books(self, state: bytes, told: Told) -> bool:
+        """Take up only the alerts and the books of a snapshot, made by this version or another; they hear on from here.
+
+        Args:
+            state: as `snapshot` made it.
+            told: what the journal has of alerts.
+
+        Returns:
+            Whether the alerts could be taken up; `take_alerts` does it without them, at the end.
+        """
         self.books = self._aside
         self.alerts.news()
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
+        taken = self.alerts.succeed(value.get("alerts", {}), told)
         if value.get("books_format") == BOOKS_FORMAT:
             self._restore_books(value)
+        self._settle()
+        return taken
+
+    def take_alerts(self, told: Told) -> None:
+        """Take up what the journal has of alerts, in place of what was found anew."""
+        self.alerts.succeed_by_journal(told, self.now)
+        self._settle()
+
+    def tell_unheard_of(self) -> None:
+        """Tell what stands and was never told: this version finds more than the one before."""
+        self.alerts.tell_unheard_of(self.now)
         self._settle()
 
     def _restore_books(self, value: Mapping[str, Any]) -> None:

@@ -105,6 +105,8 @@ class Overtaking:
 
     def _overtake(self) -> None:
         self._timer = None
+        if self._intake.overfull:
+            self._held.clear()  # nothing is written just now; the session brings them
         now = self._loop.time()
         while self._held and self._held[0].due <= now:
             _, topic, reading, received = self._held.popleft()

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from device_drivers.observations import read
+from gateway.alerts.alert import Alert
+from gateway.alerts.succession import Newest, Standing, Told
 from gateway.clock import Doubt
 from gateway.collecting import uncollected
-from gateway.instants import DAY, Instant
+from gateway.instants import Instant, parse_instant
 from gateway.journal.reader import Reader
 from gateway.journal.rows import LogRow, SnapshotRow
 from gateway.journal.store import Store
@@ -18,6 +20,8 @@ from gateway.journal.writer import Batch
 from gateway.judgement import Judgement, Outcome
 from gateway.repeats import Repeats
 from gateway.replay import Operator, operate
+from gateway.rules.rounds import EVIDENCE_KEPT, KEPT
+from gateway.rules.witnesses import RECENTLY
 from gateway.site.model import Site
 
 _log = logging.getLogger(__name__)
@@ -25,8 +29,8 @@ _log = logging.getLogger(__name__)
 FORMAT = "3"
 """Of the state inside a snapshot. Another one is not read: the state is built anew from the log."""
 
-EVIDENCE_NEEDED = 10 * DAY
-"""How much of the log the rules may need: late evidence counts for 7 days."""
+EVIDENCE_NEEDED = KEPT + EVIDENCE_KEPT + RECENTLY
+"""How much of the log the rules may need: rounds in memory, their evidence, and who served their routes in the week before."""
 
 _operator = msgspec.json.Decoder(Operator).decode
 _set = msgspec.structs.force_setattr
@@ -77,6 +81,8 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     after = 0
     news: Outcome | None = None
     books: tuple[int, bytes] | None = None
+    told: Told | None = None
+    succeeded = True
     taken = None if snapshot is None or snapshot.format != FORMAT else _taken_up(site, int(started), snapshot, reader)
     if snapshot is not None and taken is not None:
         judgement, repeats = taken
@@ -91,24 +97,45 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
             books = (snapshot.seq, msgspec.msgpack.decode(snapshot.state)["judgement"])
             judgement.set_books_aside()
+        if snapshot is not None or since > int(started):
+            told, succeeded = told_of(reader), False
     replayed, began = 0, after
     while rows := reader.log_after(after):
         for row in rows:
-            if books is not None and row.seq > books[0]:
-                judgement.take_books(books[1])
+            if books is not None and told is not None and row.seq > books[0]:
+                succeeded = judgement.take_books(books[1], told)
                 books = None
             feed(judgement, repeats, row)
         after = rows[-1].seq
         replayed += len(rows)
         judgement.drain()
-    if books is not None:
-        judgement.take_books(books[1])
+    if books is not None and told is not None:
+        succeeded = judgement.take_books(books[1], told)
     judgement.advance(max(advanced, judgement.now))
+    if told is not None and not succeeded:
+        judgement.take_alerts(told)
     judgement.drain()
-    judgement.engine.rounds.told(reader.last_revisions(began if taken is not None else 0))
+    judgement.engine.rounds.told(reader.last_revisions(began if taken is not None else 0), anew=told is not None)
+    if told is not None:
+        judgement.tell_unheard_of()
+        news = judgement.drain()
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)
+
+
+def told_of(reader: Reader) -> Told:
+    """What the journal has of alerts."""
+    newest: dict[str, Newest] = {}
+    for alert, state, updated in reader.alerts():
+        name, _, number = alert.rpartition("/")
+        if name not in newest or newest[name].number < int(number):
+            newest[name] = Newest(int(number), state, parse_instant(updated))  # type: ignore[arg-type]
+    standing = [
+        Standing(msgspec.json.decode(body, type=Alert), tuple(dict.fromkeys(contacts)), len(contacts))
+        for body, contacts in reader.standing_alerts()
+    ]
+    return Told(newest, standing)
 
 
 def _taken_up(site: Site, started: Instant, snapshot: SnapshotRow, reader: Reader) -> tuple[Judgement, Repeats] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from gateway.instants import Instant
+from gateway.instants import DAY, Duration, Instant
 from gateway.journal.rows import LogRow
 
 Answer = Literal["new", "repeat", "conflict"]
@@ -27,6 +27,9 @@ _FORGOTTEN = -2
 
 _COUNT_FROM = 1
 """A boot's count begins with 0 or 1 (evidence.md): before it there is nothing."""
+
+_LEAP: Duration = DAY
+"""A record dated further after its receipt is of a clock that is far ahead: others of its device need not lie after it."""
 
 _BOOTS = 4
 """Boots remembered a device; older ones are looked up."""
@@ -89,6 +92,23 @@ class Last:
         self.contents = contents
         self.whole = whole
 
+    def take(self, at: Instant, kind: str, body: bytes) -> None:
+        """A record of a later time."""
+        self.at, self.contents, self.whole = at, [(kind, body)], True
+
+
+class Ahead:
+    """What a device has dated far ahead of its receipt: from the least of these times to the greatest, whose records are `last`.
+
+    Without it a clock that was wrong once would have every later record looked for in the journal.
+    """
+
+    __slots__ = ("begins", "last")
+
+    def __init__(self, begins: Instant, last: Last) -> None:
+        self.begins = begins
+        self.last = last
+
 
 class Generation:
     """Records taken one after the other; found by device and order, through an index made only when it is asked."""
@@ -124,6 +144,7 @@ class Repeats:
         self._newest: dict[str, Run] = {}
         self._earlier: dict[str, list[Run]] = {}
         self._last: dict[str, Last] = {}
+        self._ahead: dict[str, Ahead] = {}
         self._young = Generation()
         self._old = Generation()
         self._due: list[Run] = []
@@ -193,25 +214,65 @@ class Repeats:
         run = self._newest[device] = Run(device, boot, n, proven=proven)
         return run
 
-    def unnumbered(self, device: str, kind: str, at: Instant, body: bytes) -> Answer:
+    def unnumbered(self, device: str, kind: str, at: Instant, body: bytes, received: Instant) -> Answer:
         """Take a record without a sequence number."""
         last = self._last.get(device)
-        if last is not None and at > last.at:
-            last.at = at
-            last.contents = [(kind, body)]
-            last.whole = True
+        if at > received + _LEAP or (self._ahead and device in self._ahead):
+            known = self._known_beside_ahead(device, kind, at, body, received)
+        elif last is not None and at > last.at:
+            last.take(at, kind, body)
+            known = False
         elif last is None:
-            if not self._whole and self._stored(device, kind, at, body):
-                return "repeat"
-            self._last[device] = Last(at, [(kind, body)], whole=self._whole)
+            known = not self._whole and self._stored(device, kind, at, body)
+            if not known:
+                self._last[device] = Last(at, [(kind, body)], whole=self._whole)
         elif at == last.at:
-            if (kind, body) in last.contents or (not last.whole and self._stored(device, kind, at, body)):
-                return "repeat"
-            last.contents.append((kind, body))
-        elif (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body):
+            known = self._known_of(last, device, kind, body)
+        else:
+            known = (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body)
+        if known:
             return "repeat"
         self._young.records.append((device, at, None, kind, body))
         return "new"
+
+    def _known_of(self, last: Last, device: str, kind: str, body: bytes) -> bool:
+        """Whether a record of the newest time is known; if not it is kept with it."""
+        if (kind, body) in last.contents or (not last.whole and self._stored(device, kind, last.at, body)):
+            return True
+        last.contents.append((kind, body))
+        return False
+
+    def _known_beside_ahead(self, device: str, kind: str, at: Instant, body: bytes, received: Instant) -> bool:
+        """Whether a record is known of a device whose clock is, or was, far ahead: what it dates rightly does not lie before all else then."""
+        last, ahead = self._last.get(device), self._ahead.get(device)
+        newer = last is None or at > last.at
+        if ahead is None:
+            if newer:
+                whole = last is not None or self._whole
+                if not whole and self._stored(device, kind, at, body):
+                    return True
+                self._ahead[device] = Ahead(at, Last(at, [(kind, body)], whole=whole))
+                return False
+        elif at > ahead.last.at:
+            if at > received + _LEAP:
+                ahead.last.take(at, kind, body)
+            else:  # its time has come
+                self._last[device] = Last(at, [(kind, body)], whole=True)
+                del self._ahead[device]
+            return False
+        elif at == ahead.last.at:
+            return self._known_of(ahead.last, device, kind, body)
+        elif newer and at < ahead.begins and (last is not None or self._whole):
+            if at > received + _LEAP:
+                ahead.begins = at
+            elif last is None:
+                self._last[device] = Last(at, [(kind, body)], whole=True)
+            else:
+                last.take(at, kind, body)
+            return False
+        if last is not None and at == last.at:
+            return self._known_of(last, device, kind, body)
+        return (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body)
 
     def handed_over(self) -> None:
         """All that was taken so far is being written, and all taken before the previous call is in the journal."""
@@ -223,7 +284,9 @@ class Repeats:
         if row.n is None:
             last = self._last.get(row.device)
             content = (row.kind, row.body)
-            if last is None or row.at > last.at:
+            if row.at > row.received + _LEAP or row.device in self._ahead:
+                self._learn_beside_ahead(row, last)
+            elif last is None or row.at > last.at:
                 self._last[row.device] = Last(row.at, [content], whole=last is not None or self._whole)
             elif row.at == last.at:
                 last.contents.append(content)
@@ -236,6 +299,25 @@ class Repeats:
             self._begin(row.device, boot, row.n, proven=False)
         else:
             run.add(row.n)
+
+    def _learn_beside_ahead(self, row: LogRow, last: Last | None) -> None:
+        """Of a row of the tail only that it is there is kept: the least and greatest times of either kind."""
+        ahead = self._ahead.get(row.device)
+        if row.at > row.received + _LEAP:
+            if ahead is None:
+                self._ahead[row.device] = Ahead(row.at, Last(row.at, [], whole=False))
+            else:
+                ahead.begins = min(ahead.begins, row.at)
+                ahead.last.at = max(ahead.last.at, row.at)
+                ahead.last.whole = False
+                ahead.last.contents.clear()
+            return
+        if ahead is not None and row.at > ahead.last.at:
+            del self._ahead[row.device]
+        if last is None or row.at > last.at:
+            self._last[row.device] = Last(row.at, [], whole=False)
+        elif row.at == last.at:
+            last.contents.append((row.kind, row.body))
 
     def due(self) -> int:
         """How many boots have records of which their devices are to be told."""
@@ -272,6 +354,7 @@ class Repeats:
                 for device, newest in self._newest.items()
             },
             "last": {device: last.at for device, last in self._last.items()},
+            "ahead": {device: [ahead.begins, ahead.last.at] for device, ahead in self._ahead.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -283,3 +366,5 @@ class Repeats:
                 run.top, run.complete = top, complete
                 run.ahead = set(ahead)
         self._last = {device: Last(at, [], whole=False) for device, at in state["last"].items()}
+        for device, (begins, at) in state.get("ahead", {}).items():
+            self._ahead[device] = Ahead(begins, Last(at, [], whole=False))

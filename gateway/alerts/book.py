@@ -21,6 +21,7 @@ from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repe
 from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
 from gateway.alerts.silences import Silence, Silences
+from gateway.alerts.succession import Told, case_of, unheard_of
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
@@ -66,6 +67,8 @@ class AlertBook:
         """Transitions of these changes that `news` has given."""
         self._evidence: tuple[str, ...] = ()
         """What the signal that is being taken rests on."""
+        self._unheard_of: dict[str, Signal] = {}
+        """What an earlier version did not find, until it is told of (`tell_unheard_of`)."""
 
     # What comes in
 
@@ -83,6 +86,8 @@ class AlertBook:
             self._evidence = ()
 
     def _take(self, signal: Signal) -> None:
+        if self._unheard_of and signal.action != "update":
+            self._unheard_of.pop(f"{signal.rule}/{signal.subject}", None)
         case = self._cases.latest(signal.rule, signal.subject)
         match signal.action:
             case "raise":
@@ -229,6 +234,46 @@ class AlertBook:
         self._groups = msgspec.convert(state["groups"], dict[str, Group])
         self.silences.restore(state["silences"])
         self.duty.restore(state["duty"])
+
+    def succeed(self, state: Mapping[str, Any], told: Told) -> bool:
+        """Take up the alerts of a snapshot whose rules cannot be taken up, in place of those that this version found anew.
+
+        Args:
+            state: of the snapshot.
+            told: what the journal has of alerts.
+
+        Returns:
+            False: it is not as this version makes it, and nothing changed.
+        """
+        other = AlertBook(self.site, self.started)
+        try:
+            other.restore(state)
+        except (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError):
+            return False
+        self._follow(other, told)
+        return True
+
+    def succeed_by_journal(self, told: Told, now: Instant) -> None:
+        """The same where no snapshot can be read: of what the journal has. Silences and swaps are not in it."""
+        other = AlertBook(self.site, self.started)
+        for standing in told.standing:
+            policy = self._policy(standing.alert.rule)
+            other._cases.keep(case_of(standing, policy, now, acknowledged_for=ACK_EXPIRES, verify=VERIFY_AFTER))
+        other._cases.count_on({name: newest.number for name, newest in told.newest.items()})
+        self._follow(other, told)
+
+    def _follow(self, other: AlertBook, told: Told) -> None:
+        self._unheard_of = unheard_of(self._cases.standing(), told)
+        self._cases, self._groups = other._cases, other._groups
+        self.silences, self.duty = other.silences, other.duty
+        self._changes, self._heard = AlertChanges(), 0
+
+    def tell_unheard_of(self, now: Instant) -> None:
+        """Raise what was found by `succeed`, and has not ended since."""
+        found, self._unheard_of = self._unheard_of, {}
+        for _, signal in sorted(found.items()):
+            if self._cases.active(signal.rule, signal.subject) is None:
+                self.signal(msgspec.structs.replace(signal, at=now))
 
     # Signals
 

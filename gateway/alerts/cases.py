@@ -32,6 +32,8 @@ class Cases:
         self._live: dict[str, Case] = {}
         self._final: dict[str, Case] = {}
         self._occurrences: dict[str, int] = {}
+        self._forgotten = 0
+        """The highest number of a name that was forgotten: what comes again must not be given one of its numbers."""
         self._held: dict[str, dict[str, None]] = {}
         self._holder: dict[str, str] = {}
         self._timers: Timers[str] = Timers()
@@ -55,16 +57,22 @@ class Cases:
         case = self.latest(rule, subject)
         if case is not None and case.alert.state not in FINAL:
             return case.alert.id
-        return f"{rule}/{subject}/{self._occurrences.get(f'{rule}/{subject}', 0) + 1}"
+        return f"{rule}/{subject}/{self._occurrences.get(f'{rule}/{subject}', self._forgotten) + 1}"
 
     def occurrence(self, rule: str, subject: str) -> int:
-        """Count a new occurrence and return its number, 1 for the first."""
+        """Count a new occurrence and return its number, 1 for the first: none that was given before."""
         name = f"{rule}/{subject}"
-        number = self._occurrences.pop(name, 0) + 1
+        number = self._occurrences.pop(name, self._forgotten) + 1
         self._occurrences[name] = number
         if len(self._occurrences) > NAMES_LIMIT:
-            del self._occurrences[next(iter(self._occurrences))]
+            unused = next(iter(self._occurrences))
+            self._forgotten = max(self._forgotten, self._occurrences.pop(unused))
         return number
+
+    def count_on(self, numbers: Mapping[str, int]) -> None:
+        """Count on from the numbers that were given already, by `rule/subject`."""
+        for name, number in numbers.items():
+            self._occurrences[name] = max(number, self._occurrences.get(name, 0))
 
     def keep(self, case: Case) -> None:
         """File a case after it changed: among the live or the final ones, its deadline armed, what holds it silent known."""
@@ -122,9 +130,11 @@ class Cases:
             "live": _encode(list(self._live.values())),
             "final": _encode(list(self._final.values())),
             "occurrences": dict(self._occurrences),
+            "forgotten": self._forgotten,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._occurrences = dict(state["occurrences"])
+        self._forgotten = state.get("forgotten", 0)
         for case in (*_decode(state["final"]), *_decode(state["live"])):
             self.keep(case)

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def backup(data: Path, target: Path, progress: Progress = _silent) -> Backup:
 
 
 def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progress: Progress = _silent) -> Restored:
-    """Make the journal of an empty data folder of a copy.
+    """Make the journal of an empty data folder of a copy, or of the journal of a machine that is no more.
 
     Args:
         now: for the audit history.
@@ -114,7 +115,7 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
         make_folder(data, mode=0o700)
         held = lock(data)  # no gateway begins a journal here meanwhile
         _clear(part)
-        shutil.copyfile(source, part)
+        _take_over(source, part)
         _, until = _look(part)
         checked = _checked(part, progress) if check else None
         if checked is not None and not checked.intact:
@@ -141,8 +142,29 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
 
 def _clear(part: Path) -> None:
     """Take away what is half, and a rollback journal beside it, which would be played into whatever comes under that name next."""
-    for each in (part, part.with_name(f"{part.name}-journal")):
-        each.unlink(missing_ok=True)
+    for beside in ("", "-journal", "-wal", "-shm"):
+        part.with_name(part.name + beside).unlink(missing_ok=True)
+
+
+def _take_over(source: Path, part: Path) -> None:
+    """Copy the file, with what a gateway that was cut off has left in the write-ahead log beside it; nothing is written there."""
+    wal = source.with_name(f"{source.name}-wal")
+    if not wal.exists():
+        shutil.copyfile(source, part)
+        return
+    if _used(source.parent):
+        raise JournalError(f"a gateway is writing {source}: copy it with `lamplighter backup`, and restore the copy")
+    shutil.copyfile(source, part)
+    shutil.copyfile(wal, part.with_name(f"{part.name}-wal"))
+    with closing(apsw.Connection(str(part))) as connection:
+        connection.execute("PRAGMA journal_mode = delete")
+
+
+def _used(folder: Path) -> bool:
+    try:
+        return in_use(folder)
+    except OSError:  # what cannot be written nobody writes
+        return False
 
 
 def _copy(source: Path, part: Path, progress: Progress) -> None:

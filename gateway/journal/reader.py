@@ -40,6 +40,8 @@ WHERE kind = ? AND found > ? AND found <= ? AND since < found AND since < ? ORDE
 """Rows found after a period that began in it or before."""
 _ENROLMENTS = """SELECT body FROM enrolment e WHERE body IS NOT NULL
 AND seq = (SELECT max(seq) FROM enrolment WHERE kind = e.kind AND subject = e.subject) ORDER BY seq"""
+_STATE = "json_extract(CAST(body AS TEXT), '$.state')"
+_ALERTS = f"SELECT id, {_STATE}, json_extract(CAST(body AS TEXT), '$.updated') FROM finding WHERE kind = 'alert'"  # noqa: S608
 PERSONS = "person/"
 """What the keys of `personal` begin with that hold what enrolled persons are called."""
 _PERSONS = "SELECT key, body FROM personal WHERE key >= ? AND key < ? AND body IS NOT NULL"
@@ -86,10 +88,23 @@ class Reader:
         rows = self.connection().execute(sql, (seq, limit))
         return [LogRow(*row) for row in rows]
 
-    def last_revisions(self, after: int) -> list[tuple[str, int, int]]:
-        """(round, position, highest revision) of visits with revisions after `after`. Called in the thread that needs it (start-up)."""
-        sql = "SELECT round, position, max(revision) FROM visit_revision WHERE seq > ? GROUP BY round, position"
+    def last_revisions(self, after: int) -> list[tuple[str, int, int, str]]:
+        """(round, position, highest revision, its verdict) of visits with revisions after `after`. Called in the thread that needs it (start-up)."""
+        sql = (
+            "SELECT round, position, max(revision), verdict FROM visit_revision WHERE seq > ? GROUP BY round, position"
+        )
         return list(self.connection().execute(sql, (after,)))
+
+    def alerts(self) -> list[tuple[str, str, str]]:
+        """(id, state, last change as ISO time) of every alert there was. Called in the thread that needs it (start-up)."""
+        return list(self.connection().execute(_ALERTS))
+
+    def standing_alerts(self) -> list[tuple[bytes, list[str]]]:
+        """Alerts that are not final, each with the contacts of its notices in order. Called in the thread that needs it (start-up)."""
+        run = self.connection().execute
+        contacts = "SELECT contact FROM notice WHERE alert = ? ORDER BY seq"
+        bodies = run(f"SELECT body, id FROM finding WHERE kind = 'alert' AND {_STATE} NOT IN ('closed', 'retracted')")  # noqa: S608
+        return [(body, [row[0] for row in run(contacts, (alert,))]) for body, alert in bodies.fetchall()]  # type: ignore[misc]
 
     def seq_before(self, received: Instant) -> int:
         """A `seq` before which every row was received earlier: found by halving, since `received` never falls."""

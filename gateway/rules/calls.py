@@ -14,6 +14,9 @@ from gateway.instants import DAY, Instant, moment
 from gateway.rules.findings import Found, Signal
 from gateway.site.model import Site
 
+PRESSED_LIMIT = 10_000
+"""Buttons remembered; a device that the site does not know may call, too."""
+
 
 class Calls:
     """Alerts `panic` (one a device) and `incident` (one a report)."""
@@ -23,6 +26,8 @@ class Calls:
     def __init__(self, site: Site, found: Found) -> None:
         self._site = site
         self._found = found
+        self._pressed: dict[str, Instant] = {}
+        """When each button that is pressed was pressed last."""
 
     def apply(self, observation: Observation, at: Instant, received: Instant) -> None:
         """Take one call. Its own time counts unless it is in the future or more than a day old: then the clock is wrong."""
@@ -31,8 +36,14 @@ class Calls:
         raised = at if received - DAY <= at <= received else received
         match observation:
             case seen.Panic(active=True):
+                self._pressed[name] = max(raised, self._pressed.pop(name, raised))
+                if len(self._pressed) > PRESSED_LIMIT:
+                    del self._pressed[next(iter(self._pressed))]
                 self._tell(Signal(rule="panic", subject=name, action="raise", at=received, raised=raised, place=place))
+            case seen.Panic() if raised < self._pressed.get(name, raised):
+                pass  # of an earlier press: its call was overtaken by a later one
             case seen.Panic():
+                self._pressed.pop(name, None)
                 self._tell(Signal(rule="panic", subject=name, action="resolve", at=received, why="released"))
             case seen.Incident():
                 checkpoint = self._site.checkpoints.get(observation.checkpoint or "")
@@ -64,7 +75,8 @@ class Calls:
         """A call is not taken back by a restart."""
 
     def snapshot(self) -> Any:
-        return {}
+        return dict(self._pressed)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """There is nothing to keep: the alerts room has it."""
+        """Take up a snapshot."""
+        self._pressed = dict(state)

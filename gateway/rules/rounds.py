@@ -78,6 +78,8 @@ class Rounds:
 
     def __init__(self, site: Site, found: Found, started: Instant, corroborate: Corroborate | None = None) -> None:
         self.site = site
+        self._judged_by = site.digest
+        """The site may be enrolled into (`enrolments.take`) before it is judged by that."""
         self.found = found
         self.now = started
         self._zone = site.zone_info
@@ -99,6 +101,8 @@ class Rounds:
         self._gaps_of: dict[str, dict[Key, GapState]] = {}
         """The same by checkpoint."""
         self._unknown: dict[tuple[str, Read], Loose] = {}
+        self._absent: dict[str, tuple[Instant, Any]] = {}
+        """What is known of readers that were in the site once, by their snapshots, and since when they are not: they may come back."""
         self._timers: Timers[Key] = Timers()
         self._alerts = RoundAlerts(site, found)
         self._silence = Silence(self._alerts)
@@ -140,15 +144,22 @@ class Rounds:
         self._planned = (self._planned[0], until)
         self._timers.set(_PLAN, until - AHEAD + REPLAN)
 
-    def told(self, revisions: Iterable[tuple[str, int, int]]) -> None:
-        """Count on from what was told: (round, position, number of the revision).
+    def told(self, revisions: Iterable[tuple[str, int, int, str]], *, anew: bool) -> None:
+        """Count on from what was told: (round, position, number of the revision, verdict).
 
         How many revisions a verdict takes to become what it is depends on where evidence was cut into batches; judged again it may be fewer.
+
+        Args:
+            anew: all was judged from nothing, maybe by rules of another version: a verdict that is otherwise is a revision of what was told.
         """
-        for round_id, position, revision in revisions:
+        for round_id, position, revision, verdict in revisions:
             if (state := self._rounds.get(round_id)) is not None and position <= len(state.visits):
                 visit = state.visits[position - 1]
                 visit.revision = max(visit.revision, revision)
+                if anew and verdict != visit.verdict:
+                    visit.verdict = verdict  # type: ignore[assignment]
+                    self._dirty[visit.key] = None
+                    self._touch(self.now)
 
     def replan(self, round_ids: Iterable[str], now: Instant) -> None:
         """Give rounds in memory the plan that the site has for them now, and judge them by it.
@@ -260,8 +271,11 @@ class Rounds:
             record = self._record(device)
         persons, last_heard = len(record.persons), record.last_heard
         self._changed(record, record.take(observation, at, received, mark))
-        if len(record.persons) > persons and record.phone:
-            self._mark_closed(BEGINNING, END, tagged=True)
+        if record.phone:
+            if len(record.persons) > persons:
+                self._mark_closed(BEGINNING, END, tagged=True)
+            elif (first := at if type(observation) is seen.TagRead else received) < self.now:
+                self._mark_closed(first, first + RECENTLY, tagged=True)
         if self._silence.awaited(record):
             self._silence.heard(record, received, alive=record.last_heard > last_heard)
             self.woken = True
@@ -333,14 +347,21 @@ class Rounds:
             self._touch(self.now)
 
     def _mark_closed(self, first: Instant, last: Instant, route: str | None = None, *, tagged: bool = False) -> None:
-        """Visits that closed in [first, last] are to be looked at again; their witnesses may be others now.
+        """Visits that closed in [first, last], and windows that end in it, are to be looked at again; their witnesses may be others now.
 
         Args:
             route: only those of this route.
             tagged: only those at tags on a wall; portable readers are witnesses of no others.
         """
+        for key, gap in self._gaps.items():
+            checkpoint = gap.window.checkpoint
+            if checkpoint not in self._tagged or not gap.begun(self.now) or gap.window.start > last:
+                continue
+            if gap.window.end >= first and (route is None or route in map(_id, self._routes_with(checkpoint))):
+                self._dirty[key] = None
+                self._touch(self.now)
         for state in self._rounds.values():
-            if route in {None, state.route.id}:
+            if route in {None, state.route.id} and state.closes >= first:
                 for visit in state.visits:
                     if tagged and visit.checkpoint not in self._tagged:
                         continue
@@ -883,6 +904,8 @@ class Rounds:
                     self._retired_unmatched.append(self._views.tap(tap, reason))
                 point.remove_tap(tap)
             record.forget(older)
+        for device in [device for device, (since, _) in self._absent.items() if since < before]:
+            del self._absent[device]
         self._witnesses.forget(before - EVIDENCE_KEPT - RECENTLY)
         self._downs[:] = [down for down in self._downs if down[1] >= before - EVIDENCE_KEPT]
 
@@ -891,15 +914,17 @@ class Rounds:
         self.flush(self.now)
         return {
             "now": self.now,
-            "site": self.site.digest,
+            "site": self._judged_by,
             "started": self._started,
             "planned": list(self._planned),
             "downs": [list(down) for down in self._downs],
             "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
             "rounds": [state.snapshot() for state in self._rounds.values() if self._stays(state)],
             "gaps": [state.snapshot() for state in self._gaps.values() if state.begun(self.now)],
+            "served": self._witnesses.snapshot(but=self._rounds),
             "silence": self._silence.snapshot(),
             "unknown": [[device, list(read), loose.person] for (device, read), loose in self._unknown.items()],
+            "absent": self._absent,
         }
 
     def _stays(self, state: RoundState) -> bool:
@@ -919,16 +944,20 @@ class Rounds:
             self._drop_gap(key)
         self.now, self._started = state["now"], state["started"]
         self._downs[:] = [(down[0], down[1]) for down in state["downs"]]
-        for device, saved in state["records"].items():
+        self._absent = {}
+        known = {device: (self.now, saved) for device, saved in state["records"].items()}
+        for device, (since, saved) in (known | state.get("absent", {})).items():
             if device in self.site.devices:
                 self._record(device).restore(saved)
                 self._stale[device] = None
             else:
+                self._absent[device] = since, saved
                 self._estranged(device, saved)
         for saved in state["rounds"]:
             made = RoundState.restored(saved)
             if self._stays(made):
                 self._add_round(made, judged=same)
+        self._witnesses.restore(state.get("served", ()))
         for saved in state["gaps"]:
             gap = GapState.restored(saved)
             if gap.begun(self.now):
@@ -970,6 +999,9 @@ class Rounds:
             self._stale[device] = None
         else:
             self._unknown[device, read] = Loose(read, read.at, person, "unknown_device")
+
+
+_id = attrgetter("id")
 
 
 def _used(point: Point) -> set[Tap]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Any
 
 from gateway.instants import DAY, HOUR, Duration, Instant
 from gateway.rules.intervals import Interval, common, covers, reach
@@ -16,6 +17,11 @@ SHIFT: Duration = 12 * HOUR
 """Whoever had a shift, or whose phone was heard, this long before a visit closes may have walked it (ours)."""
 _HOURS = 4096
 """Hours for which it is remembered who was on duty."""
+
+
+VisitKey = tuple[str, str, int]
+Service = tuple[Instant, tuple[str, ...]]
+"""When a visit was served, and by which readers (of a pair, both)."""
 
 
 class Witnesses:
@@ -34,7 +40,10 @@ class Witnesses:
         ]
         self._guards = frozenset(person.id for person in site.people.values() if "guard" in person.roles)
         self._duty: dict[Instant, frozenset[str] | None] = {}
-        self._served: dict[str, dict[tuple[str, str, int], tuple[Instant, tuple[str, ...]]]] = {}
+        self._served: dict[str, dict[VisitKey, Service]] = {}
+        """By route and visit: when it was served, and by which portable readers that the route does not name."""
+        self._named: dict[str, dict[VisitKey, Service]] = {}
+        """The same by those that it names: after a change of the site file it may not."""
 
     def served(
         self, route: Route, visit: tuple[str, str, int], time: Instant | None, devices: tuple[str, ...] = ()
@@ -44,22 +53,45 @@ class Witnesses:
         Returns:
             Whether that made another witness.
         """
-        services = self._served.setdefault(route.id, {})
-        before = services.pop(visit, None)
-        others = tuple(device for device in devices if self._is_other(route, device))
-        if time is None or not others:
-            return before is not None
-        services[visit] = (time, others)
-        return before != (time, others)
+        before = self._served.setdefault(route.id, {}).pop(visit, None)
+        self._named.setdefault(route.id, {}).pop(visit, None)
+        return before != (self._note(route, visit, time, devices) if time is not None else None)
 
-    def _is_other(self, route: Route, device: str) -> bool:
-        """Whether a device is a portable reader that the route does not name."""
-        known = self._site.devices.get(device)
-        return known is not None and known.portable and device not in route.readers
+    def _note(self, route: Route, visit: VisitKey, time: Instant, devices: Sequence[str]) -> Service | None:
+        """Keep who served; gives what of it makes other witnesses."""
+        portable = [each for each in devices if (known := self._site.devices.get(each)) is not None and known.portable]
+        others = tuple(each for each in portable if each not in route.readers)
+        if len(others) < len(portable):
+            named = tuple(each for each in portable if each in route.readers)
+            self._named.setdefault(route.id, {})[visit] = (time, named)
+        if not others:
+            return None
+        service = self._served.setdefault(route.id, {})[visit] = (time, others)
+        return service
+
+    def snapshot(self, but: Container[str]) -> Any:
+        """The services by portable readers, without the rounds `but`, of which they are found anew: those gone still make witnesses of later ones."""
+        return [
+            [route, visit, time, devices]
+            for kept in (self._served, self._named)
+            for route, services in kept.items()
+            for visit, (time, devices) in services.items()
+            if visit[1] not in but
+        ]
+
+    def restore(self, state: Any) -> None:
+        """Take up a snapshot, made by this site or another: whom a route names is asked of the site as it is now."""
+        self._served, self._named = {}, {}
+        found: dict[tuple[str, VisitKey], tuple[Instant, list[str]]] = {}
+        for route, visit, time, devices in state:
+            if route in self._site.routes:
+                found.setdefault((route, (visit[0], visit[1], visit[2])), (time, []))[1].extend(devices)
+        for (route, key), (time, devices) in found.items():
+            self._note(self._site.routes[route], key, time, devices)
 
     def forget(self, before: Instant) -> None:
         """Drop services from before an instant."""
-        for services in self._served.values():
+        for services in (*self._served.values(), *self._named.values()):
             for visit in [visit for visit, (time, _) in services.items() if time < before]:
                 del services[visit]
 

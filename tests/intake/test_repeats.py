@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.instants import DAY
 from gateway.journal.rows import LogRow
 from gateway.repeats import Repeats
 
@@ -23,8 +25,8 @@ class Log:
         self.asked += 1
         return [row for row in self.rows if row.device == device and (row.at if row.n is None else row.n) == order]
 
-    def add(self, device: str, at: int, boot: str | None, n: int | None, body: bytes) -> None:
-        self.rows.append(LogRow(len(self.rows) + 1, at, device, "tag_read", at, boot, n, body))
+    def add(self, device: str, at: int, boot: str | None, n: int | None, body: bytes, received: int = 20) -> None:
+        self.rows.append(LogRow(len(self.rows) + 1, received, device, "tag_read", at, boot, n, body))
 
 
 def test_a_rising_count_never_asks_the_journal() -> None:
@@ -134,33 +136,42 @@ def test_what_the_tail_told_below_its_first_record_is_no_news() -> None:
 
 def test_several_facts_of_one_instant_are_several() -> None:
     repeats = Repeats(Log().find, whole=True)
-    assert repeats.unnumbered("a", "light_level", 10, b"1") == "new"
-    assert repeats.unnumbered("a", "power", 10, b"2") == "new"
-    assert repeats.unnumbered("a", "power", 10, b"2") == "repeat"
+    assert repeats.unnumbered("a", "light_level", 10, b"1", 20) == "new"
+    assert repeats.unnumbered("a", "power", 10, b"2", 20) == "new"
+    assert repeats.unnumbered("a", "power", 10, b"2", 20) == "repeat"
 
+
+AHEAD = st.builds(lambda days, rest: days * DAY + rest, st.integers(2, 4), st.integers(0, 3))
+"""Dated by a clock that is days ahead; some of it is later dated rightly."""
 
 records = st.tuples(
     st.sampled_from("ab"),
     st.sampled_from(["b1", "b2", "b3", "b4", None]),
-    st.integers(1, 12),
+    st.integers(1, 12) | AHEAD,
     st.sampled_from([b"x", b"y"]),
+    st.sampled_from([5, 2 * DAY, 4 * DAY]),
 )
 
 
 @settings(max_examples=400)
-@given(st.lists(records, max_size=60), st.integers(0, 60))
-def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, restart_at) -> None:
+@given(st.lists(records, max_size=60), st.integers(0, 60), st.integers(0, 60))
+def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, snapshot_at, restart_at) -> None:
     log = Log()
     repeats = Repeats(log.find, whole=True)
     first: dict[object, bytes] = {}
-    for position, (device, boot, n, body) in enumerate(sent):
+    now = 0
+    for position, (device, boot, n, body, later) in enumerate(sent):
+        now = max(now, later)
+        if position == min(snapshot_at, restart_at):
+            state, seq = msgspec.msgpack.decode(msgspec.msgpack.encode(repeats.snapshot())), len(log.rows)
         if position == restart_at:
-            state = repeats.snapshot()
             repeats = Repeats(log.find, whole=True)
             repeats.restore(state)
+            for row in log.rows[seq:]:
+                repeats.learn(row)
         if boot is None:
             key: object = (device, n, body)
-            answer = repeats.unnumbered(device, "tag_read", n, body)
+            answer = repeats.unnumbered(device, "tag_read", n, body, now)
             wanted = "repeat" if key in first else "new"
         else:
             key = (device, boot, n)
@@ -169,7 +180,25 @@ def test_exactly_the_first_of_each_key_is_new_with_a_restart_anywhere(sent, rest
         assert answer == wanted
         if answer == "new":
             first[key] = body
-            log.add(device, n, boot, None if boot is None else n, body)
+            log.add(device, n, boot, None if boot is None else n, body, received=now)
+
+
+def test_a_clock_that_was_far_ahead_once_has_not_every_later_record_looked_for() -> None:
+    log = Log()
+    repeats = Repeats(log.find, whole=True)
+    ahead = 4000 * DAY
+    for n in range(1, 2000):
+        at = ahead + n if n in {50, 51, 900} else n
+        assert repeats.unnumbered("a", "tag_read", at, b"x", n) == "new"
+        log.add("a", at, None, None, b"x", received=n)
+        repeats.handed_over()
+        if n in {60, 1000}:
+            state = repeats.snapshot()
+            repeats = Repeats(log.find, whole=True)
+            repeats.restore(state)
+    assert log.asked == 0
+    assert repeats.unnumbered("a", "tag_read", ahead + 51, b"x", 3000) == "repeat"
+    assert repeats.unnumbered("a", "tag_read", 1999, b"x", 3000) == "repeat"
 
 
 def test_what_is_not_in_the_journal_yet_is_known_however_much_it_is() -> None:
@@ -183,6 +212,6 @@ def test_what_is_not_in_the_journal_yet_is_known_however_much_it_is() -> None:
 
 def test_an_unwritten_record_without_number_is_known_after_a_later_one() -> None:
     repeats = Repeats(Log().find, whole=True)
-    assert repeats.unnumbered("a", "light_level", 10, b"1") == "new"
-    assert repeats.unnumbered("a", "light_level", 11, b"2") == "new"
-    assert repeats.unnumbered("a", "light_level", 10, b"1") == "repeat"
+    assert repeats.unnumbered("a", "light_level", 10, b"1", 20) == "new"
+    assert repeats.unnumbered("a", "light_level", 11, b"2", 20) == "new"
+    assert repeats.unnumbered("a", "light_level", 10, b"1", 20) == "repeat"
