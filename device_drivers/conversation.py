@@ -282,6 +282,14 @@ class WebServer(Protocol):
 # -- files that people bring
 
 
+class Hidden(NamedTuple):
+    """A time in which a device may have recorded what could not be read."""
+
+    device: str
+    since: datetime
+    until: datetime
+
+
 class Sheet(NamedTuple):
     """What a file holds.
 
@@ -290,11 +298,13 @@ class Sheet(NamedTuple):
             reason names sheet and row.
         preview: the first rows as read, for a person to look at before agreeing: column name to text.
         notes: how it was read, in sentences: encoding, date form, header row, what was passed over as repeated.
+        hidden: when its unreadable rows were recorded: of those times no later file makes the record whole.
     """
 
     found: Sequence[Reading | Reject]
     preview: Sequence[Mapping[str, str]]
     notes: Sequence[str]
+    hidden: Sequence[Hidden] = ()
 
 
 class FileDecoder(Protocol):

@@ -191,11 +191,13 @@ class LinkStatus(Fact, frozen=True, tag="link", kw_only=True):
     """Written by the gateway: a link or port of `device` is up or down.
 
     `cut`: something that it sent could not be read, so up to then its record is not whole (a tap may be among it).
+    `since`: from when on, where that is known; else since what was read of it before.
     """
 
     up: bool
     reason: str | None = None
     cut: bool = False
+    since: datetime | None = None
 
 
 Observation = (

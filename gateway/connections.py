@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from device_drivers.conversation import LinePoller, PanelReader
-from gateway.imports import ImportFolder, read_file
+from gateway.imports import ImportFolder, read_file, with_hidden
 from gateway.intake import Intake
 from gateway.links.call_link import CallLink
 from gateway.links.file_link import FileLink
@@ -136,7 +136,7 @@ def file_imports(site: Site, data: Path, intake: Intake) -> FileLink:
     drivers = intake.router.drivers
     return FileLink(
         ImportFolder(data),
-        lambda order, content, received: read_file(site, drivers, order, content, received),
+        lambda order, content, received: with_hidden(read_file(site, drivers, order, content, received)),
         intake,
         repeats=lambda: intake.counters.repeats,
         clock=intake.clock,

@@ -21,7 +21,7 @@ import msgspec
 from device_drivers.conversation import Sheet
 from device_drivers.driver import DeviceSettings, Driver, Reading
 from device_drivers.errors import LamplighterError
-from device_drivers.observations import SyncEnd
+from device_drivers.observations import LinkStatus, SyncEnd
 from gateway.site.model import Device, Site
 from gateway.whole_file import make_folder, write_whole
 
@@ -221,6 +221,20 @@ def read_file(site: Site, drivers: Mapping[str, Driver], order: Order, data: byt
     )
     sheet = driver.file_decoder(given).read(data, order.name, received)
     return sheet if order.shown is None else _measured(sheet, received - (order.asked - order.shown))
+
+
+def with_hidden(sheet: Sheet) -> Sheet:
+    """The sheet, with a word for each time in which a device may have recorded what could not be read."""
+    cuts = [
+        Reading(
+            LinkStatus(
+                device=device, at=until, since=since, up=True, cut=True, reason="a row of a file cannot be read"
+            ),
+            None,
+        )
+        for device, since, until in sheet.hidden
+    ]
+    return sheet._replace(found=[*cuts, *sheet.found])
 
 
 def _measured(sheet: Sheet, now: datetime) -> Sheet:

@@ -58,7 +58,8 @@ UNBOUND = "no device of the site is bound to this topic"
 _TOPICS_TOLD = 200
 """Of how many topics and readers the log says, once a start, that something is in quarantine: for who sets them up."""
 
-_CUT = "what it sent could not be read and is in quarantine"
+_UNREADABLE = "what it sent could not be read and is in quarantine"
+_LOST = "the broker had lost what it sent"
 _CUT_EVERY = SECOND // 2
 """A line full of noise is told of no more often than this."""
 
@@ -268,6 +269,7 @@ class Intake:
         now = self._instant(self.clock())
         body = {"kind": "incident", "device": link.name, "at": self.clock(), "code": "session_lost", "text": reason}
         self.observe(_encode(body), now)
+        self._cut(self.router.unkept, now, _LOST)
         for wait_s in _ASKED_AGAIN_S:
             self._loop.call_later(wait_s, self._tell_all)
         self._gathered(link)
@@ -320,7 +322,10 @@ class Intake:
     def _instant(self, received: datetime) -> Instant:
         return self.not_before(instant(received))
 
-    def _take(self, readings: Sequence[Reading], now: Instant, payload: bytes, *, overtakes: bool = False) -> None:
+    def _take(
+        self, readings: Sequence[Reading], now: Instant, payload: bytes, *, overtakes: bool = False, own: bool = False
+    ) -> None:
+        """Judge and gather what was read. `overtakes`: see `heard`; `own`: our own word, which nobody repeats."""
         apply = self.judgement.apply
         append = self.batch.log.append
         raw: bytes | None = payload or None
@@ -336,11 +341,13 @@ class Intake:
             else:
                 text = body
                 kept = None
-            if n is not None:
+            if own:
+                boot, answer = None, "new"
+            elif n is not None:
                 boot = observation.boot or ""
                 answer = self.repeats.numbered(device, boot, n, text, overtakes=overtakes)
             else:
-                boot = observation.boot  # type: ignore[assignment]
+                boot = observation.boot
                 answer = self.repeats.unnumbered(device, kind, at, text, now)
             if answer == "repeat":
                 self.counters.repeats += 1
@@ -350,6 +357,8 @@ class Intake:
                 reason = f"another content under the key of an earlier record ({device}, boot {boot}, seq {n})"
                 self._quarantine(now, device, str(kind), text, reason)
                 continue
+            if self._cut_at:
+                self._cut_at.pop(device, None)
             try:
                 apply(observation, now, at)
             except Exception:  # noqa: BLE001 a fault of ours must not stop the intake: the evidence is kept, the fault shown
@@ -368,18 +377,21 @@ class Intake:
         self.counters.quarantined += 1
         self.batch.add("quarantine", (self.seq, now, source, topic, payload, reason, retained))
         if not retained:
-            self._cut(topic, now)
+            self._cut(self.router.readers_of(topic), now, _UNREADABLE)
         if topic not in self._unreadable and len(self._unreadable) < _TOPICS_TOLD:
             self._unreadable.add(topic)
             _log.warning("%s: %r is not understood and kept in quarantine: %s (told once)", source, topic, reason)
 
-    def _cut(self, source: str, now: Instant) -> None:
-        """A tap may be among what could not be read: the record of a fixed reader that does not number its taps is not whole then."""
-        for device in self.router.readers_of(source):
+    def _cut(self, devices: Sequence[str], now: Instant, reason: str) -> None:
+        """A tap may be among what could not be read, or is lost: the record of a reader that does not number its taps is not whole then.
+
+        Of what comes with nothing readable between, the first is noted.
+        """
+        for device in devices:
             if now - self._cut_at.get(device, now - _CUT_EVERY) >= _CUT_EVERY:
+                said = LinkStatus(device=device, at=moment(now, UTC), up=True, cut=True, reason=reason)
+                self._take([Reading(said, None)], now, b"", own=True)
                 self._cut_at[device] = now
-                said = LinkStatus(device=device, at=moment(now, UTC), up=True, cut=True, reason=_CUT)
-                self._take([Reading(said, None)], now, b"")
 
     def _stream(self, link: Link, device: str, found: Sequence[Reading | Reject], now: Instant) -> None:
         for item in found:

@@ -46,8 +46,13 @@ class Router:
         self._bound: dict[str, list[str]] = {}
         self._bound_wild: list[tuple[list[str], str | None]] = []
         self._readers_at: frozenset[str] = frozenset(
-            point.reader for point in site.checkpoints.values() if point.reader is not None
+            [point.reader for point in site.checkpoints.values() if point.reader is not None]
+            + [device.id for device in site.devices.values() if device.portable]
         )
+        self.unkept: list[str] = [
+            device.id for device in site.devices.values() if device.id in self._readers_at and device.external_broker
+        ]
+        """Readers of which all that was sent is lost when a broker has lost our session."""
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
         native = drivers["native"]
@@ -101,7 +106,7 @@ class Router:
             return found
 
     def readers_of(self, source: str) -> Sequence[str]:
-        """Fixed readers whose taps may be among what came from a topic, or from a device's own line, and could not be read."""
+        """Readers whose taps may be among what came from a topic, or from a device's own line, and could not be read."""
         levels = source.split("/")
         ids = [source, *self._bound.get(source, ())]
         for pattern, device in self._bound_wild:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from device_drivers.conversation import Sheet
+from device_drivers.conversation import Hidden, Sheet
 from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Incident, SyncEnd, TagRead
@@ -46,6 +46,10 @@ _EXPORTED = re.compile(
 )
 """What a title or footer says of when the file was made."""
 
+
+_SECOND = timedelta(seconds=1)
+_UNKNOWN = timedelta(days=1)
+"""Exports are made each day; a row without a readable time is at most so much older than the others of its file. Ours."""
 
 _DATED: tuple[Field, ...] = ("time", "date")
 """Columns that may hold dates."""
@@ -121,7 +125,8 @@ class _File:
         owners = self._assigned(kept)
         self._ends(self._exported(sheets, how), received, owners)
         self._warn(kept, received)
-        return Sheet(self._found, [_shown(row.cells, header) for row, header in _first(sheets)], notes)
+        preview = [_shown(row.cells, header) for row, header in _first(sheets)]
+        return Sheet(self._found, preview, notes, self._hidden(received, owners))
 
     # -- rows
 
@@ -303,6 +308,26 @@ class _File:
                 "the file must hold all that the wand recorded since its last import"
             )
             self._found.append(Reading(SyncEnd(device=device, at=until, complete_to=until)))
+
+    def _hidden(self, received: datetime, owners: Mapping[str, str]) -> list[Hidden]:
+        """When unreadable rows were recorded. Of one whose time cannot be read: from a day before the file's first record on."""
+        firsts: dict[str, datetime] = {}
+        for item in self._found:
+            if isinstance(item, Reading):
+                at = item.observation.at
+                firsts[item.observation.device] = min(at, firsts.get(item.observation.device, at))
+        if self._device:
+            firsts.setdefault(self._device, received)
+        hidden = []
+        for doubt in dict.fromkeys(self._doubts):
+            for device, first in sorted(firsts.items()):
+                if owners.get(doubt.reader, device) != device:
+                    continue
+                if doubt.at is None:
+                    hidden.append(Hidden(device, first - _UNKNOWN, received))
+                else:
+                    hidden.append(Hidden(device, doubt.at - _SECOND, doubt.at + _SECOND))
+        return hidden
 
     def _exported(self, sheets: Sequence[tuple[Table, Header]], how: times.Reading) -> datetime | None:
         latest: datetime | None = None

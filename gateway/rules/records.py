@@ -30,6 +30,7 @@ from gateway.rules.clocks import (
 from gateway.rules.intervals import BEGINNING, END, Interval, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Reports, Signs, Trail
+from gateway.rules.unread import Stamp, Unread
 from gateway.site.model import Device
 
 PORTABLE_WINDOW: Duration = 7 * DAY
@@ -77,6 +78,7 @@ class Record:
         """Those of its cuts that the gateway's link said, not the reader."""
         self._unread_cuts: set[Instant] = set()
         """Those of its cuts at which something it sent could not be read."""
+        self._unread = Unread()
         self._signs: Signs | None = None
         self._downs = () if device.external_broker else downs
         self._sync_to = array("q")
@@ -177,6 +179,9 @@ class Record:
         if measures:
             touched = wider(touched, self._measure_all(index, ats, receiveds, seqs, lasts))
         self._newest = max(self._newest, ats[-1])
+        if not self.numbered:
+            touched = wider(touched, self._was_read(Stamp(index, ats[0])))
+            self._was_read(Stamp(index, ats[-1]))
         self._complete = None
         if hurried:
             self._moved = wider(self._moved, touched)
@@ -230,7 +235,7 @@ class Record:
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
         self.calm = (END, BEGINNING)
-        if self._newest == BEGINNING:
+        if self._newest == BEGINNING or self._unread.open:
             return
         self._overtaken = self._latest > self._newest
         least = min(clock.least for clock in self._clocks) - AGREEMENT
@@ -279,6 +284,8 @@ class Record:
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
         else:
             touched = self._sign(index, stamp, received)
+        if not self.numbered and (kind is seen.TagRead or kind is seen.ReaderHeartbeat):
+            touched = wider(touched, self._was_read(Stamp(index, stamp)))
         if kind is seen.ReaderHeartbeat:
             self._inbox_boot, self._inbox_measures = boot, now is not None
             self._newest = max(self._newest, stamp)
@@ -289,6 +296,7 @@ class Record:
         elif kind is seen.SyncEnd:
             now, since = self._sync(observation, at, received, index)  # type: ignore[arg-type]
             touched = wider(touched, (since, self._sync_to[-1] + self._clocks[index].most))
+            self._unread.handed_over(Stamp(index, self._sync_to[-1]), self._clocks)
             self._latest = max(self._latest, self._sync_to[-1])
         if now is not None and self.own_clock:
             touched = wider(touched, self._measure(index, UNPLACED if place is None else place, now, received))
@@ -397,9 +405,31 @@ class Record:
         if not link.up:
             self._link_cuts.add(at)
             return self._cut(at)
-        return wider(self._unread(at) if link.cut else None, self._port_sign(at, received))
+        if not link.cut:
+            return self._port_sign(at, received)
+        hidden = None if link.since is None else (instant(link.since), at)
+        return wider(wider(self._unreadable(hidden, received), self._noise(at)), self._port_sign(at, received))
 
-    def _unread(self, at: Instant) -> Touched:
+    def _was_read(self, stamp: Stamp) -> Touched:
+        """Something recorded at `stamp` was read: what could not be read before it is older."""
+        before = self._unread.read(stamp, self._clocks)
+        return None if before is None else self._between(before)
+
+    def _unreadable(self, hidden: Interval | None, received: Instant) -> Touched:
+        """Something it sent could not be read: of a time that is known, or of any since what was read before."""
+        if self.numbered:
+            return None  # its number is missing
+        self._complete = None
+        if hidden is None:
+            return self._between(self._unread.miss(received))
+        boot = len(self._clocks) - 1
+        return self._between(self._unread.hide(Stamp(boot, hidden[0]), Stamp(boot, hidden[1])))
+
+    def _between(self, span: tuple[Stamp, Stamp]) -> Interval:
+        bounds = [stamp.bounds(self._clocks) for stamp in span]
+        return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+    def _noise(self, at: Instant) -> Touched:
         """Something it sent could not be read. Of many that lie near each other the first and the last count, so that a line full of
         noise fills no memory.
         """
@@ -466,6 +496,8 @@ class Record:
             parts = merged(parts)
             for received in self._lost_at:
                 parts = without(parts, [(self._last_report_before(received), received)])
+            if self._unread and not self.numbered:
+                parts = without(parts, merged(self._unread.spans(self._clocks)))
             self._complete = parts
         return self._complete
 
@@ -531,6 +563,8 @@ class Record:
     def broken(self, first: Instant, last: Instant) -> bool:
         """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
         if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
+            return True
+        if not self.numbered and any(low <= last and first <= high for low, high in self._unread.spans(self._clocks)):
             return True
         parts = [*self.holes(), *self.restarts()]
         return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)
@@ -670,6 +704,7 @@ class Record:
         self._cuts[:] = [cut for cut in self._cuts if cut >= before]
         self._link_cuts = {cut for cut in self._link_cuts if cut >= before}
         self._unread_cuts = {cut for cut in self._unread_cuts if cut >= before}
+        self._unread.forget(before)
         self._lost_at = [received for received in self._lost_at if received >= before]
         keep = bisect_left([rest[1] for rest in self._sync_rest], before) if self._sync_rest else 0
         keep = min(keep, len(self._sync_to) - 1)
@@ -683,6 +718,7 @@ class Record:
         used = {len(self._clocks) - 1, *self._measures.boots, *(rest[2] for rest in self._sync_rest)}
         reads = {read.boot for read in self.reads.reads}
         used.update(index for boot, index in self._boots.items() if (boot or "") in reads)
+        used |= self._unread.boots()
         if self._signs is not None:
             used.update(self._signs.places)
         over: list[tuple[Instant, int]] = []
@@ -703,6 +739,7 @@ class Record:
         self._trails = [self._trails[index] for index in kept]
         self._measures.renumber(numbers)
         self._sync_rest = [(at, received, numbers[index], place) for at, received, index, place in self._sync_rest]
+        self._unread.renumber(numbers)
         if self._signs is not None:
             self._signs.renumber(numbers)
 
@@ -719,6 +756,7 @@ class Record:
             "cuts": self._cuts,
             "link_cuts": sorted(self._link_cuts),
             "unread_cuts": sorted(self._unread_cuts),
+            "unread": self._unread.snapshot(),
             "syncs": [self._sync_to.tolist(), [list(rest) for rest in self._sync_rest]],
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
@@ -746,6 +784,8 @@ class Record:
         self._cuts.extend(state["cuts"])
         self._link_cuts.update(state.get("link_cuts", ()))
         self._unread_cuts.update(state.get("unread_cuts", ()))
+        if (unread := state.get("unread")) is not None:
+            self._unread.restore(unread)
         self._sync_to.extend(state["syncs"][0])
         self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
         self._lost_at = list(state["lost"])

@@ -53,6 +53,11 @@ class Numbers:
             highs.insert(index, number)
         return True
 
+    def forget(self, below: int) -> None:
+        """Drop the runs that end below a number."""
+        index = bisect_left(self.highs, below)
+        del self.lows[:index], self.highs[:index]
+
     def has_all(self, above: int, up_to: int) -> bool:
         """Whether every number in (above, up_to] is here."""
         if up_to <= above:
@@ -305,6 +310,11 @@ class Trail(Reports):
         self.times.extend(times)
         self.receiveds.extend(receiveds)
         return True
+
+    def forget(self, before: Instant) -> None:
+        super().forget(before)
+        if self.places:
+            self.numbers.forget(self.places[0])
 
     def _note(self, before: Instant, times: Sequence[Instant], receiveds: Sequence[Instant]) -> None:
         delays = list(map(sub, receiveds, times))
