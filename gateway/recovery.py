@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -75,7 +76,9 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     """
     started = store.meta("started")
     if started is None:
-        return Recovered(Judgement(site, now), Repeats(reader.find, whole=True), first_start=True, replayed=0)
+        return Recovered(
+            Judgement(site, now), Repeats(reader.find, whole=True, of_site=_of(site)), first_start=True, replayed=0
+        )
     snapshot = reader.snapshot()
     advanced = int(store.meta("advanced") or started)
     after = 0
@@ -91,7 +94,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
             news = judgement.drain()
     else:
         since = max(int(started), advanced - EVIDENCE_NEEDED)
-        judgement, repeats = Judgement(site, since), Repeats(reader.find, whole=False)
+        judgement, repeats = Judgement(site, since), Repeats(reader.find, whole=False, of_site=_of(site))
         after = reader.seq_before(since)
         if snapshot is not None:
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
@@ -124,6 +127,10 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)
 
 
+def _of(site: Site) -> Callable[[str], bool]:
+    return lambda device: device in site.devices
+
+
 def told_of(reader: Reader) -> Told:
     """What the journal has of alerts."""
     newest: dict[str, Newest] = {}
@@ -140,7 +147,7 @@ def told_of(reader: Reader) -> Told:
 
 def _taken_up(site: Site, started: Instant, snapshot: SnapshotRow, reader: Reader) -> tuple[Judgement, Repeats] | None:
     """The state of a snapshot; None: it is not as this version makes it."""
-    judgement, repeats = Judgement(site, started), Repeats(reader.find, whole=True)
+    judgement, repeats = Judgement(site, started), Repeats(reader.find, whole=True, of_site=_of(site))
     try:
         state = msgspec.msgpack.decode(snapshot.state)
         judgement.restore(state["judgement"])

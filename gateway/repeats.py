@@ -31,6 +31,9 @@ _COUNT_FROM = 1
 _LEAP: Duration = DAY
 """A record dated further after its receipt is of a clock that is far ahead: others of its device need not lie after it."""
 
+STRANGERS = 10_000
+"""Devices remembered that are not the site's."""
+
 _BOOTS = 4
 """Boots remembered a device; older ones are looked up."""
 
@@ -136,11 +139,23 @@ class Repeats:
         find: the journal's rows of (device, order), order being `seq` or else `at`; asked only for what is old.
         whole: nothing was heard before, or all of it will be told by `restore` and the tail; False: a device or boot that
             is not known here may stand in the journal all the same.
+        of_site: whether a device is the site's; of others only the last STRANGERS are remembered, since anybody may give them names.
+            What one of them says that was forgotten may be stored twice.
     """
 
-    def __init__(self, find: Callable[[str, int], Sequence[LogRow]], *, whole: bool) -> None:
+    def __init__(
+        self,
+        find: Callable[[str, int], Sequence[LogRow]],
+        *,
+        whole: bool,
+        of_site: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._find = find
         self._whole = whole
+        self._of_site = of_site
+        self._strangers: dict[str, None] = {}
+        self._forgot = False
+        """Strangers were forgotten: one that is not known here may stand in the journal."""
         self._newest: dict[str, Run] = {}
         self._earlier: dict[str, list[Run]] = {}
         self._last: dict[str, Last] = {}
@@ -184,7 +199,7 @@ class Repeats:
         if run is not None:
             asked = not run.misses(n)
         else:
-            asked = not self._whole or len(self._earlier.get(device, ())) >= _BOOTS - 1
+            asked = not self._is_whole(device) or len(self._earlier.get(device, ())) >= _BOOTS - 1
         if asked:
             kept = next((content for named, _, content in self._lately(device, n) if named == boot), None)
             if kept is None:
@@ -211,6 +226,8 @@ class Repeats:
             earlier = self._earlier.setdefault(device, [])
             earlier.append(before)
             del earlier[: -(_BOOTS - 1)]
+        else:
+            self._meet(device)
         run = self._newest[device] = Run(device, boot, n, proven=proven)
         return run
 
@@ -223,9 +240,11 @@ class Repeats:
             last.take(at, kind, body)
             known = False
         elif last is None:
-            known = not self._whole and self._stored(device, kind, at, body)
+            whole = self._is_whole(device)
+            known = not whole and self._stored(device, kind, at, body)
             if not known:
-                self._last[device] = Last(at, [(kind, body)], whole=self._whole)
+                self._meet(device)
+                self._last[device] = Last(at, [(kind, body)], whole=whole)
         elif at == last.at:
             known = self._known_of(last, device, kind, body)
         else:
@@ -234,6 +253,22 @@ class Repeats:
             return "repeat"
         self._young.records.append((device, at, None, kind, body))
         return "new"
+
+    def _is_whole(self, device: str) -> bool:
+        """Whether a device that is not known here was never heard."""
+        return self._whole and not (self._forgot and not self._of_site(device))
+
+    def _meet(self, device: str) -> None:
+        """A device is heard for the first time, as far as is known here."""
+        if device in self._strangers or self._of_site(device):
+            return
+        self._strangers[device] = None
+        if len(self._strangers) > STRANGERS:
+            self._forgot = True
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            for known in (self._newest, self._earlier, self._last, self._ahead):
+                known.pop(oldest, None)
 
     def _known_of(self, last: Last, device: str, kind: str, body: bytes) -> bool:
         """Whether a record of the newest time is known; if not it is kept with it."""
@@ -248,9 +283,10 @@ class Repeats:
         newer = last is None or at > last.at
         if ahead is None:
             if newer:
-                whole = last is not None or self._whole
+                whole = last is not None or self._is_whole(device)
                 if not whole and self._stored(device, kind, at, body):
                     return True
+                self._meet(device)
                 self._ahead[device] = Ahead(at, Last(at, [(kind, body)], whole=whole))
                 return False
         elif at > ahead.last.at:
@@ -282,6 +318,7 @@ class Repeats:
     def learn(self, row: LogRow) -> None:
         """Take a row of the journal's tail after a restart: it is known to be no repeat."""
         if row.n is None:
+            self._meet(row.device)
             last = self._last.get(row.device)
             content = (row.kind, row.body)
             if row.at > row.received + _LEAP or row.device in self._ahead:
@@ -354,17 +391,22 @@ class Repeats:
                 for device, newest in self._newest.items()
             },
             "last": {device: last.at for device, last in self._last.items()},
+            "forgot": self._forgot,
             "ahead": {device: [ahead.begins, ahead.last.at] for device, ahead in self._ahead.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot."""
+        self._forgot = state.get("forgot", False)
         for device, runs in state["runs"].items():
             for boot, top, complete, ahead, *rest in runs:
                 first, proven = rest or (complete, True)  # older snapshots have neither
                 run = self._begin(device, boot, first, proven=proven)
                 run.top, run.complete = top, complete
                 run.ahead = set(ahead)
-        self._last = {device: Last(at, [], whole=False) for device, at in state["last"].items()}
+        for device, at in state["last"].items():
+            self._meet(device)
+            self._last[device] = Last(at, [], whole=False)
         for device, (begins, at) in state.get("ahead", {}).items():
+            self._meet(device)
             self._ahead[device] = Ahead(begins, Last(at, [], whole=False))

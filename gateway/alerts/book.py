@@ -40,6 +40,10 @@ VERIFY_AFTER: Duration = 10 * MINUTE
 CAUSE_WITHIN: Duration = 10 * MINUTE
 """A suppression whose cause has no alert by then, or one resolved by hand, is lifted: better told twice than not at all. Ours."""
 
+CALL = "panic"
+CALLED_AGAIN: Duration = MINUTE
+"""A call that comes again so long after the last word on it, though somebody has taken it, is told again. Ours."""
+
 DEFAULT_POLICY = "default"
 CLOCK = "clock"
 RESTARTING = "gateway_restarting"
@@ -339,7 +343,10 @@ class AlertBook:
             if cause != case.cause:
                 case.step_at = case.step_at if cause is None else None
                 fields |= self._silenced(case, cause, at)
-        if any(getattr(case.alert, field) != value for field, value in fields.items()):
+        if self._called_again(case, signal, at):
+            self._record(case, "repeat", at, f"rule:{signal.rule}", "called_again", **fields)
+            self._tell(case, at, "raised", tuple(case.standing))
+        elif any(getattr(case.alert, field) != value for field, value in fields.items()):
             self._record(case, "repeat", at, f"rule:{signal.rule}", signal.why or "changed", **fields)
         else:
             case.alert = replace(case.alert, updated=moment(at, self._zone))
@@ -347,6 +354,12 @@ class AlertBook:
             self._resume(case, at)
         if fields["place"] != place:
             self._quieten(case, at, CLOCK, "moved")
+
+    def _called_again(self, case: Case, signal: Signal, at: Instant) -> bool:
+        """Whether somebody calls for help again while another believes that he has seen to it."""
+        taken = case.alert.state in {"acknowledged", "in_progress"}
+        long_ago = at - instant(case.alert.updated) >= CALLED_AGAIN
+        return signal.rule == CALL and signal.action == "raise" and taken and long_ago
 
     def _end(self, case: Case, signal: Signal) -> None:
         at = self._not_before(case, signal.at)

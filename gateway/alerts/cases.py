@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,11 +11,16 @@ import msgspec
 from gateway.alerts.alert import Alert
 from gateway.alerts.case import Case
 from gateway.alerts.lifecycle import ACTIVE, FINAL
-from gateway.instants import Instant
+from gateway.instants import DAY, Duration, Instant
 from gateway.rules.timers import Timers
 
 FINAL_LIMIT = 1000
 """Final alerts kept in memory; the journal has all."""
+DISPROVABLE = ("round_", "gap_")
+"""Rules of these may be disproved long after their alerts were closed: whoever was told is told, so they stay DISPROVABLE_FOR."""
+DISPROVABLE_FOR: Duration = 9 * DAY
+"""Evidence counts for 7 days; rounds are judged again for 8."""
+DISPROVABLE_LIMIT = 4000
 LIVE_LIMIT = 10_000
 """Alerts not final; beyond it the book closes the oldest one."""
 NAMES_LIMIT = 50_000
@@ -31,6 +37,8 @@ class Cases:
     def __init__(self) -> None:
         self._live: dict[str, Case] = {}
         self._final: dict[str, Case] = {}
+        self._disprovable: dict[str, Case] = {}
+        """The other final ones (`DISPROVABLE`)."""
         self._occurrences: dict[str, int] = {}
         self._forgotten = 0
         """The highest number of a name that was forgotten: what comes again must not be given one of its numbers."""
@@ -39,7 +47,7 @@ class Cases:
         self._timers: Timers[str] = Timers()
 
     def find(self, alert_id: str) -> Case | None:
-        return self._live.get(alert_id) or self._final.get(alert_id)
+        return self._live.get(alert_id) or self._final.get(alert_id) or self._disprovable.get(alert_id)
 
     def latest(self, rule: str, subject: str) -> Case | None:
         """The last occurrence of (rule, subject), final or not."""
@@ -80,13 +88,26 @@ class Cases:
         if alert.state in FINAL:
             case.disarm()
             self._live.pop(alert.id, None)
-            self._final[alert.id] = case
-            if len(self._final) > FINAL_LIMIT:
-                del self._final[next(iter(self._final))]
+            if alert.rule.startswith(DISPROVABLE):
+                self._disprovable[alert.id] = case
+                self._let_go(case)
+            else:
+                self._final[alert.id] = case
+                if len(self._final) > FINAL_LIMIT:
+                    del self._final[next(iter(self._final))]
         else:
             self._live[alert.id] = case
         self._timers.set(alert.id, case.deadline())
         self._hold(alert.id, case.cause if alert.state in ACTIVE else None)
+
+    def _let_go(self, newest: Case) -> None:
+        """Drop what can no longer be disproved; as many as any other final alerts stay."""
+        before = newest.alert.updated - timedelta(microseconds=DISPROVABLE_FOR)
+        while len(self._disprovable) > FINAL_LIMIT:
+            oldest = next(iter(self._disprovable.values()))
+            if oldest.alert.updated >= before and len(self._disprovable) <= DISPROVABLE_LIMIT:
+                return
+            del self._disprovable[oldest.alert.id]
 
     def _hold(self, alert_id: str, cause: str | None) -> None:
         before = self._holder.pop(alert_id, None)
@@ -121,6 +142,7 @@ class Cases:
     def __iter__(self) -> Iterator[Case]:
         yield from self._live.values()
         yield from self._final.values()
+        yield from self._disprovable.values()
 
     def alerts(self) -> list[Alert]:
         return [case.alert for case in self]
@@ -128,7 +150,7 @@ class Cases:
     def snapshot(self) -> dict[str, Any]:
         return {
             "live": _encode(list(self._live.values())),
-            "final": _encode(list(self._final.values())),
+            "final": _encode([*self._final.values(), *self._disprovable.values()]),
             "occurrences": dict(self._occurrences),
             "forgotten": self._forgotten,
         }

@@ -33,6 +33,8 @@ IDLE_S = 5.0
 """Without a wake-up the journal is looked at at least so often."""
 MOST_UNSURE = 3
 """Messages to one contact that may have arrived and are repeated as they were; what comes after gathers behind them."""
+GIVE_UP_AFTER = 20
+"""At least so many tries: of a day in which the gateway was off, or over which its clock was set, it tried in none. Ours."""
 GIVE_UP: Duration = DAY
 """So long after it was first tried a notice is not tried again (alerts.md: retry with back-off for 24 h)."""
 LISTED = 10
@@ -179,7 +181,8 @@ class NoticeWorker:
             self._asked[contact] = at + int(min(error.retry_after_s, LONGEST_ASKED_S) * SECOND)
         attempts = []
         for notice in notices:
-            final = notice.tried is not None and at - notice.tried >= GIVE_UP
+            tried = notice.attempts + 1
+            final = notice.tried is not None and at - notice.tried >= GIVE_UP and tried >= GIVE_UP_AFTER
             detail = f"{error.reason}; given up after 24 h" if final else error.reason
             attempts.append(Attempt(notice.id, at, False, detail, None if final else next_try, refused))
         await self._source.attempted(attempts)

@@ -1,7 +1,6 @@
 """What of a reader's record may hide in what could not be read of it (spec: DESIGN.md, invariant 3: silence proves nothing).
 
-What could not be read was recorded after what was read before it and before what was read after it, and not after it came. It lies
-between them in whatever order it was sent; where nothing else is known, at most until it came.
+What could not be read was recorded after what was read before it and before what was read after it, and not after it came.
 """
 
 from __future__ import annotations
@@ -74,17 +73,16 @@ class Unread:
 
     def read(self, stamp: Stamp, clocks: Sequence[Clock]) -> tuple[Stamp, Stamp] | None:
         """Something was read that was recorded at `stamp`; the span that this shortens, as it was."""
-        before, self._last = self._last, stamp
+        self._last = stamp
         if not self.open:
             return None
+        first, last = was = self._spans[-1]
+        if stamp.bounds(clocks)[1] < first.bounds(clocks)[0]:
+            return None  # an old record that came late says nothing of what was recorded after others
         self.open = False
-        was = self._spans[-1]
-        if stamp.bounds(clocks)[1] < before.bounds(clocks)[0]:
-            self._spans[-1] = stamp, before  # an export with the newest first
-        elif stamp.bounds(clocks)[1] < was[1].time:
-            self._spans[-1] = before, stamp
-        else:
+        if stamp.bounds(clocks)[1] >= last.time:
             return None
+        self._spans[-1] = first, stamp
         return was
 
     def handed_over(self, stamp: Stamp, clocks: Sequence[Clock]) -> None:

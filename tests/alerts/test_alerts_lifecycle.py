@@ -190,3 +190,29 @@ def test_newest_first_and_active_only():
     watch.signal("resolve", subject="b")
     assert [alert.subject for alert in watch.book.alerts()] == ["c", "b", "a"]
     assert [alert.subject for alert in watch.book.alerts(active=True)] == ["c", "a"]
+
+
+def test_who_was_told_is_told_that_it_was_disproved_however_much_happened_since():
+    watch = Watch()
+    watch.signal("raise", "round_missed", "r@1")
+    watch.act("resolve", "round_missed/r@1/1", why="warned")
+    watch.act("close", "round_missed/r@1/1", why="warned")
+    for number in range(1200):
+        watch.signal("raise", "device_offline", f"d-{number}").signal("resolve", "device_offline", f"d-{number}")
+    watch.at(24 * 60).reborn()
+    before = len(watch.notices)
+    watch.signal("retract", "round_missed", "r@1")
+    assert [each.kind for each in watch.notices[before:]] == ["retracted"]
+
+
+def test_a_second_call_while_somebody_sees_to_the_first_is_told():
+    watch = Watch()
+    watch.signal("raise", "panic", "btn")
+    watch.act("ack", "panic/btn/1")
+    watch.act("start", "panic/btn/1")
+    before = len(watch.notices)
+    watch.at(0.2).signal("raise", "panic", "btn")
+    assert len(watch.notices) == before, "a button that is pressed twice in a row"
+    watch.at(180).signal("raise", "panic", "btn")
+    assert [each.kind for each in watch.notices[before:]] == ["raised"]
+    assert watch.alert("panic/btn/1").state == "in_progress"

@@ -119,3 +119,26 @@ def test_devices_that_lamps_rest_on_and_cameras_are_not_heard_twice():
     more = {name: Device(id=name, driver="native", kind=kind, place="gate") for name, kind in kinds.items()}
     site = replace(SITE, devices={**SITE.devices, **more}, lamps={"lamp": lamp})
     assert overtaking_filters(site) == [UP, BUTTON]
+
+
+async def test_while_nothing_is_written_copies_fill_no_memory(gateway, monkeypatch):
+    monkeypatch.setattr("gateway.overtaking.HOLD_S", 0.0)
+    monkeypatch.setattr("gateway.intake._FULL", 500)
+    write, stalled = gateway._writer._write, True
+
+    def stalling(batch: object) -> object:
+        if stalled:
+            raise apsw.FullError("disk full")
+        return write(batch)
+
+    gateway._writer._write = stalling
+    gateway._writer._retry_s = 0.02
+    copies = Overtaking(SITE, gateway.intake)
+    for turn in range(40):
+        copies.messages(RecordingLink(), [envelope(UP, tap(100 * turn + n)) for n in range(1, 101)])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+    gathered = len(gateway.intake.batch.log)
+    stalled = False
+    await gateway.intake.drained()
+    assert 500 < gathered <= 1200

@@ -25,7 +25,7 @@ class Log:
         self.asked += 1
         return [row for row in self.rows if row.device == device and (row.at if row.n is None else row.n) == order]
 
-    def add(self, device: str, at: int, boot: str | None, n: int | None, body: bytes, received: int = 20) -> None:
+    def add(self, device: str, at: int, boot: str | None, n: int | None, body: bytes, *, received: int = 20) -> None:
         self.rows.append(LogRow(len(self.rows) + 1, received, device, "tag_read", at, boot, n, body))
 
 
@@ -215,3 +215,25 @@ def test_an_unwritten_record_without_number_is_known_after_a_later_one() -> None
     assert repeats.unnumbered("a", "light_level", 10, b"1", 20) == "new"
     assert repeats.unnumbered("a", "light_level", 11, b"2", 20) == "new"
     assert repeats.unnumbered("a", "light_level", 10, b"1", 20) == "repeat"
+
+
+def test_of_devices_that_are_not_the_sites_only_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.repeats.STRANGERS", 100)
+    log = Log()
+    repeats = Repeats(log.find, whole=True, of_site="known".__eq__)
+    for n in range(1000):
+        for boot, seq in (("b", 1), (None, None)):
+            name = f"stranger-{n}-{boot}"
+            if boot is None:
+                assert repeats.unnumbered(name, "tag_read", 5, b"x", 20) == "new"
+            else:
+                assert repeats.numbered(name, boot, seq, b"x") == "new"
+            log.add(name, 5, boot, seq, b"x")
+    assert repeats.numbered("known", "b", 1, b"x") == "new"
+    state = repeats.snapshot()
+    assert len(state["runs"]) + len(state["last"]) == 101
+    again = Repeats(log.find, whole=True, of_site="known".__eq__)
+    again.restore(state)
+    for each in (repeats, again):
+        assert each.numbered("stranger-1-b", "b", 1, b"x") == "repeat"
+        assert each.unnumbered("stranger-1-None", "tag_read", 5, b"x", 20) == "repeat"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -236,3 +237,26 @@ checkpoints: [{id: cp, place: gate, reader: rdr}]
 routes: [{id: r, visits: [{checkpoint: cp, after: 5m}]}]
 rounds: [{route: r, days: mon-sun, starts: ["22:00"], lasts: 10m}]
 """
+
+
+async def test_of_a_folder_whose_gateway_was_cut_off_all_that_was_on_disk_is_restored(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(site(), tmp_path / "live", clock=clock):
+        pass
+    async with Gateway(site(), tmp_path / "live", clock=clock) as gateway:
+        await the_night(gateway, clock)
+        shutil.copytree(tmp_path / "live", tmp_path / "dead")
+        with pytest.raises(JournalError, match="lamplighter backup"):
+            restore(tmp_path / "live" / "journal.db", tmp_path / "other", instant(clock.time))
+    dead = tmp_path / "dead" / "journal.db"
+    assert (tmp_path / "dead" / "journal.db-wal").stat().st_size > 0
+    before = {each.name: each.read_bytes() for each in (tmp_path / "dead").iterdir() if "journal" in each.name}
+    made = restore(dead, tmp_path / "new", instant(clock.time))
+    assert made.checked is not None
+    assert made.checked.intact
+    assert {each.name: each.read_bytes() for each in (tmp_path / "dead").iterdir() if "journal" in each.name} == before
+    assert names(tmp_path / "new", "journal.db*") == ["journal.db"]
+    connection = connect_snapshot(tmp_path / "new" / "journal.db")
+    assert connection.execute("SELECT count(*) FROM log WHERE kind = 'tag_read'").get == 1
+    assert connection.execute("SELECT count(*) FROM log").get > 80
+    connection.close()

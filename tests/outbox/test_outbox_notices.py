@@ -9,6 +9,7 @@ import logging
 import msgspec
 import pytest
 
+from gateway.errors import DeliveryError
 from gateway.instants import DAY, SECOND, Instant
 from gateway.outbox.apprise_notifier import AppriseNotifier
 from gateway.outbox.message import Message
@@ -215,6 +216,29 @@ async def test_a_notice_is_given_up_a_day_after_it_was_first_tried_and_says_so()
     assert source.attempts[-1].next_try is None
     assert "given up after 24 h" in source.attempts[-1].detail
     assert worker.given_up == 1
+
+
+async def test_a_clock_that_is_set_forward_between_two_tries_gives_nothing_up():
+    """Nor does a day in which the gateway was off."""
+
+    class Flaky:
+        tries = 0
+
+        async def send(self, message: Message) -> str:
+            self.tries += 1
+            if self.tries == 2:
+                clock.skipped = 2 * DAY
+            if self.tries <= 3:
+                raise DeliveryError("no network yet")
+            return "accepted"
+
+    clock = Clock()
+    source = MemoryNotices([notice(1)])
+    worker = worker_of(source, Contact(id="captain"), now=clock)
+    worker._notifiers = {"captain": Flaky()}
+    async with running(worker.run()):
+        await until(lambda: not source.waiting)
+    assert (worker.sent, worker.given_up) == (1, 0)
 
 
 async def test_the_console_is_told_by_being_shown():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from device_drivers.observations import Incident, Panic
 from gateway.instants import instant
@@ -55,3 +57,24 @@ def test_an_incident_names_its_place_and_two_reports_are_two_alerts() -> None:
 
 def test_a_call_for_help_from_a_device_that_the_site_does_not_know_is_told_too() -> None:
     assert signals(Panic(device="stranger", at=AT)) == [("panic", "stranger", "raise")]
+
+
+def test_a_release_ends_no_call_that_was_made_after_it() -> None:
+    """A fresh call overtakes older ones that wait, and are heard behind it."""
+    early = [
+        Panic(device="btn", at=AT - timedelta(minutes=2)),
+        Panic(device="btn", at=AT - timedelta(minutes=1), active=False),
+    ]
+    press = Panic(device="btn", at=AT)
+    assert [action for *_, action in signals(press, *early)] == ["raise", "raise"]
+    release = Panic(device="btn", at=AT + timedelta(seconds=1), active=False)
+    assert [action for *_, action in signals(press, *early, release)] == ["raise", "raise", "resolve"]
+
+
+def test_when_a_button_was_pressed_outlives_a_restart() -> None:
+    engine = Engine(SITE, NOW - 1)
+    engine.apply(Panic(device="btn", at=AT), NOW)
+    other = Engine(SITE, NOW - 1)
+    other.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(engine.snapshot())))
+    other.apply(Panic(device="btn", at=AT - timedelta(seconds=1), active=False), NOW + 1)
+    assert other.drain().signals == []

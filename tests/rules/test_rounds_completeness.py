@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import UTC, date, time
 
 import pytest
 from msgspec.structs import replace
 
 from device_drivers import observations as seen
-from gateway.instants import DAY, HOUR, MINUTE
+from gateway.instants import DAY, HOUR, MINUTE, moment
 from gateway.site.model import Shift
 from gateway.site.model import Visit as Stop
 from tests.rules.walk import GARAGE, GATE, ROOF, YARD, Walk, clock, daily, estate, hhmm
@@ -451,3 +451,18 @@ def test_a_phone_that_hands_over_an_earlier_read_was_there_and_is_awaited() -> N
     walk.read(YARD, "22:30", "23:30", device="phone-1", person="wang")
     walk.until("23:31")
     assert walk.verdict() == "pending"
+
+
+def test_runs_of_numbers_are_let_go_with_the_reports_they_belong_to() -> None:
+    """A reader of which every other record is lost makes one run a record."""
+    walk = Walk()
+    n, at, sizes = 0, clock("21:00"), []
+    for _ in range(40):
+        for _ in range(180):
+            n, at = n + 2, at + 8 * MINUTE
+            now = moment(at, UTC)
+            walk.feed(seen.ReaderHeartbeat(device="rdr-gate", at=now, boot="a", seq=n, device_now=now), at, at)
+        walk.rules.flush(at)
+        sizes.append(len(walk.rules.snapshot()["records"]["rdr-gate"]["trails"][0][1]))
+    assert sizes[-1] <= 13 * 180
+    assert sizes[-1] < sizes[14] * 1.1

@@ -8,12 +8,13 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from api.access.invitations import Invitations
 from api.app import create_app
 from device_drivers.driver import Reading
-from device_drivers.observations import ReaderHeartbeat, TagRead
-from gateway.instants import MINUTE
+from device_drivers.observations import ReaderHeartbeat, SyncEnd, TagRead
+from gateway.instants import MINUTE, instant
 from gateway.runtime import Gateway
 from gateway.site.enrolments import EnrolPerson, EnrolPhone, EnrolTag, NotEnrolled, enrol
 from gateway.site.model import Checkpoint, Device, Person, Place, RoundRule, Route, Site, Visit
@@ -226,3 +227,28 @@ async def test_what_the_api_shows_is_by_who_is_enrolled_now(tmp_path: Path) -> N
             body = {"id": "g-li", "name": "李娜", "tag": CARD}
             assert (await client.post("/api/v1/people", json=body)).status_code == 200
             assert await shown() == ([], "completed", 2)
+
+
+async def test_what_an_enrolment_proposes_it_does_also_where_a_verdict_stood(tmp_path: Path) -> None:
+    """A newcomer was enrolled with the wrong role: as a guard his phone, of which records are missing, is a witness."""
+    clock = Clock()
+    wall = replace(site().checkpoints["cp"], reader=None, tags=("04A1B2C3D4E5F6",))
+    known = site()
+    wand = Device(id="wand", driver="patrol_export", kind="wand", portable=True)
+    route = replace(known.routes["r"], readers=("wand",))
+    here = replace(known, checkpoints={"cp": wall}, devices=known.devices | {"wand": wand}, routes={"r": route})
+    async with Gateway(here, tmp_path, clock=clock) as gateway:
+        await gateway.enrol(EnrolPerson(id="neu", roles=("maintenance",)), "office", name="N")
+        await gateway.enrol(EnrolPhone(device="phone-neu", person="neu"), "office")
+        clock.time = TEN + timedelta(minutes=5)
+        beat = ReaderHeartbeat(device="phone-neu", at=clock.time, boot="b", last_seq=5, device_now=clock.time)
+        await gateway.hear("phone-neu", [Reading(beat, None)])
+        clock.time = TEN + timedelta(hours=1)
+        await gateway.hear("wand", [Reading(SyncEnd(device="wand", at=clock.time, complete_to=clock.time), None)])
+        gateway.intake.tick(instant(clock.time + timedelta(minutes=1)))
+        assert verdict(gateway)[0] == "missed"
+        as_guard = EnrolPerson(id="neu", roles=("guard",))
+        proposed = await gateway.proposed(as_guard)
+        assert [each["verdict"] for each in proposed.revisions] == ["pending"]
+        await gateway.enrol(as_guard, "office", name="N")
+        assert verdict(gateway)[0] == "pending"

@@ -1,0 +1,173 @@
+"""What could not be read, or was lost on its way, may have been the tap that is looked for: then nobody is accused."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.patrol_export.record import DRIVERS
+from gateway.imports import with_hidden
+from gateway.instants import instant
+from gateway.runtime import Gateway
+from gateway.site.load import load_site
+from tests.intake.recording_link import RecordingLink, envelope
+
+MIDNIGHT = datetime.fromisoformat("2026-11-23T00:00:00+08:00")
+TAP, CHIP = "0008075", "04A1B2C3D4E5F6"
+SITE = """\
+site: {{id: s, name: s, timezone: Asia/Shanghai, latitude: 31.2, longitude: 121.5}}
+places: [{{id: gate}}, {{id: roof}}]
+people: [{{id: wang, roles: [guard], tags: ["0008075634"]}}]
+devices:
+  - {{id: rdr-gate, driver: native, kind: reader, place: gate, expect_every: 60s}}
+  - {wand}
+checkpoints:
+  - {{id: cp-gate, place: gate, reader: rdr-gate}}
+  - {{id: cp-roof, place: roof, tags: [04A1B2C3D4E5F6]}}
+routes: [{{id: r, visits: [{{checkpoint: {checkpoint}}}], readers: [wand-1]}}]
+rounds: [{{route: r, days: mon-sun, starts: ["22:00"], lasts: 40m}}]
+{mqtt}
+"""
+NATIVE = "{id: wand-1, driver: native, kind: wand, portable: true}"
+EXPORTS = "{id: wand-1, driver: patrol_export, portable: true}"
+
+
+def at(text: str) -> datetime:
+    """ "22:10" of the evening of the 23rd, "+1 22:10" of the next."""
+    days, _, rest = text.rpartition(" ")
+    hour, minute, second = (int(part) for part in f"{rest}:00".split(":")[:3])
+    return MIDNIGHT + timedelta(days=int(days or 0), hours=hour, minutes=minute, seconds=second)
+
+
+class Night:
+    """A gateway whose clock the test sets."""
+
+    def __init__(self, folder: Path, checkpoint: str, wand: str = NATIVE, *, external: bool = False) -> None:
+        self.now = at("21:00")
+        self.folder = folder
+        path = folder / "site.yaml"
+        mqtt = "mqtt: {host: broker.example}" if external else ""
+        path.write_text(SITE.format(wand=wand, checkpoint=checkpoint, mqtt=mqtt), encoding="utf-8")
+        self.site = load_site(path)[0]
+
+    def gateway(self) -> Gateway:
+        return Gateway(self.site, self.folder / "data", clock=lambda: self.now)
+
+    async def come(self, gateway: Gateway, device: str, payload: bytes, when: str | datetime) -> None:
+        self.now = at(when) if isinstance(when, str) else when
+        gateway.intake.messages(RecordingLink(), [envelope(f"lamplighter/s/{device}/up", payload, at=self.now)])
+        await gateway.intake.drained()
+
+    async def verdict(self, gateway: Gateway, when: str) -> str:
+        self.now = at(when)
+        gateway.intake.tick(instant(self.now))
+        await gateway.intake.drained()
+        return next(each for each in gateway.judgement.engine.rounds.rounds() if "11-23" in each.id).visits[0].verdict
+
+
+def beat(when: datetime) -> bytes:
+    return json.dumps({"kind": "reader_heartbeat", "at": when.isoformat()}).encode()
+
+
+def sync(when: datetime) -> bytes:
+    return json.dumps({"kind": "sync_end", "at": when.isoformat(), "complete_to": when.isoformat()}).encode()
+
+
+def cut_off(when: datetime) -> bytes:
+    """A tap of which the end is missing."""
+    return b'{"kind":"tag_read","at":"%s","tag":"%s' % (when.isoformat().encode(), TAP.encode())
+
+
+@pytest.mark.parametrize("delayed", [False, True])
+async def test_an_unreadable_tap_is_doubted_when_it_was_made_not_when_it_came(tmp_path: Path, delayed: bool) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    async with night.gateway() as gateway:
+        for minute in range(80):
+            made = at("21:40") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), "23:00" if delayed else made)
+            if minute == 30:
+                made += timedelta(seconds=5)
+                await night.come(gateway, "rdr-gate", cut_off(made), "23:00" if delayed else made)
+        assert await night.verdict(gateway, "23:05") == "pending"
+        assert await night.verdict(gateway, "+2 00:00") == "unverifiable"
+
+
+async def test_beside_what_is_doubted_silence_proves_what_it_did(tmp_path: Path) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    async with night.gateway() as gateway:
+        for minute in range(120):
+            made = at("21:00") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), "23:00")
+            if minute == 50:  # 21:50: before the round
+                await night.come(gateway, "rdr-gate", cut_off(made), "23:00")
+        assert await night.verdict(gateway, "23:05") == "missed"
+
+
+async def test_several_in_one_backlog_are_each_doubted(tmp_path: Path) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    async with night.gateway() as gateway:
+        for minute in range(120):
+            made = at("21:00") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), "23:00")
+            if minute in {10, 50, 65}:
+                await night.come(gateway, "rdr-gate", cut_off(made), "23:00")
+        assert await night.verdict(gateway, "23:05") == "pending"
+
+
+async def test_of_a_wand_without_numbers_a_hand_over_does_not_cover_what_could_not_be_read(tmp_path: Path) -> None:
+    night = Night(tmp_path, "cp-roof")
+    async with night.gateway() as gateway:
+        await night.come(gateway, "wand-1", cut_off(at("22:10")), "22:10")
+        await night.come(gateway, "wand-1", sync(at("23:00")), "23:00")
+        assert await night.verdict(gateway, "23:05") == "pending"
+        await night.come(gateway, "wand-1", sync(at("+1 23:00")), "+1 23:00")
+        assert await night.verdict(gateway, "+2 00:00") == "unverifiable"
+
+
+async def test_what_was_sent_while_the_broker_lost_our_session_is_no_silence(tmp_path: Path) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    async with night.gateway() as gateway:
+        for minute in range(25):
+            made = at("21:40") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), made)
+        night.now = at("22:04:30")
+    night.now = at("22:05:50")  # a tap at 22:05 went to the broker, which had forgotten us
+    async with night.gateway() as gateway:
+        gateway.intake.session_lost(RecordingLink(), "the broker had no session of this client id any more")
+        for minute in range(55):
+            made = at("22:06") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), made)
+        assert await night.verdict(gateway, "23:05") == "pending"
+
+
+HEADER = "Patrol Time,Chip ID,Reader\n"
+OTHER = "04A1B2C3D4E5F7"
+
+
+@pytest.mark.parametrize("row", ["2026-11-23 22:10:00,04A1B2C3D4E5??,1\n", "2026-11-23 22:1?:00,04A1B2C3D4E5F6,1\n"])
+async def test_a_row_that_cannot_be_read_is_not_forgotten_by_the_next_file(tmp_path: Path, row: str) -> None:
+    night = Night(tmp_path, "cp-roof", EXPORTS)
+    decoder = DRIVERS[0].file_decoder
+    assert decoder is not None
+    given: dict[str, Any] = {"timezone": "Asia/Shanghai", "readers": {}, "people": {}}
+    reads = decoder(DeviceSettings(id="wand-1", settings=given))
+
+    async def hand_in(gateway: Gateway, text: str, when: str) -> None:
+        night.now = at(when)
+        sheet = with_hidden(reads.read((HEADER + text).encode(), "x.csv", night.now.astimezone(UTC)))
+        for item in sheet.found:
+            if isinstance(item, Reading):
+                gateway.intake.found(RecordingLink(), "x.csv", [item], night.now)
+        await gateway.intake.drained()
+
+    async with night.gateway() as gateway:
+        first = f"2026-11-23 21:30:00,{OTHER},1\n" + row + f"2026-11-23 23:10:00,{OTHER},1\n"
+        await hand_in(gateway, first, "+1 01:00")
+        assert await night.verdict(gateway, "+1 20:00") == "pending"
+        await hand_in(gateway, f"2026-11-24 22:20:00,{CHIP},1\n2026-11-24 23:10:00,{OTHER},1\n", "+2 01:00")
+        assert await night.verdict(gateway, "+2 02:00") == "unverifiable"
