@@ -39,7 +39,7 @@ class Orderly:
     """Reads lines in order.
 
     Args:
-        day: the beginning of the day of an instant; None: it does not matter when the file begins.
+        day: the beginning of the day of an instant.
 
     Attributes:
         rejected: lines that could not be read.
@@ -48,7 +48,7 @@ class Orderly:
         last: the latest `received` of a line.
     """
 
-    def __init__(self, day: Callable[[Instant], Instant] | None) -> None:
+    def __init__(self, day: Callable[[Instant], Instant]) -> None:
         self.rejected: list[Rejected] = []
         self.first: Instant | None = None
         self.since: Instant | None = None
@@ -69,7 +69,7 @@ class Orderly:
             head.append(line)
             if line[1] == HEARD:
                 self.first = line[0]
-                if self._day is not None and self.since is None:
+                if self.since is None:
                     raise Disorder  # dated so early that it says nothing of when the file begins
                 return head, following
             if len(head) > TOGETHER:
@@ -103,7 +103,7 @@ class Orderly:
                     counts[name] = seq
                 else:
                     self._once(device, item, at)
-                if at < dated and day is not None and at >= received - LATE:
+                if at < dated and at >= received - LATE:
                     dated = at
                     self._begins(day(at))
             else:

@@ -9,12 +9,12 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from gateway.alerts.alert import Operation
+from gateway.alerts.alert import Alert, Operation
 from gateway.alerts.book import Refused
 from gateway.books import BookOperation
 from gateway.collecting import seldom_collected
 from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected, Restart, Target, read_evidence
-from gateway.instants import DAY, Instant, instant, moment
+from gateway.instants import DAY, Instant, instant, moment, parse_instant
 from gateway.judgement import Judgement
 from gateway.orderly import Disorder, Lines, Orderly
 from gateway.rules.operations import DeviceOperation
@@ -75,14 +75,13 @@ def _replay_in_order(
     Raises:
         Disorder: they must be sorted first.
     """
-    orderly = Orderly(partial(_midnight, site) if since is None else None)
+    orderly = Orderly(partial(_midnight, site))
     head, following = orderly.begin(lines)
-    if since is None:
-        since = orderly.since
-    first = orderly.first
+    first, begins = orderly.first, orderly.since
     assert first is not None
-    assert since is not None
-    judgement = _judge_from(site, first, since)
+    assert begins is not None
+    since = begins if since is None else since
+    judgement = _judge_from(site, first, min(since, begins))
     _judge(judgement, chain(head, following), first)
     evidence = Evidence()
     evidence.first, evidence.last, evidence.rejected = first, orderly.last, orderly.rejected
@@ -102,17 +101,17 @@ def replay(
     Args:
         site: the checked model.
         evidence: what `read_evidence` gave.
-        since: rounds and windows that start earlier are not printed; default: the local midnight of the earliest `at`
-            that is at most 7 days before its `received`.
+        since: rounds and windows that start earlier are not printed (they are judged all the same: what serves one, or a reader that
+            did, bears on others); default: the local midnight of the earliest `at` that is at most 7 days before its `received`.
         until: go on to this instant at the end.
         explain: what it gives is added as `explanations`.
     """
     first = (until or 0) if evidence.first is None else evidence.first
+    begins = _midnight(site, first if evidence.dated is None else evidence.dated)
     if since is None and evidence.last is None and until is None:
-        since = first + DAY  # no line says when it was: no night is shown
-    if since is None:
-        since = _midnight(site, first if evidence.dated is None else evidence.dated)
-    judgement = _judge_from(site, first, since)
+        begins = first + DAY  # no line says when it was: no night is shown
+    since = begins if since is None else since
+    judgement = _judge_from(site, first, min(since, begins))
     _judge(judgement, evidence.lines(), first)
     return _concluded(judgement, evidence, since, until, explain)
 
@@ -218,13 +217,37 @@ def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Inst
         "circuits": engine.lighting.circuits(),
         "cameras": engine.cameras.cameras(),
         "zones": engine.cameras.zones(),
-        "alerts": sorted(judgement.alerts.alerts(), key=lambda each: each.id),
+        "alerts": _printed(judgement, since),
         "unmatched": engine.rounds.unmatched(),
         "conflicting": evidence.conflicting,
     }
     if evidence.rejected:
         result["rejected"] = evidence.rejected
     return result
+
+
+def _printed(judgement: Judgement, since: Instant) -> list[Alert]:
+    """The alerts, but those of rounds and windows that were over before the first evidence and are not printed."""
+    rounds, first = judgement.engine.rounds, judgement.started
+    over = {
+        each.id
+        for each in rounds.rounds(until=min(since, first))
+        if all(instant(visit.closes) < first for visit in each.visits)
+    }
+    windows = [
+        (each.checkpoint, instant(each.window_start), instant(each.window_end))
+        for each in rounds.gaps()
+        if each.window_end is not None and instant(each.window_end) < first and instant(each.window_start) < since
+    ]
+
+    def passed(alert: Alert) -> bool:
+        if alert.rule != "gap_exceeded":
+            return alert.rule.startswith("round_") and alert.subject in over
+        checkpoint, _, begins = alert.subject.rpartition("@")
+        return any(at == checkpoint and low <= parse_instant(begins) <= high for at, low, high in windows)
+
+    alerts = [each for each in judgement.alerts.alerts() if not passed(each)]
+    return sorted(alerts, key=lambda each: each.id)
 
 
 def _midnight(site: Site, at: Instant) -> Instant:
