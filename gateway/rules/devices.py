@@ -401,7 +401,7 @@ class Devices:
         cause = own_cause if suppressor is None else suppressor
         if state != life.state:
             life.state = state
-            life.since = life.own_since if turned and own == state else now
+            life.since = life.own_since if turned and own == state else self._since(life, suppressor, now)
             life.began = self._began(life)
         if moved or turned or cause != life.cause:
             life.cause = cause
@@ -439,6 +439,12 @@ class Devices:
         if life.own_cause == "link_down":
             return Fall(life.link_down or life.own_since)
         return None
+
+    def _since(self, life: Life, suppressor: str | None, now: Instant) -> Instant:
+        """When a device fell with what is above it: at the timeout's end, which is found an instant later."""
+        above = None if suppressor is None else self._lives.get(suppressor)
+        ends = (life.own_since, None if above is None or above.fall is None else above.fall.at)
+        return now - 1 if now - 1 in ends else now
 
     def _began(self, life: Life) -> Instant:
         """When the shown state began by the evidence: silence at the last sign of life."""

@@ -169,7 +169,7 @@ class Zones:
             self.timers.set(zone, due)
         else:
             self.timers.set(zone, None)
-            self._start(area, "zone_unknown", area.uncovered, now)
+            self._start(area, "zone_unknown", min(area.uncovered, self._began(area)), now)
 
     def _tell_known(self, area: Area, rule: str, now: Instant) -> None:
         zone = area.zone.id
@@ -199,14 +199,15 @@ class Zones:
         self._standing.start(rule, zone.id, at=now, raised=raised, details=details, severity=severity, place=zone.place)
 
     def _began(self, area: Area) -> Instant:
-        """When a zone turned blind or degraded by the evidence: when the last camera it needed was lost."""
+        """When a zone became what it is by the evidence: when the last camera that it needed for more was lost, or no longer known."""
         watched = [self._watch(camera) for camera in area.zone.cameras]
-        lost = sorted(each.began for each in watched if each.sight == "lost")
         enabled = sum(each.sight != "disabled" for each in watched)
-        if any(each.sight == "unknown" for each in watched) or not lost:
+        counted = ("lost",) if area.state == "degraded" else ("lost", "unknown")
+        began = sorted(each.began for each in watched if each.sight in counted)
+        if not began:
             return area.since
-        needed = len(lost) if area.state == "blind" else enabled - area.zone.need + 1
-        return min(area.since, lost[max(0, min(needed, len(lost)) - 1)])
+        needed = len(began) if area.state == "blind" else enabled - area.zone.need + 1
+        return min(area.since, began[max(0, min(needed, len(began)) - 1)])
 
     def zones(self) -> list[findings.Zone]:
         """All zones, by id."""
