@@ -35,9 +35,9 @@ def parse_instant(text: str) -> Instant:
     Raises:
         ValueError: not such a time, or without an offset.
     """
-    value = datetime.fromisoformat(text)
+    value = datetime.fromisoformat(text.upper())
     if value.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset; write for example {text}+08:00")
+        raise ValueError(f"{text!r} has no offset; write for example {value.isoformat()}+08:00")
     return instant(value)
 
 

@@ -149,16 +149,15 @@ def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
                 judgement.discard()
                 told = received
             if rank == HEARD:
-                if item is not None:
+                if item is not None:  # else a repetition, which says nothing
                     apply(item, received, at)
-                else:
-                    judgement.advance(received)
                 last_heard = received
                 continue
             match item:
                 case Advance():
                     judgement.advance(at)
                 case Restart(clock=doubt):
+                    judgement.advance(last_heard)
                     judgement.restarted(max(last_heard, judgement.now), at, doubt)
                 case Operator():
                     operate(judgement, item)

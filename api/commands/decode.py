@@ -185,7 +185,7 @@ def _shown(data: bytes) -> str:
 
 
 def _time(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
+    value = datetime.fromisoformat(text.upper())
     if value.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no offset; write for example {text}+08:00")
+        raise argparse.ArgumentTypeError(f"{text!r} has no offset; write for example {value.isoformat()}+08:00")
     return value

@@ -171,6 +171,11 @@ class Devices:
             return life.suppressor
         return device if life.fall is not None else None
 
+    def shown_since(self, device: str) -> Instant | None:
+        """Since when a device is what it is shown to be; None: it is none of the site's."""
+        life = self._lives.get(device)
+        return None if life is None else life.since
+
     def life(self, device: str) -> Life | None:
         """What is known of a device's life; to be read only."""
         return self._lives.get(device)

@@ -302,7 +302,9 @@ class Lighting:
         """The named devices (or parents) went down or came back."""
         self._now = now
         for device in self._sources.below(devices):
+            self._late = int(self._devices.shown_since(device) == now - 1)  # found an instant after a timeout's end
             self._recheck(device, now)
+        self._late = 0
 
     def _recheck(self, device: str, now: Instant) -> None:
         """Ask again whether a device is down, as a source and as one that sees who comes."""

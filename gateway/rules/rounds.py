@@ -134,10 +134,11 @@ class Rounds:
     # -- the plan ----------------------------------------------------------------------------------------------------
 
     def plan_from(self, since: Instant) -> None:
-        """Plan rounds and windows from `since` on, though the first evidence came later; keep all of them to the end."""
+        """Plan rounds and windows that were open at `since` or start later, though the first evidence came later; keep all of them to the end."""
         self._keep_all = True
-        self._add_plans(min(since, self._planned[0]), self._planned[1], since)
-        self._planned = (min(since, self._planned[0]), self._planned[1])
+        first = min(since - BEFORE_START, self._planned[0])
+        self._add_plans(first, self._planned[1], since)
+        self._planned = (first, self._planned[1])
 
     def _plan_to(self, until: Instant) -> None:
         self._add_plans(self._planned[1], until, self._started)
@@ -182,15 +183,16 @@ class Rounds:
         self.flush(now)
 
     def _add_plans(self, since: Instant, until: Instant, from_start: Instant) -> None:
-        """Add what starts in [since, until): all that starts from `from_start` on, or was open at the first start."""
+        """Add what starts in [since, until): all that starts from `from_start` on, or was open then or at the first start."""
+        opened = min(self._started, from_start)
         for dated in plan_rounds(self.site, since, until):
             if dated.id not in self._rounds:
                 state = plan(self.site, dated)
-                if dated.start >= from_start or state.closes >= self._started:
+                if dated.start >= from_start or state.closes >= opened:
                     self._add_round(state)
         for window in plan_windows(self.site, since, until):
             gap = self.site.checkpoints[window.checkpoint].max_gap
-            if gap is not None and (window.start >= from_start or window.end >= self._started):
+            if gap is not None and (window.start >= from_start or window.end >= opened):
                 self._add_gap(GapState(window, gap.at_most))
 
     def _add_round(self, state: RoundState, *, judged: bool = False) -> None:

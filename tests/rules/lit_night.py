@@ -38,6 +38,9 @@ class Liveness:
     def quiet_until(self) -> Instant | None:
         return None
 
+    def shown_since(self, device: str) -> Instant | None:
+        return None
+
 
 def lamp(name: str = "lamp", **more: Any) -> LampSpec:
     """A lamp seen by `lux-NAME`, on from dusk to dawn, at an indoor place."""
