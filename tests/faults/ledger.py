@@ -197,6 +197,10 @@ VIEWS = ("round", "gap", "lamp", "circuit", "camera", "zone", "device", "alert")
 """Kinds of views that are made from evidence and what operators did; items of the books have histories of their own."""
 
 
+_STOPPED = "SELECT coalesce((SELECT max(seq) FROM snapshot) >= (SELECT max(seq) FROM log), 0)"
+"""Whether the gateway was stopped: then it has judged what might have waited for more (heartbeats in a row), and a snapshot stands behind all else."""
+
+
 def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ()) -> list[str]:
     """I3: views that judging the whole log from nothing, without any snapshot, makes otherwise than they stand in the journal.
 
@@ -212,6 +216,7 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
                 shutil.copy(file, folder)
         store = Store(Path(folder))
         try:
+            stopped = store.writer.execute(_STOPPED).get
             store.writer.execute("DELETE FROM snapshot")
             reader = Reader(store.path)
             try:
@@ -220,6 +225,8 @@ def judged_otherwise(journal: Path, site_file: Path, *, but: Sequence[str] = ())
                 advanced = int(store.meta("advanced") or 0)
                 at = seconds(advanced)
                 judgement = recover(site, store, reader, advanced).judgement
+                if stopped:
+                    judgement.conclude()
                 found = []
                 for kind, subject, body in views:
                     if kind not in VIEWS or kind in but:
