@@ -8,28 +8,30 @@ order nor the repetition of evidence, nor on restarts; and several records hande
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar
 
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
-from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, instant, moment
-from gateway.rules.findings import Conflict, Found, Gap, Round, Unmatched, VisitRevision
-from gateway.rules.gaps import GapState, Piece, next_excess, next_time, pieces, stretches
-from gateway.rules.intervals import BEGINNING, END, Interval, without
-from gateway.rules.points import STRAY, Point
+from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, moment
+from gateway.rules.findings import Found, VisitRevision
+from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
+from gateway.rules.intervals import BEGINNING, END, Interval
+from gateway.rules.points import STRAY
 from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import RoundAlerts
+from gateway.rules.rounds_held import Key, taps_used
+from gateway.rules.rounds_shown import Shown
 from gateway.rules.silence import Silence
-from gateway.rules.taps import Loose, Read, Tap, enrolled
+from gateway.rules.taps import Loose, Read, Tap
 from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, Concerned, judge, next_look, verdict_of
-from gateway.rules.views import Corroborate, Views
+from gateway.rules.views import Corroborate
 from gateway.rules.visits import RoundState, VisitState, plan
-from gateway.rules.witnesses import RECENTLY, Witnesses, known, settled, watermark
-from gateway.site.model import DatedWindow, Device, Route, Site
+from gateway.rules.witnesses import RECENTLY, settled, watermark
+from gateway.site.model import DatedWindow, Site
 from gateway.site.plans import plan_rounds, plan_windows
 
 AHEAD: Duration = 2 * DAY
@@ -56,9 +58,6 @@ its taps would be placed anew for every one. A verdict carries the time of the l
 UNKNOWN_KEPT = 10_000
 """Reads by unknown devices that are kept at most."""
 
-Key = tuple[str, str, int]
-"""What has a deadline or rests on a record: (kind, id, position or start)."""
-
 _UNSERVED = frozenset({"missed", "skipped", "unverifiable"})
 """Verdicts of a closed visit that nothing served and that is not pending."""
 
@@ -71,43 +70,19 @@ def _known_key(visit: VisitState) -> Key:
     return _KNOWN, visit.round.id, visit.position
 
 
-class Rounds:
-    """Rounds, gaps and taps of one site."""
+class Rounds(Shown):
+    """Rounds, gaps and taps of one site: planned, marked by evidence and time, judged."""
 
     KINDS: ClassVar[frozenset[type]] = frozenset({})
 
     def __init__(self, site: Site, found: Found, started: Instant, corroborate: Corroborate | None = None) -> None:
-        self.site = site
+        super().__init__(site, started, corroborate)
         self._judged_by = site.digest
         """The site may be enrolled into (`enrolments.take`) before it is judged by that."""
         self.found = found
-        self.now = started
-        self._zone = site.zone_info
-        self._tags = enrolled(site)
-        self._fixed = {place.reader: place.id for place in site.checkpoints.values() if place.reader is not None}
-        self._tagged = frozenset(place.id for place in site.checkpoints.values() if place.tags)
-        self._records: dict[str, Record] = {}
-        self._downs: list[Interval] = []
-        self._routes: dict[str, list[Route]] = {}
-        """By the checkpoints that they hold."""
-        for route in site.routes.values():
-            for checkpoint in dict.fromkeys(visit.checkpoint for visit in route.visits):
-                self._routes.setdefault(checkpoint, []).append(route)
-        self._points: dict[str, Point] = {}
-        self._touched: dict[str, None] = {}
-        """Checkpoints whose taps or visits changed: what serves which is to be found anew."""
-        self._rounds: dict[str, RoundState] = {}
-        self._gaps: dict[Key, GapState] = {}
-        self._gaps_of: dict[str, dict[Key, GapState]] = {}
-        """The same by checkpoint."""
-        self._unknown: dict[tuple[str, Read], Loose] = {}
-        self._absent: dict[str, tuple[Instant, Any]] = {}
-        """What is known of readers that were in the site once, by their snapshots, and since when they are not: they may come back."""
         self._timers: Timers[Key] = Timers()
         self._alerts = RoundAlerts(site, found)
         self._silence = Silence(self._alerts)
-        self._witnesses = Witnesses(site, self._record)
-        self._views = Views(site, self._points, self._of, corroborate)
         self._watched: dict[Key, tuple[str, ...]] = {}
         self._dirty: dict[Key, None] = {}
         self._stale: dict[str, None] = {}
@@ -119,9 +94,6 @@ class Rounds:
         self._hurried_at: Instant = BEGINNING
         self._hurried_since: Instant = BEGINNING
         self._gather_until: Instant = 0
-        self._retired: dict[str, Round] = {}
-        self._retired_gaps: dict[Key, Gap] = {}
-        self._retired_unmatched: list[Unmatched] = []
         self._keep_all = False
         self.woken = False
         """A deadline of time has come nearer; the engine takes it back."""
@@ -239,24 +211,6 @@ class Rounds:
             self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
         self._unwatch(("start", state.id, 0))
-
-    def _point(self, checkpoint: str) -> Point:
-        point = self._points.get(checkpoint)
-        if point is None:
-            point = self._points[checkpoint] = Point(self.site.people)
-        return point
-
-    def _changing(self, checkpoint: str) -> Point:
-        """A point whose visits or taps are about to change."""
-        self._touched[checkpoint] = None
-        return self._point(checkpoint)
-
-    def _record(self, device: str) -> Record:
-        record = self._records.get(device)
-        if record is None:
-            described = self.site.devices.get(device) or Device(id=device, driver="native", kind="reader")
-            record = self._records[device] = Record(described, self._fixed.get(device), self._downs)
-        return record
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
@@ -544,10 +498,6 @@ class Rounds:
         if self._witnesses.served(route, visit.key, time, devices):
             self._mark_closed(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
 
-    def _of(self, visit: VisitState) -> list[Record]:
-        """The witnesses of a visit."""
-        return self._witnesses.of(visit.checkpoint, (visit.round.route,), visit.closes)
-
     def _holders(self, visit: VisitState) -> list[Concerned]:
         """Who holds a tap for an unserved visit, with their witnesses."""
         return [(each, self._of(each)) for each in self._points[visit.checkpoint].holders(visit)]
@@ -660,23 +610,6 @@ class Rounds:
 
     # -- gaps --------------------------------------------------------------------------------------------------------
 
-    def _routes_with(self, checkpoint: str) -> list[Route]:
-        return self._routes.get(checkpoint, [])
-
-    def _complete_in(self, gap: GapState) -> tuple[list[Record], list[Interval]]:
-        """Witnesses of a window over all routes that hold its checkpoint, and what they know together."""
-        window = gap.window
-        routes = self._routes_with(window.checkpoint)
-        ends = min(window.end, self.now) if gap.patrol else window.end
-        witnesses = self._witnesses.of(window.checkpoint, routes, ends) if routes else []
-        complete = known(witnesses, window.start, window.end)
-        return witnesses, without(complete, self._stricter(gap)) if gap.patrol else complete
-
-    def _stricter(self, patrol: GapState) -> list[Interval]:
-        """The checkpoint's own windows with a limit as strict as a patrol's: there they say it already."""
-        own = (gap for gap in self._gaps_of[patrol.window.checkpoint].values() if not gap.patrol)
-        return [(gap.window.start, gap.window.end) for gap in own if gap.at_most <= patrol.at_most]
-
     def _told_by_others(self, gap: GapState, subject: str) -> bool:
         """Whether another window of the checkpoint has told of a subject."""
         return any(subject in each.tells for each in self._gaps_of[gap.window.checkpoint].values() if each is not gap)
@@ -702,16 +635,6 @@ class Rounds:
         self._dirty[gap.key] = None
         self._touch(max(now, self.now))
 
-    def _counts(self, checkpoint: str, tap: Tap) -> bool:
-        """Whether a tap is by anyone who may serve a route that holds the checkpoint."""
-        person = self.site.people.get(tap.person) if tap.person is not None else None
-        if person is None:
-            return True
-        for route in self._routes_with(checkpoint):
-            if person.id in route.guards or ("guard" in person.roles and route.accept_others):
-                return True
-        return False
-
     def _tell_gap(self, gap: GapState, now: Instant) -> None:
         window = gap.window
         point = self._points.get(window.checkpoint)
@@ -728,162 +651,6 @@ class Rounds:
         due = min((wake for wake in (*wakes, window.end) if now < wake <= window.end and wake < END), default=None)
         self._timers.set(gap.key, due)
         self.found.touched["gap", self._views.gap_id(gap)] = None
-
-    def walked(self, checkpoint: str, first: Instant, last: Instant) -> tuple[list[Instant], list[Interval]]:
-        """When anyone who may serve tapped at a checkpoint in [first, last], and what of it is complete for every witness."""
-        point, routes = self._points.get(checkpoint), self._routes_with(checkpoint)
-        taps = () if point is None else point.taps_between(first, last)
-        times = {each.time for tap in taps if self._counts(checkpoint, tap) for each in tap.moments}
-        witnesses = self._witnesses.of(checkpoint, routes, last) if routes else []
-        return sorted(at for at in times if first <= at <= last), known(witnesses, first, min(last, self.now))
-
-    # -- what is shown -----------------------------------------------------------------------------------------------
-
-    def rounds(self, since: Instant | None = None, until: Instant | None = None) -> list[Round]:
-        """Rounds in memory that have opened by now or are planned next (24 h ahead), by start; optionally with start in [since, until)."""
-        self.flush(self.now)
-        shown = [
-            (state.start, state.id)
-            for state in self._rounds.values()
-            if state.opens <= self.now + DAY
-            and (since is None or state.start >= since)
-            and (until is None or state.start < until)
-        ]
-        views = [self._views.round(self._rounds[round_id], self.now) for _, round_id in sorted(shown)]
-        past = [
-            view
-            for view in self._retired.values()
-            if (since is None or instant(view.start) >= since) and (until is None or instant(view.start) < until)
-        ]
-        return past + views
-
-    def shows(self, round_id: str) -> bool:
-        """Whether `rounds` tells of it."""
-        state = self._rounds.get(round_id)
-        return round_id in self._retired if state is None else state.opens <= self.now + DAY
-
-    def tally(self, since: Instant, until: Instant) -> list[tuple[Instant, list[tuple[str, str | None]]]]:
-        """Starts in [since, until) of rounds in memory, each with its visits' verdicts and causes: what `rounds` shows, without the views."""
-        self.flush(self.now)
-        found: list[tuple[Instant, list[tuple[str, str | None]]]] = [
-            (state.start, [(visit.verdict, visit.cause) for visit in state.visits])
-            for state in self._rounds.values()
-            if since <= state.start < until and state.opens <= self.now + DAY
-        ]
-        for view in self._retired.values():
-            if since <= (start := instant(view.start)) < until:
-                found.append((start, [(visit.verdict, visit.cause) for visit in view.visits]))
-        return found
-
-    def round(self, round_id: str) -> Round | None:
-        """One round as judged now."""
-        state = self._rounds.get(round_id)
-        if state is None:
-            return self._retired.get(round_id)
-        return self._views.round(state, self.now)
-
-    def gaps(self) -> list[Gap]:
-        """Every `max_gap` window in memory that has opened, by checkpoint and start."""
-        self.flush(self.now)
-        views = {key: self._gap_view(state) for key, state in self._gaps.items() if state.window.start <= self.now}
-        views |= self._retired_gaps
-        return [views[key] for key in sorted(views)]
-
-    def gap(self, gap_id: str) -> Gap | None:
-        """One window by `checkpoint@start`, start as local time with offset."""
-        for state in self._gaps.values():
-            if self._views.gap_id(state) == gap_id:
-                return self._gap_view(state)
-        return None
-
-    def _gap_view(self, state: GapState) -> Gap:
-        point = self._points.get(state.window.checkpoint)
-        spans = stretches(state, point, lambda tap: self._counts(state.window.checkpoint, tap), self.now)
-        return self._views.gap(state, pieces(spans, self._complete_in(state)[1]))
-
-    def unmatched(self) -> list[Unmatched]:
-        """Taps that served nothing, by time."""
-        self.flush(self.now)
-        found = list(self._retired_unmatched)
-        for (device, _), loose in self._unknown.items():
-            found.append(self._views.loose(device, loose))
-        for record in self._records.values():
-            found += [self._views.loose(record.id, loose) for loose in record.reads.loose.values()]
-        for point in self._points.values():
-            used = _used(point)
-            for tap in point.taps:
-                if (reason := point.reason(tap, used)) is not None:
-                    found.append(self._views.tap(tap, reason))
-        return sorted(found, key=lambda each: (each.at, each.device, each.tag, each.reason))
-
-    def conflicts(self) -> list[Conflict]:
-        """Keys with more than one content: those are told apart before they reach the rules."""
-        return []
-
-    # -- what an explanation asks; nothing of it judges ---------------------------------------------------------------
-
-    def state(self, round_id: str) -> RoundState | None:
-        """A round in memory as judged last, its frozen plan included."""
-        return self._rounds.get(round_id)
-
-    def window(self, gap_id: str) -> GapState | None:
-        """A `max_gap` window in memory by `checkpoint@start`."""
-        return next((state for state in self._gaps.values() if self._views.gap_id(state) == gap_id), None)
-
-    def gap_id(self, gap: Gap) -> str:
-        """`checkpoint@start` of a window that is shown."""
-        return f"{gap.checkpoint}@{gap.window_start.isoformat()}"
-
-    @property
-    def points(self) -> Mapping[str, Point]:
-        """Checkpoints of which anything is known."""
-        return self._points
-
-    def point(self, checkpoint: str) -> Point:
-        """A checkpoint's visits and taps."""
-        return self._points.get(checkpoint) or Point(self.site.people)
-
-    def witnesses(self, visit: VisitState) -> list[Record]:
-        """Whose complete records settle a visit."""
-        return self._of(visit)
-
-    def stretches(self, gap: GapState) -> tuple[list[Piece], list[Record], list[Interval]]:
-        """Of a window: its stretches without a tap, its witnesses, and what is complete for all of them."""
-        counts = partial(self._counts, gap.window.checkpoint)
-        spans = stretches(gap, self._points.get(gap.window.checkpoint), counts, self.now)
-        return spans, *self._complete_in(gap)
-
-    def counts(self, checkpoint: str, tap: Tap) -> bool:
-        """Whether a tap ends a stretch of its checkpoint's windows."""
-        return self._counts(checkpoint, tap)
-
-    def record(self, device: str) -> Record | None:
-        """The evidence of a reader, if it is known."""
-        return self._records.get(device)
-
-    def strays(self, checkpoint: str) -> Iterator[tuple[str, Loose]]:
-        """Reads that are no taps and yet may have been meant for a checkpoint, with their readers.
-
-        They are of its wall tags, at its fixed reader, or by a portable reader of a tag nobody knows.
-        """
-        place = self.site.checkpoints.get(checkpoint)
-        if place is None:
-            return
-        for device, loose in [(device, loose) for (device, _), loose in self._unknown.items()]:
-            owner = self._tags.find(loose.read.tag)
-            if owner is not None and owner.checkpoint == checkpoint:
-                yield device, loose
-        for record in self._records.values():
-            for loose in record.reads.loose.values():
-                owner = self._tags.find(loose.read.tag)
-                here = record.id == place.reader or (owner is not None and owner.checkpoint == checkpoint)
-                if here or (owner is None and record.portable and place.tags):
-                    yield record.id, loose
-
-    @property
-    def downs(self) -> Sequence[Interval]:
-        """When the gateway was down, or its time not known, as far back as it matters; what lasts has no end."""
-        return self._downs
 
     # -- bounded, and kept across restarts ---------------------------------------------------------------------------
 
@@ -902,7 +669,7 @@ class Rounds:
             older = before - EVIDENCE_KEPT - (RECENTLY if record.portable else 0)
             for tap in sorted(record.reads.forget(older), key=attrgetter("first")):
                 point = self._changing(tap.checkpoint)
-                if self._keep_all and (reason := point.reason(tap, _used(point))) is not None:
+                if self._keep_all and (reason := point.reason(tap, taps_used(point))) is not None:
                     self._retired_unmatched.append(self._views.tap(tap, reason))
                 point.remove_tap(tap)
             record.forget(older)
@@ -1004,10 +771,6 @@ class Rounds:
 
 
 _id = attrgetter("id")
-
-
-def _used(point: Point) -> set[Tap]:
-    return {tap for visit in point.visits if visit.service is not None for tap in visit.service.taps}
 
 
 def _evidence(visit: VisitState) -> tuple[str, ...]:

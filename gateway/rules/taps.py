@@ -239,13 +239,13 @@ class Reads:
         if self._lone(since, until):
             return self._first_of(reads[-1], tags, people, correction)
         low = bisect_left(reads, (since,))
-        while low > 0 and low < len(reads) and reads[low].at - reads[low - 1].at <= REPEAT_WITHIN:
+        while self.login and 0 < low < len(reads) and reads[low].at - reads[low - 1].at <= REPEAT_WITHIN:
             low -= 1
         high = bisect_right(reads, (until + 1,))
         while 0 < high < len(reads) and reads[high].at - reads[high - 1].at <= REPEAT_WITHIN:
             high += 1
-        span = reads[low:high]
         replaced, self._replaced = self._replaced, []
+        span = reads[low:high] if self.login else [*self._begun(low, replaced), *reads[low:high]]
         before = {tap for read in (*span, *replaced) if (tap := self._taps.pop(read, None)) is not None}
         for read in (*span, *replaced):
             self.loose.pop(read, None)
@@ -282,6 +282,19 @@ class Reads:
         for (checkpoint, _, person, _), group in groups.items():
             after.add(self._tap(group, checkpoint, person, correction))
         return before - after, after - before
+
+    def _begun(self, index: int, replaced: Sequence[Read]) -> list[Read]:
+        """The reads before the one at `index` of taps that it, or one after it, may belong to: not all of a card that lies on the reader."""
+        reads = self.reads
+        if index >= len(reads):
+            return []
+        first, found = reads[index], set[Read]()
+        for before in range(index - 1, -1, -1):
+            if first.at - reads[before].at > REPEAT_WITHIN:
+                break
+            if (tap := self._taps.get(reads[before])) is not None:
+                found.update(moment.read for moment in tap.moments if moment.read < first)
+        return sorted(found.difference(replaced))
 
     def _lone(self, since: Instant, until: Instant) -> bool:
         """Whether a span holds only the last read, which is new and by itself: nearly all are so."""
