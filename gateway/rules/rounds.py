@@ -149,6 +149,8 @@ class Rounds(Shown):
             for mine, theirs in zip(made.visits, state.visits, strict=True):
                 mine.verdict, mine.revision, mine.cause = theirs.verdict, theirs.revision, theirs.cause
             made.tells, made.verdict, made.revision = state.tells, state.verdict, state.revision
+            for visit in state.visits:
+                self._witnesses.served(state.route, visit.key, None)
             self._drop_round(state)
             self._add_round(made)
         self._touch(now)
@@ -495,8 +497,8 @@ class Rounds(Shown):
         service = visit.service
         time = service.fit.time if service is not None else None
         devices = tuple(tap.device for tap in service.taps) if service is not None else ()
-        if self._witnesses.served(route, visit.key, time, devices):
-            self._mark_closed(BEGINNING if time is None else time, END if time is None else time + RECENTLY, route.id)
+        if (closing := self._witnesses.served(route, visit.key, time, devices)) is not None:
+            self._mark_closed(*closing, route.id)
 
     def _holders(self, visit: VisitState) -> list[Concerned]:
         """Who holds a tap for an unserved visit, with their witnesses."""

@@ -47,15 +47,19 @@ class Witnesses:
 
     def served(
         self, route: Route, visit: tuple[str, str, int], time: Instant | None, devices: tuple[str, ...] = ()
-    ) -> bool:
+    ) -> Interval | None:
         """Readers (of a pair, both) served a visit of a route at `time` (None: nothing serves it now).
 
         Returns:
-            Whether that made another witness.
+            When visits of the route close that have other witnesses by that; None: none has.
         """
         before = self._served.setdefault(route.id, {}).pop(visit, None)
         self._named.setdefault(route.id, {}).pop(visit, None)
-        return before != (self._note(route, visit, time, devices) if time is not None else None)
+        after = self._note(route, visit, time, devices) if time is not None else None
+        if before == after:
+            return None
+        times = [service[0] for service in (before, after) if service is not None]
+        return min(times), max(times) + RECENTLY
 
     def _note(self, route: Route, visit: VisitKey, time: Instant, devices: Sequence[str]) -> Service | None:
         """Keep who served; gives what of it makes other witnesses."""
