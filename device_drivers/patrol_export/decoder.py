@@ -316,12 +316,15 @@ class _File:
             if isinstance(item, Reading):
                 at = item.observation.at
                 firsts[item.observation.device] = min(at, firsts.get(item.observation.device, at))
-        if self._device:
-            firsts.setdefault(self._device, received)
+        named = {serial(number): device for number, device in (self._settings.readers or {}).items()}
+        for device in (self._device, *named.values()):
+            if device:
+                firsts.setdefault(device, received)
         hidden = []
         for doubt in dict.fromkeys(self._doubts):
+            owner = owners.get(doubt.reader, named.get(doubt.reader))
             for device, first in sorted(firsts.items()):
-                if owners.get(doubt.reader, device) != device:
+                if owner not in {None, device}:
                     continue
                 if doubt.at is None:
                     hidden.append(Hidden(device, first - _UNKNOWN, received))

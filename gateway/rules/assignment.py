@@ -1,9 +1,9 @@
 """Which tap serves which visit of one checkpoint (spec: rounds.md, Which tap serves which visit).
 
-Pure and exact. The six aims are folded into one whole number an edge, so large that no sum of a lesser aim can reach
+Pure and exact. The aims are folded into one whole number an edge, so large that no sum of a lesser aim can reach
 one unit of a greater; then one maximum-weight matching gives the lexicographic optimum:
 
-1. most visits, 2. most on time, 3. most by guards of the route: one unit each;
+1. most visits, 2. most on time, 3. most by guards of the route, then (ours) most that are required: one unit each;
 4. least sum of |deviation|: microseconds;
 5. earliest taps: comparing sorted lists of equal length is comparing, at the first difference, who has the smaller
    key, so the key of rank k among m weighs 2^(m-k);
@@ -39,6 +39,8 @@ class Edge(NamedTuple):
     deviation: Duration
     keys: tuple[Key, ...]
     value: object = None
+    required: bool = True
+    """The visit is not optional: where nothing else decides, a tap is not spent on what nobody has to walk."""
 
 
 def assign(visits: int, edges: Sequence[Edge]) -> dict[int, Edge]:
@@ -67,7 +69,7 @@ def _rank_alone(edge: Edge) -> tuple[bool, bool, Duration, tuple[Key, ...]]:
 
 
 def _weights(visits: int, edges: Sequence[Edge]) -> list[int]:
-    """One number an edge; the sum over an assignment orders assignments by the six aims."""
+    """One number an edge; the sum over an assignment orders assignments by the aims."""
     ranks = {key: rank for rank, key in enumerate(sorted({key for edge in edges for key in edge.keys}))}
     taps: dict[Hashable, Key] = {}
     for edge in edges:
@@ -82,7 +84,7 @@ def _weights(visits: int, edges: Sequence[Edge]) -> list[int]:
     unit = visits + 1
     result = []
     for edge in edges:
-        weight = ((unit + edge.on_time) * unit + edge.by_guard) * fourth - edge.deviation
+        weight = (((unit + edge.on_time) * unit + edge.by_guard) * unit + edge.required) * fourth - edge.deviation
         weight = weight * fifth + sum(2 ** (len(ranks) - ranks[key]) for key in edge.keys)
         weight = weight * sixth - sum(edge.visit * base ** (count - 1 - order[tap]) for tap in edge.taps)
         result.append(weight)

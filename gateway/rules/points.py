@@ -188,6 +188,7 @@ class Point:
             deviation=abs(fit.deviation),
             keys=tuple((each.time, tap.device, tap.tag) for tap, each in used),
             value=Service(taps, fit),
+            required=not visit.optional,
         )
 
     def reason(self, tap: Tap, used: set[Tap]) -> str | None:

@@ -412,8 +412,18 @@ class Record:
 
     def _was_read(self, stamp: Stamp) -> Touched:
         """Something recorded at `stamp` was read: what could not be read before it is older."""
-        before = self._unread.read(stamp, self._clocks)
-        return None if before is None else self._between(before)
+        changed = self._unread.read(stamp, self._clocks, lambda: self._known_before(stamp.time))
+        return None if changed is None else self._between(changed)
+
+    def _known_before(self, time: Instant) -> Instant:
+        """The latest time before another, by its own clock, of anything that was read of it."""
+        reads = self.reads.reads
+        index = bisect_left(reads, (time,))
+        found = reads[index - 1].at if index else BEGINNING
+        if self._signs is not None:
+            found = max([found, *(each for each in self._signs.times if each < time)])
+        index = bisect_left(self._sync_to, time)
+        return max(found, self._sync_to[index - 1] if index else BEGINNING)
 
     def _unreadable(self, hidden: Interval | None, received: Instant) -> Touched:
         """Something it sent could not be read: of a time that is known, or of any since what was read before."""

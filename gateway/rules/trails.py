@@ -16,7 +16,7 @@ from operator import le, sub
 from typing import Any, ClassVar, Literal
 
 from gateway.instants import Duration, Instant
-from gateway.rules.clocks import DOUBT, LOST, UNPLACED, Clock, Correction
+from gateway.rules.clocks import AGREEMENT, DOUBT, LOST, UNPLACED, Clock, Correction
 from gateway.rules.intervals import BEGINNING, END, Interval, Union
 
 PIECE = 256
@@ -271,7 +271,7 @@ class Reports(ABC):
 class Trail(Reports):
     """Reports of one boot of a reader with sequence numbers; a report's place is its number, or its `last_seq`."""
 
-    __slots__ = ("_delays", "_rising", "clock", "numbers")
+    __slots__ = ("_delays", "_falls", "_falls_of", "_rising", "clock", "numbers")
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -279,6 +279,9 @@ class Trail(Reports):
         self.numbers = Numbers()
         self._rising = True
         """No report is dated before one of a lower place."""
+        self._falls: list[int] = []
+        self._falls_of = 0
+        """Numbers dated before the one below them, as of so many reports."""
         self._delays: Interval = (END, BEGINNING)
         """The least and the greatest `received` less time of all reports there ever were."""
 
@@ -297,7 +300,8 @@ class Trail(Reports):
         index = bisect_right(times, time, low, high)
         before, after = times[max(0, index - 1)], times[index] if index < len(times) else END
         self._rising = self._rising and (index == 0 or before <= time) and time <= after
-        return self.insert(index, place, time, received)
+        touched = self.insert(index, place, time, received)
+        return touched if self._rising else (touched[0], END)  # it may show that the clock was set back
 
     def extend(self, places: array[int], times: array[int], receiveds: array[int]) -> bool:
         """Take reports that come after all others, in order of place and time; False: they do not, and none was taken."""
@@ -414,11 +418,29 @@ class Trail(Reports):
         first, last = self.times[left], self.times[right]
         if low != high and not self.clock.agree((low, first), (high, last)):
             return "cut"
+        if not self._rising and self._set_back(low, first, high):
+            return "cut"
         if last - first > 1:
             middle = (first + last) // 2
             if not self.clock.correction(low if low == high else UNPLACED, middle).certain:
                 return "cut"
         return "joined"
+
+    def _set_back(self, low: int, first: Instant, high: int) -> bool:
+        """Whether its own numbers show that the clock was set back since the measure by which a stretch is judged, and none came after.
+
+        Then that measure says nothing of it: a record with a higher number was not made earlier.
+        """
+        line = self.clock.placed
+        before, after = line.neighbours(low, first)
+        if before < 0 or after < len(line.times):
+            return False
+        if self._falls_of != len(self.places):
+            pairs = zip(self.places[1:], pairwise(self.times), strict=True)
+            self._falls = [place for place, (left, right) in pairs if right < left - AGREEMENT]
+            self._falls_of = len(self.places)
+        index = bisect_right(self._falls, line.places[before])
+        return index < len(self._falls) and self._falls[index] <= high
 
 
 class Signs(Reports):

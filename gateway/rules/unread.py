@@ -5,7 +5,7 @@ What could not be read was recorded after what was read before it and before wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gateway.instants import Duration, Instant
@@ -46,7 +46,9 @@ class Unread:
         self._last = _EVER
         """What was read of it last."""
         self.open = False
-        """Nothing was read since what could not be read: the last span may become shorter."""
+        """Nothing later was read since what could not be read: the last span may become shorter."""
+        self._first = False
+        """Nothing at all was."""
 
     def __bool__(self) -> bool:
         return bool(self._spans)
@@ -57,7 +59,7 @@ class Unread:
         if self.open:
             self._spans[-1] = span = self._spans[-1][0], until
             return span
-        self.open = True
+        self.open = self._first = True
         return self._add((self._last, until))
 
     def hide(self, first: Stamp, last: Stamp) -> tuple[Stamp, Stamp]:
@@ -71,14 +73,22 @@ class Unread:
             self._spans[:2] = [(first, last)]
         return span
 
-    def read(self, stamp: Stamp, clocks: Sequence[Clock]) -> tuple[Stamp, Stamp] | None:
-        """Something was read that was recorded at `stamp`; the span that this shortens, as it was."""
+    def read(
+        self, stamp: Stamp, clocks: Sequence[Clock], before: Callable[[], Instant] = lambda: BEGINNING
+    ) -> tuple[Stamp, Stamp] | None:
+        """Something was read that was recorded at `stamp`; the span that this changes, or one more.
+
+        Args:
+            before: the latest time before it, by its own clock, of anything that was read.
+        """
         self._last = stamp
         if not self.open:
             return None
+        soon, self._first = self._first, False
         first, last = was = self._spans[-1]
         if stamp.bounds(clocks)[1] < first.bounds(clocks)[0]:
-            return None  # an old record that came late says nothing of what was recorded after others
+            # Of a backlog that comes behind something newer: what could not be read may be of it. Later ones say nothing.
+            return self.hide(Stamp(stamp.boot, before()), stamp) if soon else None
         self.open = False
         if stamp.bounds(clocks)[1] >= last.time:
             return None
@@ -119,10 +129,10 @@ class Unread:
             del self._spans[0]
 
     def snapshot(self) -> Any:
-        return [[[*first, *last] for first, last in self._spans], list(self._last), self.open]
+        return [[[*first, *last] for first, last in self._spans], list(self._last), self.open, self._first]
 
     def restore(self, state: Any) -> None:
         """Take up a snapshot."""
-        spans, last, self.open = state
+        spans, last, self.open, self._first = state
         self._spans = [(Stamp(a, b), Stamp(c, d)) for a, b, c, d in spans]
         self._last = Stamp(*last)

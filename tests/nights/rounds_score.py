@@ -197,7 +197,9 @@ class RoundsScore(Score):
                     )
                     if due.key == first.key:
                         unheard = "" if engine_heard else "none of its readers was ever heard"
-                        self.accuse("round_not_started", f"{round_id} {due.checkpoint}", at, was.beyond or unheard)
+                        other = "carried a reader that the route does not name" if was.known_from > at else ""
+                        beyond = was.beyond or unheard or other
+                        self.accuse("round_not_started", f"{round_id} {due.checkpoint}", at, beyond)
 
     def _gap(self, checkpoint: str, since: Instant, until: Instant, now: Instant) -> None:
         for was in self.there[checkpoint]:

@@ -12,7 +12,7 @@ from gateway.rules.assignment import Edge, assign
 
 
 def aims(edges: list[Edge]) -> tuple[Any, ...]:
-    """The six aims of one assignment as they are written: smaller is better."""
+    """The six aims of one assignment as they are written, and ours (required ones) after the third: smaller is better."""
     keys = sorted(key for edge in edges for key in edge.keys)
     by_tap = sorted(
         (key, repr(tap), edge.visit) for edge in edges for tap, key in zip(edge.taps, edge.keys, strict=True)
@@ -21,6 +21,7 @@ def aims(edges: list[Edge]) -> tuple[Any, ...]:
         -len(edges),
         -sum(edge.on_time for edge in edges),
         -sum(edge.by_guard for edge in edges),
+        -sum(edge.required for edge in edges),
         sum(edge.deviation for edge in edges),
         keys,
         [visit for _, _, visit in by_tap],
@@ -47,12 +48,13 @@ def single_taps(draw: st.DrawFn) -> tuple[int, list[Edge]]:
     times = draw(st.lists(st.integers(0, 6), min_size=1, max_size=5))
     edges = []
     for visit in range(visits):
+        required = draw(st.booleans())
         for tap, time in enumerate(times):
             if draw(st.booleans()):
                 edges.append(
                     Edge(
                         visit=visit, taps=(tap,), on_time=draw(st.booleans()), by_guard=draw(st.booleans()),
-                        deviation=draw(st.integers(0, 3)), keys=((time, f"r{tap}", "T"),),
+                        deviation=draw(st.integers(0, 3)), keys=((time, f"r{tap}", "T"),), required=required,
                     )
                 )  # fmt: skip
     return visits, edges
@@ -64,6 +66,7 @@ def pairs_of_taps(draw: st.DrawFn) -> tuple[int, list[Edge]]:
     taps = draw(st.integers(2, 5))
     edges = []
     for visit in range(visits):
+        required = draw(st.booleans())
         for late in range(1, taps):
             for early in range(late):
                 if draw(st.booleans()):
@@ -71,6 +74,7 @@ def pairs_of_taps(draw: st.DrawFn) -> tuple[int, list[Edge]]:
                         Edge(
                             visit=visit, taps=(early, late), on_time=draw(st.booleans()), by_guard=draw(st.booleans()),
                             deviation=draw(st.integers(0, 3)), keys=((early, f"r{early}", "T"), (late, f"r{late}", "T")),
+                            required=required,
                         )
                     )  # fmt: skip
     return visits, edges

@@ -237,3 +237,24 @@ def test_a_measure_that_makes_a_hand_over_count_again_settles_what_it_reaches_at
     walk.sync("22:47:30", "22:47:31", device_now="22:47:30")
     walk.until("22:48")
     assert walk.verdict() == "missed"
+
+
+def test_a_clock_that_its_own_numbers_show_to_be_set_back_completes_nothing_until_it_is_measured() -> None:
+    """A wand is set back by two hours after it was measured, and handed in with a clock that was lost: its taps fit no round."""
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("20:30", boot="a", seq=1, device_now="20:30")
+    walk.read(ROOF, "20:05", "06:00", boot="a", seq=2)  # at 22:05, two hours slow
+    walk.read(YARD, "23:30", "06:00", boot="a", seq=3)
+    walk.until("06:01")
+    assert walk.verdict() == "pending"
+    walk.until("+1 23:00")
+    assert walk.verdict() == "unverifiable"
+
+
+def test_a_clock_that_was_set_back_and_measured_since_is_judged_by_its_measures() -> None:
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    walk.sync("20:30", boot="a", seq=1, device_now="20:30")
+    walk.read(ROOF, "20:05", "06:00", boot="a", seq=2)
+    walk.sync("04:00", "06:00", boot="a", seq=3, device_now="04:00")
+    walk.until("06:01")
+    assert walk.verdict() == "on_time"

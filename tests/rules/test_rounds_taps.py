@@ -339,3 +339,19 @@ def test_two_routes_at_one_checkpoint_are_judged_by_their_own_guards() -> None:
     walk.tap("li", "22:07")
     assert [(walk.visit(route=route).person) for route in ("night", "second")] == ["wang", "li"]
     assert GARAGE not in {visit.checkpoint for visit in walk.round().visits}
+
+
+def test_a_tap_is_not_spent_on_a_visit_that_nobody_has_to_walk() -> None:
+    """Two routes overlap at the gate; in one of them it is optional, and the tap is nearer to what that asks for."""
+    again = Route(id="again", visits=(Stop(checkpoint=GATE, optional=True),))
+    walk = Walk(
+        route={"visits": (Stop(checkpoint=GATE, after=8 * MINUTE),)},
+        routes=(again,),
+        rounds=(daily("night", "22:00"), daily("again", "22:04", lasts=25 * MINUTE)),
+    )
+    walk.alive("21:50", "22:05")
+    walk.tap("wang", "22:05:07")
+    walk.alive("22:06", "22:45")
+    walk.until("22:46")
+    assert walk.verdict() == "on_time"
+    assert walk.verdict(start="22:04", route="again") == "skipped"

@@ -171,3 +171,30 @@ async def test_a_row_that_cannot_be_read_is_not_forgotten_by_the_next_file(tmp_p
         assert await night.verdict(gateway, "+1 20:00") == "pending"
         await hand_in(gateway, f"2026-11-24 22:20:00,{CHIP},1\n2026-11-24 23:10:00,{OTHER},1\n", "+2 01:00")
         assert await night.verdict(gateway, "+2 02:00") == "unverifiable"
+
+
+@pytest.mark.parametrize("live_first", [False, True])
+async def test_a_backlog_that_begins_with_the_unreadable_tap(tmp_path: Path, live_first: bool) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    async with night.gateway() as gateway:
+        for minute in range(30):
+            made = at("21:41") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), made)
+        if live_first:
+            await night.come(gateway, "rdr-gate", beat(at("23:00:30")), "23:00:30")
+        await night.come(gateway, "rdr-gate", cut_off(at("22:10:30")), "23:00:31")
+        for minute in range(50):
+            await night.come(gateway, "rdr-gate", beat(at("22:11") + timedelta(minutes=minute)), "23:00:31")
+        for minute in range(5):
+            made = at("23:01") + timedelta(minutes=minute)
+            await night.come(gateway, "rdr-gate", beat(made), made)
+        assert await night.verdict(gateway, "23:06") == "pending"
+
+
+def test_a_row_of_a_wand_that_has_no_other_in_its_file() -> None:
+    decoder = DRIVERS[0].file_decoder
+    assert decoder is not None
+    given = {"timezone": "Asia/Shanghai", "readers": {"1": "wand-1", "2": "wand-2"}, "people": {}}
+    text = f"2026-11-23 21:30:00,{OTHER},2\n2026-11-23 22:10:00,04A1B2C3D4E5??,1\n"
+    sheet = decoder(DeviceSettings(id="", settings=given)).read((HEADER + text).encode(), "x.csv", at("+1 01:00"))
+    assert [(each.device, each.since < at("22:10") < each.until) for each in sheet.hidden] == [("wand-1", True)]
