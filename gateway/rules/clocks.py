@@ -350,6 +350,14 @@ class Clock:
             line.rising = all(map(le, line.times, line.times[1:]))
 
 
+def _since(changed: Instant, gone: Instant) -> Instant:
+    """From when corrections may have changed by a measure, where one dated at `gone` (END: none) counts no more.
+
+    `changed` is the time of the measure before the new one: if that is not before both, the one before the other is unknown here.
+    """
+    return changed if gone == END or changed <= gone else BEGINNING
+
+
 class Measures:
     """All measures of one device in order of `received`, to tell which count (rounds.md, Clocks: hand-over)."""
 
@@ -369,25 +377,27 @@ class Measures:
         count = len(receiveds)
         apart = not count or received - receiveds[-1] > HAND_OVER
         if apart or (self._rising and received >= receiveds[-1] and time > times[-1] and boot == self.boots[-1]):
+            gone = END
             if not apart:
-                clocks[boot].remove(self.places[-1], times[-1], receiveds[-1] - times[-1])
+                gone = times[-1]
+                clocks[boot].remove(self.places[-1], gone, receiveds[-1] - gone)
             receiveds.append(received)
             times.append(time)
             self.places.append(place)
             self.boots.append(boot)
             self._rising = True
-            return clocks[boot].add(place, time, received - time)
+            return _since(clocks[boot].add(place, time, received - time), gone)
         self._rising = False
         low = bisect_left(receiveds, received - HAND_OVER)
         high = bisect_right(receiveds, received + HAND_OVER)
-        counts, removed, elsewhere = True, False, False
+        counts, gone, elsewhere = True, END, False
         for index in range(low, high):
             other = times[index]
             if other > time:
                 counts = False
             elif other < time:
                 clocks[self.boots[index]].remove(self.places[index], other, receiveds[index] - other)
-                removed = True
+                gone = min(gone, other)
                 elsewhere |= self.boots[index] != boot
         at = bisect_right(receiveds, received)
         receiveds.insert(at, received)
@@ -395,9 +405,9 @@ class Measures:
         self.places.insert(at, place)
         self.boots.insert(at, boot)
         if not counts:
-            return BEGINNING if removed else END
+            return BEGINNING if gone < END else END
         changed = clocks[boot].add(place, time, received - time)
-        return BEGINNING if elsewhere else changed
+        return BEGINNING if elsewhere else _since(changed, gone)
 
     def extend(
         self,
@@ -425,14 +435,16 @@ class Measures:
             if self._rising and receiveds[index] >= self.receiveds[-1]:
                 while last + 1 < count and 0 <= receiveds[last + 1] - receiveds[last] <= HAND_OVER:
                     last += 1
+            gone = END
             if last > index:
                 if receiveds[index] - self.receiveds[-1] <= HAND_OVER:
-                    clocks[boot].remove(self.places[-1], self.times[-1], self.receiveds[-1] - self.times[-1])
+                    gone = self.times[-1]
+                    clocks[boot].remove(self.places[-1], gone, self.receiveds[-1] - gone)
                 self.receiveds.extend(receiveds[index:last])
                 self.times.extend(times[index:last])
                 self.places.extend(places[index:last])
                 self.boots.extend([boot] * (last - index))
-            since = min(since, self.add(clocks, boot, places[last], times[last], receiveds[last]))
+            since = min(since, _since(self.add(clocks, boot, places[last], times[last], receiveds[last]), gone))
             index = last + 1
         if len(self.receiveds) > _MANY:  # nothing is received before what was received last
             self.forget(self.receiveds[-1] - HAND_OVER)

@@ -179,7 +179,7 @@ class Record:
         if measures:
             touched = wider(touched, self._measure_all(index, ats, receiveds, seqs, lasts))
         self._newest = max(self._newest, ats[-1])
-        if not self.numbered:
+        if not self.numbered and not self.portable:
             touched = wider(touched, self._was_read(Stamp(index, ats[0])))
             self._was_read(Stamp(index, ats[-1]))
         self._complete = None
@@ -284,7 +284,7 @@ class Record:
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
         else:
             touched = self._sign(index, stamp, received)
-        if not self.numbered and (kind is seen.TagRead or kind is seen.ReaderHeartbeat):
+        if not self.numbered and (kind is seen.TagRead or (kind is seen.ReaderHeartbeat and not self.portable)):
             touched = wider(touched, self._was_read(Stamp(index, stamp)))
         if kind is seen.ReaderHeartbeat:
             self._inbox_boot, self._inbox_measures = boot, now is not None

@@ -21,7 +21,7 @@ from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretch
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY
 from gateway.rules.records import Record, Touched
-from gateway.rules.round_alerts import RoundAlerts
+from gateway.rules.round_alerts import NAMES, RoundAlerts
 from gateway.rules.rounds_held import Key, taps_used
 from gateway.rules.rounds_shown import Shown
 from gateway.rules.silence import Silence
@@ -133,6 +133,15 @@ class Rounds(Shown):
                     visit.verdict = verdict  # type: ignore[assignment]
                     self._dirty[visit.key] = None
                     self._touch(self.now)
+
+    def stands(self, alerts: Iterable[tuple[str, str]]) -> None:
+        """Alerts (rule, subject) that an earlier version told of: what the rules of this one do not say of a round is retracted."""
+        for rule, round_id in alerts:
+            state = self._rounds.get(round_id)
+            if state is not None and rule in NAMES and rule not in state.tells:
+                state.tells[rule] = ()
+                self._dirty["start", round_id, 0] = None
+                self._touch(self.now)
 
     def replan(self, round_ids: Iterable[str], now: Instant) -> None:
         """Give rounds in memory the plan that the site has for them now, and judge them by it.

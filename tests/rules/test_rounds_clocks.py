@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
-from gateway.instants import MINUTE
+from device_drivers import observations as seen
+from gateway.instants import MINUTE, SECOND, moment
 from gateway.site.model import Visit as Stop
-from tests.rules.walk import GATE, ROOF, YARD, Walk, hhmm
+from tests.rules.test_rounds_restart import changed
+from tests.rules.walk import CARDS, GATE, ROOF, YARD, Walk, clock, hhmm
+
+START = clock("15:00")
 
 DUE = {"visits": (Stop(checkpoint=GATE, after=10 * MINUTE),)}
 WALLS = {"visits": (Stop(checkpoint=ROOF), Stop(checkpoint=YARD))}
@@ -258,3 +264,31 @@ def test_a_clock_that_was_set_back_and_measured_since_is_judged_by_its_measures(
     walk.sync("04:00", "06:00", boot="a", seq=3, device_now="04:00")
     walk.until("06:01")
     assert walk.verdict() == "on_time"
+
+
+def test_a_measure_that_counts_no_more_moves_no_tap() -> None:
+    """Handed over out of order: the one between the one that goes and the one that comes is not the one before both."""
+    walk = Walk()
+
+    def beat(at: int, received: int) -> None:
+        now = moment(START + at * SECOND, UTC)
+        walk.feed(
+            seen.ReaderHeartbeat(device="rdr-gate", at=now, device_now=now),
+            START + at * SECOND,
+            START + received * SECOND,
+        )
+        walk.rules.flush(walk.rules.now)
+
+    def moments() -> list[tuple[int, ...]]:
+        return [tuple(each.time for each in tap.moments) for tap in walk.rules.point(GATE).taps]
+
+    beat(28706, 29098)
+    tapped = START + 26898 * SECOND
+    walk.feed(
+        seen.TagRead(device="rdr-gate", at=moment(tapped, UTC), tag=CARDS["wang"]), tapped, START + 29099 * SECOND
+    )
+    beat(28505, 29101)
+    beat(28906, 29101)
+    before = moments()
+    walk.reborn(changed(walk.site))
+    assert moments() == before

@@ -13,6 +13,7 @@ from device_drivers.driver import DeviceSettings, Reading
 from device_drivers.patrol_export.record import DRIVERS
 from gateway.imports import with_hidden
 from gateway.instants import instant
+from gateway.rules.unread import TRUE, Stamp, Unread
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
 from tests.intake.recording_link import RecordingLink, envelope
@@ -198,3 +199,32 @@ def test_a_row_of_a_wand_that_has_no_other_in_its_file() -> None:
     text = f"2026-11-23 21:30:00,{OTHER},2\n2026-11-23 22:10:00,04A1B2C3D4E5??,1\n"
     sheet = decoder(DeviceSettings(id="", settings=given)).read((HEADER + text).encode(), "x.csv", at("+1 01:00"))
     assert [(each.device, each.since < at("22:10") < each.until) for each in sheet.hidden] == [("wand-1", True)]
+
+
+async def test_a_wands_heartbeat_says_nothing_of_what_it_recorded_before(tmp_path: Path) -> None:
+    night = Night(tmp_path, "cp-roof")
+    async with night.gateway() as gateway:
+        await night.come(gateway, "wand-1", sync(at("21:10")), "21:10")
+        await night.come(gateway, "wand-1", beat(at("23:00")), "23:00")
+        await night.come(gateway, "wand-1", cut_off(at("22:10")), "23:00:02")
+        await night.come(gateway, "wand-1", sync(at("23:00:05")), "23:00:05")
+        assert await night.verdict(gateway, "23:05") == "pending"
+
+
+async def test_what_the_rules_of_a_newer_version_disprove_is_retracted(tmp_path: Path, monkeypatch) -> None:
+    """Told by a version that did not doubt what it could not read; its state is in another form."""
+    night = Night(tmp_path, "cp-gate", external=True)
+    with monkeypatch.context() as old:
+        old.setattr(Unread, "miss", lambda _, received: (Stamp(TRUE, received), Stamp(TRUE, received)))
+        async with night.gateway() as gateway:
+            for minute in range(90):
+                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
+                if minute == 40:
+                    await night.come(gateway, "rdr-gate", cut_off(at("22:10:05")), "23:00")
+            assert await night.verdict(gateway, "23:05") == "missed"
+    monkeypatch.setattr("gateway.recovery.FORMAT", "another")
+    night.now = at("23:10")
+    async with night.gateway() as gateway:
+        assert await night.verdict(gateway, "+2 23:12") == "unverifiable"
+        states = {each.rule: each.state for each in gateway.judgement.alerts.alerts() if "11-23" in each.subject}
+    assert (states["round_missed"], states["round_unverifiable"]) == ("retracted", "open")
