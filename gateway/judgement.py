@@ -353,9 +353,9 @@ class Judgement:
         self.alerts.succeed_by_journal(told, self.now)
         self._settle()
 
-    def tell_unheard_of(self) -> None:
+    def tell_unheard_of(self, told: Told) -> None:
         """Tell what stands and was never told: this version finds more than the one before."""
-        self.alerts.tell_unheard_of(self.now)
+        self.alerts.tell_unheard_of(told, self.now)
         self._settle()
 
     def _restore_books(self, value: Mapping[str, Any]) -> None:

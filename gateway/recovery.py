@@ -120,9 +120,9 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     judgement.drain()
     judgement.engine.rounds.told(reader.last_revisions(began if taken is not None else 0), anew=told is not None)
     if told is not None:
+        judgement.tell_unheard_of(told)
         standing = [alert for alert in judgement.alerts.alerts() if alert.state != "retracted"]
         judgement.engine.rounds.stands((alert.rule, alert.subject) for alert in standing)
-        judgement.tell_unheard_of()
         news = judgement.drain()
     if news is not None:
         judgement.put_back(news)

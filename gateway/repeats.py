@@ -308,7 +308,10 @@ class Repeats:
             return False
         if last is not None and at == last.at:
             return self._known_of(last, device, kind, body)
-        return (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body)
+        known = (None, kind, body) in self._lately(device, at) or self._stored(device, kind, at, body)
+        if not known and last is None and at <= received + _LEAP:
+            self._last[device] = Last(at, [(kind, body)], whole=False)
+        return known
 
     def handed_over(self) -> None:
         """All that was taken so far is being written, and all taken before the previous call is in the journal."""

@@ -21,7 +21,7 @@ from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repe
 from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
 from gateway.alerts.silences import Silence, Silences
-from gateway.alerts.succession import Told, case_of, unheard_of
+from gateway.alerts.succession import Told, case_of, signal_of, unheard_of
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
@@ -272,8 +272,30 @@ class AlertBook:
         self.silences, self.duty = other.silences, other.duty
         self._changes, self._heard = AlertChanges(), 0
 
-    def tell_unheard_of(self, now: Instant) -> None:
-        """Raise what was found by `succeed`, and has not ended since."""
+    def tell_unheard_of(self, told: Told, now: Instant) -> None:
+        """After the tail of the log: have what the journal has of alerts and the book be one again, and tell what nobody was told of."""
+        for case in self._cases.standing():
+            newest = told.newest.get(name := f"{case.alert.rule}/{case.alert.subject}")
+            if (
+                newest is None or newest.number < case.alert.occurrence
+            ):  # raised in the tail, by the rules of this version alone
+                self._cases.withdraw(case)
+                self._unheard_of[name] = signal_of(case.alert)
+        for standing in told.standing:  # raised in the tail by those of the version before
+            if self._cases.find(standing.alert.id) is None:
+                policy = self._policy(standing.alert.rule)
+                self._cases.keep(case_of(standing, policy, now, acknowledged_for=ACK_EXPIRES, verify=VERIFY_AFTER))
+        self._cases.count_on({name: newest.number for name, newest in told.newest.items()})
+        for case in self._cases:
+            alert = case.alert
+            newest = told.newest.get(f"{alert.rule}/{alert.subject}")
+            if (
+                newest is not None
+                and newest.number == alert.occurrence
+                and newest.state != alert.state
+                and alert.history
+            ):
+                self._changes.transitions.append(AlertTransition(alert=alert, transition=alert.history[-1]))
         found, self._unheard_of = self._unheard_of, {}
         for _, signal in sorted(found.items()):
             if self._cases.active(signal.rule, signal.subject) is None:

@@ -77,6 +77,14 @@ class Cases:
             self._forgotten = max(self._forgotten, self._occurrences.pop(unused))
         return number
 
+    def withdraw(self, case: Case) -> None:
+        """Take a case out that nobody was told of; its number is given again."""
+        alert = case.alert
+        self._live.pop(alert.id, None)
+        self._timers.set(alert.id, None)
+        self._hold(alert.id, None)
+        self._occurrences[f"{alert.rule}/{alert.subject}"] = alert.occurrence - 1
+
     def count_on(self, numbers: Mapping[str, int]) -> None:
         """Count on from the numbers that were given already, by `rule/subject`."""
         for name, number in numbers.items():

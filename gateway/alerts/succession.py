@@ -74,18 +74,23 @@ def unheard_of(found: Iterable[Case], told: Told) -> dict[str, Signal]:
         name = f"{alert.rule}/{alert.subject}"
         newest = told.newest.get(name)
         if newest is None or (newest.state in FINAL and newest.updated < instant(alert.detected)):
-            news[name] = Signal(
-                rule=alert.rule,
-                subject=alert.subject,
-                action="raise",
-                at=instant(alert.detected),
-                raised=instant(alert.raised),
-                details=alert.details,
-                severity=alert.severity,
-                caused_by=_name_of(alert.caused_by),
-                place=alert.place,
-            )
+            news[name] = signal_of(alert)
     return news
+
+
+def signal_of(alert: Alert) -> Signal:
+    """The signal that raises an alert."""
+    return Signal(
+        rule=alert.rule,
+        subject=alert.subject,
+        action="raise",
+        at=instant(alert.detected),
+        raised=instant(alert.raised),
+        details=alert.details,
+        severity=alert.severity,
+        caused_by=_name_of(alert.caused_by),
+        place=alert.place,
+    )
 
 
 def _name_of(alert_id: str | None) -> str | None:

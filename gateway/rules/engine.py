@@ -146,7 +146,7 @@ class Engine:
         self.advance(received)
         if observation.device in self.devices.reader_ids or type(observation) is TagRead:
             mark = self.counters.judge(observation, at, received) if type(observation) is TagRead else ""
-            self.rounds.apply(observation, at, heard, mark)
+            self.rounds.apply(observation, at, heard, mark, reread=True)
         if type(observation) in Corroborations.KINDS:
             self.corroborations.apply(observation, at, heard)
         if type(observation) in Calls.KINDS:

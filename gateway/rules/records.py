@@ -235,7 +235,7 @@ class Record:
     def settle_calm(self, quiet: Sequence[Interval]) -> None:
         """Say which heartbeats to come change nothing: in order, after all that is watched, inside every `quiet` span."""
         self.calm = (END, BEGINNING)
-        if self._newest == BEGINNING or self._unread.open:
+        if self._newest == BEGINNING or (self._unread.open and not self.numbered):
             return
         self._overtaken = self._latest > self._newest
         least = min(clock.least for clock in self._clocks) - AGREEMENT
@@ -248,10 +248,25 @@ class Record:
         self.calm = (self._newest, until)
         self._offsets = (least, most)
 
-    def take(self, observation: Observation, at: Instant, received: Instant, mark: str = "") -> Touched:
-        """Take one observation; what it may have changed. `mark`: of a tag read, for its tap."""
+    def take(
+        self, observation: Observation, at: Instant, received: Instant, mark: str = "", *, reread: bool = False
+    ) -> Touched:
+        """Take one observation; what it may have changed.
+
+        Args:
+            mark: of a tag read, for its tap.
+            reread: it came at `received` and could not be read until now.
+        """
         kept = self.work_in()
-        return wider(kept, self._take(observation, at, received, mark))
+        touched = wider(kept, self._take(observation, at, received, mark))
+        if reread or self.numbered:
+            return touched
+        kind = type(observation)
+        index = self._boots.get(observation.boot)
+        if index is None or not (kind is seen.TagRead or (kind is seen.ReaderHeartbeat and not self.portable)):
+            return touched
+        now = observation.device_now if kind is seen.ReaderHeartbeat else None  # type: ignore[union-attr]
+        return wider(touched, self._was_read(Stamp(index, at if now is None else instant(now))))
 
     def _take(self, observation: Observation, at: Instant, received: Instant, mark: str) -> Touched:
         kind = type(observation)
@@ -284,8 +299,6 @@ class Record:
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
         else:
             touched = self._sign(index, stamp, received)
-        if not self.numbered and (kind is seen.TagRead or (kind is seen.ReaderHeartbeat and not self.portable)):
-            touched = wider(touched, self._was_read(Stamp(index, stamp)))
         if kind is seen.ReaderHeartbeat:
             self._inbox_boot, self._inbox_measures = boot, now is not None
             self._newest = max(self._newest, stamp)

@@ -225,8 +225,10 @@ class Rounds(Shown):
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
-    def apply(self, observation: Observation, at: Instant, received: Instant, mark: str = "") -> None:
-        """Take one observation of a reader, or a read by an unknown device; `at` is its device time, `mark` its tap's."""
+    def apply(
+        self, observation: Observation, at: Instant, received: Instant, mark: str = "", *, reread: bool = False
+    ) -> None:
+        """Take one observation of a reader, or a read by an unknown device; `at` is its device time, `mark` its tap's; `reread`: `Record.take`."""
         self.now = max(self.now, received)
         device = observation.device
         record = self._records.get(device)
@@ -237,7 +239,7 @@ class Rounds(Shown):
                 return
             record = self._record(device)
         persons, last_heard = len(record.persons), record.last_heard
-        self._changed(record, record.take(observation, at, received, mark))
+        self._changed(record, record.take(observation, at, received, mark, reread=reread))
         if record.phone:
             if len(record.persons) > persons:
                 self._mark_closed(BEGINNING, END, tagged=True)

@@ -69,8 +69,8 @@ class Unread:
     def _add(self, span: tuple[Stamp, Stamp], *, open_last: bool = False) -> tuple[Stamp, Stamp]:
         self._spans.insert(len(self._spans) - open_last, span)
         if len(self._spans) > LIMIT:
-            (first, _), (_, last) = self._spans[:2]
-            self._spans[:2] = [(first, last)]
+            stamps = [stamp for span in self._spans[:2] for stamp in span]
+            self._spans[:2] = [(min(stamps, key=lambda each: each.time), max(stamps, key=lambda each: each.time))]
         return span
 
     def read(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,11 @@ from typing import Any
 import pytest
 
 from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.observations import TagRead
 from device_drivers.patrol_export.record import DRIVERS
 from gateway.imports import with_hidden
 from gateway.instants import instant
+from gateway.rules.round_alerts import RoundAlerts
 from gateway.rules.unread import TRUE, Stamp, Unread
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
@@ -228,3 +233,84 @@ async def test_what_the_rules_of_a_newer_version_disprove_is_retracted(tmp_path:
         assert await night.verdict(gateway, "+2 23:12") == "unverifiable"
         states = {each.rule: each.state for each in gateway.judgement.alerts.alerts() if "11-23" in each.subject}
     assert (states["round_missed"], states["round_unverifiable"]) == ("retracted", "open")
+
+
+@pytest.mark.parametrize("reread", [False, True])
+async def test_what_is_read_again_of_two_does_not_uncover_the_other(tmp_path: Path, reread: bool) -> None:
+    night = Night(tmp_path, "cp-roof")
+    async with night.gateway() as gateway:
+        await night.come(gateway, "wand-1", sync(at("21:00")), "21:00")
+        await night.come(gateway, "wand-1", cut_off(at("21:50")), "23:00")
+        await night.come(gateway, "wand-1", cut_off(at("22:10")), "23:00:01")
+        if reread:
+            night.now = at("23:30")
+            tap = TagRead(device="wand-1", at=at("21:50"), tag=OTHER)
+            gateway.intake.late([Reading(tap, None)], instant(at("23:00")), b"x")
+            await gateway.intake.drained()
+        await night.come(gateway, "wand-1", sync(at("23:40")), "23:40")
+        assert await night.verdict(gateway, "23:45") == "pending"
+
+
+@asynccontextmanager
+async def cut_off_gateway(night: Night, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateway]:
+    """Dropped in the middle of its work, with no snapshot since its start; the next start has rules of another form."""
+    kept = night.folder / "kept"
+    async with night.gateway() as gateway:
+        for minute in range(10):
+            await night.come(gateway, "rdr-gate", beat(at("21:20") + timedelta(minutes=minute)), "21:30")
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.runtime._SNAPSHOT_EVERY", 10**15)
+        async with night.gateway() as gateway:
+            yield gateway
+            await gateway.intake.drained()
+            shutil.copytree(night.folder / "data", kept, ignore=shutil.ignore_patterns("lock"))
+    shutil.rmtree(night.folder / "data")
+    kept.rename(night.folder / "data")
+    monkeypatch.setattr("gateway.recovery.FORMAT", "another")
+
+
+async def alerts_of(night: Night, gateway: Gateway) -> tuple[dict[str, str], dict[str, str]]:
+    """Standing alerts by id with their states: in the book, and in the journal."""
+    await gateway.intake.drained()
+    final = {"closed", "retracted"}
+    book = {each.id: each.state for each in gateway.judgement.alerts.alerts() if each.state not in final}
+    journal = {each["id"]: each["state"] for each in await gateway.past_alerts() if each["state"] not in final}
+    return book, journal
+
+
+async def test_what_was_told_since_the_last_snapshot_by_another_version_is_not_lost(
+    tmp_path: Path, monkeypatch
+) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    with monkeypatch.context() as old:
+        old.setattr(Unread, "miss", lambda _, received: (Stamp(TRUE, received), Stamp(TRUE, received)))
+        async with cut_off_gateway(night, old) as gateway:
+            for minute in range(90):
+                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
+                if minute == 40:
+                    await night.come(gateway, "rdr-gate", cut_off(at("22:10:05")), "23:00")
+            assert await night.verdict(gateway, "23:05") == "missed"
+    monkeypatch.setattr("gateway.recovery.FORMAT", "another")
+    night.now = at("23:10")
+    async with night.gateway() as gateway:
+        assert await night.verdict(gateway, "+2 23:12") == "unverifiable"
+        book, journal = await alerts_of(night, gateway)
+        assert book == journal
+        assert not any("round_missed" in each for each in book)
+
+
+async def test_what_only_this_version_finds_since_the_last_snapshot_is_told(tmp_path: Path, monkeypatch) -> None:
+    night = Night(tmp_path, "cp-gate", external=True)
+    with monkeypatch.context() as old:
+        old.setattr(RoundAlerts, "_ended", lambda *_: None)
+        async with cut_off_gateway(night, old) as gateway:
+            for minute in range(90):
+                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
+            assert await night.verdict(gateway, "23:05") == "missed"
+    monkeypatch.setattr("gateway.recovery.FORMAT", "another")
+    night.now = at("23:10")
+    async with night.gateway() as gateway:
+        await night.verdict(gateway, "23:12")
+        book, journal = await alerts_of(night, gateway)
+        assert book == journal
+        assert any("round_missed" in each for each in book)
