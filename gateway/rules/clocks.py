@@ -446,9 +446,13 @@ class Measures:
                 self.boots.extend([boot] * (last - index))
             since = min(since, _since(self.add(clocks, boot, places[last], times[last], receiveds[last]), gone))
             index = last + 1
-        if len(self.receiveds) > _MANY:  # nothing is received before what was received last
-            self.forget(self.receiveds[-1] - HAND_OVER)
+        self.trim()
         return since
+
+    def trim(self) -> None:
+        """Let go of those that no later one can look back to; nothing is received before what was received last."""
+        if len(self.receiveds) > _MANY:
+            self.forget(self.receiveds[-1] - HAND_OVER)
 
     def _apart(self, clock: Clock, places: array[int], times: array[int], receiveds: array[int]) -> bool:
         """Whether each is received more than 2 s after the one before, in order of number and time, so that all count."""

@@ -346,6 +346,7 @@ class Record:
         clock = self._clocks[index]
         before, handed = clock.correction(place, now), self._handed_over()
         since = self._measures.add(self._clocks, index, place, now, received)
+        self._measures.trim()
         if since == END:
             return None
         offset = received - now

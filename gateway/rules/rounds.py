@@ -159,7 +159,8 @@ class Rounds(Shown):
                 mine.verdict, mine.revision, mine.cause = theirs.verdict, theirs.revision, theirs.cause
             made.tells, made.verdict, made.revision = state.tells, state.verdict, state.revision
             for visit in state.visits:
-                self._witnesses.served(state.route, visit.key, None)
+                if (closing := self._witnesses.served(state.route, visit.key, None)) is not None:
+                    self._mark_closed(*closing, state.route.id)
             self._drop_round(state)
             self._add_round(made)
         self._touch(now)

@@ -56,7 +56,7 @@ class Unread:
     def miss(self, received: Instant) -> tuple[Stamp, Stamp]:
         """Something that came at `received` could not be read."""
         until = Stamp(TRUE, received + MARGIN)
-        if self.open:
+        if self.open and self._last.time <= self._spans[-1][1].time:
             self._spans[-1] = span = self._spans[-1][0], until
             return span
         self.open = self._first = True

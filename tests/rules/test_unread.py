@@ -56,6 +56,15 @@ def test_more_of_it_in_a_row_is_one_span_up_to_the_last() -> None:
     assert spans(unread) == [(100, 4 * MINUTE + MARGIN)]
 
 
+def test_what_was_handed_over_between_two_of_them_is_not_hidden() -> None:
+    unread = Unread()
+    unread.miss(DAY)
+    unread.handed_over(Stamp(0, 2 * DAY), CLOCKS)
+    unread.miss(3 * DAY)
+    assert spans(unread)[1:] == [(2 * DAY, 3 * DAY + MARGIN)]
+    assert spans(unread)[0][1] == DAY + MARGIN
+
+
 def test_what_was_handed_over_is_read_too() -> None:
     unread = Unread()
     unread.read(Stamp(0, 100), CLOCKS)
