@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from gateway.instants import Instant
@@ -20,7 +21,7 @@ Key = tuple[str, str, int]
 """What has a deadline or rests on a record: (kind, id, position or start)."""
 
 
-class Held:
+class Held(ABC):
     """All of it, found by id, checkpoint and reader; it decides nothing."""
 
     def __init__(self, site: Site, started: Instant, corroborate: Corroborate | None) -> None:
@@ -53,9 +54,9 @@ class Held:
         self._retired_gaps: dict[Key, Gap] = {}
         self._retired_unmatched: list[Unmatched] = []
 
+    @abstractmethod
     def flush(self, now: Instant) -> None:
         """Judge all that is here, also what may wait a little."""
-        raise NotImplementedError
 
     def _point(self, checkpoint: str) -> Point:
         point = self._points.get(checkpoint)
