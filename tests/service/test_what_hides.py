@@ -103,26 +103,18 @@ async def test_an_unreadable_tap_is_doubted_when_it_was_made_not_when_it_came(tm
         assert await night.verdict(gateway, "+2 00:00") == "unverifiable"
 
 
-async def test_beside_what_is_doubted_silence_proves_what_it_did(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("unreadable", "verdict"), [({50}, "missed"), ({10, 50, 65}, "pending")])
+async def test_of_a_backlog_each_that_cannot_be_read_is_doubted_and_no_other_time(
+    tmp_path: Path, unreadable: set[int], verdict: str
+) -> None:
     night = Night(tmp_path, "cp-gate", external=True)
     async with night.gateway() as gateway:
-        for minute in range(120):
+        for minute in range(120):  # from 21:00; the round is from 22:00 to 22:40
             made = at("21:00") + timedelta(minutes=minute)
             await night.come(gateway, "rdr-gate", beat(made), "23:00")
-            if minute == 50:  # 21:50: before the round
+            if minute in unreadable:
                 await night.come(gateway, "rdr-gate", cut_off(made), "23:00")
-        assert await night.verdict(gateway, "23:05") == "missed"
-
-
-async def test_several_in_one_backlog_are_each_doubted(tmp_path: Path) -> None:
-    night = Night(tmp_path, "cp-gate", external=True)
-    async with night.gateway() as gateway:
-        for minute in range(120):
-            made = at("21:00") + timedelta(minutes=minute)
-            await night.come(gateway, "rdr-gate", beat(made), "23:00")
-            if minute in {10, 50, 65}:
-                await night.come(gateway, "rdr-gate", cut_off(made), "23:00")
-        assert await night.verdict(gateway, "23:05") == "pending"
+        assert await night.verdict(gateway, "23:05") == verdict
 
 
 async def test_of_a_wand_without_numbers_a_hand_over_does_not_cover_what_could_not_be_read(tmp_path: Path) -> None:
