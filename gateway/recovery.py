@@ -136,14 +136,18 @@ def _of(site: Site) -> Callable[[str], bool]:
 def told_of(reader: Reader) -> Told:
     """What the journal has of alerts."""
     newest: dict[str, Newest] = {}
-    for alert, state, updated in reader.alerts():
-        name, _, number = alert.rpartition("/")
+    for subject, state, updated in reader.alerts():
+        name, _, number = subject.rpartition("/")
         if name not in newest or newest[name].number < int(number):
             newest[name] = Newest(int(number), state, parse_instant(updated))  # type: ignore[arg-type]
-    standing = [
-        Standing(msgspec.json.decode(body, type=Alert), tuple(dict.fromkeys(contacts)), len(contacts))
-        for body, contacts in reader.standing_alerts()
-    ]
+    standing = []
+    for body, contacts in reader.standing_alerts():
+        try:
+            alert = msgspec.json.decode(body, type=Alert)
+        except msgspec.MsgspecError as error:
+            _log.warning("an alert of another version stands in the journal alone (%s)", error)
+            continue
+        standing.append(Standing(alert, tuple(dict.fromkeys(contacts)), len(contacts)))
     return Told(newest, standing)
 
 
