@@ -208,17 +208,22 @@ async def test_a_wands_heartbeat_says_nothing_of_what_it_recorded_before(tmp_pat
         assert await night.verdict(gateway, "23:05") == "pending"
 
 
+async def accuse(night: Night, gateway: Gateway, *, unreadable: bool) -> None:
+    """An hour and a half in which nobody tapped, all of it heard at 23:00; with `unreadable` one message cannot be read."""
+    for minute in range(90):
+        await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
+        if unreadable and minute == 40:
+            await night.come(gateway, "rdr-gate", cut_off(at("22:10:05")), "23:00")
+    assert await night.verdict(gateway, "23:05") == "missed"
+
+
 async def test_what_the_rules_of_a_newer_version_disprove_is_retracted(tmp_path: Path, monkeypatch) -> None:
     """Told by a version that did not doubt what it could not read; its state is in another form."""
     night = Night(tmp_path, "cp-gate", external=True)
     with monkeypatch.context() as old:
         old.setattr(Unread, "miss", lambda _, received: (Stamp(TRUE, received), Stamp(TRUE, received)))
         async with night.gateway() as gateway:
-            for minute in range(90):
-                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
-                if minute == 40:
-                    await night.come(gateway, "rdr-gate", cut_off(at("22:10:05")), "23:00")
-            assert await night.verdict(gateway, "23:05") == "missed"
+            await accuse(night, gateway, unreadable=True)
     monkeypatch.setattr("gateway.recovery.FORMAT", "another")
     night.now = at("23:10")
     async with night.gateway() as gateway:
@@ -277,11 +282,7 @@ async def test_what_was_told_since_the_last_snapshot_by_another_version_is_not_l
     with monkeypatch.context() as old:
         old.setattr(Unread, "miss", lambda _, received: (Stamp(TRUE, received), Stamp(TRUE, received)))
         async with cut_off_gateway(night, old) as gateway:
-            for minute in range(90):
-                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
-                if minute == 40:
-                    await night.come(gateway, "rdr-gate", cut_off(at("22:10:05")), "23:00")
-            assert await night.verdict(gateway, "23:05") == "missed"
+            await accuse(night, gateway, unreadable=True)
     monkeypatch.setattr("gateway.recovery.FORMAT", "another")
     night.now = at("23:10")
     async with night.gateway() as gateway:
@@ -296,9 +297,7 @@ async def test_what_only_this_version_finds_since_the_last_snapshot_is_told(tmp_
     with monkeypatch.context() as old:
         old.setattr(RoundAlerts, "_ended", lambda *_: None)
         async with cut_off_gateway(night, old) as gateway:
-            for minute in range(90):
-                await night.come(gateway, "rdr-gate", beat(at("21:30") + timedelta(minutes=minute)), "23:00")
-            assert await night.verdict(gateway, "23:05") == "missed"
+            await accuse(night, gateway, unreadable=False)
     monkeypatch.setattr("gateway.recovery.FORMAT", "another")
     night.now = at("23:10")
     async with night.gateway() as gateway:
