@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from api.access.invitations import Invitations
 from api.app import create_app
@@ -114,6 +114,47 @@ async def test_a_call_is_taken_on_a_phone_and_goes_its_way(office: Office) -> No
     await expect(page.locator(".head-line")).to_contain_text("已到场")
     await expect(page.locator(".proof").first).to_contain_text("刘师傅")
     await fits(page)
+
+
+async def test_a_button_pressed_before_the_scripts_run_is_not_lost(office: Office) -> None:
+    order = await office.act("report", personal="k")
+    page = await office.enter(DESK, "/work-orders")
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/static/orders.js", late)
+    await page.goto(f"{office.url}/work-orders/{order}", wait_until="commit")
+    await page.get_by_role("button", name="到场").click()
+    await expect(page.locator("#do-arrive")).not_to_be_visible()
+    held.set()
+    await expect(page.locator("#do-arrive")).to_be_visible()
+
+
+async def test_a_form_opened_while_the_page_is_asked_for_again_stays_open(office: Office) -> None:
+    order = await office.act("report", personal="k")
+    page = await office.enter(DESK, f"/work-orders/{order}")
+    asked, held = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked.set()
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/work-orders/*part=1*", late)
+    await office.act("comment", order)
+    await asked.wait()
+    await page.get_by_role("button", name="到场").click()
+    await page.locator("#do-arrive textarea").fill("换灯管")
+    async with page.expect_response("**/work-orders/*part=1*"):
+        held.set()
+    asked.clear()
+    await expect(page.locator("#do-arrive textarea")).to_have_value("换灯管")
+    await page.locator("#do-arrive [data-back]").click()
+    async with asyncio.timeout(10):
+        await asked.wait()  # what changed is shown once the form is closed
 
 
 async def test_a_time_typed_is_the_sites_not_the_browsers(office: Office) -> None:

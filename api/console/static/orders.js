@@ -91,14 +91,18 @@ document.addEventListener("click", (event) => {
 
 let waiting = 0;
 
+/** What somebody fills in is left to him: asked again when the form may be closed. */
+function putOff() {
+  if (!document.querySelector("dialog[open]")) return false;
+  refresh();
+  return true;
+}
+
 function refresh() {
   if (waiting) return;
   waiting = setTimeout(async () => {
     waiting = 0;
-    if (document.querySelector("dialog[open]")) {
-      refresh();
-      return;
-    }
+    if (putOff()) return;
     try {
       const asked = new URLSearchParams(location.search);
       asked.set("part", "1");
@@ -107,6 +111,7 @@ function refresh() {
       const fresh = document.createElement("template");
       fresh.innerHTML = await answer.text();
       const part = fresh.content.querySelector(".orders");
+      if (putOff()) return; // a form was opened meanwhile
       writeDues(part);
       if (root.dataset.order) location.reload();
       else morphChildren(root, part, () => {});
