@@ -571,8 +571,10 @@ class WorkOrders:
             if tap.at >= since and (person := self._points.person(tap)) is not None
         ]
         found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
-        tap = None if found is None else found.tap
         before = case.arrival_proved
+        if before is not None and (prover := self._points.person(before) or case.arrival_prover) is not None:
+            named.append(Proof(before, prover))  # it may be among the taps no more
+        tap = None if found is None else found.tap
         if case.arrival_stated is None and before is not None and (tap is None or tap > before):
             return  # somebody came, the state has moved on; only an earlier tap says more
         if tap != case.arrival_proved or (found is not None and found.person != case.arrival_prover):

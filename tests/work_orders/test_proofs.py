@@ -142,6 +142,19 @@ def test_many_guards_at_a_reader_do_not_crowd_out_the_technician(desk):
     assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:04"
 
 
+@pytest.mark.parametrize("said", ["02:35", "02:20"])
+def test_a_proved_arrival_stays_proved_however_often_the_technician_taps_after_it(desk, said):
+    order = desk.report("02:00", place="garage", urgency="emergency")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.tap("02:20", LIU)
+    desk.do("02:50", "arrive", order, at=said)
+    for minute in range(40):
+        desk.tap(clock("03:00") + minute * MINUTE, LIU)
+    came = desk.order(order)
+    assert (f"{came.arrival.proved:%H:%M}", came.punctual) == ("02:20", "in_time")
+    assert "tap_withdrawn" not in [step.action for step in came.history]
+
+
 # Repair
 
 
