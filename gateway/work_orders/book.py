@@ -534,7 +534,8 @@ class WorkOrders:
         if case.overdue:
             case.past = case.punctual()
         case.urgency = said.urgency
-        case.start_clock(self._within, at if said.urgency == "emergency" else case.since, at)
+        raised = said.urgency == "emergency"
+        case.start_clock(self._within, at if raised else case.since, at, waits=not raised)
         self._record(case, "prioritise", at, operation.by, "prioritise", operation.why, item=said.urgency)
         self._settle(case, at)
 
@@ -570,10 +571,10 @@ class WorkOrders:
             for tap in self._taps.at(case.near)
             if tap.at >= since and (person := self._points.person(tap)) is not None
         ]
-        found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
         before = case.arrival_proved
         if before is not None and (prover := self._points.person(before) or case.arrival_prover) is not None:
             named.append(Proof(before, prover))  # it may be among the taps no more
+        found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
         tap = None if found is None else found.tap
         if case.arrival_stated is None and before is not None and (tap is None or tap > before):
             return  # somebody came, the state has moved on; only an earlier tap says more

@@ -357,3 +357,15 @@ def test_a_time_agreed_that_no_calendar_reaches_is_refused_and_changes_nothing(d
 def test_the_time_agreed_with_the_resident_moves_the_clock(desk):
     order = desk.report("09:00", agreed="+2 10:00")
     assert f"{desk.order(order).due:%d %H:%M}" == "30 10:00"
+def test_what_becomes_an_emergency_does_not_wait_for_the_time_agreed(desk):
+    order = desk.report("09:00", agreed="+2 10:00")
+    raised = desk.do("11:00", "prioritise", order, urgency="emergency", why="water comes through the ceiling")
+    assert f"{raised.due:%d %H:%M}" == "27 11:30"
+    desk.at("11:31")
+    assert desk.late() == {order: "open"}
+    other = desk.report("12:00", agreed="+2 10:00")
+    desk.do("12:01", "prioritise", other, urgency="emergency", why="water comes through the ceiling")
+    lowered = desk.do("12:02", "prioritise", other, urgency="ordinary", why="another flat")
+    assert f"{lowered.due:%d %H:%M}" == "30 10:00", "he is not at home before"
+
+
