@@ -7,7 +7,7 @@ unverifiable, unknown, suppressed or excused costs nothing, and would cost nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gateway.figures.duty import Duties
@@ -129,15 +129,19 @@ def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:
     return found, total, unverifiable
 
 
-def orders(items: Iterable[Item]) -> tuple[list[Case], int]:
-    """Work orders that cost points, and how many there were. One that was cancelled, excused or disproved costs nothing."""
+def orders(items: Iterable[Item], arrive_within: Duration) -> tuple[list[Case], int]:
+    """Work orders that cost points, and how many there were. One that was cancelled, excused or disproved costs nothing.
+
+    Args:
+        arrive_within: how long before an emergency is due its clock began.
+    """
     found: list[Case] = []
     total = 0
     for order in items:
         if order.get("state") == "cancelled":
             continue
         total += 1
-        for kind in _order_kinds(order):
+        for kind in _order_kinds(order, arrive_within):
             facts = {
                 name: order.get(name)
                 for name in ("state", "urgency", "clock", "due", "punctual", "place", "reworked_by")
@@ -152,13 +156,13 @@ def orders(items: Iterable[Item]) -> tuple[list[Case], int]:
     return found, total
 
 
-def _order_kinds(order: Item) -> list[str]:
+def _order_kinds(order: Item, arrive_within: Duration) -> list[str]:
     kinds = []
     if order.get("punctual") == "late" and not order.get("excused") and order.get("fault") != "disproved":
         if order.get("clock") == "arrival":
             arrival = order.get("arrival")
-            waited = None if not arrival else _at(arrival["at"]) - _at(order["reported"])
-            very = waited is not None and waited.total_seconds() > 3600
+            overdue = None if not arrival else _at(arrival["at"]) - _at(order["due"])
+            very = overdue is not None and overdue > timedelta(microseconds=HOUR - arrive_within)
             kinds.append("arrival_very_late" if very else "arrival_late")
         elif order.get("clock") == "repair":
             kinds.append("repair_late")

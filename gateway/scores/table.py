@@ -35,7 +35,9 @@ KINDS: dict[str, Kind] = {
     "lights_below": Kind("楼道照明完好率不达标", "lights below their intact rate", "percent"),
     "cameras_below": Kind("监控完好率不达标", "cameras below their intact rate", "percent"),
     "arrival_late": Kind("急修到场超过 30 分钟", "urgent repair: arrived late", "each"),
-    "arrival_very_late": Kind("急修到场超过 1 小时", "urgent repair: arrived more than 1 h after the report", "each"),
+    "arrival_very_late": Kind(
+        "急修到场超过 1 小时", "urgent repair: arrived more than 1 h after its clock began", "each"
+    ),
     "repair_late": Kind("维修不及时", "repaired late", "each"),
     "rework": Kind("返修", "rework", "each"),
     "no_follow_up": Kind("未回访", "no follow-up", "each"),

@@ -161,7 +161,12 @@ def test_duty_checks_and_findings():
 
 def test_work_orders():
     reported = SHIFT.isoformat()
-    late = {"punctual": "late", "clock": "arrival", "urgency": "emergency"}
+    late = {
+        "punctual": "late",
+        "clock": "arrival",
+        "urgency": "emergency",
+        "due": (SHIFT + timedelta(minutes=30)).isoformat(),
+    }
     document = score(orders=[
         order(id="1", **late, arrival={"at": (SHIFT + timedelta(minutes=60)).isoformat()}, assignee="m-liu"),
         order(id="2", **late, arrival={"at": (SHIFT + timedelta(minutes=60, seconds=1)).isoformat()}),
@@ -174,6 +179,16 @@ def test_work_orders():
     assert keys(document) == ["arrival_late/1", "arrival_very_late/2", "no_follow_up/5", "repair_late/3", "rework/4"]
     assert lost(document) == {"repairs": pytest.approx(0.3 + 0.5 + 0.3 + 0.3 + 0.5)}
     assert document.rests_on.work_orders == 10
+
+
+@pytest.mark.parametrize(("minutes", "kind"), [(35, "arrival_late"), (60, "arrival_late"), (61, "arrival_very_late")])
+def test_how_late_somebody_came_is_counted_from_when_the_clock_began(minutes, kind):
+    raised = SHIFT + timedelta(hours=8)
+    late = order(
+        punctual="late", clock="arrival", urgency="emergency", source="rule",
+        due=(raised + timedelta(minutes=30)).isoformat(), arrival={"at": (raised + timedelta(minutes=minutes)).isoformat()},
+    )  # fmt: skip
+    assert keys(score(orders=[late])) == [f"{kind}/20261005-001"]
 
 
 def test_lights_cost_by_percent_below_the_target_and_name_lamp_and_stretch():
