@@ -128,8 +128,10 @@ class Register:
         return False
 
     def remember(self, key: Key, order_id: str, repaired: Instant) -> None:
-        """A fault was mended, in this order."""
-        self._repaired.pop(key, None)
+        """A fault was mended, in this order; what is learnt late of an earlier one changes nothing."""
+        known = self._repaired.pop(key, None)
+        if known is not None and known[0] != order_id and known[1] > repaired:
+            order_id, repaired = known
         self._repaired[key] = (order_id, repaired)
         if len(self._repaired) > REPAIRED_LIMIT:
             del self._repaired[next(iter(self._repaired))]

@@ -10,7 +10,7 @@ import pytest
 from gateway.alerts.lifecycle import Refused
 from gateway.books import BookOperation
 from gateway.work_orders.lifecycle import STATES, TABLE, after, diagram
-from tests.work_orders.desk import Desk
+from tests.work_orders.desk import LIU, WALL_F01, Desk
 
 README = Path(__file__).parents[2] / "gateway/work_orders/README.md"
 
@@ -290,6 +290,21 @@ def brought_home(desk):
     return order
 
 
+def test_a_late_tap_at_an_earlier_order_leaves_the_last_repair_the_last(desk):
+    desk.report("01:00", place="tower-1/f01")
+    first = desk.fault("02:00", "lamp_failure", "lamp-f01")
+    desk.do("02:10", "arrive", first, person="m-liu")
+    desk.do("02:20", "repair", first)
+    desk.ends("02:22", "lamp_failure", "lamp-f01").at("02:40")
+    second = desk.fault("+6 02:00", "lamp_failure", "lamp-f01")
+    desk.do("+6 02:10", "arrive", second)
+    desk.do("+6 02:20", "repair", second)
+    desk.ends("+6 02:22", "lamp_failure", "lamp-f01").at("+6 02:40")
+    desk.tap("02:01", LIU, "wand", received="+6 03:00").tap("02:10", WALL_F01, "wand", received="+6 03:00")
+    assert desk.order(first).arrival.proved is not None
+    assert desk.order(desk.fault("+8 02:00", "lamp_failure", "lamp-f01")).rework_of == second
+
+
 @pytest.mark.parametrize("how", ["retract", "merge"])
 def test_what_never_came_back_is_no_rework(desk, how):
     first = brought_home(desk)
@@ -354,9 +369,6 @@ def test_a_time_agreed_that_no_calendar_reaches_is_refused_and_changes_nothing(d
     desk.book.operate(msgspec.structs.replace(report, details=year))
 
 
-def test_the_time_agreed_with_the_resident_moves_the_clock(desk):
-    order = desk.report("09:00", agreed="+2 10:00")
-    assert f"{desk.order(order).due:%d %H:%M}" == "30 10:00"
 def test_what_becomes_an_emergency_does_not_wait_for_the_time_agreed(desk):
     order = desk.report("09:00", agreed="+2 10:00")
     raised = desk.do("11:00", "prioritise", order, urgency="emergency", why="water comes through the ceiling")
@@ -369,3 +381,6 @@ def test_what_becomes_an_emergency_does_not_wait_for_the_time_agreed(desk):
     assert f"{lowered.due:%d %H:%M}" == "30 10:00", "he is not at home before"
 
 
+def test_the_time_agreed_with_the_resident_moves_the_clock(desk):
+    order = desk.report("09:00", agreed="+2 10:00")
+    assert f"{desk.order(order).due:%d %H:%M}" == "30 10:00"
