@@ -75,6 +75,8 @@ class WorkOrders:
         self._within = site.work_orders
         self._points = Points(site)
         self._taps = Taps()
+        self._strangers = Taps()
+        """Reads of tags that nobody has enrolled."""
         self._register = Register()
         self._held: dict[str, None] = {}
         """Alerts of a rule with a work order that are silent because of another: they open one if they speak."""
@@ -139,11 +141,19 @@ class WorkOrders:
         """A tag was read. Late taps count: a wand is docked in the morning."""
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
+        if seen is None:
+            stranger = self._points.stranger(tap, at, received)
+            if stranger is not None and self._wanted(stranger.point):
+                self._strangers.add(stranger)
+            return False
+        return self._hear(seen, now)
+
+    def _hear(self, seen: Seen | str, now: Instant) -> bool:
         cases: list[Case] = []
         if isinstance(seen, Seen):
             if self._register.near_any(seen.point) and self._taps.add(seen):
                 cases = list(self._register.at_point(seen.point, seen.at, seen.person))
-        elif seen is not None:
+        else:
             points = frozenset(self._taps.unnamed(seen))
             cases = [each for each in self._register if each.technicians and not points.isdisjoint(each.near)]
         for case in cases:
@@ -215,17 +225,28 @@ class WorkOrders:
             "register": self._register.snapshot(),
             "points": self._points.snapshot(),
             "taps": self._taps.snapshot(),
+            "strangers": self._strangers.snapshot(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot. Points near an order, and times due from now on, are those of the site as it is now."""
+        """Take up a snapshot. Points near an order, and times due from now on, are those of the site as it is now.
+
+        What was read of a tag counts once it is enrolled.
+        """
         self.now, self.attended = state["now"], state["attended"]
         self._held = dict.fromkeys(state["held"])
         self._points.restore(state["points"])
         self._taps.restore(state["taps"])
+        self._strangers.restore(state.get("strangers", {}))
         self._register.restore(state["register"])
         for case in self._register.open.values():
             self._register.near(case, self._points.near(case.place))
+        for stranger in self._strangers.pick(self._points.known):
+            if (seen := self._points.recognise(stranger)) is not None:
+                self._hear(seen, self.now)
+
+    def _wanted(self, point: str) -> bool:
+        return self._register.near_any(point) or self._points.carried(point)
 
     # Alerts
 
@@ -604,6 +625,7 @@ class WorkOrders:
         self._register.arm(case)
         if case.final and self._register.close(case):
             self._taps.forget(self._register.near_any)
+            self._strangers.forget(self._wanted)
 
     def _disproved(self, case: Case) -> bool:
         """Whether evidence, not a statement, shows that the step was done in time."""

@@ -87,22 +87,43 @@ class Points:
         """
         if at < received - LOST:
             return None
-        at = min(at, received)
-        owner = self._tags.find(tap.tag)
+        return self._take(tap.device, tap.tag, tap.person, min(at, received), received)
+
+    def _take(self, device: str, tag: str, said: str | None, at: Instant, received: Instant) -> Seen | str | None:
+        owner = self._tags.find(tag)
         if owner is None:
             return None
-        if tap.device in self._portable:
+        if device in self._portable:
             if owner.checkpoint is not None:
-                person = tap.person if tap.person in self._people else ""
-                return Seen(at, tap.device, owner.checkpoint, person or "", received)
-            if tap.device in self._wands and owner.person is not None:
-                self._log_in(tap.device, at, owner.person)
-                return tap.device
+                person = said if said in self._people else ""
+                return Seen(at, device, owner.checkpoint, person or "", received)
+            if device in self._wands and owner.person is not None:
+                self._log_in(device, at, owner.person)
+                return device
             return None
-        point = self._fixed.get(tap.device)
+        point = self._fixed.get(device)
         if point is None or owner.person is None:
             return None
-        return Seen(at, tap.device, point, owner.person, received)
+        return Seen(at, device, point, owner.person, received)
+
+    def stranger(self, tap: TagRead, at: Instant, received: Instant) -> Seen | None:
+        """A read of a tag that nobody has enrolled: `person` is the tag, and the point of a wand the wand."""
+        point = tap.device if tap.device in self._wands else self._fixed.get(tap.device)
+        if point is None or at < received - LOST or self._tags.find(tap.tag) is not None:
+            return None
+        return Seen(min(at, received), tap.device, point, tap.tag, received)
+
+    def known(self, stranger: Seen) -> bool:
+        """Whether its tag is enrolled by now."""
+        return self._tags.find(stranger.person) is not None
+
+    def recognise(self, stranger: Seen) -> Seen | str | None:
+        """What a read was whose tag is enrolled by now, as `take`."""
+        return self._take(stranger.device, stranger.person, None, stranger.at, stranger.received)
+
+    def carried(self, point: str) -> bool:
+        """Whether it is a wand, which has no place."""
+        return point in self._wands
 
     def person(self, seen: Seen) -> str | None:
         """Whose tap it was: said by the reader, or whose tag the wand last read within 12 h before."""
@@ -180,6 +201,13 @@ class Taps:
         for point in [point for point in self._at if not wanted(point)]:
             for seen in self._at.pop(point):
                 self._alike.pop(_kind(seen), None)
+
+    def pick(self, wanted: Callable[[Seen], bool]) -> list[Seen]:
+        """Take out those that are wanted, in order."""
+        found = sorted(seen for taps in self._at.values() for seen in taps if wanted(seen))
+        for seen in found:
+            self._drop(self._at[seen.point], seen)
+        return found
 
     def snapshot(self) -> Any:
         return {point: _encode(taps) for point, taps in sorted(self._at.items())}

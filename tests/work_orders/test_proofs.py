@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from gateway.instants import MINUTE, Instant
+from device_drivers.observations import TagRead
+from gateway.books import BookOperation
+from gateway.instants import MINUTE, Instant, moment
+from gateway.judgement import Judgement
 from gateway.work_orders.proofs import Points
 from tests.work_orders.desk import LIU, WALL_F01, WALL_F06, WANG, Desk, clock, site
 
@@ -140,6 +144,42 @@ def test_many_guards_at_a_reader_do_not_crowd_out_the_technician(desk):
         desk.tap(clock("02:05") + minute * MINUTE, WANG)
     desk.do("08:00", "arrive", order, at="02:03", person="m-liu")
     assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:04"
+
+
+@pytest.mark.parametrize(("device", "tags"), [("rdr", (LIU,)), ("wand", (LIU, WALL_F01))])
+def test_a_card_that_is_enrolled_later_proves_who_came(device, tags):
+    enrolled = site()
+    liu = msgspec.structs.replace(enrolled.people["m-liu"], tags=())
+    judged = Judgement(msgspec.structs.replace(enrolled, people=enrolled.people | {"m-liu": liu}), clock("12:00"))
+    judged.advance(clock("02:00"))
+    said = {"personal": "k", "place": "garage" if device == "rdr" else "tower-1/f01", "urgency": "emergency"}
+    report = BookOperation(at=clock("02:00"), by="chen", book="work_order", action="report", details=said)
+    order = judged.operate(report).id
+    sent = BookOperation(
+        at=clock("02:02"), by="chen", book="work_order", action="assign", subject=order, details={"to": "m-liu"}
+    )
+    judged.operate(sent)
+    for number, tag in enumerate(tags):
+        at = clock("02:15") + number * MINUTE
+        judged.apply(TagRead(device=device, at=moment(at, enrolled.zone_info), tag=tag), at)
+    judged.advance(clock("02:40"))
+    late = f"work_order_late/{order}/1"
+    assert judged.alerts.alert(late).state == "open"
+    judged.resite(enrolled)
+    came = judged.books["work_order"].order(order)
+    assert (came.state, came.arrival.person, came.punctual) == ("arrived", "m-liu", "in_time")
+    assert judged.alerts.alert(late).state == "retracted"
+    assert came.history[-1] in [entry.item.history[-1] for entry in judged.drain().entries]
+
+
+def test_cards_that_nobody_knows_do_not_crowd_out_the_technician(desk):
+    order = desk.report("02:00", place="garage")
+    desk.tap("02:04", LIU)
+    for number in range(300):
+        desk.tap(clock("02:05") + number * MINUTE, f"{number:08X}")
+    desk.do("08:00", "arrive", order, at="02:03", person="m-liu")
+    assert f"{desk.order(order).arrival.proved:%H:%M}" == "02:04"
+    assert len(desk.book.snapshot()["strangers"]["cp-garage"]) < 30_000
 
 
 @pytest.mark.parametrize("said", ["02:35", "02:20"])
