@@ -37,7 +37,7 @@ from gateway.work_orders.order import (
     Step,
     Urgency,
 )
-from gateway.work_orders.proofs import Points, Proof, Seen, Taps, best, place_of
+from gateway.work_orders.proofs import Points, Proof, Recent, Seen, Taps, best, place_of
 from gateway.work_orders.register import OPEN_LIMIT, Register
 from gateway.work_orders.sensors import Speaks, always
 
@@ -75,6 +75,7 @@ class WorkOrders:
         self._within = site.work_orders
         self._points = Points(site)
         self._taps = Taps()
+        self._recent = Recent()
         self._strangers = Taps()
         """Reads of tags that nobody has enrolled."""
         self._register = Register()
@@ -142,8 +143,7 @@ class WorkOrders:
         now = self._pass(received)
         seen = self._points.take(tap, at, received)
         if seen is None:
-            stranger = self._points.stranger(tap, at, received)
-            if stranger is not None and self._wanted(stranger.point):
+            if (stranger := self._points.stranger(tap, at, received, self._wanted)) is not None:
                 self._strangers.add(stranger)
             return False
         return self._hear(seen, now)
@@ -151,7 +151,10 @@ class WorkOrders:
     def _hear(self, seen: Seen | str, now: Instant) -> bool:
         cases: list[Case] = []
         if isinstance(seen, Seen):
-            if self._register.near_any(seen.point) and self._taps.add(seen):
+            if not self._register.near_any(seen.point):
+                if self._points.by_technician(seen):
+                    self._recent.add(seen)
+            elif self._taps.add(seen):
                 cases = list(self._register.at_point(seen.point, seen.at, seen.person))
         else:
             points = frozenset(self._taps.unnamed(seen))
@@ -225,6 +228,7 @@ class WorkOrders:
             "register": self._register.snapshot(),
             "points": self._points.snapshot(),
             "taps": self._taps.snapshot(),
+            "recent": self._recent.snapshot(),
             "strangers": self._strangers.snapshot(),
         }
 
@@ -237,6 +241,7 @@ class WorkOrders:
         self._held = dict.fromkeys(state["held"])
         self._points.restore(state["points"])
         self._taps.restore(state["taps"])
+        self._recent.restore(state.get("recent", b"[]"))
         self._strangers.restore(state.get("strangers", {}))
         self._register.restore(state["register"])
         for case in self._register.open.values():
@@ -716,6 +721,9 @@ class WorkOrders:
 
     def _begin(self, case: Case, trigger: Trigger, at: Instant, by: str, why: str) -> None:
         case.near = list(self._points.near(case.place))
+        if case.since < at:
+            for seen in self._recent.at(case.near, case.since):
+                self._taps.add(seen)
         case.start_clock(self._within, case.reported, at)
         self._register.add(case)
         self._record(case, trigger, at, by, trigger, why)

@@ -7,6 +7,7 @@ and wall tags of checkpoints, and fixed readers that belong to none.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ LOG_INS = 200
 TAPS = 200
 TAPS_OF_ONE = 16
 """Taps kept of a point near an order, and of one person at one reader there: the last ones."""
+
+
+RECENT = 2000
+"""Taps of technicians kept where no order is near: the last ones. A report may be written down after somebody came."""
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -48,6 +53,7 @@ class Points:
     def __init__(self, site: Site) -> None:
         self._tags = enrolled(site)
         self._people = frozenset(site.people)
+        self._technicians = frozenset(person.id for person in site.people.values() if "maintenance" in person.roles)
         self._places: dict[str, str] = {}
         self._fixed: dict[str, str] = {}
         self._wands: set[str] = set()
@@ -106,10 +112,10 @@ class Points:
             return None
         return Seen(at, device, point, owner.person, received)
 
-    def stranger(self, tap: TagRead, at: Instant, received: Instant) -> Seen | None:
-        """A read of a tag that nobody has enrolled: `person` is the tag, and the point of a wand the wand."""
+    def stranger(self, tap: TagRead, at: Instant, received: Instant, wanted: Callable[[str], bool]) -> Seen | None:
+        """A read of a tag that nobody has enrolled, at a wanted point: `person` is the tag, and the point of a wand the wand."""
         point = tap.device if tap.device in self._wands else self._fixed.get(tap.device)
-        if point is None or at < received - LOST or self._tags.find(tap.tag) is not None:
+        if point is None or not wanted(point) or at < received - LOST or self._tags.find(tap.tag) is not None:
             return None
         return Seen(min(at, received), tap.device, point, tap.tag, received)
 
@@ -130,10 +136,15 @@ class Points:
         if seen.person:
             return seen.person
         log_ins = self._log_ins.get(seen.device, [])
-        index = bisect_right(log_ins, seen.at, key=lambda each: each[0])
+        last = bool(log_ins) and log_ins[-1][0] <= seen.at
+        index = len(log_ins) if last else bisect_right(log_ins, seen.at, key=lambda each: each[0])
         if index == 0 or seen.at - log_ins[index - 1][0] > LOGIN_HOLDS:
             return None
         return log_ins[index - 1][1]
+
+    def by_technician(self, seen: Seen) -> bool:
+        """Whether it is the tap of somebody who mends things, as far as is known."""
+        return (seen.person or self.person(seen)) in self._technicians
 
     def _log_in(self, device: str, at: Instant, person: str) -> None:
         log_ins = self._log_ins.setdefault(device, [])
@@ -219,6 +230,29 @@ class Taps:
         for taps in self._at.values():
             for seen in taps:
                 self._alike.setdefault(_kind(seen), []).append(seen)
+
+
+class Recent:
+    """The last taps of technicians at points without an order."""
+
+    def __init__(self) -> None:
+        self._taps: deque[Seen] = deque(maxlen=RECENT)
+
+    def add(self, seen: Seen) -> None:
+        """Keep a tap; of many the first is forgotten."""
+        self._taps.append(seen)
+
+    def at(self, points: Iterable[str], since: Instant) -> Iterator[Seen]:
+        """Those at these points, from `since` on."""
+        wanted = frozenset(points)
+        return (seen for seen in self._taps if seen.at >= since and seen.point in wanted)
+
+    def snapshot(self) -> bytes:
+        return _encode(list(self._taps))
+
+    def restore(self, state: bytes) -> None:
+        """Take up a snapshot."""
+        self._taps = deque(_decode(state), maxlen=RECENT)
 
 
 def _kind(seen: Seen) -> tuple[str, str, str]:

@@ -191,6 +191,15 @@ def test_who_carries_a_wand_is_known_after_a_restart():
     assert desk.order(order).state == "arrived"
 
 
+def test_a_state_that_holds_no_taps_far_from_orders_and_no_strangers_is_taken_up():
+    desk = Desk()
+    order = desk.report("02:00", place="garage")
+    desk.do("02:05", "assign", order, to="m-liu")
+    state = {name: part for name, part in desk.book.snapshot().items() if name not in {"recent", "strangers"}}
+    desk.book.restore(state)
+    assert desk.tap("02:10", LIU).order(order).state == "arrived"
+
+
 def test_a_fault_that_comes_and_goes_for_ever_takes_no_more_room():
     desk = Desk()
     order = desk.fault("02:00")

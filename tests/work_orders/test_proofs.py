@@ -182,6 +182,31 @@ def test_cards_that_nobody_knows_do_not_crowd_out_the_technician(desk):
     assert len(desk.book.snapshot()["strangers"]["cp-garage"]) < 30_000
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(
+    ("device", "tags", "place"), [("rdr", (LIU,), "garage"), ("wand", (LIU, WALL_F01), "tower-1/f01")]
+)
+def test_a_tap_between_the_report_and_its_writing_down_proves_an_arrival(device, tags, place, restarts):
+    desk = Desk(restarts=restarts)
+    for number, tag in enumerate(tags):
+        desk.tap(clock("22:09") + number * MINUTE, tag, device)
+    order = desk.report("22:30", place=place, urgency="emergency", at="22:00")
+    desk.do("22:31", "assign", order, to="m-liu")
+    came = desk.do("22:45", "arrive", order, at="22:40")
+    assert came.arrival.proved is not None
+    assert came.punctual == "in_time"
+    other = desk.report("22:50", place=place, urgency="emergency", at="22:11")
+    desk.do("22:51", "assign", other, to="m-liu")
+    assert desk.do("22:52", "arrive", other, at="22:40").arrival.proved is None, "it was before the report"
+
+
+def test_of_taps_far_from_any_order_only_the_last_ones_of_technicians_are_kept(desk):
+    for minute in range(2100):
+        desk.tap(clock("12:00") + minute * MINUTE, LIU).tap(clock("12:00") + minute * MINUTE, WANG)
+    state = msgspec.json.decode(desk.book.snapshot()["recent"])
+    assert (len(state), {person for _, _, _, person, _ in state}) == (2000, {"m-liu"})
+
+
 @pytest.mark.parametrize("said", ["02:35", "02:20"])
 def test_a_proved_arrival_stays_proved_however_often_the_technician_taps_after_it(desk, said):
     order = desk.report("02:00", place="garage", urgency="emergency")
