@@ -151,7 +151,7 @@ class AlertBook:
         Raises:
             Refused: nothing changed.
         """
-        item = self.silences.operate(operation)
+        item = self.silences.operate(operation, {alert.rule for alert in self._cases.alerts()})
         self._turn(item, operation.at, operation.by)
         return item
 
