@@ -168,6 +168,17 @@ async def test_what_is_meant_to_be_a_folder_is_made(
     assert main(["backup", "file", "--keep", "2"]) == 2
 
 
+@pytest.mark.parametrize("keep", ["0", "-5", "some"])
+def test_fewer_copies_than_one_are_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: str) -> None:
+    old = tmp_path / "journal-20260101T000000Z.db"
+    old.write_bytes(b"old")
+    with pytest.raises(SystemExit) as refused:
+        main(["backup", "--data", str(tmp_path), str(tmp_path), "--keep", keep])
+    assert refused.value.code == 2
+    assert f"'{keep}': expected a number of at least 1" in capsys.readouterr().err
+    assert old.exists()
+
+
 async def test_what_a_command_writes_is_for_its_user_alone_also_in_a_folder_open_to_others(tmp_path: Path) -> None:
     data, open_to_all = tmp_path / "data", tmp_path / "open"
     open_to_all.mkdir(mode=0o755)
