@@ -250,6 +250,22 @@ rounds: [{route: r, days: mon-sun, starts: ["22:00"], lasts: 10m}]
 """
 
 
+async def test_through_a_link_the_same_is_restored_as_from_the_folder_itself(tmp_path: Path) -> None:
+    clock = Clock()
+    live, dead = tmp_path / "live.db", tmp_path / "dead.db"
+    live.symlink_to(tmp_path / "live" / "journal.db")
+    dead.symlink_to(tmp_path / "dead" / "journal.db")
+    async with Gateway(site(), tmp_path / "live", clock=clock) as gateway:
+        await the_night(gateway, clock)
+        shutil.copytree(tmp_path / "live", tmp_path / "dead")
+        with pytest.raises(JournalError, match="lamplighter backup"):
+            restore(live, tmp_path / "other", instant(clock.time))
+    restore(dead, tmp_path / "new", instant(clock.time))
+    connection = connect_snapshot(tmp_path / "new" / "journal.db")
+    assert connection.execute("SELECT count(*) FROM log WHERE kind = 'tag_read'").get == 1
+    connection.close()
+
+
 async def test_of_a_folder_whose_gateway_was_cut_off_all_that_was_on_disk_is_restored(tmp_path: Path) -> None:
     clock = Clock()
     async with Gateway(site(), tmp_path / "live", clock=clock):
