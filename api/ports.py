@@ -250,7 +250,7 @@ class GatewayPort(Protocol):
         ...
 
     async def past_gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        """Windows of largest gaps with start in [since, until) as last judged, at most 1000, in the JSON shape of `Gap`."""
+        """Windows of largest gaps with start in [since, until) as last judged, in the JSON shape of `Gap`."""
         ...
 
     async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:

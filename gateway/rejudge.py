@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.alerts import wording
 from gateway.alerts.alert import Alert, AlertState, AlertTransition, Transition
-from gateway.instants import DAY, Instant, instant, moment
+from gateway.instants import Instant, instant, moment
 from gateway.intake import Intake
 from gateway.journal.reader import Reader
 from gateway.judgement import Judgement
@@ -82,11 +82,7 @@ class Written(NamedTuple):
 
 async def stored_rounds(reader: Reader, since: Instant, until: Instant) -> list[Round]:
     """Rounds with start in [since, until) as the journal has them."""
-    found: list[Round] = []
-    for begin in range(since, until, 2 * DAY):
-        rows = await reader.findings("round", begin, min(begin + 2 * DAY, until))
-        found += [msgspec.json.decode(row, type=Round) for row in rows]
-    return found
+    return [msgspec.json.decode(body, type=Round) async for _, body in reader.all_findings("round", since, until)]
 
 
 def compare(site: Site, stored: Sequence[Round], judged: Sequence[Round], since: Instant, until: Instant) -> Comparison:

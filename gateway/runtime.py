@@ -76,7 +76,6 @@ _SWITCH_INTERVAL_S = 0.0002
 _NOT_NOW = "nothing can be changed at the moment"
 _IN_DOUBT = "it is not known whether this will be kept; look again once the disk takes something, and repeat it if it is not there"
 
-_ROUNDS_AT_ONCE = 1000
 _CONDITIONS_AT_ONCE = 500_000
 """Rows that one question about a period may read: some 100 MB."""
 
@@ -594,16 +593,13 @@ class Gateway:
 
     async def past_rounds(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
         """Rounds with start in [since, until) that memory does not show, as last judged, by start."""
-        sql = (
-            "SELECT id, body FROM finding WHERE kind = 'round' AND start >= ? AND start < ? ORDER BY start, id LIMIT ?"
-        )
-        rows = await self._reader.query(sql, (since, until, _ROUNDS_AT_ONCE))
         shows = self.judgement.engine.rounds.shows
-        return [msgspec.json.decode(body) for round_id, body in rows if not shows(round_id)]
+        rows = self._reader.all_findings("round", since, until)
+        return [msgspec.json.decode(body) async for round_id, body in rows if not shows(round_id)]
 
     async def past_gaps(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
         """Windows of largest gaps with start in [since, until) as last judged, by start."""
-        return [msgspec.json.decode(body) for body in await self._reader.findings("gap", since, until)]
+        return [msgspec.json.decode(body) async for _, body in self._reader.all_findings("gap", since, until)]
 
     async def revisions(self, round_id: str) -> list[dict[str, Any]]:
         """Every change of a verdict of a round's visits, by position and revision."""

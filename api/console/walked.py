@@ -32,7 +32,6 @@ from gateway.site.model import Site
 
 DAYS = (7, 30)
 NIGHTS = (14, 30)
-_ASKED_AT_ONCE = 2 * DAY
 _NIGHT_HOURS = 24
 _MOST_BARS = 40
 _LEVELS = 3
@@ -107,9 +106,8 @@ async def gap_rows(gateway: GatewayPort, days: int) -> list[GapRow]:
     site, now = gateway.site, gateway.now()
     since = now - days * DAY
     windows: dict[str, _Window] = {}
-    for begin in range(since - DAY, now, _ASKED_AT_ONCE):
-        for item in await gateway.past_gaps(begin, min(begin + _ASKED_AT_ONCE, now)):
-            windows[f"{item['checkpoint']}@{item['window_start']}"] = _stored(item)
+    for item in await gateway.past_gaps(since - DAY, now):
+        windows[f"{item['checkpoint']}@{item['window_start']}"] = _stored(item)
     for gap in gateway.judgement.engine.rounds.gaps():
         if since - DAY <= instant(gap.window_start) < now:
             windows[f"{gap.checkpoint}@{gap.window_start.isoformat()}"] = _living(gap)

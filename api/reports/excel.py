@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
@@ -25,6 +26,8 @@ _FORMATS: dict[Sort, str] = {
     "date": "yyyy-mm-dd",
 }
 _WIDTHS: dict[Sort, int] = {"text": 22, "number": 10, "percent": 10, "time": 17, "clock": 8, "date": 12}
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no place for (§2.2 Char)."""
 _HEAD = Font(bold=True)
 _GRAVE = PatternFill("solid", fgColor="FFF1DDDB")
 _WRAPPED = Alignment(vertical="top", wrap_text=True)
@@ -64,6 +67,8 @@ def _cell(
         value = value.replace(
             tzinfo=None, microsecond=0
         )  # a sheet knows no zones: the site's clock, as the heading says
+    elif isinstance(value, str):
+        value = _NO_XML.sub("\ufffd", value)
     cell = WriteOnlyCell(sheet, value)
     if isinstance(value, str):
         cell.data_type = "s"  # never a formula

@@ -21,9 +21,6 @@ from gateway.rules.findings import Round
 LONGEST_SPAN = 35 * DAY
 """A month and its edges: the cost of a question is bounded however old the journal is."""
 
-_ASKED_AT_ONCE = 2 * DAY
-"""The journal gives at most 1000 rounds at once."""
-
 AnyRound = Round | Mapping[str, Any]
 
 _USED_FOR = SECOND
@@ -120,10 +117,7 @@ async def rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -
 async def _rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -> list[AnyRound]:
     living = gateway.judgement.engine.rounds.rounds(since, until)
     known = {item.id for item in living}
-    past: list[AnyRound] = []
-    for begin in range(since, until, _ASKED_AT_ONCE):
-        asked = await gateway.past_rounds(begin, min(begin + _ASKED_AT_ONCE, until))
-        past += [item for item in asked if item["id"] not in known]
+    past = [item for item in await gateway.past_rounds(since, until) if item["id"] not in known]
     return [*past, *living]
 
 

@@ -42,7 +42,7 @@ CAUSE_WITHIN: Duration = 10 * MINUTE
 
 CALL = "panic"
 CALLED_AGAIN: Duration = MINUTE
-"""A call that comes again so long after the last word on it, though somebody has taken it, is told again. Ours."""
+"""A call that comes again so long after it was last told, though somebody has taken it, is told again. Ours."""
 
 DEFAULT_POLICY = "default"
 CLOCK = "clock"
@@ -151,7 +151,7 @@ class AlertBook:
         Raises:
             Refused: nothing changed.
         """
-        item = self.silences.operate(operation)
+        item = self.silences.operate(operation, {alert.rule for alert in self._cases.alerts()})
         self._turn(item, operation.at, operation.by)
         return item
 
@@ -366,8 +366,15 @@ class AlertBook:
                 case.step_at = case.step_at if cause is None else None
                 fields |= self._silenced(case, cause, at)
         if self._called_again(case, signal, at):
+            anew = case.alert.exhausted
+            if anew:
+                case.repeats, fields = 0, fields | {"level": 0, "exhausted": False}
             self._record(case, "repeat", at, f"rule:{signal.rule}", "called_again", **fields)
-            self._tell(case, at, "raised", tuple(case.standing))
+            if anew:
+                self._begin(case, at)
+            else:
+                self._tell(case, at, "raised", tuple(case.standing))
+                case.told_at = at
         elif any(getattr(case.alert, field) != value for field, value in fields.items()):
             self._record(case, "repeat", at, f"rule:{signal.rule}", signal.why or "changed", **fields)
         else:
@@ -378,10 +385,12 @@ class AlertBook:
             self._quieten(case, at, CLOCK, "moved")
 
     def _called_again(self, case: Case, signal: Signal, at: Instant) -> bool:
-        """Whether somebody calls for help again while another believes that he has seen to it."""
-        taken = case.alert.state in {"acknowledged", "in_progress"}
-        long_ago = at - instant(case.alert.updated) >= CALLED_AGAIN
-        return signal.rule == CALL and signal.action == "raise" and taken and long_ago
+        """Whether somebody calls for help again while another believes that he has seen to it, or nobody answered to the end."""
+        if signal.rule != CALL or signal.action != "raise":
+            return False
+        if case.alert.state == "open":
+            return case.alert.exhausted
+        return case.told_at is None or at - case.told_at >= CALLED_AGAIN
 
     def _end(self, case: Case, signal: Signal) -> None:
         at = self._not_before(case, signal.at)
@@ -596,7 +605,7 @@ class AlertBook:
         if not contacts:
             return
         case.tellings += 1
-        case.last_told = list(contacts)
+        case.last_told, case.told_at = list(contacts), at
         alert = case.alert
         cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)

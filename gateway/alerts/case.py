@@ -25,6 +25,7 @@ class Case(msgspec.Struct, kw_only=True):
         told: contacts told since the alert was raised, in order.
         standing: contacts told since it was last opened, who are to hear of its end.
         last_told: contacts of the latest telling.
+        told_at: when that was, or a call that came again was noted for nobody; None: not known here.
         disproved: it was retracted, be it after it was closed.
         repeats: repetitions of the last escalation step done.
         resolved_at: when it was last resolved.
@@ -42,6 +43,7 @@ class Case(msgspec.Struct, kw_only=True):
     told: list[str] = msgspec.field(default_factory=list)
     standing: list[str] = msgspec.field(default_factory=list)
     last_told: list[str] = msgspec.field(default_factory=list)
+    told_at: Instant | None = None
     disproved: bool = False
     repeats: int = 0
     reminded: int = 0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DUTY = "duty:"
 AHEAD: Duration = 62 * DAY
-"""Nobody stands in for a shift that begins later; the calendar's exceptions are for that."""
+"""Nobody stands in for a shift that begins on a later day; the calendar's exceptions are for that."""
 STANDING_LIMIT = 200
 """Swaps of shifts not yet over; beyond it a further one is refused."""
 ENDED_KEPT = 100
@@ -195,6 +195,10 @@ class Duty:
             wish = msgspec.convert(dict(operation.details), SwapWish)
         except msgspec.ValidationError as error:
             raise Refused(f"this is no swap: {error}", "invalid") from error
+        if wish.date > moment(operation.at + AHEAD, self._zone).date():
+            raise Refused(
+                f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones", "invalid"
+            )
         known = self._site.shifts.get(wish.shift)
         shift = None if known is None else dated_shift(self._site, known, wish.date)
         if shift is None:
@@ -221,10 +225,6 @@ class Duty:
         """Raises `Refused` with what was expected."""
         if shift.end <= at:
             raise Refused("that shift is over")
-        if shift.start > at + AHEAD:
-            raise Refused(
-                f"expected a shift within {AHEAD // DAY} days; the calendar's exceptions are for later ones", "invalid"
-            )
         if wish.away is None and wish.instead is None:
             raise Refused("expected who is away, who is there instead, or both", "invalid")
         if wish.away is not None and wish.away not in shift.people:

@@ -10,7 +10,7 @@ Pure like the alerts: time is an argument. The `AlertBook` asks whether an alert
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from device_drivers.observations import TagRead
 from gateway.alerts.alert import Alert, AlertTransition
+from gateway.alerts.catalogue import CATALOGUE
 from gateway.alerts.lifecycle import Refused
 from gateway.alerts.reach import FED, Reach, Target
 from gateway.books import BookChanges, BookOperation, Entry
@@ -98,6 +99,7 @@ class Silences:
         self.reach = Reach(site)
         self.entries: list[Entry] = []
         self._zone = site.zone_info
+        self._rules = frozenset((*CATALOGUE, *site.alerting.rules))
         self._standing: dict[str, Silence] = {}
         self._ended: dict[str, State] = {}
         self._numbers: dict[Kind, int] = dict.fromkeys(get_args(Kind), 0)
@@ -163,8 +165,12 @@ class Silences:
 
     # What is done
 
-    def operate(self, operation: BookOperation) -> Silence:
+    def operate(self, operation: BookOperation, raised: Container[str] = ()) -> Silence:
         """A person makes one (`create`) or ends one (`end`).
+
+        Args:
+            operation: what the person wishes.
+            raised: rules of the alerts there are: devices may name faults of their own.
 
         Raises:
             Refused: nothing changed.
@@ -174,7 +180,7 @@ class Silences:
             raise Refused(f"a silence needs a reason, of at most {REASON_LONGEST} characters", "invalid")
         match operation.action:
             case "create":
-                return self._create(operation, why)
+                return self._create(operation, why, raised)
             case "end":
                 return self._end_by_hand(operation, why)
             case other:
@@ -195,7 +201,7 @@ class Silences:
                     changed.append(self._over(item, at, CLOCK, "expire", "expired", "ended"))
         return changed
 
-    def _create(self, operation: BookOperation, why: str) -> Silence:
+    def _create(self, operation: BookOperation, why: str, raised: Container[str]) -> Silence:
         try:
             wish = msgspec.convert(dict(operation.details), Wish)
         except msgspec.ValidationError as error:
@@ -205,6 +211,8 @@ class Silences:
         at = operation.at
         since = at if wish.since is None or wish.kind == "silence" else max(at, instant(wish.since))
         until = instant(wish.until)
+        if wish.rule is not None and wish.rule not in self._rules and wish.rule not in raised:
+            raise Refused(f"no rule {wish.rule!r} is known", "invalid")
         self._check(wish, at, since, until)
         number = self._numbers[wish.kind] + 1
         self._numbers[wish.kind] = number

@@ -115,7 +115,7 @@ def restore(source: Path, data: Path, now: Instant, *, check: bool = True, progr
         make_folder(data, mode=0o700)
         held = lock(data)  # no gateway begins a journal here meanwhile
         _clear(part)
-        _take_over(source, part)
+        _take_over(source.resolve(), part)
         _, until = _look(part)
         checked = _checked(part, progress) if check else None
         if checked is not None and not checked.intact:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,8 @@ _FOUND = f"SELECT {_CONDITION} FROM condition WHERE kind = ? AND found > ? AND f
 _LATE = f"""SELECT {_CONDITION} FROM condition INDEXED BY condition_late
 WHERE kind = ? AND found > ? AND found <= ? AND since < found AND since < ? ORDER BY found, seq LIMIT ?"""  # noqa: S608
 """Rows found after a period that began in it or before."""
+_FINDINGS = "SELECT start, id, body FROM finding WHERE kind = ? AND (start, id) > (?, ?) AND start < ? ORDER BY start, id LIMIT ?"
+_PAGE = 1000
 _ENROLMENTS = """SELECT body FROM enrolment e WHERE body IS NOT NULL
 AND seq = (SELECT max(seq) FROM enrolment WHERE kind = e.kind AND subject = e.subject) ORDER BY seq"""
 _STATE = "json_extract(CAST(body AS TEXT), '$.state')"
@@ -229,6 +231,17 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
             (kind, since, until, limit),
         )
         return [row[0] for row in rows]
+
+    async def all_findings(self, kind: str, since: Instant, until: Instant) -> AsyncIterator[tuple[str, bytes]]:
+        """Id and newest view of every subject of a kind whose start is in [since, until), by start, read page by page."""
+        start, last = since, ""
+        while True:
+            rows = await self.query(_FINDINGS, (kind, start, last, until, _PAGE))
+            for _, subject, body in rows:
+                yield subject, body
+            if len(rows) < _PAGE:
+                return
+            start, last = rows[-1][:2]
 
     async def finding(self, kind: str, subject: str) -> bytes | None:
         """The newest view of one subject."""

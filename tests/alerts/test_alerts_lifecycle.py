@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import gateway.alerts
 from gateway.alerts import lifecycle
 from gateway.alerts.lifecycle import STATES, TABLE, Refused
-from tests.alerts.watch import Watch
+from gateway.site.model import Alerting
+from tests.alerts.watch import SITE, Watch
 
 ID = "lamp_failure/lamp-1/1"
 
@@ -216,3 +218,37 @@ def test_a_second_call_while_somebody_sees_to_the_first_is_told():
     watch.at(180).signal("raise", "panic", "btn")
     assert [each.kind for each in watch.notices[before:]] == ["raised"]
     assert watch.alert("panic/btn/1").state == "in_progress"
+
+
+def test_a_call_pressed_again_and_again_is_told_each_time_that_the_last_telling_is_a_minute_ago():
+    watch = Watch().signal("raise", "panic", "btn")
+    watch.act("ack", "panic/btn/1")
+    watch.act("start", "panic/btn/1")
+    told = []
+    for press in range(1, 7):
+        before = len(watch.notices)
+        watch.at(press * 0.75).reborn().signal("raise", "panic", "btn")
+        told.append([each.contact for each in watch.notices[before:]])
+    assert told == [[], ["control-room"]] * 3
+
+
+def test_a_call_that_comes_again_when_nobody_took_the_first_begins_its_escalation_anew():
+    watch = Watch().signal("raise", "panic", "btn").at(200)
+    assert watch.alert("panic/btn/1").exhausted
+    before = len(watch.notices)
+    watch.at(24 * 60).reborn().signal("raise", "panic", "btn")
+    again = watch.alert("panic/btn/1")
+    assert (again.exhausted, again.level, again.history[-2].why) == (False, 1, "called_again")
+    watch.at(24 * 60 + 200)
+    told = [each.contact for each in watch.notices[before:]]
+    assert told == ["control-room", "captain", *["manager"] * 4]
+    assert watch.alert("panic/btn/1").exhausted
+
+
+def test_a_call_pressed_again_and_again_of_which_nobody_is_told_gets_one_row_a_minute():
+    watch = Watch(replace(SITE, alerting=Alerting())).signal("raise", "panic", "btn")
+    watch.act("start", "panic/btn/1")
+    for press in range(1, 130):
+        watch.at(press / 60).signal("raise", "panic", "btn")
+    rows = [row.transition.why for row in watch.rows]
+    assert rows.count("called_again") == 3

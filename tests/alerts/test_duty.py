@@ -176,6 +176,7 @@ def test_who_stands_in_for_a_manager_is_told_as_one():
         ({"away": "c-li", "instead": "g-sun", "shift": "day"}, "no shift 'day' begins"),
         ({"away": "c-li", "instead": "g-sun", "day": "2026-11-21"}, "no shift 'night' begins"),
         ({"away": "c-li", "instead": "g-sun", "day": "2027-11-22"}, "within 62 days"),
+        ({"away": "c-li", "instead": "g-sun", "day": "9999-12-31"}, "within 62 days"),
         ({"away": "c-li", "instead": "g-sun", "day": "tomorrow"}, "this is no swap"),
     ],
 )  # fmt: skip

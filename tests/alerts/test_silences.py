@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.alerts import silences
 from gateway.alerts.catalogue import CATALOGUE
 from gateway.alerts.lifecycle import Refused
 from gateway.instants import instant
-from tests.alerts.estate import Post, clock
+from gateway.site.model import AlertRule
+from tests.alerts.estate import ESTATE, Post, clock
 from tests.alerts.watch import T0
 
 LAMP = "lamp_failure/lamp-1/1"
@@ -187,6 +189,14 @@ def test_a_rule_may_be_silent_on_the_whole_site_but_not_everything():
         post.silence("site", "riverside")
 
 
+def test_a_rule_that_only_a_device_or_the_site_names_may_be_silent():
+    alerting = replace(ESTATE.alerting, rules={**ESTATE.alerting.rules, "surge": AlertRule(severity="major")})
+    post = Post(replace(ESTATE, alerting=alerting)).signal("raise", "earth_leak", "lamp-1")
+    post.silence("lamp", "lamp-1", rule="earth_leak")
+    post.silence("lamp", "lamp-1", rule="surge")
+    assert post.alert("earth_leak/lamp-1/1").suppressed == "silence/1"
+
+
 def test_a_call_for_help_is_never_silent():
     post = Post()
     post.silence("device", "wand-1")
@@ -287,6 +297,7 @@ def test_a_window_that_has_not_begun_is_called_off():
     [
         ({"on": "lamp", "subject": "lamp-9"}, "no lamp 'lamp-9'"),
         ({"on": "place", "subject": "tower"}, "no place 'tower'"),
+        ({"on": "lamp", "subject": "lamp-1", "rule": "lamp_failur"}, "no rule 'lamp_failur' is known"),
         ({"on": "lamp", "subject": "lamp-1", "until": 0}, "later end"),
         ({"on": "lamp", "subject": "lamp-1", "until": 30 * 1440 + 1}, "at most 30 days"),
         ({"on": "lamp", "subject": "lamp-1", "why": "  "}, "needs a reason"),

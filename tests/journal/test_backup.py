@@ -168,6 +168,17 @@ async def test_what_is_meant_to_be_a_folder_is_made(
     assert main(["backup", "file", "--keep", "2"]) == 2
 
 
+@pytest.mark.parametrize("keep", ["0", "-5", "some"])
+def test_fewer_copies_than_one_are_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], keep: str) -> None:
+    old = tmp_path / "journal-20260101T000000Z.db"
+    old.write_bytes(b"old")
+    with pytest.raises(SystemExit) as refused:
+        main(["backup", "--data", str(tmp_path), str(tmp_path), "--keep", keep])
+    assert refused.value.code == 2
+    assert f"'{keep}': expected a number of at least 1" in capsys.readouterr().err
+    assert old.exists()
+
+
 async def test_what_a_command_writes_is_for_its_user_alone_also_in_a_folder_open_to_others(tmp_path: Path) -> None:
     data, open_to_all = tmp_path / "data", tmp_path / "open"
     open_to_all.mkdir(mode=0o755)
@@ -237,6 +248,22 @@ checkpoints: [{id: cp, place: gate, reader: rdr}]
 routes: [{id: r, visits: [{checkpoint: cp, after: 5m}]}]
 rounds: [{route: r, days: mon-sun, starts: ["22:00"], lasts: 10m}]
 """
+
+
+async def test_through_a_link_the_same_is_restored_as_from_the_folder_itself(tmp_path: Path) -> None:
+    clock = Clock()
+    live, dead = tmp_path / "live.db", tmp_path / "dead.db"
+    live.symlink_to(tmp_path / "live" / "journal.db")
+    dead.symlink_to(tmp_path / "dead" / "journal.db")
+    async with Gateway(site(), tmp_path / "live", clock=clock) as gateway:
+        await the_night(gateway, clock)
+        shutil.copytree(tmp_path / "live", tmp_path / "dead")
+        with pytest.raises(JournalError, match="lamplighter backup"):
+            restore(live, tmp_path / "other", instant(clock.time))
+    restore(dead, tmp_path / "new", instant(clock.time))
+    connection = connect_snapshot(tmp_path / "new" / "journal.db")
+    assert connection.execute("SELECT count(*) FROM log WHERE kind = 'tag_read'").get == 1
+    connection.close()
 
 
 async def test_of_a_folder_whose_gateway_was_cut_off_all_that_was_on_disk_is_restored(tmp_path: Path) -> None:

@@ -186,6 +186,16 @@ async def test_text_that_looks_like_a_formula_stays_text() -> None:
     assert [(cell.value, cell.data_type) for cell in cells] == [("=1+1", "s"), ("+86 21", "s"), ("@SUM(A1)", "s")]
 
 
+async def test_a_sign_that_no_workbook_can_hold_is_shown_as_one_that_cannot_be_shown() -> None:
+    from api.reports.tables import Column, Table
+
+    table = Table("x", "x", (Column("a"),), (("dark\x0bon\x00 floor\n3\t\U0001f4a1",), ("\ud800\uffff",)))
+    sheet = openpyxl.load_workbook(BytesIO(excel.workbook("h\x07", [table], ["\x1b"]))).active
+    assert sheet is not None
+    texts = [row[0] for row in sheet.iter_rows(values_only=True) if row[0]]
+    assert texts == ["h\ufffd", "a", "dark\ufffdon\ufffd floor\n3\t\U0001f4a1", "\ufffd\ufffd", "\ufffd"]
+
+
 async def test_names_are_only_shown_to_those_who_may_know_them(week: tuple[Gateway, Clock]) -> None:
     gateway, _ = week
     site = gateway.site

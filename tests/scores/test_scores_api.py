@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from datetime import UTC, timedelta
 from typing import Any
 
 import msgspec
 
 from api.console.assess import DEDUCTIONS_SHOWN
 from api.resources.rounds import id_of, rounds_between
-from gateway.instants import DAY
+from gateway.instants import DAY, HOUR, instant, moment
+from gateway.journal.reader import Reader
+from gateway.journal.store import FILE
+from gateway.rejudge import stored_rounds
+from gateway.rules.findings import Round, Visit
 from gateway.scores.document import ScoreDocument, digest_of
 from gateway.scores.ranking import rank
+from tests.scores.conftest import START
 
 
 def rows(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -168,3 +175,36 @@ async def test_a_round_that_memory_shows_is_not_read_from_the_journal_again(esta
     assert await gateway.items("round", since, until)
     assert list(await gateway.past_rounds(since, until)) == []
     assert [id_of(each) for each in await rounds_between(gateway, since, until)] == ["night@2026-11-24T13:00+00:00"]
+
+
+async def test_of_thousands_of_rounds_none_is_left_out(estate, tmp_path) -> None:
+    since = instant(START) - 14 * DAY
+    stored = []
+    for hour in range(36):
+        start = moment(since + hour * HOUR, UTC)
+        for route in range(30):
+            visit = Visit(
+                checkpoint="cp", position=1, due=start, opens=start, closes=start, verdict="missed", revision=1
+            )
+            stored.append(
+                Round(
+                    id=f"r{route:02}@{start.isoformat(timespec='minutes')}",
+                    route=f"r{route:02}",
+                    date=start.date(),
+                    start=start,
+                    end=start + timedelta(minutes=40),
+                    verdict="missed",
+                    revision=1,
+                    visits=(visit,),
+                )
+            )
+    sql = "INSERT INTO finding (kind, id, start, seq, body) VALUES (?, ?, ?, 1, ?)"
+    rows = [(each.id, instant(each.start), msgspec.json.encode(each)) for each in stored]
+    await estate.gateway.write([(sql, (kind, *row)) for kind in ("round", "gap") for row in rows])
+    until, ids = since + 2 * DAY, [each.id for each in stored]
+    assert [id_of(each) for each in await rounds_between(estate.gateway, since, until)] == ids
+    assert [each["id"] for each in await estate.gateway.past_gaps(since, until)] == ids
+    with closing(Reader(tmp_path / FILE)) as reader:
+        assert [each.id for each in await stored_rounds(reader, since, until)] == ids
+    boss = await estate.enter("boss", "manager")
+    assert (await boss.get("/api/v1/scores", params={"period": "2026-11"})).json()["rests_on"]["rounds"] == len(ids)
