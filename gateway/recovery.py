@@ -169,6 +169,7 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
     match row.kind:
         case "restart":
             down = msgspec.json.decode(row.body, type=Down)
+            judgement.advance(max(down.since, judgement.now))  # what fell due before the stop was told then
             judgement.restarted(down.since, row.received, down.clock)
         case "operator":
             operate(judgement, _operator(row.body))

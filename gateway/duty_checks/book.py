@@ -6,8 +6,9 @@ week's plan and the word to the checker himself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, time, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -36,7 +37,7 @@ from gateway.rules.engine import Engine
 from gateway.rules.findings import Signal
 from gateway.site.clocks import wall_time
 from gateway.site.model import DutyCheck, Site
-from gateway.site.shifts import on_shift
+from gateway.site.shifts import DatedShift, on_shift
 
 RULE = "duty_check_missed"
 CLOCK = "clock"
@@ -88,10 +89,18 @@ class DutyChecks:
     Args:
         engine: the rules, asked for what they know of posts; nothing in it is changed.
         started: the gateway's first start.
+        on_duty: the shifts at an instant with the people who are really on them; without it, as the calendar has them.
     """
 
-    def __init__(self, site: Site, engine: Engine, started: Instant) -> None:
+    def __init__(
+        self,
+        site: Site,
+        engine: Engine,
+        started: Instant,
+        on_duty: Callable[[Instant], Sequence[DatedShift]] | None = None,
+    ) -> None:
         self.site = site
+        self._on_duty = on_duty or partial(on_shift, site)
         self._engine = engine
         self._zone = site.zone_info
         self._changes = BookChanges()
@@ -284,7 +293,7 @@ class DutyChecks:
             state="due",
             revision=0,
             told=told,
-            on_duty=tuple(dict.fromkeys(one for shift in on_shift(self.site, at) for one in shift.people)),
+            on_duty=tuple(dict.fromkeys(one for shift in self._on_duty(at) for one in shift.people)),
         )
 
     def _take(self, item: DutyCheckItem, now: Instant, by: str, action: str) -> None:

@@ -122,10 +122,13 @@ class Witnesses:
     def _phones_of(self, route: Route, closes: Instant) -> Iterator[str]:
         """Phones of the guards on duty: by the duty calendar; without one the route's guards, none named: all guards.
 
-        Who stands in tonight is not in the calendar: a phone heard within `SHIFT` before is awaited whatever it says.
+        Who stands in tonight is not in the calendar: a guard's phone heard within `SHIFT` before is awaited whatever it says, also
+        where the route names other guards.
         """
-        guards = frozenset(route.guards) or self._guards
         on_duty = self._on_duty(closes)
+        guards = frozenset(route.guards) or self._guards
+        if on_duty is not None:
+            guards |= self._guards
         for phone in self._phones:
             record = self._record(phone)
             if record.persons.isdisjoint(guards) and (on_duty is None or record.persons.isdisjoint(on_duty)):

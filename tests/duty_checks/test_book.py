@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 import pytest
@@ -16,7 +16,7 @@ from gateway.duty_checks.check import DutyCheckItem, WeekPlan
 from gateway.duty_checks.plan import commitment, plan_week
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, moment
 from gateway.judgement import Judgement
-from gateway.site.model import Alerting, Checkpoint, Contact, Device, DutyCheck, Person, Place, Site
+from gateway.site.model import Alerting, Checkpoint, Contact, Device, DutyCheck, Person, Place, Shift, Site
 
 MONDAY = date(2026, 11, 23)
 START = instant(datetime(2026, 11, 22, 23, tzinfo=UTC))
@@ -148,6 +148,25 @@ def test_checker_and_guard_tap_and_the_check_is_passed():
     [item] = week.items
     assert (item.state, item.checker, item.guard, item.revision) == ("passed", "c-li", "g-he", 1)
     assert week.alerts() == {}
+
+
+def test_whoever_stands_in_is_on_duty_and_not_whom_he_stands_in_for():
+    zhou = Person(id="m-zhou", name="Zhou", roles=("operator",), tags=("00000004",))
+    shift = Shift(id="n", since=time(20), until=time(8), rotation=(("g-he",),), first=date(2026, 1, 1))
+    week = Week(msgspec.structs.replace(SITE, people=SITE.people | {zhou.id: zhou}, shifts={"n": shift}))
+    week.go(FIRST - 2 * HOUR)
+    day = (moment(FIRST, UTC) - timedelta(hours=12)).date()
+    details = {"shift": "n", "date": day.isoformat(), "away": "g-he", "instead": zhou.id}
+    week.judgement.operate(
+        BookOperation(at=week.judgement.now, by="op", book="duty", action="create", details=details, why="ill")
+    )
+    week.collect()
+    week.go(FIRST + MINUTE)
+    week.tap(FIRST + MINUTE, "00000001")
+    week.go(FIRST + 2 * MINUTE)
+    week.tap(FIRST + 2 * MINUTE, "00000004")
+    week.go(FIRST + HOUR)
+    assert (week.items[0].state, week.items[0].guard, week.items[0].on_duty) == ("passed", "m-zhou", ("m-zhou",))
 
 
 def test_a_check_that_was_not_made_is_an_alert_to_the_manager():

@@ -16,7 +16,11 @@ import msgspec
 import pytest
 
 from gateway.alerts.alert import Action, Operation
-from gateway.instants import instant
+from gateway.instants import MINUTE, instant
+from gateway.journal.rows import LogRow
+from gateway.judgement import Judgement
+from gateway.recovery import Down, feed
+from gateway.repeats import Repeats
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
 
@@ -169,3 +173,16 @@ async def test_what_only_this_version_finds_is_told_once(tmp_path: Path, form: s
             assert [each.id for each in gateway.judgement.alerts.alerts(active=True)] == offline
         days.now += timedelta(minutes=1)
     assert sum("/raised/" in key for key in days.notices()) == len(offline)
+
+
+def test_what_fell_due_before_a_stop_that_lies_in_the_log_is_found_before_it(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    began = instant(START)
+    judgement = Judgement(load_site(tmp_path / "site.yaml", secrets=False)[0], began)
+    repeats = Repeats(lambda *_: None, whole=True)
+    said = b'{"kind":"camera_heartbeat","device":"cam","at":"2026-11-01T12:00:00Z","status":"ok"}'
+    feed(judgement, repeats, LogRow(1, began, "cam", "camera_heartbeat", began, None, None, said))
+    stopped = began + 20 * MINUTE
+    down = msgspec.json.encode(Down(since=stopped))
+    feed(judgement, repeats, LogRow(2, stopped + MINUTE, "", "restart", stopped + MINUTE, None, None, down))
+    assert [each.id for each in judgement.alerts.alerts()] == ["camera_offline/cam/1"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.site.model import Shift
 from tests.phone.night import GATE, ROOF, Clock, night, signed, site
 
 
@@ -41,6 +43,29 @@ async def test_fifty_minutes_without_a_network_and_back_is_on_time_with_the_time
         on.at("22:51")
         await phone.send()
         assert on.verdicts()["pump"] == "missed", "the phone was there all the time, and says that it has no more"
+
+
+async def test_the_phone_of_whoever_stands_in_is_awaited_though_the_route_names_another(tmp_path: Path) -> None:
+    calendar = Shift(id="n", since=time(20), until=time(8), rotation=(("g-wang",),), first=date(2026, 1, 1))
+    route = msgspec.structs.replace(site().routes["r"], guards=("g-wang",))
+    async with (
+        night(tmp_path, site(shifts={"n": calendar}, routes={"r": route})) as on,
+        on.phone("g-wang") as at_home,
+        on.phone("g-li") as phone,
+    ):
+        on.at("21:41")
+        for each in (at_home, phone):
+            await each.begin()
+            await each.send()
+        on.at("22:05")
+        phone.tap(GATE)
+        on.at("22:59")
+        await at_home.send()
+        on.at("23:05")
+        assert set(on.verdicts().values()) == {"pending"}
+        assert on.gateway.judgement.alerts.alerts() == []
+        await phone.send()
+        assert on.verdicts()["gate"] == "on_time"
 
 
 async def test_a_phone_that_never_comes_back_makes_nobody_miss_anything(tmp_path: Path) -> None:

@@ -434,7 +434,7 @@ async def test_pages_offer_what_the_table_allows(estate: Estate) -> None:
         page = (await desk.get(path)).text
         assert " style=" not in page
         assert " onclick" not in page
-        assert page.count("<script") == page.count('<script type="module" src="/static/')
+        assert page.count("<script") == len(re.findall(r'<script (type="module" )?src="/static/', page))
 
 
 async def test_the_desk_lists_what_is_due_first_says_how_many_more_there_are_and_leads_to_them(estate: Estate) -> None:
