@@ -24,7 +24,7 @@ def demo(tmp_path: Path):
         process = subprocess.Popen(words, stdout=out, stderr=out)
     yield process, log
     process.terminate()
-    assert process.wait(60) == 0, log.read_text()
+    assert process.wait(20) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 
