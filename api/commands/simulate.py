@@ -116,7 +116,7 @@ async def _reach(broker: Broker) -> None:
         LamplighterError: it does not.
     """
     try:
-        async with broker.client("probe"):
+        async with broker.session("probe"):
             return
     except aiomqtt.MqttError as error:
         raise LamplighterError(
@@ -129,7 +129,7 @@ async def _load(world: World, broker: Broker, rate: float) -> None:
     sent = 0
     sayings = _sayings(world)
     try:
-        async with broker.client("load") as client:
+        async with broker.session("load") as client:
             client.pending_calls_threshold = 1_000_000
             loop = asyncio.get_running_loop()
             began = told = loop.time()

@@ -6,8 +6,8 @@ import asyncio
 import os
 import pty
 import tty
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import aiomqtt
@@ -15,6 +15,8 @@ import aiomqtt
 from device_drivers.simulation.world import Said, World
 
 _QUEUE = 1000
+_PATIENCE_S = 5.0
+"""How long a broker may take to answer."""
 
 
 class SerialLine:
@@ -46,16 +48,33 @@ class Broker:
         self.username = username
         self.password = password
 
-    def client(self, name: str) -> aiomqtt.Client:
-        """A client of one simulated device or hub, with a persistent session."""
-        return aiomqtt.Client(
+    @asynccontextmanager
+    async def session(self, name: str) -> AsyncIterator[aiomqtt.Client]:
+        """The persistent session of one simulated device or hub, for `async with`.
+
+        A client that is cancelled while it connects leaves a socket behind that the event loop reads for good, and one
+        that cannot take its leave would raise that instead of the cancellation: it is let connect first, then closed.
+
+        Raises:
+            aiomqtt.MqttError: the broker does not take us.
+        """
+        client = aiomqtt.Client(
             self.host,
             self.port,
             identifier=f"simulated-{name}",
             username=self.username,
             password=self.password,
             clean_session=False,
+            timeout=_PATIENCE_S,
         )
+        connecting = asyncio.create_task(client.__aenter__(), name=f"simulated {name} connects")
+        try:
+            await asyncio.shield(connecting)
+            yield client
+        finally:
+            with suppress(aiomqtt.MqttError):
+                await connecting
+                await client.__aexit__(None, None, None)
 
 
 async def speak(
@@ -100,11 +119,15 @@ def _queue(
 
 
 async def _device(world: World, broker: Broker, device: str, queue: asyncio.Queue[Said]) -> None:
-    """One device: publishes what it says; a native one forgets only what was acknowledged, and sends the rest again."""
+    """One device: publishes what it says; a native one forgets only what was acknowledged, and sends the rest again.
+
+    A connection that breaks in the moment of a cancellation hides it (a task group raises the error alone): it is asked for.
+    """
     waiting: Said | None = None
-    while True:
+    stopped = asyncio.current_task().cancelling  # type: ignore[union-attr]
+    while not stopped():
         try:
-            async with broker.client(device) as client:
+            async with broker.session(device) as client:
                 recorder = world.recorders.get(device)
                 if recorder is not None:
                     await client.subscribe(recorder.acknowledgement_topic, qos=1)
@@ -119,7 +142,8 @@ async def _device(world: World, broker: Broker, device: str, queue: asyncio.Queu
                         if listening.done():
                             break
         except* aiomqtt.MqttError:
-            await asyncio.sleep(1.0)
+            if not stopped():
+                await asyncio.sleep(1.0)
 
 
 async def _listen(world: World, client: aiomqtt.Client, device: str) -> None:
