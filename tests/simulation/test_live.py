@@ -20,11 +20,11 @@ def lively() -> World:
 
 
 @pytest.fixture
-async def complaints():
+async def complaints() -> list[str]:
     """What the event loop had to complain of while the test ran."""
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context)))
-    yield told
+    return told
 
 
 async def test_stopped_while_they_connect_they_let_go_of_the_line(complaints: list[str]) -> None:
