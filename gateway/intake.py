@@ -60,6 +60,7 @@ _TOPICS_TOLD = 200
 
 _UNREADABLE = "what it sent could not be read and is in quarantine"
 _LOST = "the broker had lost what it sent"
+_USED_TWICE = "it gave a number again that it had used"
 _CUT_EVERY = SECOND // 2
 """A line full of noise is told of no more often than this."""
 
@@ -203,18 +204,23 @@ class Intake:
 
     def heard(
         self, source: str, readings: Sequence[Reading | Reject], received: datetime, *, overtakes: bool = False
-    ) -> None:
+    ) -> list[Reading]:
         """What somebody handed in who waits for `wake`: a guard's phone over the console's own server.
 
-        `overtakes`: earlier records of its device may still wait at a broker.
+        `overtakes`: earlier records of its device may still wait at a broker. Those that contradict an earlier record are given back.
         """
         now = self._instant(received)
+        refused = []
         for item in readings:
             if isinstance(item, Reject):
                 self._quarantine(now, source, source, item.data, item.reason)
-            else:
-                self._take([item], now, b"", overtakes=overtakes)
+                continue
+            conflicts = self.counters.conflicts
+            self._take([item], now, b"", overtakes=overtakes)
+            if self.counters.conflicts > conflicts:
+                refused.append(item)
         self._schedule()
+        return refused
 
     def late(self, readings: Sequence[Reading], heard: Instant, payload: bytes) -> tuple[int, int]:
         """Take what arrived at `heard` and could not be read until now: how many are new, and how many were here already.
@@ -356,6 +362,7 @@ class Intake:
                 self.counters.conflicts += 1
                 reason = f"another content under the key of an earlier record ({device}, boot {boot}, seq {n})"
                 self._quarantine(now, device, str(kind), text, reason)
+                self._used_twice(observation, at, now)
                 continue
             if self._cut_at:
                 self._cut_at.pop(device, None)
@@ -392,6 +399,23 @@ class Intake:
                 said = LinkStatus(device=device, at=moment(now, UTC), up=True, cut=True, reason=reason)
                 self._take([Reading(said, None)], now, b"", own=True)
                 self._cut_at[device] = now
+
+    def _used_twice(self, observation: Observation, at: Instant, now: Instant) -> None:
+        """A device gave a number again: since it gave it first, its numbers do not show that nothing is missing."""
+        assert observation.seq is not None
+        first = self.repeats.stored(observation.device, observation.boot or "", observation.seq)
+        used = [at] if first is None else [at, instant(read_observation(first).at)]
+        since, until = moment(min(used), UTC), moment(max(used) + SECOND, UTC)
+        said = LinkStatus(
+            device=observation.device,
+            boot=observation.boot,
+            at=until,
+            since=since,
+            up=True,
+            cut=True,
+            reason=_USED_TWICE,
+        )
+        self._take([Reading(said, None)], now, b"", own=True)
 
     def _stream(self, link: Link, device: str, found: Sequence[Reading | Reject], now: Instant) -> None:
         for item in found:

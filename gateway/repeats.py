@@ -201,9 +201,7 @@ class Repeats:
         else:
             asked = not self._is_whole(device) or len(self._earlier.get(device, ())) >= _BOOTS - 1
         if asked:
-            kept = next((content for named, _, content in self._lately(device, n) if named == boot), None)
-            if kept is None:
-                kept = next((row.body for row in self._find(device, n) if row.n == n and row.boot == boot), None)
+            kept = self.stored(device, boot, n)
         if run is None:
             run = self._begin(device, boot, n, proven=not overtakes)
             if kept is not None:
@@ -219,6 +217,13 @@ class Repeats:
             self._young.records.append((device, n, boot, "", body))
             return "new"
         return "repeat" if kept == body else "conflict"
+
+    def stored(self, device: str, boot: str, n: int) -> bytes | None:
+        """What was heard under a number, if it is remembered or stands in the journal."""
+        kept = next((content for named, _, content in self._lately(device, n) if named == boot), None)
+        if kept is None:
+            kept = next((row.body for row in self._find(device, n) if row.n == n and row.boot == boot), None)
+        return kept
 
     def _begin(self, device: str, boot: str, n: int, *, proven: bool) -> Run:
         before = self._newest.get(device)

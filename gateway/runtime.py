@@ -446,15 +446,16 @@ class Gateway:
         await self._for_somebody(self.intake.wake())
         return self.judgement.alerts.alert(after.id) if isinstance(after, Alert) else after
 
-    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
-        """Take what a guard's phone handed in; returns once it is on disk.
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> list[Reading]:
+        """Take what a guard's phone handed in; returns once it is on disk. Those that contradict an earlier record are given back.
 
         Raises:
             StalledError: the disk takes nothing; it is to be handed in again.
         """
         self._may_write()
-        self.intake.heard(source, readings, self.clock())
+        refused = self.intake.heard(source, readings, self.clock())
         await self._for_somebody(self.intake.wake())
+        return refused
 
     @property
     def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:

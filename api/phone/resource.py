@@ -107,11 +107,13 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
             raise Denied(409, f"This browser is not {handover.device!r}: POST /api/v1/phone/begin first.", "phone")
         first = phone.fresh(gateway.now())
         readings = _decoder(phone).read(msgspec.structs.replace(handover, first=first))
-        await gateway.hear(phone.device, [*readings, *readings.rejects])
+        refused = await gateway.hear(phone.device, [*readings, *readings.rejects])
         if phone.begun is None:
             await phones.began(phone)
-        taps = [_tap(each.observation) for each in readings if isinstance(each.observation, TagRead)]
-        said = TakenShape(taken=len(handover.records), unread=len(readings.rejects), now=_ms(gateway), taps=taps)
+        kept = (each.observation for each in readings if each not in refused)
+        taps = [_tap(observation) for observation in kept if isinstance(observation, TagRead)]
+        unread = len(readings.rejects) + len(refused)
+        said = TakenShape(taken=len(handover.records), unread=unread, now=_ms(gateway), taps=taps)
         return answer(request, said)
 
     @app.post(

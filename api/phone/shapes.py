@@ -27,7 +27,7 @@ class TapShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TakenShape(msgspec.Struct, frozen=True, kw_only=True):
-    """The first `taken` records handed in are on disk; `unread`: how many of them could not be read and are in quarantine. `now`: the gateway's clock, ms."""
+    """The first `taken` records handed in are on disk; `unread`: how many of them could not be read, or contradict an earlier record of the same number, and are in quarantine. `now`: the gateway's clock, ms."""
 
     taken: int
     unread: int

@@ -327,6 +327,7 @@ class Record:
         """The first sequence number of a boot: from now on, numbers decide."""
         self.numbered = True
         self._signs = None
+        self._unread = Unread()
         trail = self._trails[index] = Trail(self._clocks[index])
         return trail
 
@@ -422,7 +423,8 @@ class Record:
         if not link.cut:
             return self._port_sign(at, received)
         hidden = None if link.since is None else (instant(link.since), at)
-        return wider(wider(self._unreadable(hidden, received), self._noise(at)), self._port_sign(at, received))
+        touched = self._unreadable(hidden, received, link.boot)
+        return wider(wider(touched, self._noise(at)), self._port_sign(at, received))
 
     def _was_read(self, stamp: Stamp) -> Touched:
         """Something recorded at `stamp` was read: what could not be read before it is older."""
@@ -439,14 +441,14 @@ class Record:
         index = bisect_left(self._sync_to, time)
         return max(found, self._sync_to[index - 1] if index else BEGINNING)
 
-    def _unreadable(self, hidden: Interval | None, received: Instant) -> Touched:
+    def _unreadable(self, hidden: Interval | None, received: Instant, boot_named: str | None) -> Touched:
         """Something it sent could not be read: of a time that is known, or of any since what was read before."""
-        if self.numbered:
+        if self.numbered and hidden is None:
             return None  # its number is missing
         self._complete = None
         if hidden is None:
             return self._between(self._unread.miss(received))
-        boot = len(self._clocks) - 1
+        boot = self._boots.get(boot_named, len(self._clocks) - 1)
         return self._between(self._unread.hide(Stamp(boot, hidden[0]), Stamp(boot, hidden[1])))
 
     def _between(self, span: tuple[Stamp, Stamp]) -> Interval:
@@ -520,7 +522,7 @@ class Record:
             parts = merged(parts)
             for received in self._lost_at:
                 parts = without(parts, [(self._last_report_before(received), received)])
-            if self._unread and not self.numbered:
+            if self._unread:
                 parts = without(parts, merged(self._unread.spans(self._clocks)))
             self._complete = parts
         return self._complete
@@ -588,7 +590,7 @@ class Record:
         """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
         if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
             return True
-        if not self.numbered and any(low <= last and first <= high for low, high in self._unread.spans(self._clocks)):
+        if any(low <= last and first <= high for low, high in self._unread.spans(self._clocks)):
             return True
         parts = [*self.holes(), *self.restarts()]
         return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)

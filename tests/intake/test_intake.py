@@ -106,7 +106,9 @@ async def test_another_content_under_a_known_key_is_kept_aside(gateway: Gateway,
     link = RecordingLink()
     gateway.intake.messages(link, [envelope(UP, tap(1)), envelope(UP, tap(1, "0000AAAA"))])
     await gateway.intake.drained()
-    assert stored(tmp_path, "SELECT count(*) FROM log") == [(1,)]
+    assert stored(tmp_path, "SELECT kind, n FROM log") == [("tag_read", 1), ("link", None)]
+    (word,) = stored(tmp_path, "SELECT body FROM log WHERE kind = 'link'")
+    assert b"a number again" in word[0]
     (row,) = await gateway.quarantine(limit=10)
     assert "another content under the key" in row.reason
     assert b"0000AAAA" in row.payload

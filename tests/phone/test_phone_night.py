@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import date, time, timedelta
 from pathlib import Path
 
@@ -237,3 +238,31 @@ async def test_a_signed_tap_that_came_before_its_keys_counts_once_it_is_read_aga
         assert (on.visit("pump").verdict, on.visit("pump").person) == ("on_time", "g-wang")
         again = await on.gateway.reread([row.seq], "u-chen")
         assert [each.outcome for each in again.rows] == ["already"]
+
+
+async def test_a_phone_that_gives_a_number_again_accuses_nobody_of_what_it_says_under_it(tmp_path: Path) -> None:
+    async with night(tmp_path) as on, on.phone() as phone:
+        await phone.begin()
+        await phone.send()
+        stored = copy.deepcopy(phone.queue)
+        on.at("21:40")
+        phone.tap(ROOF)
+        assert (await phone.send())["unread"] == 0
+        phone.queue = stored
+        on.at("22:05")
+        phone.tap(GATE)
+        said = await phone.send()
+        assert (said["taken"], said["unread"], said["taps"]) == (1, 1, [])
+        on.at("22:19")
+        phone.tap(ROOF)
+        await phone.send()
+        on.at("22:52")
+        await phone.send()
+        assert on.verdicts()["roof"] == "on_time"
+        assert on.visit("pump").verdict == "missed", "its numbers rise again"
+        assert on.visit("gate").verdict != "missed"
+        on.clock.time += timedelta(days=2)
+        on.gateway.intake.tick(on.gateway.now())
+        assert (on.visit("gate").verdict, on.visit("gate").cause) == ("unverifiable", "reader_gap")
+        (row,) = await on.gateway.quarantine(limit=9)
+        assert "an earlier record" in row.reason
