@@ -156,8 +156,11 @@ class GatewayPort(Protocol):
         """
         ...
 
-    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
-        """Take what a guard's phone handed in: observations, and bytes that cannot be read; returns once it is on disk."""
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> list[Reading]:
+        """Take what a guard's phone handed in: observations, and bytes that cannot be read; returns once it is on disk.
+
+        Those that contradict an earlier record of their number are given back.
+        """
         ...
 
     @property

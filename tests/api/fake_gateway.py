@@ -184,8 +184,9 @@ class FakeGateway:
         for transition in self.judgement.alerts.drain().transitions:
             self.events.publish("alert", transition)
 
-    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> None:
+    async def hear(self, source: str, readings: Sequence[Reading | Reject]) -> list[Reading]:
         self.heard += [(source, each) for each in readings]
+        return []
 
     @property
     def enrolled(self) -> Mapping[tuple[str, str], Enrolment]:
