@@ -14,6 +14,7 @@ import msgspec
 from device_drivers.observations import Observation, TagRead
 from gateway.alerts.alert import AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
+from gateway.alerts.duty import Swap, stand_in_of
 from gateway.alerts.lifecycle import Refused
 from gateway.alerts.succession import Told
 from gateway.books import FORMAT as BOOKS_FORMAT
@@ -165,9 +166,14 @@ class Judgement:
         if isinstance(operation, BookOperation):
             book = self.books.get(operation.book)
             if book is None:
+                if operation.book in self._aside:
+                    self._set_aside(operation)
                 raise Refused(f"this site has no {operation.book}", "unknown")
             try:
-                return book.operate(operation)
+                after = book.operate(operation)
+                if isinstance(after, Swap):
+                    self._stands_in(after)
+                return after
             finally:
                 self._settle()
         if isinstance(operation, DeviceOperation):
@@ -178,6 +184,17 @@ class Judgement:
             return self.alerts.operate(operation)
         finally:
             self._settle()
+
+    def _stands_in(self, swap: Swap) -> None:
+        """The rules hear of a swap too."""
+        self.engine.stands_in(swap.as_stand_in(), cancelled=swap.state == "cancelled")
+        self._collect()
+
+    def _set_aside(self, operation: BookOperation) -> None:
+        """A book has heard this before, the rules have not."""
+        if operation.book == "duty" and (agreed := stand_in_of(self.site, operation)) is not None:
+            self.engine.stands_in(agreed, cancelled=operation.action == "cancel")
+            self._collect()
 
     def rejudge(self, round_ids: Sequence[str], now: Instant) -> None:
         """Judge rounds in memory by the site as it is now, though they were planned by an earlier one."""
@@ -299,6 +316,8 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        for swap in self.alerts.duty.swaps():
+            self._stands_in(swap)
         self._restore_books(value)
         self.history.take_up()
         self._settle()

@@ -126,7 +126,7 @@ class Plans:
             begin = now + ahead
 
     def expected(self, person: str, item: Round) -> bool:
-        """Whether a person is to walk a round: of the route's guards (none named: all guards) who is on duty when it begins.
+        """Whether a person is to walk a round: of the route's guards (none named: all guards), or in place of one, who is on duty when it begins.
 
         Where the calendar has none of them on duty, or there is none, all of them are.
         """
@@ -134,6 +134,8 @@ class Plans:
         route = site.routes.get(item.route)
         named = route.guards if route is not None else ()
         guards = frozenset(named or (each.id for each in site.people.values() if "guard" in each.roles))
+        stand_ins = self._gateway.judgement.engine.rounds.stand_ins
+        guards |= stand_ins.of(guards, instant(item.start), instant(item.end))
         on_duty = {
             each for shift in self._gateway.judgement.alerts.duty.on(instant(item.start)) for each in shift.people
         }

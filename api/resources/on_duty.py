@@ -17,10 +17,10 @@ from api.openapi import REFUSED, many, one, takes
 from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.alerts.book import Refused
-from gateway.alerts.duty import AHEAD, Swap, after_swap
+from gateway.alerts.duty import AHEAD, Swap
 from gateway.books import BookOperation
 from gateway.instants import Instant, moment
-from gateway.site.shifts import DatedShift, on_shift
+from gateway.site.shifts import DatedShift, after_swap, on_shift
 
 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
@@ -58,8 +58,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def make_swap(request: Request) -> Response:
         """Somebody stands in for one shift."""
         said = await _body(request, SwapAction)
-        details = {"shift": said.shift, "date": said.date.isoformat(), "away": said.away, "instead": said.instead}
-        return answer(request, await _operate(request, "create", None, details, said.why))
+        return answer(request, await _operate(request, "create", None, _by_value(said), said.why))
 
     @app.post(
         "/api/v1/duty/swaps/{swap_id:path}/cancel",
@@ -71,7 +70,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def cancel_swap(request: Request, swap_id: str) -> Response:
         """It is off: who the calendar names is on duty."""
         said = await _body(request, SwapEnd)
-        return answer(request, await _operate(request, "cancel", swap_id, {}, said.why))
+        standing = next((each for each in gateway.judgement.alerts.duty.swaps() if each.id == swap_id), None)
+        details = {} if standing is None else _by_value(standing)
+        return answer(request, await _operate(request, "cancel", swap_id, details, said.why))
 
     async def _operate(
         request: Request, action: str, subject: str | None, details: dict[str, Any], why: str
@@ -92,6 +93,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         detail = f"{after.shift} {after.date}: {after.away or '-'} → {after.instead or '-'}; {why.strip()}"
         await accounts.record(who, origin_of(request), f"duty.{action}", after.id, detail=detail)
         return after
+
+
+def _by_value(said: SwapAction | Swap) -> dict[str, Any]:
+    """What is agreed, so that the log says it by itself."""
+    return {"shift": said.shift, "date": said.date.isoformat(), "away": said.away, "instead": said.instead}
 
 
 async def shifts_at(gateway: GatewayPort, when: Instant) -> list[DatedShift]:

@@ -17,9 +17,10 @@ from gateway.alerts.alert import AlertTransition
 from gateway.alerts.lifecycle import Refused
 from gateway.books import BookChanges, BookOperation, Entry
 from gateway.instants import DAY, Duration, Instant, instant, moment
+from gateway.rules.stand_ins import StandIn
 from gateway.rules.timers import Timers
 from gateway.site.model import Site
-from gateway.site.shifts import DatedShift, dated_shift, on_shift
+from gateway.site.shifts import DatedShift, after_swap, dated_shift, on_shift
 
 if TYPE_CHECKING:
     from gateway.alerts.book import AlertBook
@@ -59,6 +60,10 @@ class Swap(msgspec.Struct, frozen=True, kw_only=True, rename={"since": "from"}):
     by: str
     why: str
 
+    def as_stand_in(self) -> StandIn:
+        """As the rules regard it."""
+        return StandIn(self.shift, self.date, self.away, self.instead, instant(self.since), instant(self.until))
+
 
 class SwapWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person asks for: the `details` of the operation."""
@@ -67,6 +72,17 @@ class SwapWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     date: date
     away: str | None = None
     instead: str | None = None
+
+
+def stand_in_of(site: Site, operation: BookOperation) -> StandIn | None:
+    """What an operation of the duty calendar says by value; None: it does not, or the site has no such shift."""
+    try:
+        wish = msgspec.convert(dict(operation.details), SwapWish)
+    except msgspec.ValidationError:
+        return None
+    known = site.shifts.get(wish.shift)
+    shift = None if known is None else dated_shift(site, known, wish.date)
+    return None if shift is None else StandIn(wish.shift, wish.date, wish.away, wish.instead, shift.start, shift.end)
 
 
 class Reached(NamedTuple):
@@ -322,16 +338,3 @@ class DutyBook:
 
     def restore(self, state: Any) -> None:
         """Likewise."""
-
-
-def after_swap(shift: DatedShift, swap: Swap) -> DatedShift:
-    """A shift after one swap, if it is of this shift. Who stands in for who leads it leads it."""
-    if (swap.shift, swap.date) != (shift.shift, shift.date):
-        return shift
-    people = [person for person in shift.people if person != swap.away]
-    captains = [person for person in shift.captains if person != swap.away]
-    if swap.instead is not None and swap.instead not in people:
-        people.append(swap.instead)
-        if swap.away in shift.captains:
-            captains.append(swap.instead)
-    return replace(shift, people=tuple(people), captains=tuple(captains))

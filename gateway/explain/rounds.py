@@ -139,7 +139,7 @@ class _Telling:
             "order": route.order,
             "visits": len(state.visits),
             "required": sum(not visit.optional for visit in state.visits),
-            "guards": list(route.guards),
+            "guards": [*route.guards, *sorted(state.stand_ins if route.guards else ())],
             "accept_others": route.accept_others,
             "readers": list(route.readers),
         }
@@ -157,7 +157,7 @@ class _Telling:
             "evidence_deadline": self.time(visit.deadline),
             "tolerance_s": None if visit.due is None else seconds(route.tolerance),
             "band_s": seconds(route.band),
-            "guards": list(route.guards),
+            "guards": [*route.guards, *sorted(visit.round.stand_ins if route.guards else ())],
             "accept_others": route.accept_others,
             "optional": visit.optional,
             "two_person": visit.two_person,

@@ -33,6 +33,7 @@ from gateway.rules.operations import DeviceOperation
 from gateway.rules.proofs import Source
 from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
+from gateway.rules.stand_ins import StandIn
 from gateway.site.model import Site
 
 
@@ -243,6 +244,11 @@ class Engine:
         self.lighting.operate(operation)
         self.cameras.operate(operation)
         self._settle(operation.at)
+
+    def stands_in(self, agreed: StandIn, *, cancelled: bool = False) -> None:
+        """People agreed that one stands in for another on a shift, or that it is off."""
+        self.rounds.stands_in(agreed, cancelled=cancelled)
+        self._settle(self.now)
 
     def _expect(self, due: Instant | None) -> None:
         if due is not None and due < self._due:

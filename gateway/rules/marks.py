@@ -43,7 +43,7 @@ def visit_marks(visit: VisitState, point: Point, site: Site) -> tuple[str, ...]:
         found |= tap.marks
         if tap.person is None:
             found.add("person_unknown")
-        elif route.guards and tap.person not in route.guards:
+        elif route.guards and tap.person not in route.guards and tap.person not in visit.round.stand_ins:
             found.add("unassigned_guard")
         if is_wand(site, tap.device) and tap.device not in route.readers:
             found.add("other_reader")

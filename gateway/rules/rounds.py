@@ -25,12 +25,13 @@ from gateway.rules.round_alerts import NAMES, RoundAlerts
 from gateway.rules.rounds_held import Key, taps_used
 from gateway.rules.rounds_shown import Shown
 from gateway.rules.silence import Silence
+from gateway.rules.stand_ins import StandIn
 from gateway.rules.taps import Loose, Read, Tap
 from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, Concerned, judge, next_look, verdict_of
 from gateway.rules.views import Corroborate
 from gateway.rules.visits import RoundState, VisitState, plan
-from gateway.rules.witnesses import RECENTLY, settled, watermark
+from gateway.rules.witnesses import RECENTLY, SHIFT, settled, watermark
 from gateway.site.model import DatedWindow, Site
 from gateway.site.plans import plan_rounds, plan_windows
 
@@ -182,6 +183,7 @@ class Rounds(Shown):
     def _add_round(self, state: RoundState, *, judged: bool = False) -> None:
         """Take a round; `judged`: verdicts without a tap that it has are what the evidence says."""
         self._rounds[state.id] = state
+        state.stand_ins, state.acting = self._standing_in(state)
         for visit in state.visits:
             self._changing(visit.checkpoint).add_visit(visit)
         if state.instants[0] <= self.now:
@@ -223,6 +225,30 @@ class Rounds(Shown):
             self._timers.set(visit.key, None)
             self._dirty.pop(visit.key, None)
         self._unwatch(("start", state.id, 0))
+
+    def stands_in(self, agreed: StandIn, *, cancelled: bool = False) -> None:
+        """People agreed that one stands in for another on a shift, or that it is off."""
+        if not (self.stand_ins.remove(agreed) if cancelled else self.stand_ins.add(agreed)):
+            return
+        self._witnesses.duty_changed()
+        self._mark_closed(agreed.since - HOUR, agreed.until + SHIFT + HOUR, tagged=True)
+        for state in self._rounds.values():
+            if (state.stand_ins, state.acting) != (now := self._standing_in(state)):
+                state.stand_ins, state.acting = now
+                for visit in state.visits:
+                    self._changing(visit.checkpoint).touched.append((visit.opens, visit.closes))
+                    self._dirty[visit.key] = None
+                self._touch(self.now)
+        for key, gap in self._gaps.items():
+            if gap.begun(self.now) and gap.window.start <= agreed.until and agreed.since <= gap.window.end:
+                self._dirty[key] = None
+                self._touch(self.now)
+
+    def _standing_in(self, state: RoundState) -> tuple[frozenset[str], frozenset[str]]:
+        """Who stands in for one of a round's guards, and who for any guard."""
+        acting = self.stand_ins.of(self._guards, state.opens, state.closes)
+        guards = state.route.guards
+        return (self.stand_ins.of(guards, state.opens, state.closes) if guards else acting), acting
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
@@ -690,6 +716,7 @@ class Rounds(Shown):
         for device in [device for device, (since, _) in self._absent.items() if since < before]:
             del self._absent[device]
         self._witnesses.forget(before - EVIDENCE_KEPT - RECENTLY)
+        self.stand_ins.forget(before - EVIDENCE_KEPT)
         self._downs[:] = [down for down in self._downs if down[1] >= before - EVIDENCE_KEPT]
 
     def snapshot(self) -> Any:
@@ -704,6 +731,7 @@ class Rounds(Shown):
             "records": {device: each.snapshot() for device, each in self._records.items() if not each.blank},
             "rounds": [state.snapshot() for state in self._rounds.values() if self._stays(state)],
             "gaps": [state.snapshot() for state in self._gaps.values() if state.begun(self.now)],
+            "stand_ins": self.stand_ins.snapshot(),
             "served": self._witnesses.snapshot(but=self._rounds),
             "silence": self._silence.snapshot(),
             "unknown": [[device, list(read), loose.person] for (device, read), loose in self._unknown.items()],
@@ -726,6 +754,8 @@ class Rounds(Shown):
         for key in list(self._gaps):
             self._drop_gap(key)
         self.now, self._started = state["now"], state["started"]
+        self.stand_ins.restore(state.get("stand_ins", ()))
+        self._witnesses.duty_changed()
         self._downs[:] = [(down[0], down[1]) for down in state["downs"]]
         self._absent = {}
         known = {device: (self.now, saved) for device, saved in state["records"].items()}

@@ -11,6 +11,7 @@ from gateway.rules.gaps import GapState
 from gateway.rules.intervals import Interval, without
 from gateway.rules.points import Point
 from gateway.rules.records import Record
+from gateway.rules.stand_ins import StandIns
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState
@@ -48,7 +49,9 @@ class Held(ABC):
         self._unknown: dict[tuple[str, Read], Loose] = {}
         self._absent: dict[str, tuple[Instant, Any]] = {}
         """What is known of readers that were in the site once, by their snapshots, and since when they are not: they may come back."""
-        self._witnesses = Witnesses(site, self._record)
+        self._guards = frozenset(person.id for person in site.people.values() if "guard" in person.roles)
+        self.stand_ins = StandIns()
+        self._witnesses = Witnesses(site, self._record, self.stand_ins)
         self._views = Views(site, self._points, self._of, corroborate)
         self._retired: dict[str, Round] = {}
         self._retired_gaps: dict[Key, Gap] = {}
@@ -104,6 +107,9 @@ class Held(ABC):
             return True
         for route in self._routes_with(checkpoint):
             if person.id in route.guards or ("guard" in person.roles and route.accept_others):
+                return True
+            may = self._guards if route.accept_others or not route.guards else route.guards
+            if person.id in self.stand_ins.of(may, tap.first, tap.last):
                 return True
         return False
 

@@ -118,16 +118,18 @@ class VisitState:
     def refusal(self, person: Person | None) -> Refusal | None:
         """Why a known person may not serve; an unknown one may."""
         route = self.round.route
-        if person is None or person.id in route.guards:
+        if person is None or person.id in route.guards or person.id in self.round.stand_ins:
             return None
-        if "guard" not in person.roles:
+        if "guard" not in person.roles and person.id not in self.round.acting:
             return "not_a_guard"
         return None if route.accept_others else "wrong_guard"
 
     def by_guard(self, person: Person | None) -> bool:
-        """Whether a person is one of the route's guards (none named: has the role)."""
+        """Whether a person is one of the route's guards (none named: has the role), or stands in for one."""
         guards = self.round.route.guards
-        return person is not None and (person.id in guards if guards else "guard" in person.roles)
+        if person is None or person.id in self.round.stand_ins:
+            return person is not None
+        return person.id in guards if guards else "guard" in person.roles
 
 
 class VisitFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,10 +144,14 @@ class VisitFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundState:
-    """One dated round. `tells`: the alerts that stand for it, by rule, with what they last named."""
+    """One dated round. `tells`: the alerts that stand for it, by rule, with what they last named.
+
+    `stand_ins`: who stands in for one of its route's guards (none named: for any guard); `acting`: who does for any guard.
+    """
 
     __slots__ = (
         "_frozen",
+        "acting",
         "closes",
         "date",
         "end",
@@ -157,6 +163,7 @@ class RoundState:
         "revision",
         "route",
         "shift",
+        "stand_ins",
         "start",
         "tells",
         "verdict",
@@ -177,6 +184,8 @@ class RoundState:
         """When a round without a tap has not been started (rounds.md, Alerts)."""
         self._frozen: bytes | None = None
         """The plan as a snapshot has it, made once."""
+        self.stand_ins: frozenset[str] = frozenset()
+        self.acting: frozenset[str] = frozenset()
         self.tells: dict[str, tuple[str, ...]] = {}
         self.verdict: RoundVerdict = "scheduled"
         self.revision = 0

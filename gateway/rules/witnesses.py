@@ -8,6 +8,7 @@ from typing import Any
 from gateway.instants import DAY, HOUR, Duration, Instant
 from gateway.rules.intervals import Interval, common, covers, reach
 from gateway.rules.records import Record
+from gateway.rules.stand_ins import StandIns
 from gateway.site.model import Route, Site
 from gateway.site.shifts import on_shift
 
@@ -29,12 +30,13 @@ class Witnesses:
 
     Args:
         record: gives the evidence of a reader of the site, by id.
-        phones: all phones of the site.
+        stand_ins: who stands in for whom.
     """
 
-    def __init__(self, site: Site, record: Callable[[str], Record]) -> None:
+    def __init__(self, site: Site, record: Callable[[str], Record], stand_ins: StandIns) -> None:
         self._site = site
         self._record = record
+        self._stand_ins = stand_ins
         self._phones = [
             device.id for device in site.devices.values() if device.driver == "phone" or device.kind == "phone"
         ]
@@ -120,10 +122,10 @@ class Witnesses:
                 yield from devices
 
     def _phones_of(self, route: Route, closes: Instant) -> Iterator[str]:
-        """Phones of the guards on duty: by the duty calendar; without one the route's guards, none named: all guards.
+        """Phones of the guards on duty: by the duty calendar and who stands in; without one the route's guards, none named: all guards.
 
-        Who stands in tonight is not in the calendar: a guard's phone heard within `SHIFT` before is awaited whatever it says, also
-        where the route names other guards.
+        Not every swap is written down: a guard's phone heard within `SHIFT` before is awaited whatever the calendar says, also where
+        the route names other guards.
         """
         on_duty = self._on_duty(closes)
         guards = frozenset(route.guards) or self._guards
@@ -137,6 +139,10 @@ class Witnesses:
             if record.heard_between(closes - (RECENTLY if here else SHIFT), closes):
                 yield phone
 
+    def duty_changed(self) -> None:
+        """Somebody stands in now, or no longer."""
+        self._duty.clear()
+
     def _on_duty(self, closes: Instant) -> frozenset[str] | None:
         """Who has a shift in the last hours before an instant; None: there is no calendar, or it names nobody."""
         if not self._site.shifts:
@@ -149,9 +155,11 @@ class Witnesses:
                 person
                 for back in range(SHIFT // HOUR + 1)
                 for shift in on_shift(self._site, hour - back * HOUR)
-                for person in shift.people
+                for person in self._stand_ins.people(shift)
             }
-            people |= {person for shift in on_shift(self._site, hour + HOUR) for person in shift.people}
+            people |= {
+                person for shift in on_shift(self._site, hour + HOUR) for person in self._stand_ins.people(shift)
+            }
             self._duty[hour] = frozenset(people) or None
         return self._duty[hour]
 

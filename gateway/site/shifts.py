@@ -1,14 +1,16 @@
 """Who is on which shift at an instant, as the site file says: weekdays, turns of a rotation, exceptions by date.
 
-What people agree among themselves for one night is not here: `gateway.alerts.duty` adds it.
+What people agree among themselves for one night is not here: `gateway.alerts.duty` and `gateway.rules.stand_ins` add it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.instants import Instant, moment
 from gateway.site.clocks import wall_time
@@ -29,6 +31,32 @@ class DatedShift(msgspec.Struct, frozen=True, kw_only=True):
     end: Instant
     people: tuple[str, ...]
     captains: tuple[str, ...] = ()
+
+
+class Exchange(Protocol):
+    """Who is away from one dated shift, and who is there instead."""
+
+    @property
+    def shift(self) -> str: ...
+    @property
+    def date(self) -> date: ...
+    @property
+    def away(self) -> str | None: ...
+    @property
+    def instead(self) -> str | None: ...
+
+
+def after_swap(shift: DatedShift, swap: Exchange) -> DatedShift:
+    """A shift after one swap, if it is of this shift and of somebody who is on it. Who stands in for who leads it leads it."""
+    if (swap.shift, swap.date) != (shift.shift, shift.date) or (swap.away or "") not in (*shift.people, ""):
+        return shift
+    people = [person for person in shift.people if person != swap.away]
+    captains = [person for person in shift.captains if person != swap.away]
+    if swap.instead is not None and swap.instead not in people:
+        people.append(swap.instead)
+        if swap.away in shift.captains:
+            captains.append(swap.instead)
+    return replace(shift, people=tuple(people), captains=tuple(captains))
 
 
 def on_shift(site: Site, at: Instant) -> list[DatedShift]:
