@@ -14,17 +14,18 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import merge
-from typing import IO, Any, NamedTuple, NoReturn, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import apsw
 import msgspec
 
-from device_drivers.errors import DecodeError, LamplighterError
+from device_drivers.errors import DecodeError
 from device_drivers.native.decoder import read_observation
 from device_drivers.observations import Observation
 from gateway.books import BookName
 from gateway.clock import Doubt
 from gateway.instants import DAY, Instant, instant
+from gateway.shelf import no_room
 
 LATE = 7 * DAY
 """Evidence dated longer than this before its receipt says nothing of when the file begins."""
@@ -486,10 +487,3 @@ def _least(left: Instant | None, right: Instant | None) -> Instant | None:
     if left is None or right is None:
         return left if right is None else right
     return min(left, right)
-
-
-def no_room(error: OSError) -> NoReturn:
-    """Say what to do where the temporary files do not fit."""
-    raise LamplighterError(
-        f"{tempfile.gettempdir()}: {error.strerror}; a long evidence file is sorted there: make room, or name another folder in TMPDIR"
-    ) from error

@@ -80,8 +80,9 @@ class Judgement:
         return self.engine.now
 
     def plan_from(self, since: Instant) -> None:
-        """Plan rounds and windows from `since` on, though the first evidence came later."""
+        """Plan rounds and windows from `since` on, though the first evidence came later; keep all that is found to the end."""
         self.engine.plan_from(since)
+        self.alerts.keep_all()
 
     def apply(self, observation: Observation, received: Instant, at: Instant | None = None) -> None:
         """Take one observation; deadlines up to `received` fire first. `at`: its own time, if that has been read already."""

@@ -18,9 +18,10 @@ import msgspec
 from device_drivers.errors import DecodeError
 from device_drivers.native.decoder import read_observation
 from device_drivers.observations import Observation
-from gateway.evidence import HEARD, LATE, Line, Rejected, control_line, no_room
+from gateway.evidence import HEARD, LATE, Line, Rejected, control_line
 from gateway.instants import Instant, instant
 from gateway.rules.intervals import BEGINNING, END
+from gateway.shelf import no_room
 
 TOGETHER = 1 << 16
 """Lines of one instant that are put in order here, and controls before anything was heard, at most."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, timedelta
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected,
 from gateway.instants import DAY, Instant, instant, moment, parse_instant
 from gateway.judgement import Judgement
 from gateway.orderly import Disorder, Lines, Orderly
+from gateway.rules.findings import Round
 from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Site
 from gateway.work_orders.book import WorkOrders
@@ -24,6 +25,7 @@ from gateway.work_orders.book import WorkOrders
 __all__ = [
     "Evidence",
     "Explain",
+    "Later",
     "Operator",
     "Replayed",
     "Target",
@@ -38,11 +40,34 @@ Explain = Callable[[Judgement, Instant, Instant], Any]
 """Explains what was judged: the judge at the end, from when rounds are printed, and the time at the end."""
 
 
-class Replayed(NamedTuple):
-    """The document that `lamplighter replay` prints, and what could not be read (it is listed there, too)."""
+class Later:
+    """Items of a document that are made one by one, each time they are asked for."""
 
-    document: dict[str, Any]
+    def __init__(self, made: Callable[[], Iterator[Any]]) -> None:
+        self._made = made
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._made()
+
+
+class Replayed(NamedTuple):
+    """What `lamplighter replay` prints, and what could not be read (it is listed there, too).
+
+    Args:
+        parts: the document; rounds and alerts, of which a long file has many, are `Later`.
+    """
+
+    parts: dict[str, Any]
     rejected: list[Rejected]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The document as one."""
+        return _whole(self.parts)
+
+
+def _whole(parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(part) if isinstance(part, Later) else part for name, part in parts.items()}
 
 
 def replay_lines(
@@ -113,7 +138,7 @@ def replay(
     since = begins if since is None else since
     judgement = _judge_from(site, first, min(since, begins))
     _judge(judgement, evidence.lines(), first)
-    return _concluded(judgement, evidence, since, until, explain)
+    return _whole(_concluded(judgement, evidence, since, until, explain))
 
 
 def _judge_from(site: Site, first: Instant, since: Instant) -> Judgement:
@@ -207,16 +232,21 @@ def operation_of(line: Operator) -> Operation | DeviceOperation | BookOperation:
 def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Instant) -> dict[str, Any]:
     """What is known at `now`, each item as the API gives it, sorted by id."""
     engine = judgement.engine
-    rounds = [each for each in engine.rounds.rounds(since) if any(instant(visit.opens) <= now for visit in each.visits)]
+
+    def rounds() -> Iterator[Round]:
+        for each in engine.rounds.rounds_by_id(since):
+            if any(instant(visit.opens) <= now for visit in each.visits):
+                yield each
+
     gaps = [each for each in engine.rounds.gaps() if since <= instant(each.window_start) <= now]
     result: dict[str, Any] = {
-        "rounds": sorted(rounds, key=lambda each: each.id),
+        "rounds": Later(rounds),
         "gaps": sorted(gaps, key=lambda each: (each.checkpoint, each.window_start)),
         "lamps": engine.lighting.lamps(),
         "circuits": engine.lighting.circuits(),
         "cameras": engine.cameras.cameras(),
         "zones": engine.cameras.zones(),
-        "alerts": _printed(judgement, since),
+        "alerts": Later(partial(_printed, judgement, since)),
         "unmatched": engine.rounds.unmatched(),
         "conflicting": evidence.conflicting,
     }
@@ -225,7 +255,7 @@ def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Inst
     return result
 
 
-def _printed(judgement: Judgement, since: Instant) -> list[Alert]:
+def _printed(judgement: Judgement, since: Instant) -> Iterator[Alert]:
     """The alerts, but those of rounds and windows that were over before the first evidence and are not printed."""
     rounds, first = judgement.engine.rounds, judgement.started
     over = {
@@ -245,8 +275,7 @@ def _printed(judgement: Judgement, since: Instant) -> list[Alert]:
         checkpoint, _, begins = alert.subject.rpartition("@")
         return any(at == checkpoint and low <= parse_instant(begins) <= high for at, low, high in windows)
 
-    alerts = [each for each in judgement.alerts.alerts() if not passed(each)]
-    return sorted(alerts, key=lambda each: each.id)
+    return (each for each in judgement.alerts.by_id() if not passed(each))
 
 
 def _midnight(site: Site, at: Instant) -> Instant:

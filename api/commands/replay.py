@@ -15,7 +15,7 @@ import msgspec
 from device_drivers.errors import LamplighterError
 from gateway.explain.document import explanations
 from gateway.instants import DAY, Instant, moment, parse_instant
-from gateway.replay import replay_lines
+from gateway.replay import Later, replay_lines
 from gateway.site.load import load_site
 
 
@@ -48,12 +48,12 @@ def _write(document: Mapping[str, Any], out: IO[bytes]) -> None:
     before = b"{\n "
     for name, value in document.items():
         out.write(before + msgspec.json.encode(name) + b": ")
-        if isinstance(value, Sequence) and not isinstance(value, str) and value:
-            mark = b"[\n  "
+        if isinstance(value, Later | Sequence) and not isinstance(value, str):
+            mark = begin = b"[\n  "
             for item in value:
                 out.write(mark + _indented(item, b"  "))
                 mark = b",\n  "
-            out.write(b"\n ]")
+            out.write(b"[]" if mark == begin else b"\n ]")
         else:
             out.write(_indented(value, b" "))
         before = b",\n "
@@ -78,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
                 found = judge(lines)
     except OSError as error:
         raise LamplighterError(f"{parsed.file}: {error.strerror}; give a readable evidence file") from error
-    _write(found.document, sys.stdout.buffer)
+    _write(found.parts, sys.stdout.buffer)
     if not found.rejected:
         return 0
     first = min(found.rejected, key=lambda each: each.line)

@@ -5,7 +5,7 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -215,6 +215,14 @@ class AlertBook:
         found.sort(key=lambda alert: alert.id)
         found.sort(key=lambda alert: alert.raised, reverse=True)
         return found
+
+    def keep_all(self) -> None:
+        """Keep all alerts to the end: the journal is not there to have them."""
+        self._cases.keep_all()
+
+    def by_id(self) -> Iterator[Alert]:
+        """All alerts that are kept, by id and one by one."""
+        return self._cases.by_id()
 
     def steps(self, alert_id: str) -> list[PlannedStep]:
         """The escalation steps still to come for an open alert, with their due times; none if it is not escalating."""

@@ -13,6 +13,7 @@ from gateway.alerts.case import Case
 from gateway.alerts.lifecycle import ACTIVE, FINAL
 from gateway.instants import DAY, Duration, Instant
 from gateway.rules.timers import Timers
+from gateway.shelf import Shelf
 
 FINAL_LIMIT = 1000
 """Final alerts kept in memory; the journal has all."""
@@ -45,6 +46,21 @@ class Cases:
         self._held: dict[str, dict[str, None]] = {}
         self._holder: dict[str, str] = {}
         self._timers: Timers[str] = Timers()
+        self._past: Shelf[Alert] | None = None
+        """Final alerts that are no longer kept, where all are to be told at the end."""
+
+    def keep_all(self) -> None:
+        """Keep all final alerts to the end."""
+        self._past = Shelf(Alert)
+
+    def by_id(self) -> Iterator[Alert]:
+        """All alerts that are kept, by id and one by one."""
+        past = self._past
+        kept = {case.alert.id: case.alert for case in self}
+        for alert_id in sorted(kept if past is None else {*kept, *past.names()}):
+            found = kept.get(alert_id) or (past.get(alert_id) if past is not None else None)
+            if found is not None:
+                yield found
 
     def find(self, alert_id: str) -> Case | None:
         return self._live.get(alert_id) or self._final.get(alert_id) or self._disprovable.get(alert_id)
@@ -102,7 +118,7 @@ class Cases:
             else:
                 self._final[alert.id] = case
                 if len(self._final) > FINAL_LIMIT:
-                    del self._final[next(iter(self._final))]
+                    self._let(self._final, next(iter(self._final)))
         else:
             self._live[alert.id] = case
         self._timers.set(alert.id, case.deadline())
@@ -115,7 +131,12 @@ class Cases:
             oldest = next(iter(self._disprovable.values()))
             if oldest.alert.updated >= before and len(self._disprovable) <= DISPROVABLE_LIMIT:
                 return
-            del self._disprovable[oldest.alert.id]
+            self._let(self._disprovable, oldest.alert.id)
+
+    def _let(self, kept: dict[str, Case], alert_id: str) -> None:
+        case = kept.pop(alert_id)
+        if self._past is not None:
+            self._past.put(alert_id, case.alert)
 
     def _hold(self, alert_id: str, cause: str | None) -> None:
         before = self._holder.pop(alert_id, None)

@@ -698,7 +698,7 @@ class Rounds(Shown):
         """Drop rounds, windows and evidence too old to matter."""
         for state in [each for each in self._rounds.values() if max(visit.deadline for visit in each.visits) < before]:
             if self._keep_all:
-                self._retired[state.id] = self._views.round(state, self.now)
+                self._retired.put(state.id, self._views.round(state, self.now))
             self._drop_round(state)
         for key in [key for key, gap in self._gaps.items() if gap.window.end < before]:
             if self._keep_all:

@@ -16,6 +16,7 @@ from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.witnesses import Witnesses, known
+from gateway.shelf import Shelf
 from gateway.site.model import Device, Route, Site
 
 Key = tuple[str, str, int]
@@ -53,7 +54,7 @@ class Held(ABC):
         self.stand_ins = StandIns()
         self._witnesses = Witnesses(site, self._record, self.stand_ins)
         self._views = Views(site, self._points, self._of, corroborate)
-        self._retired: dict[str, Round] = {}
+        self._retired = Shelf(Round)
         self._retired_gaps: dict[Key, Gap] = {}
         self._retired_unmatched: list[Unmatched] = []
 

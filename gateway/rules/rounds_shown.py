@@ -43,10 +43,19 @@ class Shown(Held):
         views = [self._views.round(self._rounds[round_id], self.now) for _, round_id in sorted(shown)]
         past = [
             view
-            for view in self._retired.values()
+            for view in self._retired
             if (since is None or instant(view.start) >= since) and (until is None or instant(view.start) < until)
         ]
         return past + views
+
+    def rounds_by_id(self, since: Instant) -> Iterator[Round]:
+        """What `rounds` gives with start from `since` on, by id and one by one."""
+        self.flush(self.now)
+        ids = [state.id for state in self._rounds.values() if state.opens <= self.now + DAY]
+        for round_id in sorted((*self._retired.names(), *ids)):
+            view = self.round(round_id)
+            if view is not None and instant(view.start) >= since:
+                yield view
 
     def shows(self, round_id: str) -> bool:
         """Whether `rounds` tells of it."""
@@ -61,7 +70,7 @@ class Shown(Held):
             for state in self._rounds.values()
             if since <= state.start < until and state.opens <= self.now + DAY
         ]
-        for view in self._retired.values():
+        for view in self._retired:
             if since <= (start := instant(view.start)) < until:
                 found.append((start, [(visit.verdict, visit.cause) for visit in view.visits]))
         return found

@@ -1,0 +1,67 @@
+"""A file of many months: what is finished is put away, and all of it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway import shelf
+from gateway.alerts import cases
+from gateway.replay import replay_lines
+from gateway.rules.rounds import KEPT
+from gateway.shelf import Shelf
+from gateway.site.load import load_site
+
+START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+SITE = """
+site: {id: s, name: s, timezone: Asia/Shanghai, latitude: 31.2, longitude: 121.5}
+places: [{id: gate}]
+people: [{id: g-wang, name: 王强, roles: [guard], tags: ["007B3972"]}]
+devices: [{id: rdr, driver: native, kind: reader, expect_every: 60s}]
+checkpoints: [{id: gate, place: gate, reader: rdr}]
+routes: [{id: r, visits: [{checkpoint: gate, after: 5m}], guards: [g-wang]}]
+rounds: [{route: r, starts: ["22:00"], lasts: 30m}]
+"""
+
+
+def lines(days: int) -> Iterator[bytes]:
+    """A reader that speaks for ten minutes of every half hour."""
+    for half in range(days * 48):
+        for minute in range(0, 10, 2):
+            at = START + timedelta(minutes=30 * half + minute)
+            yield msgspec.json.encode({"kind": "reader_heartbeat", "device": "rdr", "at": at, "received": at})
+
+
+def test_every_alert_and_every_round_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    site, _ = load_site(tmp_path / "site.yaml")
+    days = 30
+    assert timedelta(days=days) > timedelta(microseconds=KEPT)
+    whole = replay_lines(site, lines(days)).document
+    offline = [each for each in whole["alerts"] if each.rule == "reader_offline"]
+    assert len(offline) > cases.FINAL_LIMIT
+    assert sorted(each.occurrence for each in offline) == list(range(1, len(offline) + 1))
+    assert len(whole["rounds"]) == days
+    monkeypatch.setattr(shelf, "_IN_MEMORY", 1)
+    assert msgspec.json.encode(replay_lines(site, lines(days)).document) == msgspec.json.encode(whole)
+
+
+class Thing(msgspec.Struct):
+    at: datetime
+
+
+@pytest.mark.parametrize("in_memory", [1, 1 << 20])
+def test_what_is_put_away_is_found_by_its_name_and_in_order(in_memory: int) -> None:
+    kept = Shelf(Thing, in_memory)
+    things = {str(n): Thing(START + timedelta(hours=n)) for n in (3, 1, 2)}
+    for name, thing in things.items():
+        kept.put(name, thing)
+        assert kept.get(name) == thing
+    assert list(kept) == list(things.values())
+    assert kept.get("4") is None
+    assert "1" in kept
+    assert len(kept) == 3
