@@ -22,9 +22,10 @@ class CheckpointShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteShape(msgspec.Struct, frozen=True, kw_only=True):
-    """Checkpoints to visit, in the route's order."""
+    """Checkpoints to visit, in the route's order. `name`: as people call it; its id where it has none."""
 
     id: str
+    name: str
     checkpoints: Sequence[str]
     order: str
     tolerance_s: float

@@ -347,6 +347,6 @@ def _live(text: str, start: datetime) -> tuple[str, str]:
     clock, day = f"{local:%H:%M}", local.date()
     shift = f'from: "{clock}", to: "{clock}", every: {ROUND_EVERY_S}s, lasts: {ROUND_LASTS_S}s'
     return (
-        f"  - id: live\n    order: listed\n    visits:\n{visits}    tolerance: 15s\n    band: 15s\n",
+        f"  - id: live\n    name: 演示巡更\n    order: listed\n    visits:\n{visits}    tolerance: 15s\n    band: 15s\n",
         f"  - {{route: live, days: mon-sun, {shift}, valid: {{since: {day}, until: {day}}}}}\n",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
+from api.console.names import route_name, shift_name
 from api.console.navigation import menus
 from gateway.site.model import Site
 
@@ -67,6 +68,8 @@ class Frame:
             w=w,
             may=may,
             who=who,
+            route_name=partial(route_name, self.site),
+            shift_name=partial(shift_name, self.site),
             site=self.site,
             language=language,
             languages=LANGUAGES,

@@ -34,6 +34,18 @@ def checkpoint_name(site: Site, checkpoint_id: str) -> str:
     return f"{name} {checkpoint_id}" if shared or not name else name
 
 
+def route_name(site: Site, route_id: str) -> str:
+    """A route as people call it; its id where it has no name, or is no longer in the site."""
+    route = site.routes.get(route_id)
+    return route_id if route is None else route.name or route_id
+
+
+def shift_name(site: Site, shift_id: str) -> str:
+    """A shift as people call it; its id where it has no name, or is no longer in the site."""
+    shift = site.shifts.get(shift_id)
+    return shift_id if shift is None else shift.name or shift_id
+
+
 def person_name(site: Site, person_id: str | None, *, named: bool) -> str | None:
     """A person's name for those who may know it, else the id."""
     if person_id is None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from api.console.names import checkpoint_name
+from api.console.names import checkpoint_name, route_name
 from api.resources.rounds import AnyRound
 from gateway.instants import DAY, HOUR, MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Round, Visit
@@ -190,7 +190,7 @@ def _lanes(site: Site, rounds: Sequence[Round]) -> tuple[list[Lane], dict[str, f
     y = AXIS_REM
     for route in sorted({item.route for item in rounds}, key=lambda route: (order.get(route, len(order)), route)):
         heads[route] = y
-        lanes.append(Lane(y=y, label=route, route=route, checkpoint=None))
+        lanes.append(Lane(y=y, label=route_name(site, route), route=route, checkpoint=None))
         y += HEAD_REM
         visits = [visit for item in rounds if item.route == route for visit in item.visits]
         for checkpoint in dict.fromkeys(visit.checkpoint for visit in visits):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from api.console.languages import Language, say, word
-from api.console.names import checkpoint_name, person_name, place_name
+from api.console.names import checkpoint_name, person_name, place_name, route_name, shift_name
 from api.reports.document import AlertLine, Counts, Report, RoundLine, VisitLine
 from gateway.alerts import wording
 from gateway.alerts.catalogue import rule_of
@@ -48,7 +48,7 @@ def title(site: Site, report: Report, language: Language) -> str:
     name = report.id.split(":")
     when = name[-1]
     what = say(language, f"report.kind.{report.kind}")
-    shift = f" {name[1]}" if report.kind == "shift" else ""
+    shift = f" {shift_name(site, name[1])}" if report.kind == "shift" else ""
     return f"{site.name} {what}{shift} {when}"
 
 
@@ -94,6 +94,9 @@ class _Words:
 
     def place(self, name: str | None) -> str:
         return place_name(self.site, name)
+
+    def route(self, name: str) -> str:
+        return route_name(self.site, name)
 
     def person(self, name: str | None) -> str:
         return person_name(self.site, name, named=self._named) or ""
@@ -167,7 +170,7 @@ def _rounds(lines: Sequence[RoundLine], words: _Words) -> Table:
     )  # fmt: skip
     rows = tuple(
         (
-            line.start, line.end, line.route, words.w("round", line.verdict), line.visits.on_time, line.visits.early,
+            line.start, line.end, words.route(line.route), words.w("round", line.verdict), line.visits.on_time, line.visits.early,
             line.visits.late, line.visits.missed, line.visits.unverifiable, words.people(line.people),
             words.marks(line.marks),
         )

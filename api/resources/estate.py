@@ -120,6 +120,7 @@ def site_shape(site: Site) -> SiteShape:
         routes=[
             RouteShape(
                 id=route.id,
+                name=route.name or route.id,
                 checkpoints=[visit.checkpoint for visit in route.visits],
                 order=route.order,
                 tolerance_s=seconds(route.tolerance),

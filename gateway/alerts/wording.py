@@ -162,9 +162,11 @@ def name(site: Site, subject: str, language: Language) -> str:
     """A subject as people call it: its id, and the names of its place; a dated one with its local time."""
     thing, _, when = subject.partition("@")
     if when and _TIME.match(when):
-        route = thing in site.routes
-        word = ("线路 " if language == "zh_CN" else "round ") if route else ""
-        return f"{word}{thing if route else _placed(site, thing, language)} {_time(site, when)}"
+        route = site.routes.get(thing)
+        if route is None:
+            return f"{_placed(site, thing, language)} {_time(site, when)}"
+        word = "线路" if language == "zh_CN" else "round"
+        return f"{word} {route.name or thing} {_time(site, when)}"
     if thing == site.id:
         return site.name
     return _placed(site, subject, language)

@@ -24,9 +24,16 @@ class Names:
         self._named = named
 
     def all(self) -> list[str]:
-        """Every name of a place or person of the site, longest first."""
-        found = {place.name for place in self._site.places.values()} | {who.name for who in self._site.people.values()}
+        """Every name of a place, route or person of the site, longest first."""
+        site = self._site
+        found = {place.name for place in site.places.values()} | {who.name for who in site.people.values()}
+        found |= {route.name for route in site.routes.values() if route.name}
         return sorted(found, key=lambda name: (-len(name), name))
+
+    def route(self, name: str) -> str:
+        """A route as people call it."""
+        known = self._site.routes.get(name)
+        return name if known is None else known.name or name
 
     def place(self, checkpoint: str) -> str:
         """A checkpoint as people call it: its place with what that lies in, and its id if the place holds several."""

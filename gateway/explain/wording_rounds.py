@@ -279,7 +279,8 @@ class Wording:
     def round(self, state: RoundState, marks: Sequence[str], now: Instant) -> Sentence:
         """What a round's verdict is made of."""
         start, end = self._names.time(state.start, now), self._names.time(state.end, state.start)
-        head = Said(f"线路 {state.route.id} {start}–{end}：", f"Round {state.route.id} {start}–{end}:")
+        called = self._names.route(state.route.id)
+        head = Said(f"线路 {called} {start}–{end}：", f"Round {called} {start}–{end}:")
         required = list(state.required)
         places: dict[str, list[str]] = {}
         for visit in required:

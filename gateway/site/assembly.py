@@ -255,6 +255,7 @@ def _checkpoints(draft: Draft) -> dict[str, model.Checkpoint]:
 def _route(entry: schema.RouteEntry) -> model.Route:
     return model.Route(
         id=entry.id,
+        name=entry.name or "",
         visits=tuple(
             model.Visit(checkpoint=visit.checkpoint, after=visit.after, optional=visit.optional)
             for visit in entry.visits
@@ -291,6 +292,7 @@ def _round(entry: schema.RoundEntry, line: int) -> model.RoundRule:
 def _shift(entry: schema.ShiftEntry) -> model.Shift:
     return model.Shift(
         id=entry.id,
+        name=entry.name or "",
         since=entry.from_,
         until=entry.to,
         rotation=tuple(tuple(group) for group in entry.rotation),

@@ -115,6 +115,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     id: str
+    name: str = ""
     visits: tuple[Visit, ...]
     order: Literal["any", "listed"] = "any"
     tolerance: Duration = 5 * MINUTE
@@ -211,11 +212,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the duty calendar: when it runs, and who is on it by turns (`gateway.site.shifts` says who at an instant).
 
-    `until` not later than `since`: it ends the next day. `rotation`: groups of people, in turn from `first` on, each for `turn_days`
+    `name`: as people call it; empty: by its id. `until` not later than `since`: it ends the next day. `rotation`: groups of people, in turn from `first` on, each for `turn_days`
     calendar days. `captains`: who leads it when on it. `exceptions`: by the date on which it begins, who is on it instead.
     """
 
     id: str
+    name: str = ""
     since: time
     until: time
     rotation: tuple[tuple[str, ...], ...]

@@ -237,6 +237,7 @@ class PersonEntry(Entry):
 
 class ShiftEntry(Entry):
     id: Id
+    name: str | None = None
     from_: Clock = Field(alias="from")
     to: End
     days: Annotated[frozenset[int], BeforeValidator(_days)] = frozenset(range(7))
@@ -295,6 +296,7 @@ class VisitEntry(Entry):
 
 class RouteEntry(Entry):
     id: Id
+    name: str | None = None
     order: Literal["any", "listed"] = "any"
     visits: list[VisitEntry]
     tolerance: Span = 5 * MINUTE

@@ -124,3 +124,10 @@ def test_each_contact_is_told_in_its_own_language():
         text = said["captain", kind].replace(SITE.name, "").replace("1号楼 3层", "")
         assert not re.search(r"[\u4e00-\u9fff]", text), text
     assert "Withdrawn" in said["captain", "retracted"]
+
+
+def test_a_route_that_has_a_name_is_called_by_it():
+    night = replace(SITE.routes["night"], name="夜间巡更")
+    named = replace(SITE, routes=SITE.routes | {"night": night})
+    assert name(named, ROUND, "zh_CN") == "线路 夜间巡更 11-22 23:00"
+    assert name(replace(named, language="en"), ROUND, "en") == "round 夜间巡更 11-22 23:00"

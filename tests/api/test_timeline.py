@@ -144,3 +144,10 @@ def test_a_place_is_named_with_what_it_lies_in_once() -> None:
     assert place_name(named, "tower-1/lobby") == "1号楼大堂"
     assert place_name(SITE, "nowhere/x") == "nowhere x"
     assert place_name(SITE, None) == ""
+
+
+def test_a_route_that_has_a_name_is_drawn_under_it() -> None:
+    night = msgspec.structs.replace(SITE.routes["night"], name="夜间巡更")
+    named = msgspec.structs.replace(SITE, routes={"night": night})
+    heads = [lane.label for lane in draw(named, scene.rounds(), NOW).lanes if lane.checkpoint is None]
+    assert heads == ["夜间巡更"]
