@@ -7,7 +7,7 @@ from typing import Any
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import iso_time, read_object, shown
+from device_drivers.json_values import count, iso_time, read_object, shown
 from device_drivers.milesight.decoder import read_base64
 from device_drivers.observations import DeviceStatus
 from device_drivers.uplink import Uplink
@@ -79,24 +79,23 @@ class TtsDecoder:
             raise DecodeError(f"uplink_message: {shown(uplink)}, expected an object")
         if message.get("simulated"):
             raise DecodeError("a simulated uplink: nothing that the device said")
-        for key in ("f_port", "f_cnt"):
-            value = uplink.get(key, 0)
-            if type(value) is not int or not 0 <= value < 1 << 32:
-                raise DecodeError(f"{key}: {shown(value)}, expected a count")
+        count(uplink.get("f_port", 0), "f_port")
+        number = count(uplink.get("f_cnt", 0), "f_cnt")
         time = iso_time(uplink.get("received_at"), received) or time
         if retained and time is None:
             raise DecodeError("a retained uplink without a time: of what age it is nobody knows")
-        at = self._first_time(ids.get("dev_eui"), uplink, received if time is None else time)
+        at = self._first_time(
+            ids.get("dev_eui"), uplink.get("session_key_id"), number, received if time is None else time
+        )
         data = read_base64(uplink.get("frm_payload", ""), "frm_payload")
         readings = self._uplink.read(data, uplink.get("decoded_payload"), at, received, retained=retained)
         return readings + self._uplink.signal(uplink.get("rx_metadata"), at)
 
-    def _first_time(self, eui: Any, uplink: dict[str, Any], at: datetime) -> datetime:
+    def _first_time(self, eui: Any, session: Any, number: int, at: datetime) -> datetime:
         """The time at which this uplink, by (dev_eui, session_key_id, f_cnt), was first told of."""
-        session = uplink.get("session_key_id")
         if type(session) is not str or len(session) > 128:
             return at
-        key = (eui if type(eui) is str and len(eui) <= 16 else "", session, uplink.get("f_cnt", 0))
+        key = (eui if type(eui) is str and len(eui) <= 16 else "", session, number)
         first = self._times.get(key)
         if first is not None:
             return first
