@@ -80,12 +80,15 @@ def beside_unread(readings: list[Reading], payload: bytes, unread: Sequence[str]
     """
     if not unread:
         return readings
-    reason = "; ".join(unread[:_MOST_TROUBLES])
-    if len(unread) > _MOST_TROUBLES:
-        reason += f"; and {len(unread) - _MOST_TROUBLES} more"
     if not readings:
-        raise DecodeError(reason)
-    return Readings(readings, rejects=[Reject(payload, reason)])
+        raise DecodeError(reason_of(unread))
+    return Readings(readings, rejects=[Reject(payload, reason_of(unread))])
+
+
+def reason_of(unread: Sequence[str]) -> str:
+    """What is wrong with parts of a message: the first few, and how many more."""
+    more = len(unread) - _MOST_TROUBLES
+    return "; ".join(unread[:_MOST_TROUBLES]) + (f"; and {more} more" if more > 0 else "")
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):

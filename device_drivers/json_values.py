@@ -87,7 +87,7 @@ def number(value: Any, name: str) -> float | None:
     if found != found:  # noqa: PLR0124  a not-a-number is no value
         return None
     if not -LARGEST <= found <= LARGEST:
-        raise DecodeError(f"{name}: {str(found)[:40]} is no measurement")
+        raise DecodeError(f"{name}: {str(value)[:40]} is no measurement")
     return float(found)
 
 

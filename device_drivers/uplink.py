@@ -34,9 +34,16 @@ class Uplink:
         self._mapping = mapping
 
     def read(
-        self, data: bytes, decoded: Any, at: datetime, received: datetime, *, retained: bool = False
+        self,
+        data: bytes,
+        decoded: Any,
+        at: datetime,
+        received: datetime,
+        *,
+        unread: list[str],
+        retained: bool = False,
     ) -> list[Reading]:
-        """The observations of an uplink that was received at `at`.
+        """The observations of an uplink that was received at `at`; `unread` is told what of it is none.
 
         Raises:
             DecodeError: a payload that the codec, or an object that the mapping does not know, or a retained event.
@@ -53,7 +60,7 @@ class Uplink:
         if type(decoded) is not dict:
             raise DecodeError(f"the decoded payload: {shown(decoded)}, expected an object")
         if self._mapping is None:
-            return measurements(decoded, self._device, at)
+            return measurements(decoded, self._device, at, unread=unread)
         return self._mapping.at(decoded, at, retained=retained)
 
     def signal(self, receptions: Any, at: datetime) -> list[Reading]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import count, iso_time, number, read_object, shown
 from device_drivers.milesight.decoder import read_base64
@@ -53,19 +53,24 @@ class ChirpstackDecoder:
             raise DecodeError("a retained event without a time: of what age it is nobody knows")
         match event:
             case "up":
-                return self._up(message, at, received, retained=retained)
+                unread: list[str] = []
+                readings = self._up(message, at, received, unread, retained=retained)
+                return beside_unread(readings, payload, unread)
             case "status":
                 return self._status(message, at)
             case _:
                 status = DeviceStatus(device=self._device, at=at, online=True, reason="join")
                 return [] if retained else [Reading(status)]
 
-    def _up(self, message: dict[str, Any], at: datetime, received: datetime, *, retained: bool) -> list[Reading]:
+    def _up(
+        self, message: dict[str, Any], at: datetime, received: datetime, unread: list[str], *, retained: bool
+    ) -> list[Reading]:
         """An uplink. What is absent has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
         for key in ("fPort", "fCnt"):
             count(message.get(key, 0), key)
         data = read_base64(message.get("data", ""), "data")
-        readings = self._uplink.read(data, message.get("object"), at, received, retained=retained)
+        decoded = message.get("object")
+        readings = self._uplink.read(data, decoded, at, received, unread=unread, retained=retained)
         return readings + self._uplink.signal(message.get("rxInfo"), at)
 
     def _status(self, message: dict[str, Any], at: datetime) -> list[Reading]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import millis, read_object, shown
 from device_drivers.mapping import Map, measurements
@@ -76,7 +76,11 @@ class NeuronDecoder:
         aged = retained and at is None
         if self._mapping is not None:
             return self._mapping.at(tags, received if at is None else at, aged=aged, retained=retained)
-        return [] if aged else measurements(tags, self._device, received if at is None else at)
+        if aged:
+            return []
+        unread: list[str] = []
+        readings = measurements(tags, self._device, received if at is None else at, unread=unread)
+        return beside_unread(readings, payload, unread)
 
     def _states(self, states: Any, received: datetime, *, retained: bool) -> list[Reading]:
         if type(states) is not list:

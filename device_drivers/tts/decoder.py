@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import count, iso_time, read_object, shown
 from device_drivers.milesight.decoder import read_base64
@@ -68,10 +68,19 @@ class TtsDecoder:
         if event == "join":
             at = received if time is None else time
             return [] if retained else [Reading(DeviceStatus(device=self._device, at=at, online=True, reason="join"))]
-        return self._up(message, ids, time, received, retained=retained)
+        unread: list[str] = []
+        readings = self._up(message, ids, time, received, unread, retained=retained)
+        return beside_unread(readings, payload, unread)
 
     def _up(
-        self, message: dict[str, Any], ids: dict[str, Any], time: datetime | None, received: datetime, *, retained: bool
+        self,
+        message: dict[str, Any],
+        ids: dict[str, Any],
+        time: datetime | None,
+        received: datetime,
+        unread: list[str],
+        *,
+        retained: bool,
     ) -> list[Reading]:
         """An uplink. Fields that are zero are left out: no `f_port` is 0, no `frm_payload` is an empty one."""
         uplink = message.get("uplink_message")
@@ -88,7 +97,8 @@ class TtsDecoder:
             ids.get("dev_eui"), uplink.get("session_key_id"), number, received if time is None else time
         )
         data = read_base64(uplink.get("frm_payload", ""), "frm_payload")
-        readings = self._uplink.read(data, uplink.get("decoded_payload"), at, received, retained=retained)
+        decoded = uplink.get("decoded_payload")
+        readings = self._uplink.read(data, decoded, at, received, unread=unread, retained=retained)
         return readings + self._uplink.signal(uplink.get("rx_metadata"), at)
 
     def _first_time(self, eui: Any, session: Any, number: int, at: datetime) -> datetime:
