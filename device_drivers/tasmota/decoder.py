@@ -11,9 +11,9 @@ from device_drivers.errors import DecodeError
 from device_drivers.json_values import EARLIEST, instant, iso_time, number, read_object, read_text, shown
 from device_drivers.mapping import measurements
 from device_drivers.observations import DeviceStatus, Measurement, Motion, Observation, Panic, TagRead
-from device_drivers.tag import normal_tag
+from device_drivers.tag import is_drawn_anew, normal_tag
 from device_drivers.tasmota.bridge import SerialBridge
-from device_drivers.tasmota.fields import KEY_BITS, PRESSES, READERS, WIEGAND_DIGITS, InputMeaning
+from device_drivers.tasmota.fields import KEY_BITS, PRESSES, READERS, TYPE_A, WIEGAND_DIGITS, InputMeaning
 from device_drivers.tasmota.telemetry import Outputs, radio, sensors
 from device_drivers.tasmota.topics import Topics
 
@@ -241,7 +241,7 @@ def _escaped(payload: bytes) -> bytes:
 
 
 def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
-    """The card's number in its one form; None: no card, or keys of a keypad."""
+    """The card's number in its one form; None: no card, one drawn anew each time, or keys of a keypad."""
     uid = inside.get("UID")
     if uid is None or uid == "":
         return None
@@ -249,7 +249,8 @@ def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
         return _wiegand(uid, inside.get("Size"))
     if type(uid) is not str:
         raise DecodeError(f"{name}.UID: {shown(uid)}, expected hexadecimal digits")
-    return normal_tag(uid)
+    tag = normal_tag(uid)
+    return None if name in TYPE_A and len(tag) % 2 == 0 and is_drawn_anew(bytes.fromhex(tag)) else tag
 
 
 def _wiegand(uid: Any, size: Any) -> str | None:
