@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from device_drivers.errors import DecodeError
 from device_drivers.observations import Observation
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Reject(NamedTuple):
 class Readings(list[Reading]):
     """What a message brought, and what is to be published in answer (a rebirth asked for), as (topic, payload) at QoS 0.
 
-    `rejects` are for quarantine: what one of several devices on the same topic could not read.
+    `rejects` are for quarantine: what could not be read, of one of several devices on the same topic or in one of several parts.
     """
 
     def __init__(
@@ -62,6 +63,32 @@ class Readings(list[Reading]):
         super().__init__(readings)
         self.publish = publish
         self.rejects = rejects
+
+
+_MOST_TROUBLES = 3
+"""Parts of a message that cannot be read and are named; the others are counted."""
+
+
+def beside_unread(readings: list[Reading], payload: bytes, unread: Sequence[str]) -> list[Reading]:
+    """What a message brought beside the parts of it that cannot be read: it is kept as a reject that says why.
+
+    Args:
+        unread: what is wrong with each such part; none: all was read.
+
+    Raises:
+        DecodeError: nothing of it could be read.
+    """
+    if not unread:
+        return readings
+    if not readings:
+        raise DecodeError(reason_of(unread))
+    return Readings(readings, rejects=[Reject(payload, reason_of(unread))])
+
+
+def reason_of(unread: Sequence[str]) -> str:
+    """What is wrong with parts of a message: the first few, and how many more."""
+    more = len(unread) - _MOST_TROUBLES
+    return "; ".join(unread[:_MOST_TROUBLES]) + (f"; and {more} more" if more > 0 else "")
 
 
 class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,9 @@ AHEAD = timedelta(seconds=60)
 
 _NO_VALUE = frozenset({"", "nan", "NaN", "-nan", "null", "None", "none", "unknown", "unavailable"})
 
+_MOST_DIGITS = 32
+"""Characters of a whole number as text."""
+
 _any = msgspec.json.Decoder()
 
 
@@ -84,8 +87,27 @@ def number(value: Any, name: str) -> float | None:
     if found != found:  # noqa: PLR0124  a not-a-number is no value
         return None
     if not -LARGEST <= found <= LARGEST:
-        raise DecodeError(f"{name}: {str(found)[:40]} is no measurement")
+        raise DecodeError(f"{name}: {str(value)[:40]} is no measurement")
     return float(found)
+
+
+def count(value: Any, name: str) -> int:
+    """A count of 32 bits, also as text.
+
+    Raises:
+        DecodeError: something else.
+    """
+    found = _whole(value)
+    if type(found) is not int or not 0 <= found < 1 << 32:
+        raise DecodeError(f"{name}: {shown(value)}, expected a count")
+    return found
+
+
+def _whole(value: Any) -> Any:
+    """The digits of a text as the number they say; anything else as it is."""
+    if type(value) is str and len(value) <= _MOST_DIGITS and value.isascii() and (text := value.strip()).isdigit():
+        return int(text)
+    return value
 
 
 def word(value: Any) -> str | None:
@@ -111,7 +133,8 @@ def instant(seconds: float, received: datetime) -> datetime | None:
 
 
 def millis(value: Any, received: datetime) -> datetime | None:
-    """A device's time from whole milliseconds since 1970; None if it is no such number or cannot be trusted."""
+    """A device's time from whole milliseconds since 1970, also as text; None if it is no such number or cannot be trusted."""
+    value = _whole(value)
     return instant(value / 1000, received) if type(value) is int and 0 < value < LARGEST else None
 
 

@@ -272,20 +272,24 @@ def value_at(document: Any, steps: Sequence[Step]) -> Any:
     return document
 
 
-def measurements(document: Any, device: str, at: datetime, name: str = "value") -> list[Reading]:
+def measurements(document: Any, device: str, at: datetime, name: str = "value", *, unread: list[str]) -> list[Reading]:
     """All numbers and flags of a document as measurements named by their paths: what a device says without a mapping.
 
     Args:
         name: of a document that is itself a number or flag.
+        unread: is told the numbers that are no measurement.
     """
     return [
         Reading(Measurement(device=device, at=at, quantity=quantity, value=value))
-        for quantity, value in numbers(document, name)
+        for quantity, value in numbers(document, name, unread=unread)
     ]
 
 
-def numbers(document: Any, name: str = "value") -> Iterator[tuple[str, float]]:
-    """(path, number) of at most 512 numbers and flags of a document, in its order; those beyond 1e15 are no values."""
+def numbers(document: Any, name: str = "value", *, unread: list[str] | None = None) -> Iterator[tuple[str, float]]:
+    """(path, number) of at most 512 numbers and flags of a document, in its order.
+
+    Those beyond 1e15 are no values (a whole number beyond 2^53 could not even keep its digits): `unread` is told them.
+    """
     stack: list[tuple[str, Any]] = [("", document)]
     left = _MOST_VALUES
     while stack and left:
@@ -295,6 +299,8 @@ def numbers(document: Any, name: str = "value") -> Iterator[tuple[str, float]]:
             if -LARGEST <= value <= LARGEST:
                 left -= 1
                 yield path or name, float(value)
+            elif value == value and unread is not None and len(unread) < _MOST_VALUES:  # noqa: PLR0124  not-a-number is none
+                unread.append(f"{(path or name)[:80]}: {str(value)[:40]} is no measurement")
         elif kind is dict:
             inner = [
                 (f"{path}.{key}" if path else key, item) for key, item in value.items() if len(key) < _LONGEST_NAME

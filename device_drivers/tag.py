@@ -8,6 +8,8 @@ _SEPARATORS = str.maketrans("", "", ":- ")
 _HEX = frozenset("0123456789ABCDEF")
 _LONGEST = 64
 """Hex digits; the longest identity known is a 10-byte UID, the rest is room."""
+_SINGLE, _RANDOM = 4, 0x08
+"""Bytes of the shortest UID of type A, and the first byte of one that is drawn anew."""
 _MOST = 65_536
 """Bound of the cache: more tags than a site enrols."""
 
@@ -30,3 +32,11 @@ def normal_tag(text: str) -> str:
         _known.clear()
     _known[text] = tag
     return tag
+
+
+def is_drawn_anew(uid: bytes) -> bool:
+    """Whether the UID of a card of ISO 14443 type A is a number drawn anew each time (ISO 14443-3 §6.5.4): phones have them.
+
+    They identify nobody. Of a card at 125 kHz the same bytes are its number.
+    """
+    return len(uid) == _SINGLE and uid[0] == _RANDOM

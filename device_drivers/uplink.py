@@ -8,7 +8,7 @@ from typing import Any
 
 from device_drivers.driver import DeviceSettings, Reading
 from device_drivers.errors import DecodeError, SettingsError
-from device_drivers.json_values import LARGEST, shown
+from device_drivers.json_values import number, shown
 from device_drivers.link_topics import check_known
 from device_drivers.mapping import Map, measurements, read_rows
 from device_drivers.milesight.codec import SETTINGS as MILESIGHT
@@ -34,9 +34,16 @@ class Uplink:
         self._mapping = mapping
 
     def read(
-        self, data: bytes, decoded: Any, at: datetime, received: datetime, *, retained: bool = False
+        self,
+        data: bytes,
+        decoded: Any,
+        at: datetime,
+        received: datetime,
+        *,
+        unread: list[str],
+        retained: bool = False,
     ) -> list[Reading]:
-        """The observations of an uplink that was received at `at`.
+        """The observations of an uplink that was received at `at`; `unread` is told what of it is none.
 
         Raises:
             DecodeError: a payload that the codec, or an object that the mapping does not know, or a retained event.
@@ -53,23 +60,25 @@ class Uplink:
         if type(decoded) is not dict:
             raise DecodeError(f"the decoded payload: {shown(decoded)}, expected an object")
         if self._mapping is None:
-            return measurements(decoded, self._device, at)
+            return measurements(decoded, self._device, at, unread=unread)
         return self._mapping.at(decoded, at, retained=retained)
 
     def signal(self, receptions: Any, at: datetime) -> list[Reading]:
         """Strength (dBm) and distance from the noise (dB) at the gateway that heard the device best."""
         if type(receptions) is not list:
             return []
-        heard = [each for each in receptions[:_MOST_RECEPTIONS] if type(each) is dict and _is_number(each.get("rssi"))]
+        heard = [
+            (strength, each.get("snr"))
+            for each in receptions[:_MOST_RECEPTIONS]
+            if type(each) is dict and (strength := _level(each.get("rssi"))) is not None
+        ]
         if not heard:
             return []
-        best = max(heard, key=lambda each: each["rssi"])
+        rssi, best = max(heard, key=lambda each: each[0])
         device = self._device
-        found = [Reading(Measurement(device=device, at=at, quantity="rssi", value=float(best["rssi"]), unit="dB[mW]"))]
-        if _is_number(best.get("snr")):
-            found.append(
-                Reading(Measurement(device=device, at=at, quantity="snr", value=float(best["snr"]), unit="dB"))
-            )
+        found = [Reading(Measurement(device=device, at=at, quantity="rssi", value=rssi, unit="dB[mW]"))]
+        if (snr := _level(best)) is not None:
+            found.append(Reading(Measurement(device=device, at=at, quantity="snr", value=snr, unit="dB")))
         return found
 
 
@@ -101,5 +110,9 @@ def check_uplink(settings: DeviceSettings) -> None:
     read_rows(settings)
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and -LARGEST < value < LARGEST
+def _level(value: Any) -> float | None:
+    """A signal's level; None where there is none that can be read."""
+    try:
+        return number(value, "")
+    except DecodeError:
+        return None

@@ -14,7 +14,7 @@ import msgspec
 
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import DeviceSettings, Driver, Reading, Readings, Reject
-from device_drivers.errors import DecodeError, LamplighterError
+from device_drivers.errors import DecodeError, LamplighterError, SettingsError
 from device_drivers.observations import spelled_out
 
 _KEY_DIGITS = 20
@@ -78,9 +78,7 @@ def _stream(
 ) -> list[Reading | Reject]:
     if arguments.topic is not None or arguments.retained:
         raise WrongUseError(f"{driver.name} reads a byte stream: no --topic and no --retained")
-    settings = _settings(DeviceSettings(id=driver.name, link={"serial": "-"}), arguments)
-    if driver.transport == "serial":
-        driver.check(settings)
+    settings = _settings(driver, DeviceSettings(id=driver.name, link={"serial": "-"}), arguments)
     assert driver.stream_decoder is not None
     decoder = driver.stream_decoder(settings)
     results = [result for chunk in chunks for result in decoder.feed(chunk, received)]
@@ -92,8 +90,7 @@ def _files(
 ) -> list[Reading | Reject]:
     if arguments.topic is not None or arguments.retained:
         raise WrongUseError(f"{driver.name} reads files: no --topic and no --retained")
-    settings = _settings(DeviceSettings(id=driver.name), arguments)
-    driver.check(settings)
+    settings = _settings(driver, DeviceSettings(id=driver.name), arguments)
     assert driver.file_decoder is not None
     decoder = driver.file_decoder(settings)
     name = arguments.file.name if arguments.file is not None else ""
@@ -118,8 +115,7 @@ def _messages(
         if arguments.topic is None and driver.transport == "mqtt":
             raise WrongUseError(f"{driver.name} reads MQTT messages: say --topic") from error
         raise
-    settings = _settings(settings, arguments)
-    driver.check(settings)
+    settings = _settings(driver, settings, arguments)
     decoder = driver.message_decoder(site, settings)
     results: list[Reading | Reject] = []
     for chunk in chunks:
@@ -147,19 +143,39 @@ def _chunks(arguments: argparse.Namespace) -> list[bytes]:
         raise WrongUseError(f"--hex: expected pairs of hexadecimal digits ({error})") from error
 
 
-def _settings(settings: DeviceSettings, arguments: argparse.Namespace) -> DeviceSettings:
-    """The entry, with the id and the settings of the command line; numbers, lists and mappings as JSON."""
+def _settings(driver: Driver, settings: DeviceSettings, arguments: argparse.Namespace) -> DeviceSettings:
+    """The entry, checked, with the id and the settings of the command line; numbers, lists and mappings as JSON.
+
+    A number that the driver does not take is the text that was typed: an address, say.
+
+    Raises:
+        SettingsError: the driver cannot use them.
+    """
     values: dict[str, Any] = {}
+    typed: dict[str, str] = {}
     for word in arguments.settings:
         key, equals, text = word.partition("=")
         if not equals:
             raise WrongUseError(f"--set {word}: expected KEY=VALUE")
+        typed[key] = text
         try:
             values[key] = text if _is_key(text) else msgspec.json.decode(text)
         except msgspec.DecodeError:
             values[key] = text
     named = arguments.device or settings.id
-    return msgspec.structs.replace(settings, id=named, settings={**settings.settings, **values})
+    while True:
+        entry = msgspec.structs.replace(settings, id=named, settings={**settings.settings, **values})
+        if driver.stream_decoder is not None and driver.transport != "serial":
+            return entry
+        try:
+            driver.check(entry)
+        except SettingsError as error:
+            key = error.key.removeprefix("settings.")
+            if type(values.get(key)) not in (int, float):
+                raise
+            values[key] = typed[key]
+        else:
+            return entry
 
 
 def _is_key(text: str) -> bool:

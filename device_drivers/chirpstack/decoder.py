@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import iso_time, read_object, shown
+from device_drivers.json_values import count, iso_time, number, read_object, shown
 from device_drivers.milesight.decoder import read_base64
 from device_drivers.observations import DeviceStatus, Measurement
 from device_drivers.uplink import Uplink
@@ -53,31 +53,35 @@ class ChirpstackDecoder:
             raise DecodeError("a retained event without a time: of what age it is nobody knows")
         match event:
             case "up":
-                return self._up(message, at, received, retained=retained)
+                unread: list[str] = []
+                readings = self._up(message, at, received, unread, retained=retained)
+                return beside_unread(readings, payload, unread)
             case "status":
                 return self._status(message, at)
             case _:
                 status = DeviceStatus(device=self._device, at=at, online=True, reason="join")
                 return [] if retained else [Reading(status)]
 
-    def _up(self, message: dict[str, Any], at: datetime, received: datetime, *, retained: bool) -> list[Reading]:
+    def _up(
+        self, message: dict[str, Any], at: datetime, received: datetime, unread: list[str], *, retained: bool
+    ) -> list[Reading]:
         """An uplink. What is absent has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
         for key in ("fPort", "fCnt"):
-            _count(message, key)
+            count(message.get(key, 0), key)
         data = read_base64(message.get("data", ""), "data")
-        readings = self._uplink.read(data, message.get("object"), at, received, retained=retained)
+        decoded = message.get("object")
+        readings = self._uplink.read(data, decoded, at, received, unread=unread, retained=retained)
         return readings + self._uplink.signal(message.get("rxInfo"), at)
 
     def _status(self, message: dict[str, Any], at: datetime) -> list[Reading]:
-        margin = message.get("margin", 0)
-        battery = message.get("batteryLevel", 0)
-        for key, value in (("margin", margin), ("batteryLevel", battery)):
-            if type(value) not in (int, float) or not -200 <= value <= 200:
-                raise DecodeError(f"{key}: {shown(value)}, expected a number")
-        found = [Measurement(device=self._device, at=at, quantity="link_margin", value=float(margin), unit="dB")]
-        if message.get("externalPowerSource") is not True and message.get("batteryLevelUnavailable") is not True:
-            found.append(Measurement(device=self._device, at=at, quantity="battery", value=float(battery), unit="%"))
-        return [Reading(observation) for observation in found]
+        margin, battery = (_level(message.get(key, 0), key) for key in ("margin", "batteryLevel"))
+        if message.get("externalPowerSource") is True or message.get("batteryLevelUnavailable") is True:
+            battery = None
+        return [
+            Reading(Measurement(device=self._device, at=at, quantity=quantity, value=value, unit=unit))
+            for quantity, value, unit in (("link_margin", margin, "dB"), ("battery", battery, "%"))
+            if value is not None
+        ]
 
     def _check_device(self, info: Any) -> None:
         if info is None:
@@ -87,7 +91,8 @@ class ChirpstackDecoder:
             raise DecodeError(f"devEui {shown(eui)}: expected that of the topic, {self._eui}")
 
 
-def _count(message: dict[str, Any], key: str) -> None:
-    value = message.get(key, 0)
-    if type(value) is not int or not 0 <= value < 1 << 32:
-        raise DecodeError(f"{key}: {shown(value)}, expected a count")
+def _level(value: Any, key: str) -> float | None:
+    found = number(value, key)
+    if found is not None and not -200 <= found <= 200:
+        raise DecodeError(f"{key}: {shown(value)}, expected a number")
+    return found

@@ -64,8 +64,6 @@ def numbers(frame: Frame) -> list[Number]:
         value = number * item.factor / item.parts
         if item.gives == "power_factor" and not -1 <= value <= 1:
             raise DecodeError(f"{name}: power factor {value:g}")
-        if item.gives == "energy_wh" and value < 0:
-            raise DecodeError(f"{name}: more energy fed back than used ({value:g} Wh)")
         found.append(Number(item, value))
     return found
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
+from device_drivers.json_values import number, read_object, shown
 from device_drivers.observations import CameraStats, DeviceStatus, RecordingState, VideoState
 
 _AVAILABLE: dict[bytes, tuple[bool, str | None]] = {
@@ -28,19 +27,6 @@ _MOST_CAMERAS = 1000
 """Bound of the list of disabled cameras."""
 
 
-class _Camera(msgspec.Struct, frozen=True, gc=False):
-    camera_fps: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    expected_fps: float | None = None
-
-
-class _Stats(msgspec.Struct, frozen=True):
-    cameras: dict[str, _Camera] | None = None
-
-
-_stats = msgspec.json.Decoder(_Stats)
-_flat = msgspec.json.Decoder(dict[str, Any])
-
-
 class FrigateDecoder:
     """One Frigate: its cameras are channels of it, by their names.
 
@@ -57,6 +43,8 @@ class FrigateDecoder:
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. A disabled camera says nothing, nor do the roles
         `audio` and `record_sub`.
+
+        A camera's stats that cannot be read are a reject; the other cameras' count.
 
         Raises:
             DecodeError: not a topic of this Frigate, an unknown word, not JSON of the expected shape, or retained
@@ -91,21 +79,19 @@ class FrigateDecoder:
 
     def _cameras(self, payload: bytes, at: datetime) -> list[Reading]:
         readings: list[Reading] = []
+        unread: list[str] = []
         for name, camera in _read_stats(payload).items():
-            if camera.camera_fps is None or name in self._disabled:
+            if name in self._disabled:
                 continue
-            readings.append(
-                Reading(
-                    CameraStats(
-                        device=self._device,
-                        at=at,
-                        fps=camera.camera_fps,
-                        expected_fps=camera.expected_fps,
-                        channel=name,
-                    )
+            if type(camera) is not dict:
+                unread.append(f"{name[:80]}: {shown(camera)}, expected an object")
+                continue
+            fps, expected = (_rate(camera, key, name, unread) for key in ("camera_fps", "expected_fps"))
+            if fps is not None:
+                readings.append(
+                    Reading(CameraStats(device=self._device, at=at, fps=fps, expected_fps=expected, channel=name))
                 )
-            )
-        return readings
+        return beside_unread(readings, payload, unread)
 
     def _role(self, camera: str, role: str, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if not payload:
@@ -143,22 +129,28 @@ class FrigateDecoder:
             self._disabled.add(camera)
 
 
-def _read_stats(payload: bytes) -> Mapping[str, _Camera]:
+def _read_stats(payload: bytes) -> Mapping[str, Any]:
     """The cameras in a stats message: under `cameras`, or (before 0.13) at the top beside the rest."""
+    document = read_object(payload)
+    cameras = document.get("cameras")
+    if cameras is None:
+        return {name: value for name, value in document.items() if type(value) is dict and "camera_fps" in value}
+    if type(cameras) is not dict:
+        raise DecodeError(f"cameras: {shown(cameras)}, expected an object")
+    return cameras
+
+
+def _rate(camera: Mapping[str, Any], key: str, name: str, unread: list[str]) -> float | None:
+    """Frames a second; None where the camera has no value, or one that is none, which is told in `unread`."""
     try:
-        cameras = _stats.decode(payload).cameras
-        if cameras is not None:
-            return cameras
-        flat = {
-            name: value
-            for name, value in _flat.decode(payload).items()
-            if isinstance(value, dict) and "camera_fps" in value
-        }
-        return msgspec.convert(flat, dict[str, _Camera])
-    except RecursionError as error:
-        raise DecodeError("stats: JSON nested too deeply") from error
-    except ValueError as error:
-        raise DecodeError(f"stats: {error}") from error
+        value = camera.get(key)
+        rate = None if value is None else number(value, key)
+        if rate is not None and rate < 0:
+            raise DecodeError(f"{key}: {shown(value)}, expected 0 or more")
+    except DecodeError as error:
+        unread.append(f"{name[:80]}: {error.reason}")
+        return None
+    return rate
 
 
 def _shown(word: bytes) -> str:

@@ -14,6 +14,8 @@ from device_drivers.gwiot.frame import (
     OK,
     POLLED_LONGEST,
     PUSH_LONGEST,
+    READ_ID,
+    TYPE_A,
     polled_length,
     polled_trouble,
     push_length,
@@ -23,6 +25,7 @@ from device_drivers.gwiot.frame import (
 from device_drivers.hunt import Hunter
 from device_drivers.observations import TagRead
 from device_drivers.presence import Presence
+from device_drivers.tag import is_drawn_anew
 
 
 def push_decoder(device: str, gone_after: timedelta) -> FramedDecoder:
@@ -35,9 +38,10 @@ def push_decoder(device: str, gone_after: timedelta) -> FramedDecoder:
     presence = Presence(gone_after)
 
     def read(octets: bytes, at: datetime) -> Iterator[Reading | Reject]:
-        if octets[2] in NO_CARD_TYPES:
+        sort, number = octets[2], octets[3:-2]
+        if sort in NO_CARD_TYPES or (sort in TYPE_A and is_drawn_anew(number)):
             return
-        tag = octets[3:-2].hex().upper()
+        tag = number.hex().upper()
         if presence.arrives(tag, at):
             yield Reading(TagRead(device=device, at=at, tag=tag))
 
@@ -63,9 +67,12 @@ def polled_decoder(device: str, address: int | None, gone_after: timedelta) -> F
         if not frame.reply:
             asked = frame.code
             return
-        identity = asked is None or asked in MAY_SEND
-        asked = None
-        if frame.code != OK or not identity or len(frame.data) not in IDENTITIES:
+        question, asked = asked, None
+        if question is not None and question not in MAY_SEND:
+            return
+        if frame.code != OK or len(frame.data) not in IDENTITIES:
+            return
+        if question != READ_ID and is_drawn_anew(frame.data):
             return
         tag = frame.data.hex().upper()
         if presence.arrives(tag, at):

@@ -23,6 +23,9 @@ PUSH_LONGEST = 64
 NO_CARD_TYPES: Mapping[int, str] = {0x51: "a sector", 0xFF: "keys"}
 """Types of push frames whose bytes are no card's number. All others are cards, also those that no list names."""
 
+TYPE_A = frozenset((0x01, 0x03, 0x50))
+"""Types of push frames whose card's number is the UID of ISO 14443 type A: Mifare 1K and 4K, CPU card."""
+
 ASK, SAY = b"\xab\xba", b"\xcd\xdc"
 OK, FAILED = 0x81, 0x80
 

@@ -9,6 +9,7 @@ from device_drivers.conversation import Give, LineConversation, Send
 from device_drivers.driver import Reading, Reject
 from device_drivers.gwiot.frame import IDENTITIES, OK, READ_ID, READ_UID, SAY, polled_length, read_polled, request
 from device_drivers.presence import PolledReader
+from device_drivers.tag import is_drawn_anew
 
 BANDS = {"hf": READ_UID, "lf": READ_ID}
 """13.56 MHz and 125 kHz."""
@@ -58,6 +59,7 @@ class GwiotPoller:
             else:
                 reply = read_polled(answer.data[self._start(answer.data) :])
                 card = reply.code == OK and len(reply.data) in IDENTITIES
+                card = card and not (command == READ_UID and is_drawn_anew(reply.data))
                 found = self._reader.answered(answer.received, [reply.data.hex().upper()] if card else [])
             if found:
                 yield Give(found)

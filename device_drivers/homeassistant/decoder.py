@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.homeassistant.discovery import Availability, Entity, config_topic, read_config, rendered
 from device_drivers.homeassistant.template import MISSING, WHOLE, Template
@@ -273,7 +273,9 @@ class HomeAssistantDecoder:
         if text in FLAGS:
             return [Reading(Measurement(device=self._device, at=at, quantity=name, value=float(FLAGS[text])))]
         if text[:1] in "{[-0123456789":
-            return measurements(read_json(payload), self._device, at, name)
+            unread: list[str] = []
+            readings = measurements(read_json(payload), self._device, at, name, unread=unread)
+            return beside_unread(readings, payload, unread)
         return []
 
 

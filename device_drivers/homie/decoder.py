@@ -136,12 +136,19 @@ class HomieDecoder:
         value = self._typed(name, text)
         if self._mapping is not None:
             return self._mapping.at({name: value}, at, aged=retained, retained=retained)
-        if retained or type(value) is str or len(name) > _LONGEST_NAME:
+        if (
+            retained
+            or len(name) > _LONGEST_NAME
+            or (type(value) is str and (name in self._sorts or not _is_whole(value)))
+        ):
+            return []
+        measured = float(value) if type(value) is bool else number(value, name)
+        if measured is None:
             return []
         unit = UNITS.get(self._units.get(name, ""), "1")
-        return [Reading(Measurement(device=self._device, at=at, quantity=name, value=float(value), unit=unit))]
+        return [Reading(Measurement(device=self._device, at=at, quantity=name, value=measured, unit=unit))]
 
-    def _typed(self, name: str, text: str) -> float | bool | str:
+    def _typed(self, name: str, text: str) -> int | float | bool | str:
         """The value as its datatype says; where that is not known, as it looks."""
         sort = self._sorts.get(name)
         if sort == "boolean" or (sort is None and text in _FLAGS):
@@ -149,24 +156,32 @@ class HomieDecoder:
                 raise DecodeError(f"{name}: {text[:80]!r}, expected true or false")
             return _FLAGS[text]
         if sort is None:
-            return _number(text) if text and _looks_numeric(text) else text
+            return _guessed(text) if text and _looks_numeric(text) else text
         if sort not in ("integer", "float"):
             return text
-        if not _looks_numeric(text) or (sort == "integer" and not text.lstrip("-").isdigit()):
+        if not _looks_numeric(text) or (sort == "integer" and not _is_whole(text)):
             raise DecodeError(
                 f"{name}: {text[:80]!r}, expected {'a whole number' if sort == 'integer' else 'a number'}"
             )
-        return _number(text, name)
-
-
-def _number(text: str, name: str = "") -> float | str:
-    try:
+        if sort == "integer":
+            return int(text)
         found = number(text, name)
+        return text if found is None else found
+
+
+def _guessed(text: str) -> int | float | str:
+    """A number of unknown datatype; a text that only begins like one, or is beyond all measures (a card's), stays as it is."""
+    try:
+        found = number(text, "")
     except DecodeError:
-        if name:
-            raise
-        return text  # of unknown datatype: a text that begins like a number
-    return text if found is None else found
+        return text
+    if found is None:
+        return text
+    return int(text) if _is_whole(text) else found
+
+
+def _is_whole(text: str) -> bool:
+    return len(text) <= _LONGEST_WORD and text.isascii() and text.removeprefix("-").isdigit()
 
 
 def _looks_numeric(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import read_json, read_text
 from device_drivers.mapping import Map, measurements
@@ -37,6 +37,10 @@ class JsonMapDecoder:
         mapping = self._maps[topic]
         if mapping is None:
             document = read_json(payload)
-            return [] if retained else measurements(document, self._device, received, topic.rpartition("/")[2])
+            if retained:
+                return []
+            unread: list[str] = []
+            readings = measurements(document, self._device, received, topic.rpartition("/")[2], unread=unread)
+            return beside_unread(readings, payload, unread)
         document = read_text(payload) if mapping.whole else read_json(payload)
         return mapping.observations(document, received, retained=retained)

@@ -24,6 +24,12 @@ that any adapter or converter can make is far below this."""
 _MOST_REQUESTS = 256
 """Bound of the cache of requests that other masters make; beyond it their replies are numbers without a name."""
 
+_WRITE_COIL, _WRITE_COILS = 5, 15
+_WRITTEN = 5
+"""Bytes of a reply to a write of several coils: without their values."""
+_TOGGLE = 0x5500
+"""Waveshare's value for the other way round."""
+
 QUANTITIES = {1: "coil", 2: "discrete_input", 3: "holding_register", 4: "input_register"}
 """By function: what a number is called that no profile names; its channel is the register, `+n` if that is unknown."""
 
@@ -101,10 +107,31 @@ class ModbusDecoder:
             self._read(frame, at, found)
             return
         self._asked = None
-        if function == 5 and pdu[3:5] in (b"\xff\x00", b"\x00\x00"):
-            channel = self._coils.get(int.from_bytes(pdu[1:3], "big"))
-            if channel is not None:  # else a code of the vendor: all at once, flashing
-                found.append(Reading(self._told(channel, on=pdu[3] == 0xFF, at=at)))
+        if function == _WRITE_COIL:
+            self._write_coil(frame, at, found)
+        elif function == _WRITE_COILS and len(pdu) > _WRITTEN:
+            self._write_coils(frame, at, found)
+
+    def _write_coil(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
+        coil, value = unpack(">HH", frame.pdu[1:5])
+        channel = self._coils.get(coil)
+        if channel is None or value == _TOGGLE:  # a code of the vendor: all at once, flashing, the other way round
+            return
+        if value in (0xFF00, 0):
+            found.append(Reading(self._told(channel, on=value != 0, at=at)))
+        else:
+            found.append(Reject(frame.octets, f"coil {coil} is told {value:04X}, expected FF00 or 0000"))
+
+    def _write_coils(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
+        """A request; the reply to it repeats no values."""
+        first, count = unpack(">HH", frame.pdu[1:5])
+        bits = frame.pdu[6:]
+        if len(bits) != _octets(_WRITE_COILS, count):
+            found.append(Reject(frame.octets, f"{len(bits)} bytes for {count} coils"))
+            return
+        for place in range(count):
+            if (channel := self._coils.get(first + place)) is not None:
+                found.append(Reading(self._told(channel, on=bool(bits[place >> 3] >> (place & 7) & 1), at=at)))
 
     def _read(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
         """A request to read, or the reply to one."""
@@ -182,7 +209,7 @@ class ModbusDecoder:
 
 
 def _octets(function: int, count: int) -> int:
-    return (count + 7) // 8 if function <= 2 else count * 2
+    return (count + 7) // 8 if function in (1, 2, _WRITE_COILS) else count * 2
 
 
 def _could_be_asked(pdu: bytes) -> bool:

@@ -21,6 +21,26 @@ _PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the tabl
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
+_UTF_16 = 0x80
+"""In a text record's first byte; its other low bits are the length of the language behind it."""
+_MARKS = (b"\xfe\xff", b"\xff\xfe")
+
+
+class _TextRecord(ndef.TextRecord):  # type: ignore[misc]  # the library has no types
+    """A text record. The library reads UTF-16 without a byte order mark by the host's order; it is big-endian (RTD Text 1.0, 3.4)."""
+
+    @classmethod
+    def _decode_payload(cls, octets: bytes, errors: str) -> ndef.TextRecord:
+        start = 1 + (octets[0] & 0x3F)
+        if octets[0] & _UTF_16 and not octets[start:].startswith(_MARKS):
+            octets = octets[:start] + _MARKS[0] + octets[start:]
+        return super()._decode_payload(octets, errors)
+
+
+for _holder in (ndef.Record, ndef.SmartposterRecord):
+    _holder.register_type(_TextRecord)
+
+
 class Text(NamedTuple):
     """A text record."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import millis, read_object, shown
 from device_drivers.mapping import Map, measurements
@@ -53,7 +53,8 @@ class NeuronDecoder:
         self._told: tuple[bool, datetime] | None = None
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one message. A tag in error is no observation; nor is a message of another node or group.
+        """Decode one message. A tag in error is no observation; nor is a message of another node or group. Of tags that cannot
+        be read the message is kept as a reject; the others count.
 
         Raises:
             DecodeError: not a topic of this gateway, not of any of the formats, or a value that the mapping does not know.
@@ -71,12 +72,16 @@ class NeuronDecoder:
                 raise DecodeError(f"{key}: {shown(said)}, expected text")
             if mine is not None and said != mine:
                 return []
-        tags = _tags(document)
+        unread: list[str] = []
+        tags = _tags(document, unread)
         at = millis(document.get("timestamp"), received)
         aged = retained and at is None
+        moment = received if at is None else at
         if self._mapping is not None:
-            return self._mapping.at(tags, received if at is None else at, aged=aged, retained=retained)
-        return [] if aged else measurements(tags, self._device, received if at is None else at)
+            readings = self._mapping.at(tags, moment, aged=aged, retained=retained)
+        else:
+            readings = [] if aged else measurements(tags, self._device, moment, unread=unread)
+        return beside_unread(readings, payload, unread)
 
     def _states(self, states: Any, received: datetime, *, retained: bool) -> list[Reading]:
         if type(states) is not list:
@@ -107,8 +112,8 @@ class NeuronDecoder:
         return True
 
 
-def _tags(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that were read, by tag; of a tag that stands twice the first."""
+def _tags(document: Mapping[str, Any], unread: list[str]) -> dict[str, Any]:
+    """The values that were read, by tag; of a tag that stands twice the first. `unread` is told of tags that are none."""
     values, tags, errors = document.get("values"), document.get("tags"), document.get("errors")
     if errors is not None and type(errors) is not dict:
         raise DecodeError(f"errors: {shown(errors)}, expected an object")
@@ -119,18 +124,20 @@ def _tags(document: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for tag in tags:
         if type(tag) is not dict or type(tag.get("name")) is not str or not ("value" in tag or "error" in tag):
-            raise DecodeError("tags: expected objects with `name` and `value` or `error`")
-        if "type" in tag and tag.get("value") is not None:
-            _check_sort(tag)
-        if not tag.get("error") and "value" in tag:
+            unread.append("tags: expected objects with `name` and `value` or `error`")
+            continue
+        wrong = _wrong_sort(tag) if "type" in tag and tag.get("value") is not None else ""
+        if wrong:
+            unread.append(wrong)
+        elif not tag.get("error") and "value" in tag:
             found.setdefault(tag["name"], tag["value"])
     return found
 
 
-def _check_sort(tag: Mapping[str, Any]) -> None:
+def _wrong_sort(tag: Mapping[str, Any]) -> str:
+    """Why a value is not of the type that its tag names; "" if it is."""
     sort = tag["type"]
     if type(sort) is not int or sort not in _SORTS:
-        raise DecodeError(f"tag {shown(tag['name'])}: type {shown(sort)}, expected 1 to 4")
+        return f"tag {shown(tag['name'])}: type {shown(sort)}, expected 1 to 4"
     name, is_right = _SORTS[sort]
-    if not is_right(tag["value"]):
-        raise DecodeError(f"tag {shown(tag['name'])}: {shown(tag['value'])}, expected {name}")
+    return "" if is_right(tag["value"]) else f"tag {shown(tag['name'])}: {shown(tag['value'])}, expected {name}"

@@ -130,8 +130,8 @@ class OnvifDecoder:
             meaning = event.meaning
             if event.operation == "Initialized" and meaning.what == "motion":
                 continue  # state of before, no event (cameras.md, onvif)
-            if event.active is None and meaning.what not in ("motion", "beat"):
-                continue
+            if event.active is None and meaning.what != "beat" and not event.just_happens:
+                continue  # neither true nor false is not known (R4)
             self._signs.report(
                 found,
                 meaning,

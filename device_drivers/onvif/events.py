@@ -42,6 +42,9 @@ TOPICS: Mapping[str, Meaning] = {
 here only shows that the service lives. ImageTooDark is not blindness: at night it says that the lamps are off.
 """
 
+_MOMENTS = frozenset({"RuleEngine/LineDetector/Crossed"})
+"""Topics of what has no end: they just happen. All others have a value that is true or false, and say nothing without it."""
+
 _SOURCES = ("VideoSourceToken", "Source", "VideoSource", "VideoSourceConfigurationToken")
 _STATES = ("State", "LogicalState", "Failed")
 """Names of items whose 0 and 1 mean false and true, beside those that begin with `Is`."""
@@ -51,7 +54,7 @@ _MOST_MESSAGES = 1024
 
 
 class Event(NamedTuple):
-    """One notification. `active` None: it has no value that is true or false, it just happened."""
+    """One notification. `active` None: it has no value that is true or false."""
 
     topic: str
     source: str
@@ -62,6 +65,11 @@ class Event(NamedTuple):
     def meaning(self) -> Meaning:
         """What it stands for."""
         return TOPICS.get(self.topic, BEAT)
+
+    @property
+    def just_happens(self) -> bool:
+        """What it stands for has no end, and so no true and false."""
+        return self.topic in _MOMENTS
 
 
 _OPERATIONS: Mapping[str, Literal["Initialized", "Changed", "Deleted", ""]] = {

@@ -71,10 +71,12 @@ REPLIES: Mapping[int, str] = {
     0xB1: "XRD",
 }
 
-RAW, KEYPAD, NAK, BUSY = 0x50, 0x53, 0x41, 0x79
+RAW, KEYPAD, NAK, BUSY, RMAC_I = 0x50, 0x53, 0x41, 0x79, 0x78
 
 SCS_BEGINS = 0x11
 """Security block of the command that begins a secure channel; until it stands, plain text is right again."""
+SCS_ENDS = 0x14
+"""Security block of the reply that ends the handshake: 01 in it, and the channel stands."""
 SCS = range(SCS_BEGINS, 0x19)
 """All security blocks that there are."""
 SCS_CLOSED = frozenset({0x15, 0x16, 0x17, 0x18})

@@ -19,7 +19,7 @@ class OsdpDecoder:
     """One line, heard for one reader.
 
     Encrypted replies give nothing: only the two ends of a channel can read them. Once an address has been heard in a secure channel,
-    cards and keys of it in plain text are rejected, until a new channel is begun.
+    or has agreed to one, cards and keys of it in plain text are rejected, until a new channel is begun.
 
     Args:
         cards: what cards and keys become.
@@ -69,7 +69,7 @@ class OsdpDecoder:
 
     def _frame(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
         address = frame.address
-        if frame.closed:
+        if frame.closed or frame.closes:
             self._closed.add(address)
         elif frame.security == SCS_BEGINS:
             self._closed.discard(address)

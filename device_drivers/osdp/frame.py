@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from device_drivers.errors import DecodeError
 from device_drivers.hunt import NONE, WAIT
-from device_drivers.osdp.codes import CRC, MARK, REPLY, SCB, SCS, SCS_CLOSED, SCS_ENCRYPTED, SOM, SQN
+from device_drivers.osdp.codes import CRC, MARK, REPLY, RMAC_I, SCB, SCS, SCS_CLOSED, SCS_ENCRYPTED, SCS_ENDS, SOM, SQN
 
 SHORTEST = 7
 LONGEST = 1440
@@ -24,12 +24,16 @@ _MAC = 4
 
 
 class Frame(NamedTuple):
-    """One frame. `code` is of a reply or of a command; `data` is without the MAC, and as sent where `encrypted`."""
+    """One frame. `code` is of a reply or of a command; `data` is without the MAC, and as sent where `encrypted`.
+
+    `status` is what the security block says beside its sort.
+    """
 
     address: int
     reply: bool
     sequence: int
     security: int | None
+    status: bytes
     code: int
     data: bytes
 
@@ -37,6 +41,11 @@ class Frame(NamedTuple):
     def closed(self) -> bool:
         """It belongs to a secure channel that stands."""
         return self.security in SCS_CLOSED
+
+    @property
+    def closes(self) -> bool:
+        """With it a secure channel stands: the reader found the panel's cryptogram right."""
+        return self.reply and self.code == RMAC_I and self.security == SCS_ENDS and self.status[:1] == b"\x01"
 
     @property
     def encrypted(self) -> bool:
@@ -110,12 +119,12 @@ def read_frame(octets: bytes) -> Frame:
     control = octets[4]
     end = len(octets) - (2 if control & CRC else 1)
     at = _HEADER
-    security = None
+    security, status = None, b""
     if control & SCB:
         length = octets[at] if at < end else 0
         if length < 2 or at + length > end:
             raise DecodeError(f"security block of {length} byte(s), it does not fit", octets)
-        security = octets[at + 1]
+        security, status = octets[at + 1], octets[at + 2 : at + length]
         if security not in SCS:
             raise DecodeError(f"security block {security:02X}, expected {SCS[0]:02X} to {SCS[-1]:02X}", octets)
         at += length
@@ -124,4 +133,5 @@ def read_frame(octets: bytes) -> Frame:
     if at >= end:
         raise DecodeError("frame without a code", octets)
     address = octets[1]
-    return Frame(address & ~REPLY, bool(address & REPLY), control & SQN, security, octets[at], octets[at + 1 : end])
+    code, data = octets[at], octets[at + 1 : end]
+    return Frame(address & ~REPLY, bool(address & REPLY), control & SQN, security, status, code, data)

@@ -198,22 +198,49 @@ class _File:
         return Record(at, tag, reader, person, place, event, row, sheet)
 
     def _merged(self, records: Sequence[Record]) -> list[Record]:
-        """Records by time, each once: of rows that are one the earliest."""
+        """Records by time, each once: of rows that are one tap the earliest. What is reported beside it counts by itself."""
         ordered = sorted(records, key=lambda each: (each.at, each.tag or "", each.reader, each.person, each.event))
-        latest: dict[tuple[str, str | None, str, str], datetime] = {}
-        kept = []
+        taps: dict[tuple[str, str], list[int]] = {}
+        told: dict[tuple[str, str, str], datetime] = {}
+        kept: list[Record] = []
+        repeats = others = 0
         for record in ordered:
-            key = (serial(record.reader), record.tag, record.person, record.event)
-            before = latest.get(key)
-            if before is not None and record.at - before <= SAME:
-                continue
-            latest[key] = record.at
-            kept.append(record)
-        if len(kept) < len(ordered):
-            self._notes.append(
-                f"{len(ordered) - len(kept)} rows repeat others (same wand and chip within 5 s) and count once"
-            )
+            wand, chip = serial(record.reader), record.tag
+            tag, event = chip, record.event
+            if chip is not None:
+                near = [index for index in taps.get((wand, chip), ()) if record.at - kept[index].at <= SAME]
+                taps[wand, chip] = near
+                same = next((index for index in near if self._one_tap(kept[index], record)), None)
+                if same is None:
+                    near.append(len(kept))
+                else:
+                    first = kept[same]
+                    if _unnamed(first):
+                        kept[same] = first._replace(person=record.person)
+                    elif not _unnamed(record) and first.person != record.person:
+                        others += 1
+                    tag = None
+            if event:
+                key = wand, chip or record.checkpoint, event
+                before = told.get(key)
+                if before is not None and record.at - before <= SAME:
+                    event = ""
+                else:
+                    told[key] = record.at
+            if tag is None and not event:
+                repeats += 1
+            else:
+                kept.append(record._replace(tag=tag, event=event))
+        if repeats:
+            self._notes.append(f"{repeats} rows repeat others (same wand and chip within 5 s) and count once")
+        if others:
+            self._notes.append(f"{others} rows name another person than the row they repeat: the first counts")
         return kept
+
+    def _one_tap(self, first: Record, second: Record) -> bool:
+        """Whether rows this near are one tap: unless they name two people of whom the site knows one."""
+        people = self._settings.people
+        return _unnamed(first) or _unnamed(second) or people.get(first.person) == people.get(second.person)
 
     # -- whose they are
 
@@ -232,7 +259,7 @@ class _File:
                 continue
             mine.append(record)
             person = people.get(record.person)
-            if people and person is None and plain(record.person) not in UNSET:
+            if people and person is None and not _unnamed(record):
                 strangers.add(record.person)
             if record.tag is not None:
                 read = TagRead(device=owner, at=record.at, tag=record.tag, method="wand", person=person)
@@ -367,6 +394,10 @@ class _File:
             )
         if folded := sum(_twice(record.at, self._zone) for record in records):
             notes.append(f"{folded} times exist twice (the clock was put back); the first is taken")
+
+
+def _unnamed(record: Record) -> bool:
+    return plain(record.person) in UNSET
 
 
 class _Nobody(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from device_drivers.tag import is_drawn_anew
+
 Kind = Literal["106A", "212F", "424F", "106B", "106J"]
 
 KINDS: dict[int, Kind] = {0: "106A", 1: "212F", 2: "424F", 3: "106B", 4: "106J"}
@@ -13,8 +15,6 @@ _LENGTHS = (4, 7, 10)
 """Bytes of a UID of ISO 14443 type A."""
 
 _HAS_ATS = 0x20
-_RANDOM = 0x08
-"""First byte of a UID of four bytes that is drawn anew each time (ISO 14443-3 §6.5.4): phones have them."""
 
 _NFCID2 = 8
 
@@ -62,8 +62,7 @@ def _type_a(rest: bytes) -> tuple[str | None, bytes]:
         raise ValueError("the answer ends inside a UID")
     if rest[3] & _HAS_ATS and end < len(rest):  # its answer to select follows, length first
         end += max(rest[end], 1)
-    random = size == 4 and uid[0] == _RANDOM
-    return (None if random else uid.hex().upper()), rest[end:]
+    return (None if is_drawn_anew(uid) else uid.hex().upper()), rest[end:]
 
 
 def _felica(rest: bytes) -> tuple[str | None, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from device_drivers.driver import Reading, Readings, Reject
+from device_drivers.driver import Reading, Readings, Reject, reason_of
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import millis
 from device_drivers.mapping import Map, measurements
@@ -34,6 +34,13 @@ class Address(NamedTuple):
     device: str
 
 
+class _Lacks(NamedTuple):
+    """What of a message is no observation yet, or never: aliases that were never born, and why values cannot be read."""
+
+    aliases: list[int]
+    unread: list[str]
+
+
 class SparkplugDecoder:
     """One edge node, or one device behind it.
 
@@ -60,7 +67,8 @@ class SparkplugDecoder:
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. `at` is the metric's time, else the payload's, if it can be trusted.
 
-        A value known by an alias only is kept as a reject until the birth has come; the node is asked for it.
+        A value known by an alias only is kept as a reject until the birth has come; the node is asked for it. So is a value
+        that cannot be read, but not asked for; the others of its message count.
 
         Raises:
             DecodeError: not a topic of this node or device, not a Sparkplug payload, or retained.
@@ -81,26 +89,26 @@ class SparkplugDecoder:
         message = read_payload(payload, metrics=own or sort in ("NBIRTH", "NDEATH"))
         asks = sort != "NDEATH" and self._is_gap(sort, message)
         readings: list[Reading] = []
-        rejects: list[Reject] = []
+        lacks = _Lacks([], [])
         match sort:
             case "NBIRTH":
-                readings = self._node_birth(message, received)
+                readings = self._node_birth(message, received, lacks)
             case "NDEATH":
                 readings = self._node_death(message, received)
             case "DBIRTH" if own:
-                readings = self._birth(message, received)
+                readings = self._birth(message, received, lacks)
             case "DDEATH" if own:
                 self._born = None
                 readings = [self._status(False, self._time(message, received), "death")]
             case "NDATA" | "DDATA" if own:
-                unknown: list[int] = []
-                readings = self._say(message, received, self._born or {}, self._sorts, unknown, events=True)
+                readings = self._say(message, received, self._born or {}, self._sorts, lacks, events=True)
+                unknown = lacks.aliases
                 asks = asks or bool(unknown) or self._born is None
                 if unknown:
-                    reason = (
+                    lacks.unread.append(
                         f"alias {unknown[0]} of no birth that is known ({len(unknown)} values): a rebirth is asked for"
                     )
-                    rejects = [Reject(message.data, reason)]
+        rejects = [Reject(message.data, reason_of(lacks.unread))] if lacks.unread else []
         if asks and self._may_ask(received):
             where = self._address
             command = f"{where.namespace}/{where.group}/NCMD/{where.node}"
@@ -119,7 +127,7 @@ class SparkplugDecoder:
 
     # -- births, deaths and numbers
 
-    def _node_birth(self, message: Payload, received: datetime) -> list[Reading]:
+    def _node_birth(self, message: Payload, received: datetime, lacks: _Lacks) -> list[Reading]:
         """A new life of the node: what its devices said before counts no more."""
         for metric in message.metrics:
             if metric.name == "bdSeq":
@@ -127,7 +135,7 @@ class SparkplugDecoder:
         if self._address.device:
             self._born = None
             return []
-        return self._birth(message, received)
+        return self._birth(message, received, lacks)
 
     def _node_death(self, message: Payload, received: datetime) -> list[Reading]:
         """The node's last will. That of an earlier life, told late, is none (Sparkplug 3.0 §6.4.12)."""
@@ -140,7 +148,7 @@ class SparkplugDecoder:
         self._seq = None
         return [self._status(False, received, "node_death")]
 
-    def _birth(self, message: Payload, received: datetime) -> list[Reading]:
+    def _birth(self, message: Payload, received: datetime, lacks: _Lacks) -> list[Reading]:
         """All metrics with their names, datatypes and present values. They are state: an event among them is old news."""
         born: dict[int, tuple[str, int | None]] = {}
         sorts: dict[str, int | None] = {}
@@ -153,7 +161,7 @@ class SparkplugDecoder:
             if metric.alias is not None:
                 own = metric.name.startswith(_OWN_WORDS)
                 born[metric.alias] = ("" if own else metric.name, metric.datatype)
-        found = self._say(message, received, born, sorts, [], events=False)
+        found = self._say(message, received, born, sorts, lacks, events=False)
         self._born, self._sorts = born, sorts
         return [self._status(True, self._time(message, received), None), *found]
 
@@ -180,11 +188,11 @@ class SparkplugDecoder:
         received: datetime,
         born: dict[int, tuple[str, int | None]],
         sorts: dict[str, int | None],
-        unknown: list[int],
+        lacks: _Lacks,
         *,
         events: bool,
     ) -> list[Reading]:
-        """What the values say, by their times (most messages have one); aliases that were never born go to `unknown`."""
+        """What the values say, by their times (most messages have one); `lacks` is told what says nothing."""
         by_time: dict[int | None, dict[str, Value]] = {}
         data = message.data
         for metric in message.metrics:
@@ -199,17 +207,21 @@ class SparkplugDecoder:
             else:
                 entry = born.get(alias)
                 if entry is None:
-                    unknown.append(alias)
+                    lacks.aliases.append(alias)
                     continue
                 name, born_datatype = entry
                 if not name:
                     continue
                 if datatype is None:
                     datatype = born_datatype
-            if not known or (self._mapping is None and datatype in TIMES):
+            if not known:
                 continue
-            value = read_value(data, metric, datatype)
-            if value is None:
+            try:
+                value = read_value(data, metric, datatype)
+            except DecodeError as error:
+                lacks.unread.append(f"{name[:80]}: {error.reason}")
+                continue
+            if value is None or (self._mapping is None and datatype in TIMES):
                 continue
             if timestamp is None:
                 timestamp = message.timestamp
@@ -224,7 +236,7 @@ class SparkplugDecoder:
         for timestamp, values in by_time.items():
             at = millis(timestamp, received) or received
             if self._mapping is None:
-                found += measurements(values, self._device, at)
+                found += measurements(values, self._device, at, unread=lacks.unread)
             else:
                 found += self._mapping.at(values, at, events=events)
         return found

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import EARLIEST, instant, iso_time, number, read_object, read_text, shown
 from device_drivers.mapping import measurements
 from device_drivers.observations import DeviceStatus, Measurement, Motion, Observation, Panic, TagRead
-from device_drivers.tag import normal_tag
+from device_drivers.tag import is_drawn_anew, normal_tag
 from device_drivers.tasmota.bridge import SerialBridge
-from device_drivers.tasmota.fields import KEY_BITS, PRESSES, READERS, WIEGAND_DIGITS, InputMeaning
+from device_drivers.tasmota.fields import KEY_BITS, PRESSES, READERS, TYPE_A, WIEGAND_DIGITS, InputMeaning
 from device_drivers.tasmota.telemetry import Outputs, radio, sensors
 from device_drivers.tasmota.topics import Topics
 
@@ -84,14 +84,21 @@ class TasmotaDecoder:
         if kind == "discovery":
             self._learn(document)
             return []
-        readings = self._document(kind, document, received, retained=retained)
+        readings = self._document(kind, document, payload, received, retained=retained)
         for key, sort in _STATUS:
             if type(inside := document.get(key)) is dict:
-                readings += self._document(sort, inside, received, retained=retained, answer=True)
+                readings += self._document(sort, inside, payload, received, retained=retained, answer=True)
         return readings
 
     def _document(
-        self, kind: str, document: dict[str, Any], received: datetime, *, retained: bool, answer: bool = False
+        self,
+        kind: str,
+        document: dict[str, Any],
+        payload: bytes,
+        received: datetime,
+        *,
+        retained: bool,
+        answer: bool = False,
     ) -> list[Reading]:
         time = _time(document, received)
         aged = retained and time is None
@@ -108,7 +115,7 @@ class TasmotaDecoder:
         readings: list[Reading] = [] if aged else [Reading(observation) for observation in found]
         for key in _SERIAL:
             if (text := document.get(key)) is not None:
-                return self._serial(text, received, retained=retained)
+                return self._serial(text, payload, received, retained=retained)
         return readings
 
     # -- the device itself
@@ -164,9 +171,13 @@ class TasmotaDecoder:
         last, self._last = self._last, (str(time), tag) if has_clock else None
         return last is not None and last == self._last
 
-    def _serial(self, received_by_device: Any, at: datetime, *, retained: bool) -> list[Reading]:
+    def _serial(self, received_by_device: Any, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         if type(received_by_device) is dict:
-            return [] if retained else measurements(received_by_device, self._device, at)
+            if retained:
+                return []
+            unread: list[str] = []
+            readings = measurements(received_by_device, self._device, at, unread=unread)
+            return beside_unread(readings, payload, unread)
         if type(received_by_device) is not str:
             raise DecodeError(f"SSerialReceived: {shown(received_by_device)}, expected text")
         if retained:
@@ -230,7 +241,7 @@ def _escaped(payload: bytes) -> bytes:
 
 
 def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
-    """The card's number in its one form; None: no card, or keys of a keypad."""
+    """The card's number in its one form; None: no card, one drawn anew each time, or keys of a keypad."""
     uid = inside.get("UID")
     if uid is None or uid == "":
         return None
@@ -238,7 +249,8 @@ def _tag(name: str, inside: Mapping[str, Any], form: str) -> str | None:
         return _wiegand(uid, inside.get("Size"))
     if type(uid) is not str:
         raise DecodeError(f"{name}.UID: {shown(uid)}, expected hexadecimal digits")
-    return normal_tag(uid)
+    tag = normal_tag(uid)
+    return None if name in TYPE_A and len(tag) % 2 == 0 and is_drawn_anew(bytes.fromhex(tag)) else tag
 
 
 def _wiegand(uid: Any, size: Any) -> str | None:

@@ -54,6 +54,9 @@ ENERGY: Mapping[str, tuple[str, float]] = {
 
 ReaderForm = Literal["hex", "wiegand"]
 
+TYPE_A = frozenset({"PN532", "RC522"})
+"""Readers at 13.56 MHz, whose numbers are UIDs of ISO 14443 type A."""
+
 READERS: Mapping[str, ReaderForm] = {
     "PN532": "hex",
     "RC522": "hex",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import iso_time, read_object, shown
+from device_drivers.json_values import count, iso_time, read_object, shown
 from device_drivers.milesight.decoder import read_base64
 from device_drivers.observations import DeviceStatus
 from device_drivers.uplink import Uplink
@@ -68,10 +68,19 @@ class TtsDecoder:
         if event == "join":
             at = received if time is None else time
             return [] if retained else [Reading(DeviceStatus(device=self._device, at=at, online=True, reason="join"))]
-        return self._up(message, ids, time, received, retained=retained)
+        unread: list[str] = []
+        readings = self._up(message, ids, time, received, unread, retained=retained)
+        return beside_unread(readings, payload, unread)
 
     def _up(
-        self, message: dict[str, Any], ids: dict[str, Any], time: datetime | None, received: datetime, *, retained: bool
+        self,
+        message: dict[str, Any],
+        ids: dict[str, Any],
+        time: datetime | None,
+        received: datetime,
+        unread: list[str],
+        *,
+        retained: bool,
     ) -> list[Reading]:
         """An uplink. Fields that are zero are left out: no `f_port` is 0, no `frm_payload` is an empty one."""
         uplink = message.get("uplink_message")
@@ -79,24 +88,24 @@ class TtsDecoder:
             raise DecodeError(f"uplink_message: {shown(uplink)}, expected an object")
         if message.get("simulated"):
             raise DecodeError("a simulated uplink: nothing that the device said")
-        for key in ("f_port", "f_cnt"):
-            value = uplink.get(key, 0)
-            if type(value) is not int or not 0 <= value < 1 << 32:
-                raise DecodeError(f"{key}: {shown(value)}, expected a count")
+        count(uplink.get("f_port", 0), "f_port")
+        number = count(uplink.get("f_cnt", 0), "f_cnt")
         time = iso_time(uplink.get("received_at"), received) or time
         if retained and time is None:
             raise DecodeError("a retained uplink without a time: of what age it is nobody knows")
-        at = self._first_time(ids.get("dev_eui"), uplink, received if time is None else time)
+        at = self._first_time(
+            ids.get("dev_eui"), uplink.get("session_key_id"), number, received if time is None else time
+        )
         data = read_base64(uplink.get("frm_payload", ""), "frm_payload")
-        readings = self._uplink.read(data, uplink.get("decoded_payload"), at, received, retained=retained)
+        decoded = uplink.get("decoded_payload")
+        readings = self._uplink.read(data, decoded, at, received, unread=unread, retained=retained)
         return readings + self._uplink.signal(uplink.get("rx_metadata"), at)
 
-    def _first_time(self, eui: Any, uplink: dict[str, Any], at: datetime) -> datetime:
+    def _first_time(self, eui: Any, session: Any, number: int, at: datetime) -> datetime:
         """The time at which this uplink, by (dev_eui, session_key_id, f_cnt), was first told of."""
-        session = uplink.get("session_key_id")
         if type(session) is not str or len(session) > 128:
             return at
-        key = (eui if type(eui) is str and len(eui) <= 16 else "", session, uplink.get("f_cnt", 0))
+        key = (eui if type(eui) is str and len(eui) <= 16 else "", session, number)
         first = self._times.get(key)
         if first is not None:
             return first

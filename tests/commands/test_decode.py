@@ -91,6 +91,17 @@ def test_a_good_frame_behind_noise_is_printed_and_the_noise_told(decode):
     assert "ff fe" in outcome.err
 
 
+def test_digits_are_a_text_where_the_driver_wants_one_and_a_number_elsewhere(decode):
+    reply = "FEFEFEFE6872003209172068910833333433B93433336D16"
+    assert decode("dlt645", "--hex", reply, "--set", "address=201709320072").lines[0]["energy_wh"] == 1860
+    assert decode("dlt645", "--hex", reply, "--set", "address=201709320073", "--set", "phases=1").lines == []
+    event = '{"devEUI":"2411111111111111","data":"AXVk"}'
+    heard = ("milesight", "--topic", "gw/up", "--payload", event, "--set", "dev_eui=2411111111111111")
+    assert decode(*heard).lines[0]["value"] == 100
+    refused = decode("dlt645", "--hex", reply, "--set", "phases=2", "--set", "address=201709320072")
+    assert (refused.status, "settings.phases: expected 1 or 3" in refused.err) == (2, True)
+
+
 def test_a_setting_of_the_driver(decode):
     frame = "02" + b"2E00AF0EC9B4".hex() + "03"
     assert decode("rdm6300", "--hex", frame).status == 2

@@ -70,6 +70,18 @@ def test_a_card_is_read_once_while_it_stays_and_the_reader_says_that_it_lives():
     assert talk(poller, lambda asked: reader_answer(asked, {0x10: MIFARE})).seen == []
 
 
+def test_a_number_drawn_anew_each_time_is_no_card_but_a_sign_of_life_and_a_125_khz_number_like_it_is_one():
+    phone = bytes.fromhex("08A1B2C3")
+
+    def seen(band: str) -> list[str]:
+        found = talk(a_poller(bands=[band]), lambda request: reply(phone)).seen
+        assert any(isinstance(each, DeviceStatus) and each.online for each in found)
+        return [each.tag for each in found if isinstance(each, TagRead)]
+
+    assert seen("hf") == []
+    assert seen("lf") == ["08A1B2C3"]
+
+
 def test_an_echo_and_noise_before_the_reply_are_passed_over():
     heard = talk(a_poller(bands=["hf"]), lambda asked: asked + b"\xcd\x00" + reader_answer(asked, {0x10: MIFARE}))
     assert heard.seen[-1] == TagRead(device="rdr", at=NOW, tag="6DE95C17")

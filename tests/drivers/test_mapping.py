@@ -251,6 +251,21 @@ def test_what_is_not_mapped_is_bounded():
     assert list(numbers({"k" * 300: 1, "a": {"b" * 190: {"c" * 50: 1}}, "n": float("nan"), "i": 1 << 70})) == []
 
 
+def test_numbers_that_are_no_measurement_are_named():
+    unread: list[str] = []
+    document = {"a": 10**15, "b": [10**15 + 1, float("nan")], "c": -(1 << 63), "d": 1e300}
+    assert list(numbers(document, unread=unread)) == [("a", 1e15)]
+    assert unread == [
+        "b.0: 1000000000000001 is no measurement",
+        "c: -9223372036854775808 is no measurement",
+        "d: 1e+300 is no measurement",
+    ]
+    numbers_of_many = {str(number): 1 << 63 for number in range(10_000)}
+    many: list[str] = []
+    assert list(numbers(numbers_of_many, unread=many)) == []
+    assert len(many) == 512
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

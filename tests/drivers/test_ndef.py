@@ -52,6 +52,22 @@ def test_a_text_in_utf_16_is_read() -> None:
     assert read_message(b"\xd1\x01" + bytes([len(payload)]) + b"T" + payload) == [Text("南门", "zh")]
 
 
+@pytest.mark.parametrize("text", ["04A1B2C3D4E5F6", "南门", "ß Südtor"])
+def test_a_text_in_utf_16_without_a_mark_of_its_byte_order_is_big_endian(text: str) -> None:
+    payload = b"\x82zh" + text.encode("utf-16-be")
+    record = b"T" + payload
+    assert read_message(b"\xd1\x01" + bytes([len(payload)]) + record) == [Text(text, "zh")]
+    for mark, order in ((b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le")):
+        marked = b"\x82zh" + mark + text.encode(order)
+        assert read_message(b"\xd1\x01" + bytes([len(marked)]) + b"T" + marked) == [Text(text, "zh")]
+    inner = (
+        b"\x91\x01" + bytes([len(payload)]) + record + b"\x51" + uri_message("https://tap.example/t?tag=04A1B2C3")[1:]
+    )
+    assert read_message(b"\xd1\x02" + bytes([len(inner)]) + b"Sp" + inner) == [
+        Uri("https://tap.example/t?tag=04A1B2C3")
+    ]
+
+
 def test_a_smart_poster_gives_its_url() -> None:
     inner = uri_message("https://tap.example/t?tag=04A1B2C3")
     assert read_message(b"\xd1\x02" + bytes([len(inner)]) + b"Sp" + inner) == [

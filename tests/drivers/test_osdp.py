@@ -122,6 +122,45 @@ def test_plain_text_is_refused_while_a_secure_channel_is_up():
     assert observations(decoder.feed(device.card(1, W26, sequence=2), NOW))
 
 
+def shaking(address: int, security: int, code: int, data: bytes, status: int) -> bytes:
+    """A part of the handshake that begins a secure channel; even ones are replies."""
+    head = bytes([SOM, address | (0 if security & 1 else 0x80), 0, 0, 0x0D, 3, security, status, code]) + data
+    head = head[:2] + (len(head) + 2).to_bytes(2, "little") + head[4:]
+    return head + crc(head).to_bytes(2, "little")
+
+
+def handshake(address: int, status: int = 1) -> list[bytes]:
+    return [
+        shaking(address, 0x11, 0x76, bytes(8), 0),
+        shaking(address, 0x12, 0x76, bytes(32), 0),
+        shaking(address, 0x13, 0x77, bytes(16), 0),
+        shaking(address, 0x14, 0x78, bytes(16), status),
+    ]
+
+
+def test_plain_text_is_refused_from_the_end_of_the_handshake_on_and_read_while_a_new_one_lasts():
+    for tap in (device.card(1, W26, sequence=3), device.keys(1, b"1234\x7f", sequence=3)):
+        decoder = make()
+        for part in handshake(1):
+            assert decoder.feed(part, NOW) == []
+        (refused,) = decoder.feed(tap, NOW)
+        assert isinstance(refused, Reject)
+        assert "plain text" in refused.reason
+        for part in handshake(1)[:3]:  # it was switched off and on
+            assert decoder.feed(part, NOW) == []
+            assert observations(decoder.feed(device.card(1, W26, sequence=0), NOW))
+        assert decoder.feed(handshake(1)[3], NOW) == []
+        assert not observations(decoder.feed(device.card(1, W26, sequence=2), NOW))
+
+
+def test_a_handshake_that_fails_brings_no_secure_channel_up():
+    decoder = make()
+    for part in [*handshake(1, 0xFF), shaking(2, 0x14, 0x41, bytes(1), 1)]:
+        assert decoder.feed(part, NOW) == []
+    assert observations(decoder.feed(device.card(1, W26), NOW))
+    assert observations(decoder.feed(device.card(2, W26), NOW))
+
+
 def test_a_card_with_a_mac_is_read_and_an_encrypted_one_is_for_its_two_ends():
     raw = bytes([0, 1, 32, 0]) + bytes.fromhex("04A1B2C3")
     assert observations(outcome(make, [closed(1, 0x50, raw)])) == [TagRead(device="rdr", at=NOW, tag="04A1B2C3")]

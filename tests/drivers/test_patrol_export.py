@@ -23,7 +23,7 @@ from api.cli import main
 from device_drivers.conversation import Sheet
 from device_drivers.driver import DeviceSettings, Reading, Reject
 from device_drivers.errors import DecodeError, SettingsError
-from device_drivers.observations import SyncEnd, TagRead
+from device_drivers.observations import Incident, SyncEnd, TagRead
 from device_drivers.patrol_export.columns import SYNONYMS, find_header, plain
 from device_drivers.patrol_export.device import HEADER_EN, HEADER_ZH, text, workbook
 from device_drivers.patrol_export.record import DRIVERS
@@ -289,6 +289,48 @@ def test_rows_five_seconds_apart_are_one_and_six_are_two() -> None:
     assert at(9, 4) == ["2026-05-01 08:30:04"]
     assert at(4, 9) == ["2026-05-01 08:30:04"]
     assert at(4, 10) == ["2026-05-01 08:30:04", "2026-05-01 08:30:10"]
+
+
+def said_of(rows: list[tuple[int, str, str]], **said: Any) -> tuple[list[tuple[str, str | None]], list[str], Sheet]:
+    """Second and person of each read, and the incidents, of rows of one wand and chip: (second, person, event)."""
+    cells = [[f"2026/05/01 08:30:{second:02}", "01", person, "东门", event, TAG] for second, person, event in rows]
+    sheet = read(text([HEADER_ZH, *cells]), **said)
+    found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+    incidents = [f"{each.at:%S} {each.text}" for each in found if isinstance(each, Incident)]
+    return [(f"{each.at:%S}", each.person) for each in reads(sheet)], incidents, sheet
+
+
+def test_rows_of_one_wand_and_chip_within_five_seconds_are_one_tap_whatever_names_they_have() -> None:
+    taps, incidents, sheet = said_of([(49, "张三", ""), (52, "李四", ""), (53, "", "")])
+    assert taps == [("49", None)]
+    assert not incidents
+    assert any("1 rows name another person than the row they repeat" in note for note in sheet.notes)
+    assert any(note.startswith("2 rows repeat others") for note in sheet.notes)
+
+
+def test_what_is_reported_at_a_repeated_tap_is_kept_once() -> None:
+    taps, incidents, _ = said_of([(49, "张三", ""), (50, "李四", "灯坏"), (52, "", "灯坏"), (53, "张三", "漏水")])
+    assert taps == [("49", None)]
+    assert incidents == ["50 灯坏", "53 漏水"]
+
+
+def test_a_tap_without_a_name_has_that_of_its_repeat() -> None:
+    people = {"张三": "g-zhang"}
+    assert said_of([(49, "", ""), (52, "张三", "")], people=people)[0] == [("49", "g-zhang")]
+    assert said_of([(49, "张三", ""), (52, "未设置", "")], people=people)[0] == [("49", "g-zhang")]
+
+
+def test_two_known_people_at_one_chip_are_two_taps_and_each_repeat_is_its_own() -> None:
+    people = {"张三": "g-zhang", "李四": "g-li"}
+    taps, _, _ = said_of([(49, "张三", ""), (51, "李四", ""), (52, "张三", ""), (53, "李四", "")], people=people)
+    assert taps == [("49", "g-zhang"), ("51", "g-li")]
+    assert said_of([(49, "王五", ""), (51, "李四", "")], people=people)[0] == [("49", None), ("51", "g-li")]
+
+
+def test_two_events_without_a_chip_at_two_places_are_two() -> None:
+    rows = [["2026/05/01 08:30:01", "01", "", place, "灯坏", ""] for place in ("东门", "西门", "西门")]
+    found = [item.observation for item in read(text([HEADER_ZH, *rows])).found if isinstance(item, Reading)]
+    assert [each.checkpoint for each in found if isinstance(each, Incident)] == ["东门", "西门"]
 
 
 def test_the_same_file_gives_the_same_observations_whenever_it_is_read() -> None:

@@ -223,6 +223,54 @@ def test_historical_values_count_at_their_own_times():
     assert found == [LightLevel(device="n", at=before, lux=1), LightLevel(device="n", at=NOW, lux=2)]
 
 
+def test_whole_numbers_that_no_measurement_holds_are_named_and_the_others_count():
+    edge, decoder = EdgeNode("g", "n"), node()
+    told(decoder, edge.birth(NOW))
+    samples = [
+        Sample("near", Datatype.INT64, -(10**15)),
+        Sample("far", Datatype.INT64, -4270929666821191986),
+        Sample(
+            "list", Datatype.UINT64_ARRAY, (52).to_bytes(8, "little") + (16444743074749521625).to_bytes(8, "little")
+        ),
+    ]
+    found = told(decoder, edge.data(NOW, samples))
+    assert [(each.observation.quantity, each.observation.value) for each in found] == [("near", -1e15), ("list.0", 52)]
+    (reject,) = found.rejects
+    assert reject.reason == (
+        "far: -4270929666821191986 is no measurement; list.1: 16444743074749521625 is no measurement"
+    )
+
+
+def test_a_mapped_whole_number_keeps_all_its_digits():
+    edge, decoder = EdgeNode("g", "n"), node(map=[{"metric": "card", "to": "tag_read", "form": "decimal"}])
+    told(decoder, edge.birth(NOW))
+    found = told(decoder, edge.data(NOW, [Sample("card", Datatype.UINT64, 0x04A1B2C3D4E5F6)]))
+    assert [each.observation.tag for each in found] == ["04A1B2C3D4E5F6"]
+
+
+def test_an_array_of_times_of_a_wrong_length_is_named_and_costs_neither_the_other_values_nor_the_birth():
+    for mapping in ({}, {"map": [{"metric": "x", "to": "measurement"}, {"metric": "times", "to": "measurement"}]}):
+        edge, decoder = EdgeNode("g", "n"), node(**mapping)
+        broken = Sample("times", Datatype.DATETIME_ARRAY, bytes.fromhex("c7d090752401b8bab8978101"), alias=1)
+        samples = [broken, Sample("x", Datatype.INT32, 4, alias=2)]
+        for message in (edge.birth(NOW, samples), edge.data(NOW, [each._replace(name="") for each in samples])):
+            found = told(decoder, message)
+            assert Measurement(device="n", at=NOW, quantity="x", value=4) in [each.observation for each in found]
+            (reject,) = found.rejects
+            assert "DATETIME_ARRAY: 12 bytes, expected a multiple of 8" in reject.reason
+        assert not asked(told(decoder, edge.data(NOW, [Sample("", Datatype.INT32, 5, alias=2)])))
+    whole = Sample("times", Datatype.DATETIME_ARRAY, bytes.fromhex("c7d0907524010000"))
+    found = told(node(), EdgeNode("g", "n").birth(NOW, [whole]))
+    assert (len(found), list(found.rejects)) == (1, [])
+
+
+def test_a_message_of_nothing_but_a_broken_value_still_asks_for_what_is_missing():
+    edge, decoder = EdgeNode("g", "n"), node()
+    edge.birth(NOW)
+    found = told(decoder, edge.data(NOW, [Sample("times", Datatype.DATETIME_ARRAY, bytes(3))]))
+    assert (list(found), len(found.rejects), asked(found)) == ([], 1, True)
+
+
 def test_our_own_command_is_heard_without_effect():
     assert node().decode("spBv1.0/g/NCMD/n", rebirth(1), NOW) == []
 
