@@ -5,6 +5,7 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, assert_never
 
@@ -15,7 +16,7 @@ from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Alert, AlertChanges, AlertTransition, Notice, Operation, Transition
 from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
 from gateway.alerts.cases import Cases
-from gateway.alerts.catalogue import rule_of
+from gateway.alerts.catalogue import accused, rule_of
 from gateway.alerts.duty import Duty
 from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repeat_after, steps_of
 from gateway.alerts.grouping import Group
@@ -98,8 +99,8 @@ class AlertBook:
             case "raise":
                 self._raise(signal, case)
             case "update":
-                if case is not None and case.alert.state in ACTIVE:
-                    self._repeat(case, signal)
+                if case is not None:
+                    self._update(case, signal)
             case "resolve" | "merge":
                 if case is not None:
                     self._end(case, signal)
@@ -359,10 +360,24 @@ class AlertBook:
         self._record(case, "again", at, f"rule:{signal.rule}", signal.why or "again", **fields)
         self._begin(case, at)
 
+    def _update(self, case: Case, signal: Signal) -> None:
+        """What stands is another: of an alert that is over only what evidence withdraws is news."""
+        if case.alert.state in ACTIVE:
+            self._repeat(case, signal)
+            return
+        fields = self._described(case.alert, signal)
+        withdrawn = _withdrawn(case, fields["details"])
+        if withdrawn:
+            at, by = self._not_before(case, signal.at), f"rule:{signal.rule}"
+            shown = {"details": fields["details"], "message": fields["message"]}
+            self._record(case, "note", at, by, wording.CORRECTED, **shown)
+            self._tell_withdrawn(case, at, withdrawn)
+
     def _repeat(self, case: Case, signal: Signal) -> None:
         """The condition was reported again: a row only if something changed that people see."""
         at, place = self._not_before(case, signal.at), case.alert.place
         fields = self._described(case.alert, signal)
+        withdrawn = _withdrawn(case, fields["details"])
         lifted = False
         if signal.action == "raise":
             cause = self._cause(signal)
@@ -381,7 +396,9 @@ class AlertBook:
                 self._tell(case, at, "raised", tuple(case.standing))
                 case.told_at = at
         elif any(getattr(case.alert, field) != value for field, value in fields.items()):
-            self._record(case, "repeat", at, f"rule:{signal.rule}", signal.why or "changed", **fields)
+            why = wording.CORRECTED if withdrawn else signal.why or "changed"
+            self._record(case, "repeat", at, f"rule:{signal.rule}", why, **fields)
+            self._tell_withdrawn(case, at, withdrawn)
         else:
             case.alert = replace(case.alert, updated=moment(at, self._zone))
         if lifted:
@@ -606,12 +623,20 @@ class AlertBook:
 
     # Telling
 
-    def _tell(self, case: Case, at: Instant, kind: wording.NoticeKind, contacts: tuple[str, ...]) -> None:
+    def _tell(
+        self,
+        case: Case,
+        at: Instant,
+        kind: wording.NoticeKind,
+        contacts: tuple[str, ...],
+        withdrawn: tuple[str, ...] = (),
+    ) -> None:
         if not contacts:
             return
         case.tellings += 1
         case.last_told, case.told_at = list(contacts), at
         alert = case.alert
+        case.told_of = accused(alert.rule, alert.details)
         cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)
         texts: dict[wording.Language, tuple[str, str]] = {}
@@ -619,7 +644,7 @@ class AlertBook:
             language = wording.language_of(self.site, contact)
             if language not in texts:
                 title = wording.notice_title(self.site, alert, kind, language)
-                texts[language] = (title, wording.notice_body(self.site, alert, kind, language))
+                texts[language] = (title, wording.notice_body(self.site, alert, kind, language, withdrawn))
             title, body = texts[language]
             key = f"{alert.id}/{kind}/{case.tellings}/{contact}"
             self._changes.notices.append(
@@ -634,6 +659,13 @@ class AlertBook:
         """Tell those who were told since it was last opened."""
         self._tell(case, at, kind, tuple(case.standing))
         case.standing.clear()
+
+    def _tell_withdrawn(self, case: Case, at: Instant, withdrawn: tuple[str, ...]) -> None:
+        """Tell all who were told of more than what stands now."""
+        if withdrawn:
+            standing = list(case.standing)
+            self._tell(case, at, "corrected", tuple(case.told), withdrawn)
+            case.standing = standing
 
     # Rows
 
@@ -730,6 +762,14 @@ def _same_occurrence(case: Case, at: Instant) -> bool:
     if case.alert.state in ACTIVE or case.resolved_at is None:
         return True
     return at - case.resolved_at <= SAME_WITHIN or (case.verify_at is not None and at <= case.verify_at)
+
+
+def _withdrawn(case: Case, details: Mapping[str, wording.Detail]) -> tuple[str, ...]:
+    """Whom or what somebody was told to be at fault, and `details` no longer names."""
+    if not case.told:
+        return ()
+    told_of = accused(case.alert.rule, case.alert.details) if case.told_of is None else case.told_of
+    return tuple((Counter(told_of) - Counter(accused(case.alert.rule, details))).elements())
 
 
 def _stands(cause: Case | None) -> bool:
