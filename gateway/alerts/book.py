@@ -6,14 +6,14 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.alerts import lifecycle, wording
-from gateway.alerts.alert import Alert, AlertChanges, AlertTransition, Notice, Operation, Transition
+from gateway.alerts.alert import Alert, AlertChanges, AlertState, AlertTransition, Notice, Operation, Transition
 from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
 from gateway.alerts.cases import Cases
 from gateway.alerts.catalogue import accused, rule_of
@@ -22,7 +22,7 @@ from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repe
 from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
 from gateway.alerts.silences import Silence, Silences
-from gateway.alerts.succession import Told, case_of, signal_of, unheard_of
+from gateway.alerts.succession import Standing, Told, case_of, followed_by, signal_of, unheard_of
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
@@ -306,6 +306,50 @@ class AlertBook:
         for _, signal in sorted(found.items()):
             if self._cases.active(signal.rule, signal.subject) is None:
                 self.signal(msgspec.structs.replace(signal, at=now))
+
+    def tell_otherwise(self, told: Told, news: Sequence[AlertTransition], now: Instant) -> None:
+        """After the tail of the log was judged by another site file than that by which people were told of it: tell what is otherwise.
+
+        What rests on something not heard, and does not stand by this site file, is retracted; of what was heard somebody has to see to it.
+
+        Args:
+            told: what the journal has of alerts.
+            news: what is not in it yet.
+            now: the instant.
+        """
+        lost = {each.alert.id for each in told.standing if self._cases.find(each.alert.id) is None}
+        self.tell_unheard_of(followed_by(told, news), now)
+        known = {row.alert.id: row.alert.state for row in news}
+        for standing in told.standing:
+            alert, case = standing.alert, self._cases.find(standing.alert.id)
+            if case is None:
+                continue
+            if alert.id not in lost:
+                self._tell_in_full(case, standing, now, heard=known.get(alert.id))
+            elif rule_of(alert.rule).basis == "absence":
+                self._retract(
+                    case, Signal(rule=alert.rule, subject=alert.subject, action="retract", at=now, why="rejudged")
+                )
+
+    def _tell_in_full(self, case: Case, standing: Standing, at: Instant, *, heard: AlertState | None) -> None:
+        """Whoever the journal says was told of an alert hears what has become of it. `heard`: what those hear anyway whom the book has told."""
+        over = heard is not None and heard not in ACTIVE
+        untold = tuple(contact for contact in standing.contacts if not over or contact not in case.told)
+        case.told = list(dict.fromkeys((*case.told, *standing.contacts)))
+        case.tellings = max(case.tellings, standing.tellings)
+        at, alert = self._not_before(case, at), case.alert
+        if alert.state == "retracted":
+            self._tell(case, at, "retracted", untold)
+        elif alert.state in ACTIVE:
+            case.standing = list(dict.fromkeys((*case.standing, *standing.contacts)))
+            if heard is None:
+                case.told_of = accused(alert.rule, standing.alert.details)
+            withdrawn = _withdrawn(case, alert.details)
+            if withdrawn:
+                self._record(case, "repeat", at, f"rule:{alert.rule}", wording.CORRECTED)
+                self._tell_withdrawn(case, at, withdrawn)
+        elif standing.alert.state in ACTIVE:
+            self._tell(case, at, "resolved", untold)
 
     # Signals
 
