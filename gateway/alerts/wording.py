@@ -167,12 +167,12 @@ def cause_name(site: Site, alert_id: str | None, language: Language) -> str:
 
 
 def name(site: Site, subject: str, language: Language) -> str:
-    """A subject as people call it: its id, and the names of its place; a dated one with its local time."""
+    """A subject as people call it: its id, and the names of its place; a dated one with its local time, and without the number after it."""
     thing, _, when = subject.partition("@")
     if when and _TIME.match(when):
         route = thing in site.routes
         word = ("线路 " if language == "zh_CN" else "round ") if route else ""
-        return f"{word}{thing if route else _placed(site, thing, language)} {_time(site, when)}"
+        return f"{word}{thing if route else _placed(site, thing, language)} {_time(site, when.partition('~')[0])}"
     if thing == site.id:
         return site.name
     return _placed(site, subject, language)
