@@ -16,7 +16,7 @@ from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Alert, AlertChanges, AlertState, AlertTransition, Notice, Operation, Transition
 from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
 from gateway.alerts.cases import Cases
-from gateway.alerts.catalogue import accused, rule_of
+from gateway.alerts.catalogue import CALL, accused, rule_of
 from gateway.alerts.duty import Duty
 from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repeat_after, steps_of
 from gateway.alerts.grouping import Group
@@ -42,7 +42,6 @@ VERIFY_AFTER: Duration = 10 * MINUTE
 CAUSE_WITHIN: Duration = 10 * MINUTE
 """A suppression whose cause has no alert by then, or one resolved by hand, is lifted: better told twice than not at all. Ours."""
 
-CALL = "panic"
 CALLED_AGAIN: Duration = MINUTE
 """A call that comes again so long after it was last told, though somebody has taken it, is told again. Ours."""
 

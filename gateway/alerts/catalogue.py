@@ -39,6 +39,9 @@ class Rule(NamedTuple):
     accuses: str | None = None
 
 
+CALL = "panic"
+"""A call for help."""
+
 LASTING = (HOUR, DAY)
 """A camera that is lost says nothing more: people are reminded at 1 h and 1 day (cameras.md, Cameras); of a blind zone, too, since
 it tells of its cameras in their place."""
