@@ -109,7 +109,7 @@ class DutyChecks:
         """Moments (check@instant) whose time to tell is past, and whether the checker was told in time."""
         self._checks: dict[str, Running] = {}
         self._plan_at = started
-        self._due: Instant | None = started
+        self._due = started if site.duty_checks else None
         self._readers = frozenset(place.reader for place in site.checkpoints.values() if place.reader is not None)
 
     # What comes in
@@ -175,7 +175,7 @@ class DutyChecks:
         while self._due is not None and self._due <= now:
             due = self._due
             if self._plan_at <= due:
-                self._plan(max(due, now) if down_from is not None else due)
+                self._plan(max(due, self._engine.now if down_from is None else now))
             for name in sorted(self._weeks):
                 self._time_of_week(self._weeks[name], due, now, down=down_from is not None)
             for name in sorted(self._checks):
@@ -185,6 +185,9 @@ class DutyChecks:
             self._arm()
 
     def _arm(self) -> None:
+        if not self.site.duty_checks:
+            self._due = None
+            return
         due = self._plan_at
         for week in self._weeks.values():
             check = self.site.duty_checks[week.plan.check]

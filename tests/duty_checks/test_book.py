@@ -296,6 +296,36 @@ def test_a_check_that_the_site_no_longer_has_is_dropped_and_its_alert_ends():
     assert plans == ["manager"]
 
 
+def test_where_the_site_has_no_checks_any_more_the_alert_of_the_last_one_ends_too():
+    week = Week().go(FIRST + 3 * HOUR)
+    assert set(week.alerts().values()) == {"open"}
+    week.site = msgspec.structs.replace(SITE, duty_checks={})
+    state = week.judgement.snapshot()
+    week.judgement = Judgement(week.site, START)
+    week.judgement.restore(state)
+    week.collect()
+    assert set(week.alerts().values()) == {"resolved"}
+    assert [each.history[-1].why for each in week.judgement.alerts.alerts()] == ["removed"]
+    checks = (week.items, week.plans)
+    week.go(FIRST + 30 * HOUR)
+    assert (week.items, week.plans) == checks
+    with pytest.raises(Refused, match="no duty check"):
+        week.operate("extra", week.judgement.now, check="captain", post="cp")
+
+
+def test_checks_that_the_site_has_only_after_weeks_without_any_are_planned_from_then_on():
+    week = Week(msgspec.structs.replace(SITE, duty_checks={}))
+    week.go(FIRST + 21 * DAY)
+    state = week.judgement.snapshot()
+    week.site, before = SITE, week.judgement.now
+    week.judgement = Judgement(SITE, START)
+    week.judgement.restore(state)
+    week.go(before + 8 * DAY)
+    assert week.plans
+    assert all(instant(plan.published) >= before for plan in week.plans)
+    assert all(instant(item.at) >= before for item in week.items)
+
+
 _steps = st.lists(
     st.one_of(
         st.tuples(st.just("go"), st.integers(1, 40), st.none()),
