@@ -337,9 +337,7 @@ class DutyChecks:
     @staticmethod
     def _next_look(running: Running, asked: Asked, now: Instant) -> Instant:
         item = running.item
-        ends = [asked.closes + 1, asked.deadline + 1, running.until]
-        if item.checker_at is not None:
-            ends.append(instant(item.checker_at) + asked.guard_within + 1)
+        ends = [asked.closes + 1, asked.closes + asked.guard_within + 1, asked.deadline + 1, running.until]
         ends.append(now + (AGAIN if item.state in DECIDED or now <= asked.closes else AWAITED))
         return min(each for each in ends if each > now)
 

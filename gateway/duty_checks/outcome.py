@@ -68,30 +68,29 @@ class Outcome(NamedTuple):
 
 def judge(asked: Asked, seen: Seen, now: Instant) -> Outcome:
     """The outcome by what is known at `now`."""
-    came = [
-        (min(times), tap.key, tap, times)
+    came = sorted(
+        (min(times), tap.key, tap.person, times)
         for tap in seen.taps
         if tap.person in asked.checkers and (times := _within(tap.times, asked.opens, asked.closes))
-    ]
+    )
     if not came:
         return _nobody_came(asked, seen, now)
-    at, _, tap, times = min(came, key=lambda each: each[:2])
-    first, last = at - TOGETHER, max(times) + asked.guard_within
-    answers = [
-        (min(near), each.key, each)
-        for each in seen.taps
-        if each.person in asked.guards
-        and each.person != tap.person
-        and (near := [t for t in each.times if any(c - TOGETHER <= t <= c + asked.guard_within for c in times)])
-    ]
-    here = Outcome("tapped", checker=tap.person, checker_at=at, evidence=(tap.key,))
-    if answers:
-        guard_at, _, guard = min(answers, key=lambda each: each[:2])
-        return here._replace(
-            state="passed", guard=guard.person, guard_at=guard_at, evidence=tuple(sorted({tap.key, guard.key}))
-        )
-    if now <= last:
-        return here
+    for at, key, checker, times in came:
+        answers = [
+            (min(near), each.key, each.person)
+            for each in seen.taps
+            if each.person in asked.guards
+            and each.person != checker
+            and (near := [t for t in each.times if any(c - TOGETHER <= t <= c + asked.guard_within for c in times)])
+        ]
+        if answers:
+            guard_at, its_key, guard = min(answers)
+            return Outcome("passed", None, checker, at, guard, guard_at, evidence=tuple(sorted({key, its_key})))
+    at, key, checker, _ = came[0]
+    here = Outcome("tapped", checker=checker, checker_at=at, evidence=(key,))
+    if now <= asked.closes + asked.guard_within:
+        return here  # he may come again, and be answered
+    first, last = at - TOGETHER, max(max(times) for *_, times in came) + asked.guard_within
     if _doubtful(seen, first, last):
         return here._replace(state="unverifiable", cause="unknown_tap")
     if covers(seen.complete, first, last):

@@ -54,6 +54,25 @@ def test_the_checker_is_not_his_own_guard():
     assert outcome(tap(C, "c-li"), tap(C + MINUTE, "c-li")).state == "guard_absent"
 
 
+def test_a_checker_who_passes_by_and_comes_again_is_answered_once():
+    answered = outcome(tap(C, "c-li"), tap(C + 8 * MINUTE, "c-li"), tap(C + 9 * MINUTE, "g-he"))
+    assert (answered.state, answered.checker_at, answered.guard_at) == ("passed", C + 8 * MINUTE, C + 9 * MINUTE)
+    assert answered.evidence == (f"rdr/c-li/{C + 8 * MINUTE}", f"rdr/g-he/{C + 9 * MINUTE}")
+
+
+def test_nobody_is_absent_while_the_checker_may_still_come_again():
+    assert outcome(tap(C, "c-li"), now=C + 6 * MINUTE).state == "tapped"
+    assert outcome(tap(C, "c-li"), now=CLOSES + 5 * MINUTE).state == "tapped"
+    assert outcome(tap(C, "c-li"), now=CLOSES + 5 * MINUTE + 1).state == "guard_absent"
+
+
+def test_whoever_is_absent_answered_none_of_the_checkers_taps_over_a_complete_record():
+    both = (tap(C, "c-li"), tap(C + 8 * MINUTE, "c-li"))
+    assert outcome(*both).complete == (C - MINUTE, C + 13 * MINUTE)
+    assert outcome(*both, complete=[(OPENS, C + 10 * MINUTE)])[:2] == ("unverifiable", "reader_gap")
+    assert outcome(*both, tap(C + 9 * MINUTE, None))[:2] == ("unverifiable", "unknown_tap")
+
+
 def test_the_checkers_tap_counts_on_both_ends_and_not_beyond():
     assert outcome(tap(OPENS, "c-li")).state == "guard_absent"
     assert outcome(tap(CLOSES, "c-li")).state == "guard_absent"
