@@ -319,6 +319,7 @@ class DutyChecks:
             return
         check = self.site.duty_checks[item.check]
         opens, closes = instant(item.opens), instant(item.closes)
+        guards = frozenset(one.id for one in self.site.people.values() if "guard" in one.roles)
         wall = bool(self.site.checkpoints[item.post].tags)
         asked = Asked(
             opens=opens,
@@ -326,7 +327,8 @@ class DutyChecks:
             guard_within=check.guard_within,
             deadline=closes + check.guard_within + (DEADLINE_WALL if wall else DEADLINE),
             checkers=frozenset(check.checkers),
-            guards=frozenset(one.id for one in self.site.people.values() if "guard" in one.roles) | set(item.on_duty),
+            guards=guards | set(item.on_duty),
+            on_shift=guards & set(item.on_duty) - set(check.checkers),
             told=item.told,
             extra=item.kind == "extra",
         )
@@ -355,6 +357,7 @@ class DutyChecks:
             cause=outcome.cause,
             checker=outcome.checker,
             guard=outcome.guard,
+            elsewhere=outcome.elsewhere,
             off_shift=outcome.guard is not None and bool(before.on_duty) and outcome.guard not in before.on_duty,
             evidence=outcome.evidence,
             complete_from=spans[0],

@@ -150,6 +150,20 @@ def test_checker_and_guard_tap_and_the_check_is_passed():
     assert week.alerts() == {}
 
 
+def test_a_guard_on_his_round_is_shown_so_also_by_a_tap_that_comes_late():
+    other = Device(id="rdr-2", driver="native", kind="reader", place="gate", expect_every=MINUTE)
+    checkpoints = SITE.checkpoints | {"cp-2": Checkpoint(id="cp-2", place="gate", reader="rdr-2")}
+    devices = SITE.devices | {other.id: other}
+    week = Week(msgspec.structs.replace(SITE, devices=devices, checkpoints=checkpoints)).go(FIRST)
+    week.tap(FIRST, "00000001").go(FIRST + HOUR)
+    assert week.items[0].state == "guard_absent"
+    tapped = moment(FIRST + 2 * MINUTE, UTC)
+    week.hear(seen.TagRead(device="rdr-2", at=tapped, tag="00000002"), week.judgement.now)
+    week.go(FIRST + HOUR + MINUTE)
+    [item] = week.items
+    assert (item.state, item.cause, item.elsewhere, item.revision) == ("unverifiable", "on_round", ("g-he",), 2)
+
+
 def test_whoever_stands_in_is_on_duty_and_not_whom_he_stands_in_for():
     zhou = Person(id="m-zhou", name="Zhou", roles=("operator",), tags=("00000004",))
     shift = Shift(id="n", since=time(20), until=time(8), rotation=(("g-he",),), first=date(2026, 1, 1))
