@@ -378,6 +378,16 @@ class Judgement:
         self.alerts.tell_unheard_of(told, self.now)
         self._settle()
 
+    def tell_otherwise(self, told: Told, news: Outcome) -> None:
+        """Tell what stands otherwise by this site file than people were told by an earlier one.
+
+        Args:
+            told: what the journal has of alerts.
+            news: what is not in it yet.
+        """
+        self.alerts.tell_otherwise(told, news.transitions, self.now)
+        self._settle()
+
     def _restore_books(self, value: Mapping[str, Any]) -> None:
         for name, book in self.books.items():
             if name in value["books"]:

@@ -72,7 +72,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     """Bring rules, alerts and the memory of repeats to where they were.
 
     What they find on the way was told before; but what another site file makes of the evidence (a tag that is enrolled now, a device
-    that is gone) is news, and told.
+    that is gone) is news, and told: also of the evidence since the snapshot, of which people were told by the site file of then.
     """
     started = store.meta("started")
     if started is None:
@@ -118,12 +118,18 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     if told is not None and not succeeded:
         judgement.take_alerts(told)
     judgement.drain()
-    judgement.engine.rounds.told(reader.last_revisions(began if taken is not None else 0), anew=told is not None)
+    revisions = reader.last_revisions(began if taken is not None else 0)
+    judgement.engine.rounds.told(revisions, anew=told is not None or news is not None)
     if told is not None:
         judgement.tell_unheard_of(told)
         standing = [alert for alert in judgement.alerts.alerts() if alert.state != "retracted"]
         judgement.engine.rounds.stands((alert.rule, alert.subject) for alert in standing)
         news = judgement.drain()
+    elif news is not None:
+        told_since = {(round_id, position) for round_id, position, _, _ in revisions}
+        news.revisions = [each for each in news.revisions if (each.round, each.position) not in told_since]
+        judgement.tell_otherwise(told_of(reader), news)
+        news = news.followed_by(judgement.drain())
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)

@@ -7,6 +7,7 @@ was is told so. Nothing is rewritten. Rounds that were not planned then, or are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,12 +16,13 @@ import msgspec
 
 from gateway.alerts import wording
 from gateway.alerts.alert import Alert, AlertState, AlertTransition, Transition
+from gateway.alerts.catalogue import accused, rule_of
 from gateway.instants import Instant, instant, moment
 from gateway.intake import Intake
 from gateway.journal.reader import Reader
 from gateway.judgement import Judgement
 from gateway.recovery import RejudgedRow
-from gateway.rules.findings import Round, RoundVerdict, Signal, Visit, VisitRevision
+from gateway.rules.findings import Round, Signal, Visit, VisitRevision
 from gateway.rules.round_alerts import ENDED
 from gateway.site.model import Site
 
@@ -221,15 +223,17 @@ async def _append(rewriting: Rewriting, change: RoundChange, now: Instant) -> No
     body = msgspec.json.encode(whole)
     seq = intake.append("change", now, "round", before.id, body)
     intake.batch.add("finding", ("round", before.id, instant(whole.start), seq, body))
-    await _retract(rewriting, before.id, whole.verdict, now)
+    await _retract(rewriting, whole, now)
 
 
-async def _retract(rewriting: Rewriting, round_id: str, verdict: RoundVerdict, now: Instant) -> None:
+async def _retract(rewriting: Rewriting, judged: Round, now: Instant) -> None:
     """Take back what was told of a round and is no longer so, and tell those who were told."""
-    for alert in await _alerts_of(rewriting.reader, round_id):
-        if alert.rule == ENDED.get(verdict) or alert.state == "retracted" or _disproved(alert):
+    for alert in await _alerts_of(rewriting.reader, judged.id):
+        if alert.state == "retracted" or _disproved(alert):
             continue
-        if rewriting.living.alerts.alert(alert.id) is not None:
+        if alert.rule == ENDED.get(judged.verdict):
+            await _correct(rewriting, alert, judged, now)
+        elif rewriting.living.alerts.alert(alert.id) is not None:
             rewriting.living.signal(
                 Signal(rule=alert.rule, subject=alert.subject, action="retract", at=now, why=REASON)
             )
@@ -241,23 +245,58 @@ def _disproved(alert: Alert) -> bool:
     return any(each.why == REASON for each in alert.history)
 
 
+async def _correct(rewriting: Rewriting, alert: Alert, judged: Round, now: Instant) -> None:
+    """Of an alert that stands, take back the visits that it named as missed and that no longer are."""
+    key = rule_of(alert.rule).accuses
+    missed = [each.checkpoint for each in judged.visits if each.verdict == "missed"]
+    withdrawn = tuple((Counter(accused(alert.rule, alert.details)) - Counter(missed)).elements())
+    if key is None or not withdrawn:
+        return
+    details = {**alert.details, key: missed}
+    if rewriting.living.alerts.alert(alert.id) is not None:
+        rewriting.living.signal(
+            Signal(rule=alert.rule, subject=alert.subject, action="update", at=now, details=details)
+        )
+        return
+    site = rewriting.again.site
+    message = wording.message(site, alert.rule, alert.subject, details, site.language)
+    alert = msgspec.structs.replace(alert, details=details, message=message)
+    name = f"{wording.CORRECTED}/{judged.revision}"
+    await _append_alert(rewriting, alert, _Said(alert.state, wording.CORRECTED, "corrected", name, withdrawn), now)
+
+
 async def _retract_old(rewriting: Rewriting, alert: Alert, now: Instant) -> None:
     """An alert that the book no longer holds: a closed one stays closed, as alerts.md has it, and says that it never was."""
-    site, intake = rewriting.again.site, rewriting.intake
     state: AlertState = "closed" if alert.state == "closed" else "retracted"
+    await _append_alert(rewriting, alert, _Said(state, REASON, "retracted", REASON), now)
+
+
+class _Said(NamedTuple):
+    """What is said of an alert that the book no longer holds. `name` is of the notice: once said is said."""
+
+    state: AlertState
+    why: str
+    kind: wording.NoticeKind
+    name: str
+    withdrawn: tuple[str, ...] = ()
+
+
+async def _append_alert(rewriting: Rewriting, alert: Alert, said: _Said, now: Instant) -> None:
+    """A row of the alert, and a notice to all who were told of it."""
+    site, intake = rewriting.again.site, rewriting.intake
     at = moment(now, site.zone_info)
-    transition = Transition(at=at, before=alert.state, after=state, by=rewriting.by, why=REASON)
-    alert = msgspec.structs.replace(alert, state=state, updated=at, history=(*alert.history, transition))
+    transition = Transition(at=at, before=alert.state, after=said.state, by=rewriting.by, why=said.why)
+    alert = msgspec.structs.replace(alert, state=said.state, updated=at, history=(*alert.history, transition))
     body = msgspec.json.encode(AlertTransition(alert=alert, transition=transition))
-    seq = intake.append("alert_transition", now, alert.id, state, body)
+    seq = intake.append("alert_transition", now, alert.id, said.state, body)
     intake.batch.add("finding", ("alert", alert.id, instant(alert.raised), seq, msgspec.json.encode(alert)))
     told = await rewriting.reader.query("SELECT DISTINCT contact FROM notice WHERE alert = ? ORDER BY 1", (alert.id,))
     for (contact,) in told:
         language = wording.language_of(site, contact)
-        title = wording.notice_title(site, alert, "retracted", language)
-        text = wording.notice_body(site, alert, "retracted", language)
-        key = f"{alert.id}/{REASON}/{contact}"
-        intake.append("notice", key, now, contact, alert.id, "retracted", title, text, now)
+        title = wording.notice_title(site, alert, said.kind, language)
+        text = wording.notice_body(site, alert, said.kind, language, said.withdrawn)
+        key = f"{alert.id}/{said.name}/{contact}"
+        intake.append("notice", key, now, contact, alert.id, said.kind, title, text, now)
 
 
 def document(comparison: Comparison, written: Written | None) -> Mapping[str, Any]:

@@ -61,6 +61,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
                 "checker_at": _local(site, item["checker_at"]),
                 "guard": person_name(site, item["guard"], named=named),
                 "guard_at": _local(site, item["guard_at"]),
+                "elsewhere": [person_name(site, each, named=named) for each in item.get("elsewhere", ())],
                 "takes": item["check"] in mine and now < parse_instant(item["closes"]) + TAKES_FINDINGS,
                 "findings": [
                     {

@@ -70,7 +70,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     contact: str
     alert: str
-    kind: Literal["raised", "escalated", "reminder", "resolved", "retracted", "merged"]
+    kind: Literal["raised", "escalated", "reminder", "resolved", "retracted", "corrected", "merged"]
     due: Instant
     title: str
     body: str

@@ -5,23 +5,24 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.alerts import lifecycle, wording
-from gateway.alerts.alert import Alert, AlertChanges, AlertTransition, Notice, Operation, Transition
+from gateway.alerts.alert import Alert, AlertChanges, AlertState, AlertTransition, Notice, Operation, Transition
 from gateway.alerts.case import HISTORY_FIRST, HISTORY_LAST, Case
 from gateway.alerts.cases import Cases
-from gateway.alerts.catalogue import rule_of
+from gateway.alerts.catalogue import CALL, accused, rule_of
 from gateway.alerts.duty import Duty
 from gateway.alerts.escalation import PlannedStep, named_contacts, planned, repeat_after, steps_of
 from gateway.alerts.grouping import Group
 from gateway.alerts.lifecycle import ACTIVE, FINAL, Refused, Trigger
 from gateway.alerts.silences import Silence, Silences
-from gateway.alerts.succession import Told, case_of, signal_of, unheard_of
+from gateway.alerts.succession import Standing, Told, case_of, followed_by, signal_of, unheard_of
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
@@ -41,7 +42,6 @@ VERIFY_AFTER: Duration = 10 * MINUTE
 CAUSE_WITHIN: Duration = 10 * MINUTE
 """A suppression whose cause has no alert by then, or one resolved by hand, is lifted: better told twice than not at all. Ours."""
 
-CALL = "panic"
 CALLED_AGAIN: Duration = MINUTE
 """A call that comes again so long after it was last told, though somebody has taken it, is told again. Ours."""
 
@@ -98,8 +98,8 @@ class AlertBook:
             case "raise":
                 self._raise(signal, case)
             case "update":
-                if case is not None and case.alert.state in ACTIVE:
-                    self._repeat(case, signal)
+                if case is not None:
+                    self._update(case, signal)
             case "resolve" | "merge":
                 if case is not None:
                     self._end(case, signal)
@@ -314,6 +314,50 @@ class AlertBook:
             if self._cases.active(signal.rule, signal.subject) is None:
                 self.signal(msgspec.structs.replace(signal, at=now))
 
+    def tell_otherwise(self, told: Told, news: Sequence[AlertTransition], now: Instant) -> None:
+        """After the tail of the log was judged by another site file than that by which people were told of it: tell what is otherwise.
+
+        What rests on something not heard, and does not stand by this site file, is retracted; of what was heard somebody has to see to it.
+
+        Args:
+            told: what the journal has of alerts.
+            news: what is not in it yet.
+            now: the instant.
+        """
+        lost = {each.alert.id for each in told.standing if self._cases.find(each.alert.id) is None}
+        self.tell_unheard_of(followed_by(told, news), now)
+        known = {row.alert.id: row.alert.state for row in news}
+        for standing in told.standing:
+            alert, case = standing.alert, self._cases.find(standing.alert.id)
+            if case is None:
+                continue
+            if alert.id not in lost:
+                self._tell_in_full(case, standing, now, heard=known.get(alert.id))
+            elif rule_of(alert.rule).basis == "absence":
+                self._retract(
+                    case, Signal(rule=alert.rule, subject=alert.subject, action="retract", at=now, why="rejudged")
+                )
+
+    def _tell_in_full(self, case: Case, standing: Standing, at: Instant, *, heard: AlertState | None) -> None:
+        """Whoever the journal says was told of an alert hears what has become of it. `heard`: what those hear anyway whom the book has told."""
+        over = heard is not None and heard not in ACTIVE
+        untold = tuple(contact for contact in standing.contacts if not over or contact not in case.told)
+        case.told = list(dict.fromkeys((*case.told, *standing.contacts)))
+        case.tellings = max(case.tellings, standing.tellings)
+        at, alert = self._not_before(case, at), case.alert
+        if alert.state == "retracted":
+            self._tell(case, at, "retracted", untold)
+        elif alert.state in ACTIVE:
+            case.standing = list(dict.fromkeys((*case.standing, *standing.contacts)))
+            if heard is None:
+                case.told_of = accused(alert.rule, standing.alert.details)
+            withdrawn = _withdrawn(case, alert.details)
+            if withdrawn:
+                self._record(case, "repeat", at, f"rule:{alert.rule}", wording.CORRECTED)
+                self._tell_withdrawn(case, at, withdrawn)
+        elif standing.alert.state in ACTIVE:
+            self._tell(case, at, "resolved", untold)
+
     # Signals
 
     def _raise(self, signal: Signal, case: Case | None) -> None:
@@ -367,10 +411,24 @@ class AlertBook:
         self._record(case, "again", at, f"rule:{signal.rule}", signal.why or "again", **fields)
         self._begin(case, at)
 
+    def _update(self, case: Case, signal: Signal) -> None:
+        """What stands is another: of an alert that is over only what evidence withdraws is news."""
+        if case.alert.state in ACTIVE:
+            self._repeat(case, signal)
+            return
+        fields = self._described(case.alert, signal)
+        withdrawn = _withdrawn(case, fields["details"])
+        if withdrawn:
+            at, by = self._not_before(case, signal.at), f"rule:{signal.rule}"
+            shown = {"details": fields["details"], "message": fields["message"]}
+            self._record(case, "note", at, by, wording.CORRECTED, **shown)
+            self._tell_withdrawn(case, at, withdrawn)
+
     def _repeat(self, case: Case, signal: Signal) -> None:
         """The condition was reported again: a row only if something changed that people see."""
         at, place = self._not_before(case, signal.at), case.alert.place
         fields = self._described(case.alert, signal)
+        withdrawn = _withdrawn(case, fields["details"])
         lifted = False
         if signal.action == "raise":
             cause = self._cause(signal)
@@ -389,7 +447,9 @@ class AlertBook:
                 self._tell(case, at, "raised", tuple(case.standing))
                 case.told_at = at
         elif any(getattr(case.alert, field) != value for field, value in fields.items()):
-            self._record(case, "repeat", at, f"rule:{signal.rule}", signal.why or "changed", **fields)
+            why = wording.CORRECTED if withdrawn else signal.why or "changed"
+            self._record(case, "repeat", at, f"rule:{signal.rule}", why, **fields)
+            self._tell_withdrawn(case, at, withdrawn)
         else:
             case.alert = replace(case.alert, updated=moment(at, self._zone))
         if lifted:
@@ -614,12 +674,20 @@ class AlertBook:
 
     # Telling
 
-    def _tell(self, case: Case, at: Instant, kind: wording.NoticeKind, contacts: tuple[str, ...]) -> None:
+    def _tell(
+        self,
+        case: Case,
+        at: Instant,
+        kind: wording.NoticeKind,
+        contacts: tuple[str, ...],
+        withdrawn: tuple[str, ...] = (),
+    ) -> None:
         if not contacts:
             return
         case.tellings += 1
         case.last_told, case.told_at = list(contacts), at
         alert = case.alert
+        case.told_of = accused(alert.rule, alert.details)
         cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)
         texts: dict[wording.Language, tuple[str, str]] = {}
@@ -627,7 +695,7 @@ class AlertBook:
             language = wording.language_of(self.site, contact)
             if language not in texts:
                 title = wording.notice_title(self.site, alert, kind, language)
-                texts[language] = (title, wording.notice_body(self.site, alert, kind, language))
+                texts[language] = (title, wording.notice_body(self.site, alert, kind, language, withdrawn))
             title, body = texts[language]
             key = f"{alert.id}/{kind}/{case.tellings}/{contact}"
             self._changes.notices.append(
@@ -642,6 +710,13 @@ class AlertBook:
         """Tell those who were told since it was last opened."""
         self._tell(case, at, kind, tuple(case.standing))
         case.standing.clear()
+
+    def _tell_withdrawn(self, case: Case, at: Instant, withdrawn: tuple[str, ...]) -> None:
+        """Tell all who were told of more than what stands now."""
+        if withdrawn:
+            standing = list(case.standing)
+            self._tell(case, at, "corrected", tuple(case.told), withdrawn)
+            case.standing = standing
 
     # Rows
 
@@ -738,6 +813,14 @@ def _same_occurrence(case: Case, at: Instant) -> bool:
     if case.alert.state in ACTIVE or case.resolved_at is None:
         return True
     return at - case.resolved_at <= SAME_WITHIN or (case.verify_at is not None and at <= case.verify_at)
+
+
+def _withdrawn(case: Case, details: Mapping[str, wording.Detail]) -> tuple[str, ...]:
+    """Whom or what somebody was told to be at fault, and `details` no longer names."""
+    if not case.told:
+        return ()
+    told_of = accused(case.alert.rule, case.alert.details) if case.told_of is None else case.told_of
+    return tuple((Counter(told_of) - Counter(accused(case.alert.rule, details))).elements())
 
 
 def _stands(cause: Case | None) -> bool:

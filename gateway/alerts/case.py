@@ -26,6 +26,7 @@ class Case(msgspec.Struct, kw_only=True):
         standing: contacts told since it was last opened, who are to hear of its end.
         last_told: contacts of the latest telling.
         told_at: when that was, or a call that came again was noted for nobody; None: not known here.
+        told_of: what it named as missed when somebody was last told; None: not known here.
         disproved: it was retracted, be it after it was closed.
         repeats: repetitions of the last escalation step done.
         resolved_at: when it was last resolved.
@@ -44,6 +45,7 @@ class Case(msgspec.Struct, kw_only=True):
     standing: list[str] = msgspec.field(default_factory=list)
     last_told: list[str] = msgspec.field(default_factory=list)
     told_at: Instant | None = None
+    told_of: list[str] | None = None
     disproved: bool = False
     repeats: int = 0
     reminded: int = 0

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.case import Case
+from gateway.alerts.catalogue import CALL
 from gateway.alerts.lifecycle import ACTIVE, FINAL
 from gateway.instants import DAY, Duration, Instant
 from gateway.rules.timers import Timers
@@ -23,9 +24,12 @@ DISPROVABLE_FOR: Duration = 9 * DAY
 """Evidence counts for 7 days; rounds are judged again for 8."""
 DISPROVABLE_LIMIT = 4000
 LIVE_LIMIT = 10_000
-"""Alerts not final; beyond it the book closes the oldest one."""
+"""Alerts not final; beyond it the book closes the oldest one (`Cases.oldest_over_limit`)."""
 NAMES_LIMIT = 50_000
 """(rule, subject) whose occurrences are counted; beyond it the one unused longest is forgotten."""
+
+NO_NEED, CRITICAL_NEED, CALL_NEED = range(3)
+"""How much an alert calls for somebody: not at all if he has come; what is critical, and a call for help before all, until then."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Case]).decode
@@ -157,8 +161,14 @@ class Cases:
         return [self._live[alert_id] for alert_id in sorted(self._held.get(cause, ()))]
 
     def oldest_over_limit(self) -> Case | None:
-        """The live case opened longest ago, if there are more than the limit."""
-        return next(iter(self._live.values())) if len(self._live) > LIVE_LIMIT else None
+        """The live case that is given up if there are more than the limit: the oldest of those that call the least for somebody."""
+        if len(self._live) <= LIVE_LIMIT:
+            return None
+        for need in (NO_NEED, CRITICAL_NEED, CALL_NEED):
+            found = next((case for case in self._live.values() if _need(case.alert) == need), None)
+            if found is not None:
+                return found
+        return None
 
     def deadline(self) -> Instant | None:
         return self._timers.next()
@@ -189,3 +199,11 @@ class Cases:
         self._forgotten = state.get("forgotten", 0)
         for case in (*_decode(state["final"]), *_decode(state["live"])):
             self.keep(case)
+
+
+def _need(alert: Alert) -> int:
+    if alert.state != "open":
+        return NO_NEED
+    if alert.rule == CALL:
+        return CALL_NEED
+    return CRITICAL_NEED if alert.severity == "critical" else NO_NEED

@@ -10,6 +10,7 @@ verified accuses nobody.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from gateway.instants import DAY, HOUR, Duration
@@ -23,6 +24,7 @@ class Rule(NamedTuple):
     """One row. `title_*` names the kind of alert, `text_*` is the template; `work_order` None: none is opened.
 
     `reminders`: how long after it opened whoever was told is reminded that it still stands.
+    `accuses`: the detail that lists what somebody is charged with; what evidence takes off it is told to whoever was told.
     """
 
     id: str
@@ -34,7 +36,11 @@ class Rule(NamedTuple):
     title_en: str
     text_en: str
     reminders: tuple[Duration, ...] = ()
+    accuses: str | None = None
 
+
+CALL = "panic"
+"""A call for help."""
 
 LASTING = (HOUR, DAY)
 """A camera that is lost says nothing more: people are reminded at 1 h and 1 day (cameras.md, Cameras); of a blind zone, too, since
@@ -51,11 +57,13 @@ ROWS: tuple[Rule, ...] = (
         "round_missed", "major", "absence", None,
         "巡更漏检", "{name} 整轮无打点，读卡器记录完整。[[漏检点：{missed}。]]",
         "Round missed", "{name}: not one point was read, and the readers' records are complete.[[ Missed: {missed}.]]",
+        accuses="missed",
     ),
     Rule(
         "round_incomplete", "minor", "absence", None,
         "巡更不完整", "{name} 有漏检点[[：{missed}]]。其余各点已到或另行核实。",
         "Round incomplete", "{name} has missed points[[: {missed}]].",
+        accuses="missed",
     ),
     Rule(
         "round_unverifiable", "warning", "absence", None,
@@ -256,3 +264,9 @@ def rule_of(rule_id: str) -> Rule:
     """The row of a rule; a fault that a device names itself and the catalogue does not know gets a common row."""
     row = CATALOGUE.get(rule_id)
     return row if row is not None else _REPORTED._replace(id=rule_id)
+
+
+def accused(rule_id: str, details: Mapping[str, str | int | float | list[str]]) -> list[str]:
+    """What an alert with these details charges somebody with, each as often as it is listed."""
+    listed = details.get(rule_of(rule_id).accuses or "")
+    return listed if isinstance(listed, list) else []

@@ -40,7 +40,7 @@ class Reach:
     def addresses(self, rule: str, subject: str, place: str | None, *, fed: bool = True) -> Iterator[str]:
         """Everything a silence could name to mean this alert, as `on:id`; last (if `fed`) what feeds it, as `fed:id`.
 
-        Subjects of rounds, gaps and reports are `ID@TIME`. A zone may be called as a camera is: then the rule tells which.
+        Subjects of rounds, gaps and reports are `ID@TIME` (`ID@TIME~NUMBER`). A zone may be called as a camera is: then the rule tells which.
         """
         name = subject.partition("@")[0]
         kinds: tuple[Target, ...] = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.alerts.alert import Alert, AlertState
+from gateway.alerts.alert import Alert, AlertState, AlertTransition
 from gateway.alerts.case import Case
 from gateway.alerts.lifecycle import ACTIVE, FINAL
 from gateway.instants import Duration, Instant, instant
@@ -37,6 +37,16 @@ class Told(NamedTuple):
 
     newest: Mapping[str, Newest]
     standing: Sequence[Standing]
+
+
+def followed_by(told: Told, news: Iterable[AlertTransition]) -> Told:
+    """What the journal will have of the newest of each once these rows are in it, too."""
+    newest = dict(told.newest)
+    for row in news:
+        alert, name = row.alert, f"{row.alert.rule}/{row.alert.subject}"
+        if name not in newest or newest[name].number <= alert.occurrence:
+            newest[name] = Newest(alert.occurrence, alert.state, instant(alert.updated))
+    return told._replace(newest=newest)
 
 
 def case_of(

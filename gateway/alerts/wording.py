@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -13,9 +13,12 @@ from gateway.site.model import Severity, Site
 
 Language = Literal["zh_CN", "en"]
 Detail = str | int | float | list[str]
-NoticeKind = Literal["raised", "escalated", "reminder", "resolved", "retracted", "merged"]
+NoticeKind = Literal["raised", "escalated", "reminder", "resolved", "retracted", "corrected", "merged"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+CORRECTED = "corrected"
+"""Why an alert's history has a row where evidence withdrew a part of it."""
 
 LISTED = 6
 """Of a longer list only so many are named in a message, and the rest counted."""
@@ -32,6 +35,7 @@ KINDS: dict[Language, dict[NoticeKind, str]] = {
         "reminder": "{severity}报警仍未恢复：{title}",
         "resolved": "已恢复：{title}",
         "retracted": "撤回：{title}",
+        "corrected": "更正：{title}",
         "merged": "已并入上级原因：{title}",
     },
     "en": {
@@ -40,6 +44,7 @@ KINDS: dict[Language, dict[NoticeKind, str]] = {
         "reminder": "{severity}, and it still stands: {title}",
         "resolved": "Resolved: {title}",
         "retracted": "Withdrawn: {title}",
+        "corrected": "Corrected: {title}",
         "merged": "Part of a larger fault: {title}",
     },
 }
@@ -51,6 +56,7 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
         "reminder": "开始 {raised}，已持续 {lasted}，{standing}。",
         "resolved": "{raised} 开始，{updated} 结束（{by}）。",
         "retracted": "此前通知的内容经新证据证明不成立，现予撤回；原通知：{message}",
+        "corrected": "此前通知的 {withdrawn} 经新证据证明不成立，现予撤回；其余不变。",
         "merged": "原因见 {cause}，不再单独通知。",
     },
     "en": {
@@ -59,6 +65,7 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
         "reminder": "Since {raised}, {lasted} by now; {standing}.",
         "resolved": "Began {raised}, ended {updated} ({by}).",
         "retracted": "New evidence shows that this never was, and it is withdrawn. We had told you: {message}",
+        "corrected": "New evidence withdraws what we had told you of {withdrawn}; the rest stands.",
         "merged": "See {cause}; it is not told separately any more.",
     },
 }
@@ -133,14 +140,15 @@ def notice_title(site: Site, alert: Alert, kind: NoticeKind, language: Language)
     return f"{title} · {site.name}"
 
 
-def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language) -> str:
-    """The text of a notice: the message, then what it is now."""
+def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language, withdrawn: Sequence[str] = ()) -> str:
+    """The text of a notice: the message, then what it is now; `withdrawn`: what of it evidence took back."""
     told = message(site, alert.rule, alert.subject, alert.details, language)
     closing = CLOSINGS[language][kind].format(
         raised=clock(site, alert.raised),
         updated=clock(site, alert.updated),
         by=_actor(site, alert.history[-1].by if alert.history else "", language),
         message=told,
+        withdrawn=_list(site, withdrawn, language),
         cause=cause_name(site, alert.caused_by, language),
         lasted=_duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
         standing=STANDINGS[language].get(alert.state, alert.state),
@@ -159,14 +167,15 @@ def cause_name(site: Site, alert_id: str | None, language: Language) -> str:
 
 
 def name(site: Site, subject: str, language: Language) -> str:
-    """A subject as people call it: its id, and the names of its place; a dated one with its local time."""
+    """A subject as people call it: its id, and the names of its place; a dated one with its local time, and without the number after it."""
     thing, _, when = subject.partition("@")
     if when and _TIME.match(when):
+        at = _time(site, when.partition("~")[0])
         route = site.routes.get(thing)
         if route is None:
-            return f"{_placed(site, thing, language)} {_time(site, when)}"
+            return f"{_placed(site, thing, language)} {at}"
         word = "线路" if language == "zh_CN" else "round"
-        return f"{word} {route.name or thing} {_time(site, when)}"
+        return f"{word} {route.name or thing} {at}"
     if thing == site.id:
         return site.name
     return _placed(site, subject, language)
@@ -219,7 +228,7 @@ def _word(site: Site, key: str, value: Detail, language: Language) -> str:
             return str(value)
 
 
-def _list(site: Site, values: list[str], language: Language) -> str:
+def _list(site: Site, values: Sequence[str], language: Language) -> str:
     shown = [_said(site, value, language) for value in values[:LISTED]]
     more = len(values) - len(shown)
     if language == "zh_CN":

@@ -109,7 +109,7 @@ class DutyChecks:
         """Moments (check@instant) whose time to tell is past, and whether the checker was told in time."""
         self._checks: dict[str, Running] = {}
         self._plan_at = started
-        self._due: Instant | None = started
+        self._due = started if site.duty_checks else None
         self._readers = frozenset(place.reader for place in site.checkpoints.values() if place.reader is not None)
 
     # What comes in
@@ -175,7 +175,7 @@ class DutyChecks:
         while self._due is not None and self._due <= now:
             due = self._due
             if self._plan_at <= due:
-                self._plan(max(due, now) if down_from is not None else due)
+                self._plan(max(due, self._engine.now if down_from is None else now))
             for name in sorted(self._weeks):
                 self._time_of_week(self._weeks[name], due, now, down=down_from is not None)
             for name in sorted(self._checks):
@@ -185,6 +185,9 @@ class DutyChecks:
             self._arm()
 
     def _arm(self) -> None:
+        if not self.site.duty_checks:
+            self._due = None
+            return
         due = self._plan_at
         for week in self._weeks.values():
             check = self.site.duty_checks[week.plan.check]
@@ -316,6 +319,7 @@ class DutyChecks:
             return
         check = self.site.duty_checks[item.check]
         opens, closes = instant(item.opens), instant(item.closes)
+        guards = frozenset(one.id for one in self.site.people.values() if "guard" in one.roles)
         wall = bool(self.site.checkpoints[item.post].tags)
         asked = Asked(
             opens=opens,
@@ -323,7 +327,8 @@ class DutyChecks:
             guard_within=check.guard_within,
             deadline=closes + check.guard_within + (DEADLINE_WALL if wall else DEADLINE),
             checkers=frozenset(check.checkers),
-            guards=frozenset(one.id for one in self.site.people.values() if "guard" in one.roles) | set(item.on_duty),
+            guards=guards | set(item.on_duty),
+            on_shift=guards & set(item.on_duty) - set(check.checkers),
             told=item.told,
             extra=item.kind == "extra",
         )
@@ -334,9 +339,7 @@ class DutyChecks:
     @staticmethod
     def _next_look(running: Running, asked: Asked, now: Instant) -> Instant:
         item = running.item
-        ends = [asked.closes + 1, asked.deadline + 1, running.until]
-        if item.checker_at is not None:
-            ends.append(instant(item.checker_at) + asked.guard_within + 1)
+        ends = [asked.closes + 1, asked.closes + asked.guard_within + 1, asked.deadline + 1, running.until]
         ends.append(now + (AGAIN if item.state in DECIDED or now <= asked.closes else AWAITED))
         return min(each for each in ends if each > now)
 
@@ -354,6 +357,7 @@ class DutyChecks:
             cause=outcome.cause,
             checker=outcome.checker,
             guard=outcome.guard,
+            elsewhere=outcome.elsewhere,
             off_shift=outcome.guard is not None and bool(before.on_duty) and outcome.guard not in before.on_duty,
             evidence=outcome.evidence,
             complete_from=spans[0],

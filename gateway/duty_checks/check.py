@@ -58,6 +58,7 @@ class DutyCheckItem(msgspec.Struct, frozen=True, kw_only=True):
         state: see `outcome.py`; `revision` counts decisions.
         cause: why it cannot be judged.
         told: whether the checker could be told in time.
+        elsewhere: guards who tapped other checkpoints while the checker waited for an answer.
         off_shift: the guard who answered is not on duty by the duty calendar.
         evidence: keys of the reads that it rests on; `complete_from`, `complete_to`: over which time the record is complete, where
             absence was concluded.
@@ -79,6 +80,7 @@ class DutyCheckItem(msgspec.Struct, frozen=True, kw_only=True):
     checker_at: datetime | None = None
     guard: str | None = None
     guard_at: datetime | None = None
+    elsewhere: tuple[str, ...] = ()
     off_shift: bool = False
     on_duty: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()

@@ -25,7 +25,13 @@ class PostTap(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is asked of a check. `told`: the checker was told before it was due. `deadline`: until when evidence is awaited."""
+    """What is asked of a check.
+
+    Args:
+        told: the checker was told before it was due.
+        deadline: until when evidence is awaited.
+        on_shift: the guards who may be the one on post; empty: nobody knows who.
+    """
 
     opens: Instant
     closes: Instant
@@ -35,6 +41,7 @@ class Asked(NamedTuple):
     guards: frozenset[str]
     told: bool
     extra: bool
+    on_shift: frozenset[str] = frozenset()
 
 
 class Seen(NamedTuple):
@@ -45,16 +52,18 @@ class Seen(NamedTuple):
         complete: where all its witnesses' records are complete; empty: nowhere.
         cause: why not elsewhere.
         doubts: times of reads that may have been meant for the post: unknown cards, lost clocks.
+        elsewhere: taps at the other checkpoints, any order.
     """
 
     taps: Sequence[PostTap]
     complete: list[Interval]
     cause: str
     doubts: Sequence[Instant] = ()
+    elsewhere: Sequence[PostTap] = ()
 
 
 class Outcome(NamedTuple):
-    """What became of it, and by what."""
+    """What became of it, and by what. `elsewhere`: guards who tapped other checkpoints meanwhile."""
 
     state: State
     cause: str | None = None
@@ -64,39 +73,55 @@ class Outcome(NamedTuple):
     guard_at: Instant | None = None
     evidence: tuple[str, ...] = ()
     complete: Interval | None = None
+    elsewhere: tuple[str, ...] = ()
 
 
 def judge(asked: Asked, seen: Seen, now: Instant) -> Outcome:
     """The outcome by what is known at `now`."""
-    came = [
-        (min(times), tap.key, tap, times)
+    came = sorted(
+        (min(times), tap.key, tap.person, times)
         for tap in seen.taps
         if tap.person in asked.checkers and (times := _within(tap.times, asked.opens, asked.closes))
-    ]
+    )
     if not came:
         return _nobody_came(asked, seen, now)
-    at, _, tap, times = min(came, key=lambda each: each[:2])
-    first, last = at - TOGETHER, max(times) + asked.guard_within
-    answers = [
-        (min(near), each.key, each)
-        for each in seen.taps
-        if each.person in asked.guards
-        and each.person != tap.person
-        and (near := [t for t in each.times if any(c - TOGETHER <= t <= c + asked.guard_within for c in times)])
-    ]
-    here = Outcome("tapped", checker=tap.person, checker_at=at, evidence=(tap.key,))
-    if answers:
-        guard_at, _, guard = min(answers, key=lambda each: each[:2])
-        return here._replace(
-            state="passed", guard=guard.person, guard_at=guard_at, evidence=tuple(sorted({tap.key, guard.key}))
-        )
-    if now <= last:
-        return here
+    for at, key, checker, times in came:
+        answers = [
+            (min(near), each.key, each.person)
+            for each in seen.taps
+            if each.person in asked.guards
+            and each.person != checker
+            and (near := [t for t in each.times if any(c - TOGETHER <= t <= c + asked.guard_within for c in times)])
+        ]
+        if answers:
+            guard_at, its_key, guard = min(answers)
+            return Outcome("passed", None, checker, at, guard, guard_at, evidence=tuple(sorted({key, its_key})))
+    at, key, checker, _ = came[0]
+    here = Outcome("tapped", checker=checker, checker_at=at, evidence=(key,))
+    if now <= asked.closes + asked.guard_within:
+        return here  # he may come again, and be answered
+    first, last = at - TOGETHER, max(max(times) for *_, times in came) + asked.guard_within
     if _doubtful(seen, first, last):
         return here._replace(state="unverifiable", cause="unknown_tap")
     if covers(seen.complete, first, last):
-        return here._replace(state="guard_absent", complete=(first, last))
+        return _nobody_answered(asked, seen, here, (first, last))
     return here if now <= asked.deadline else here._replace(state="unverifiable", cause=seen.cause)
+
+
+def _nobody_answered(asked: Asked, seen: Seen, here: Outcome, over: Interval) -> Outcome:
+    """Who walks his round is not absent from post: nobody is accused unless a guard on shift is left who does not."""
+    first, last = over
+    walked = [
+        tap
+        for tap in seen.elsewhere
+        if (tap.person is None or tap.person in asked.guards - asked.checkers) and _within(tap.times, first, last)
+    ]
+    walkers = {tap.person for tap in walked}
+    here = here._replace(elsewhere=tuple(sorted(person for person in walkers if person is not None)))
+    if walked and (None in walkers or not asked.on_shift - walkers):
+        keys = {tap.key for tap in walked}
+        return here._replace(state="unverifiable", cause="on_round", evidence=tuple(sorted({*here.evidence, *keys})))
+    return here._replace(state="guard_absent", complete=over)
 
 
 def _nobody_came(asked: Asked, seen: Seen, now: Instant) -> Outcome:

@@ -9,6 +9,7 @@ from gateway.instants import DAY, Duration, Instant
 from gateway.rules.engine import Engine
 from gateway.rules.points import STRAY
 from gateway.rules.records import Record
+from gateway.rules.taps import Tap
 from gateway.rules.witnesses import known
 from gateway.site.model import Site
 
@@ -23,8 +24,8 @@ def look(site: Site, engine: Engine, post: str, first: Instant, last: Instant) -
     taps: list[PostTap] = []
     doubts: list[Instant] = []
     for tap in rounds.point(post).taps_between(first - STRAY, last + STRAY):
-        times = tuple(sorted({moment.time for moment in tap.moments}))
-        taps.append(PostTap(times=times, person=tap.person, key=tap.moments[0].read.key(tap.device)))
+        taps.append(_post_tap(tap))
+        times = taps[-1].times
         if not tap.measured and not any(first <= time <= last for time in times):
             doubts.append(min(max(times[0], first), last))  # by a clock never measured it may have been then
     doubts += [loose.at for _, loose in rounds.strays(post) if first <= loose.at <= last]
@@ -33,7 +34,18 @@ def look(site: Site, engine: Engine, post: str, first: Instant, last: Instant) -
         complete=known(witnesses, first, last),
         cause=_cause(engine, witnesses, first, last),
         doubts=tuple(sorted(doubts)),
+        elsewhere=[
+            _post_tap(tap)
+            for other in site.checkpoints
+            if other != post
+            for tap in rounds.point(other).taps_between(first, last)
+        ],
     )
+
+
+def _post_tap(tap: Tap) -> PostTap:
+    times = tuple(sorted({moment.time for moment in tap.moments}))
+    return PostTap(times=times, person=tap.person, key=tap.moments[0].read.key(tap.device))
 
 
 def _witnesses(site: Site, engine: Engine, post: str, last: Instant) -> Iterator[Record]:

@@ -48,10 +48,11 @@ class Calls:
             case seen.Incident():
                 checkpoint = self._site.checkpoints.get(observation.checkpoint or "")
                 said = {"code": observation.code, "text": observation.text, "checkpoint": observation.checkpoint}
+                number = "" if observation.seq is None else f"~{observation.seq}"  # a wand's clock has seconds
                 self._tell(
                     Signal(
                         rule="incident",
-                        subject=f"{name}@{moment(at, self._site.zone_info).isoformat()}",
+                        subject=f"{name}@{moment(at, self._site.zone_info).isoformat()}{number}",
                         action="raise",
                         at=received,
                         raised=raised,

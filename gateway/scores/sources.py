@@ -97,7 +97,8 @@ def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:
             kind="duty_check", id=check["id"], revision=check["revision"], at=_at(check["at"]), facts=facts
         )
         if state == "guard_absent":
-            persons = tuple(check.get("on_duty") or ())
+            walked = check.get("elsewhere") or ()
+            persons = tuple(person for person in check.get("on_duty") or () if person not in walked)
             found.append(Case(state, f"{state}/{check['id']}", evidence, persons))
         elif state == "checker_missed":
             found.append(Case(state, f"{state}/{check['id']}", evidence))

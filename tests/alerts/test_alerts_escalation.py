@@ -286,6 +286,30 @@ def test_beyond_the_limit_of_live_alerts_the_oldest_is_closed_and_says_why(monke
     assert (closed.state, closed.history[-1].why) == ("closed", "limit_of_alerts")
 
 
+def test_the_limit_closes_no_call_for_help_that_nobody_has_taken(monkeypatch):
+    monkeypatch.setattr(cases, "LIVE_LIMIT", 3)
+    watch = Watch().signal("raise", "panic", "btn").signal("raise", "reader_offline", "rdr", severity="critical")
+    for number in range(5):
+        watch.at(number).signal("raise", "incident", f"btn@{number}")
+    assert len(watch.book.alerts(active=True)) == 3
+    assert (watch.alert("panic/btn/1").state, watch.alert("reader_offline/rdr/1").state) == ("open", "open")
+    assert watch.alert("incident/btn@3/1").history[-1].why == "limit_of_alerts"
+    watch.act("ack", "panic/btn/1")
+    watch.signal("raise", "incident", "btn@5")
+    assert watch.alert("panic/btn/1").state == "closed", "somebody has taken it: then it is the oldest"
+
+
+def test_where_all_are_critical_and_open_calls_for_help_stay_longest_and_memory_stays_bounded(monkeypatch):
+    monkeypatch.setattr(cases, "LIVE_LIMIT", 3)
+    watch = Watch().signal("raise", "panic", "btn-0")
+    for number in range(4):
+        watch.signal("raise", "reader_offline", f"rdr-{number}", severity="critical")
+    assert watch.alert("reader_offline/rdr-0/1").state == "closed"
+    for number in range(1, 5):
+        watch.signal("raise", "panic", f"btn-{number}")
+    assert [each.id for each in watch.book.alerts(active=True)] == ["panic/btn-2/1", "panic/btn-3/1", "panic/btn-4/1"]
+
+
 def test_a_long_history_keeps_its_beginning_and_its_end_in_memory():
     watch = Watch().signal("raise")
     for number in range(200):

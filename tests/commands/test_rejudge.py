@@ -19,7 +19,7 @@ from gateway.again import judged_again
 from gateway.alerts.book import AlertBook
 from gateway.instants import instant
 from gateway.journal.reader import Reader
-from gateway.rejudge import Rewriting, compare, stored_rounds, told_wrongly, write
+from gateway.rejudge import Rewriting, Written, compare, stored_rounds, told_wrongly, write
 from gateway.runtime import Gateway
 from gateway.site.enrolments import Enrolment, EnrolTag
 from gateway.site.load import load_site
@@ -82,17 +82,17 @@ class Clock:
         return self.now
 
 
-def said() -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """A reader that reports each minute around 23:00, and a tap at 23:08, each night."""
+def said(taps: dict[int, str]) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """A reader that reports each minute around 23:00, and taps at these minutes after 22:00, each night."""
     n = 0
     for day in range(16):
         start = BEGIN + timedelta(days=day, hours=2)
         for minute in range(120):
             at = start + timedelta(minutes=minute)
             common = {"device": "rdr", "at": at.isoformat(), "boot": "b"}
-            if minute == 68:
+            if minute in taps:
                 n += 1
-                yield at, common | {"kind": "tag_read", "seq": n, "tag": CARD}
+                yield at, common | {"kind": "tag_read", "seq": n, "tag": taps[minute]}
             n += 1
             yield at, common | {"kind": "reader_heartbeat", "seq": n, "last_seq": n, "device_now": at.isoformat()}
 
@@ -110,7 +110,12 @@ def write_site(folder: Path, content: dict[str, Any]) -> list[str]:
     return ["rejudge", "--site", str(path), "--data", str(folder / "data"), "--from", since, "--to", until]
 
 
-def live_through(folder: Path, content: dict[str, Any], enrolled: Enrolment | None = None) -> None:
+TAPS = {68: CARD}
+
+
+def live_through(
+    folder: Path, content: dict[str, Any], enrolled: Enrolment | None = None, taps: dict[int, str] = TAPS
+) -> None:
     """Sixteen nights of a gateway with this site file, to its orderly end. `enrolled`: at the start, at run time."""
     write_site(folder, content)
     model, _ = load_site(folder / "site.yaml")
@@ -120,7 +125,7 @@ def live_through(folder: Path, content: dict[str, Any], enrolled: Enrolment | No
         async with Gateway(model, folder / "data", clock=clock) as gateway:
             if enrolled is not None:
                 await gateway.enrol(enrolled, "boss")
-            for at, body in said():
+            for at, body in said(taps):
                 clock.now = at
                 gateway.intake.observe(json.dumps(body).encode(), instant(at))
                 if at.minute == 0:
@@ -285,27 +290,68 @@ def test_a_start_with_a_mended_site_file_tells_whom_it_acquits(estate: Path) -> 
     assert told == [("captain",)] * 3, "all rounds that were still in memory"
 
 
-def test_who_was_told_long_ago_is_told_though_the_alert_has_left_memory(estate: Path) -> None:
-    live_through(estate, site(card="AAAA0001"))
-    write_site(estate, site(tolerance="10m"))
-    model, _ = load_site(estate / "site.yaml")
+def rejudged_without_memory(folder: Path) -> Written:
+    """The oldest night judged by a gateway whose book of alerts has forgotten it."""
+    model, _ = load_site(folder / "site.yaml")
     since, until = (instant(TODAY - timedelta(days=days)) for days in (17, 15))
 
-    async def run() -> None:
-        async with Gateway(model, estate / "data", clock=lambda: END + timedelta(hours=1)) as gateway:
+    async def run() -> Written:
+        async with Gateway(model, folder / "data", clock=lambda: END + timedelta(hours=1)) as gateway:
             gateway.judgement.alerts = AlertBook(model, instant(BEGIN))
-            reader = Reader(estate / "data" / "journal.db")
+            reader = Reader(folder / "data" / "journal.db")
             again = judged_again(model, reader, started=instant(BEGIN), since=since, until=instant(END))
             stored = await stored_rounds(reader, since, until)
             found = compare(model, stored, again.engine.rounds.rounds(since, until), since, until)
             told = await told_wrongly(reader, [OLD], again)
             way = Rewriting(gateway.intake, reader, gateway.judgement, again, by="g", told=told)
-            assert await write(way, found, also_worse=False) == (1, 1, 0)
+            written = await write(way, found, also_worse=False)
             reader.close()
+            return written
 
-    asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_who_was_told_long_ago_is_told_though_the_alert_has_left_memory(estate: Path) -> None:
+    live_through(estate, site(card="AAAA0001"))
+    write_site(estate, site(tolerance="10m"))
+    assert rejudged_without_memory(estate) == (1, 1, 0)
     [(alert, body)] = rows(
         estate, f"SELECT id, body FROM finding WHERE kind = 'alert' AND id LIKE 'round_missed/{OLD}/%'"
     )
     assert json.loads(body)["state"] == "retracted"
     assert rows(estate, f"SELECT contact FROM notice WHERE alert = '{alert}' AND kind = 'retracted'") == [("captain",)]
+
+
+NAMED = "SELECT json_extract(body, '$.details.missed') FROM finding WHERE kind = 'alert' AND id LIKE 'round_incomplete/%' ORDER BY id"
+CORRECTED = "SELECT alert, contact FROM notice WHERE kind = 'corrected' ORDER BY alert"
+
+
+def walked(card: str) -> dict[str, Any]:
+    """A round of three visits, the first by this card, the second by another."""
+    made = site(card=card, visits=[{"checkpoint": "cp", "after": after} for after in ("8m", "20m", "35m")])
+    made["people"][1]["tags"] = ["AAAA0002"]
+    return made
+
+
+def test_who_was_told_of_several_visits_is_told_of_the_one_that_is_withdrawn(
+    estate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live_through(estate, walked("AAAA0001"), taps={68: CARD, 80: "AAAA0002"})
+    assert rows(estate, NAMED) == [('["cp","cp"]',)] * 5
+    words = write_site(estate, walked(CARD))
+    assert report([*words, "--write"], capsys, 0)["written"] == {"rounds": 5, "retracted": 0, "withheld": 0}
+    assert rows(estate, NAMED) == [('["cp"]',)] * 5
+    assert rows(estate, CORRECTED) == [(f"round_incomplete/{each}/1", "captain") for each in sorted(ALL)]
+    assert rows(estate, "SELECT 1 FROM notice WHERE kind = 'retracted' AND alert LIKE 'round_incomplete/%'") == []
+    report([*words, "--write"], capsys, 0)
+    assert len(rows(estate, CORRECTED)) == 5
+
+
+def test_and_though_the_alert_has_left_memory(estate: Path) -> None:
+    live_through(estate, walked("AAAA0001"), taps={68: CARD, 80: "AAAA0002"})
+    write_site(estate, walked(CARD))
+    for _ in range(2):
+        rejudged_without_memory(estate)
+        assert (f"round_incomplete/{OLD}/1", "captain") in rows(estate, CORRECTED)
+        assert rows(estate, NAMED)[0] == ('["cp"]',)
+        assert len(rows(estate, CORRECTED)) == len(set(rows(estate, CORRECTED)))

@@ -150,6 +150,20 @@ def test_checker_and_guard_tap_and_the_check_is_passed():
     assert week.alerts() == {}
 
 
+def test_a_guard_on_his_round_is_shown_so_also_by_a_tap_that_comes_late():
+    other = Device(id="rdr-2", driver="native", kind="reader", place="gate", expect_every=MINUTE)
+    checkpoints = SITE.checkpoints | {"cp-2": Checkpoint(id="cp-2", place="gate", reader="rdr-2")}
+    devices = SITE.devices | {other.id: other}
+    week = Week(msgspec.structs.replace(SITE, devices=devices, checkpoints=checkpoints)).go(FIRST)
+    week.tap(FIRST, "00000001").go(FIRST + HOUR)
+    assert week.items[0].state == "guard_absent"
+    tapped = moment(FIRST + 2 * MINUTE, UTC)
+    week.hear(seen.TagRead(device="rdr-2", at=tapped, tag="00000002"), week.judgement.now)
+    week.go(FIRST + HOUR + MINUTE)
+    [item] = week.items
+    assert (item.state, item.cause, item.elsewhere, item.revision) == ("unverifiable", "on_round", ("g-he",), 2)
+
+
 def test_whoever_stands_in_is_on_duty_and_not_whom_he_stands_in_for():
     zhou = Person(id="m-zhou", name="Zhou", roles=("operator",), tags=("00000004",))
     shift = Shift(id="n", since=time(20), until=time(8), rotation=(("g-he",),), first=date(2026, 1, 1))
@@ -294,6 +308,36 @@ def test_a_check_that_the_site_no_longer_has_is_dropped_and_its_alert_ends():
     assert {each.state for each in judgement.alerts.alerts() if each.rule == "duty_check_missed"} == {"resolved"}
     plans = [entry.item.check for entry in judgement.drain().entries if isinstance(entry.item, WeekPlan)]
     assert plans == ["manager"]
+
+
+def test_where_the_site_has_no_checks_any_more_the_alert_of_the_last_one_ends_too():
+    week = Week().go(FIRST + 3 * HOUR)
+    assert set(week.alerts().values()) == {"open"}
+    week.site = msgspec.structs.replace(SITE, duty_checks={})
+    state = week.judgement.snapshot()
+    week.judgement = Judgement(week.site, START)
+    week.judgement.restore(state)
+    week.collect()
+    assert set(week.alerts().values()) == {"resolved"}
+    assert [each.history[-1].why for each in week.judgement.alerts.alerts()] == ["removed"]
+    checks = (week.items, week.plans)
+    week.go(FIRST + 30 * HOUR)
+    assert (week.items, week.plans) == checks
+    with pytest.raises(Refused, match="no duty check"):
+        week.operate("extra", week.judgement.now, check="captain", post="cp")
+
+
+def test_checks_that_the_site_has_only_after_weeks_without_any_are_planned_from_then_on():
+    week = Week(msgspec.structs.replace(SITE, duty_checks={}))
+    week.go(FIRST + 21 * DAY)
+    state = week.judgement.snapshot()
+    week.site, before = SITE, week.judgement.now
+    week.judgement = Judgement(SITE, START)
+    week.judgement.restore(state)
+    week.go(before + 8 * DAY)
+    assert week.plans
+    assert all(instant(plan.published) >= before for plan in week.plans)
+    assert all(instant(item.at) >= before for item in week.items)
 
 
 _steps = st.lists(

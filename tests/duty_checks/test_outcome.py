@@ -27,8 +27,9 @@ def tap(at: int, person: str | None, *others: int) -> PostTap:
     return PostTap(times=(at, *others), person=person, key=f"rdr/{person}/{at}")
 
 
-def outcome(*taps: PostTap, now: int = LATER, complete=WHOLE, asked: Asked = ASKED, doubts=()):
-    return judge(asked, Seen(taps=taps, complete=complete, cause="reader_gap", doubts=doubts), now)
+def outcome(*taps: PostTap, now: int = LATER, complete=WHOLE, asked: Asked = ASKED, doubts=(), elsewhere=()):
+    seen = Seen(taps=taps, complete=complete, cause="reader_gap", doubts=doubts, elsewhere=elsewhere)
+    return judge(asked, seen, now)
 
 
 C = OPENS + 12 * MINUTE
@@ -52,6 +53,48 @@ def test_a_guard_who_taps_just_before_the_checker_stands_there():
 
 def test_the_checker_is_not_his_own_guard():
     assert outcome(tap(C, "c-li"), tap(C + MINUTE, "c-li")).state == "guard_absent"
+
+
+def test_a_checker_who_passes_by_and_comes_again_is_answered_once():
+    answered = outcome(tap(C, "c-li"), tap(C + 8 * MINUTE, "c-li"), tap(C + 9 * MINUTE, "g-he"))
+    assert (answered.state, answered.checker_at, answered.guard_at) == ("passed", C + 8 * MINUTE, C + 9 * MINUTE)
+    assert answered.evidence == (f"rdr/c-li/{C + 8 * MINUTE}", f"rdr/g-he/{C + 9 * MINUTE}")
+
+
+def test_nobody_is_absent_while_the_checker_may_still_come_again():
+    assert outcome(tap(C, "c-li"), now=C + 6 * MINUTE).state == "tapped"
+    assert outcome(tap(C, "c-li"), now=CLOSES + 5 * MINUTE).state == "tapped"
+    assert outcome(tap(C, "c-li"), now=CLOSES + 5 * MINUTE + 1).state == "guard_absent"
+
+
+def test_whoever_is_absent_answered_none_of_the_checkers_taps_over_a_complete_record():
+    both = (tap(C, "c-li"), tap(C + 8 * MINUTE, "c-li"))
+    assert outcome(*both).complete == (C - MINUTE, C + 13 * MINUTE)
+    assert outcome(*both, complete=[(OPENS, C + 10 * MINUTE)])[:2] == ("unverifiable", "reader_gap")
+    assert outcome(*both, tap(C + 9 * MINUTE, None))[:2] == ("unverifiable", "unknown_tap")
+
+
+def test_a_guard_who_taps_another_checkpoint_meanwhile_is_on_his_round_and_not_absent():
+    found = outcome(tap(C, "c-li"), elsewhere=(tap(C + 2 * MINUTE, "g-he"),))
+    assert (found.state, found.cause, found.elsewhere) == ("unverifiable", "on_round", ("g-he",))
+    assert f"rdr/g-he/{C + 2 * MINUTE}" in found.evidence
+    for other in (tap(C + 5 * MINUTE + 1, "g-he"), tap(C + MINUTE, "c-li"), tap(C + MINUTE, "m-liu")):
+        assert outcome(tap(C, "c-li"), elsewhere=(other,)).state == "guard_absent"
+    walker = (tap(C + 2 * MINUTE, "g-he"),)
+    assert outcome(tap(C, "c-li"), tap(C + MINUTE, "g-wu"), elsewhere=walker).state == "passed"
+
+
+def test_a_round_that_somebody_not_known_walks_meanwhile_may_be_the_guards():
+    assert outcome(tap(C, "c-li"), elsewhere=(tap(C, None),))[:2] == ("unverifiable", "on_round")
+
+
+def test_the_round_of_one_guard_does_not_excuse_another_who_is_on_shift():
+    two = ASKED._replace(on_shift=frozenset({"g-he", "g-wu"}))
+    walker = (tap(C + 2 * MINUTE, "g-he"),)
+    found = outcome(tap(C, "c-li"), asked=two, elsewhere=walker)
+    assert (found.state, found.elsewhere) == ("guard_absent", ("g-he",))
+    both = (*walker, tap(C + 3 * MINUTE, "g-wu"))
+    assert outcome(tap(C, "c-li"), asked=two, elsewhere=both)[:2] == ("unverifiable", "on_round")
 
 
 def test_the_checkers_tap_counts_on_both_ends_and_not_beyond():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from device_drivers.observations import Incident, Panic
+from gateway.alerts.book import AlertBook
 from gateway.instants import instant
 from gateway.rules.engine import Engine
 from gateway.site.model import Checkpoint, Device, Place, Site
@@ -53,6 +54,17 @@ def test_an_incident_names_its_place_and_two_reports_are_two_alerts() -> None:
     assert first.details == {"code": "water", "text": "leak", "checkpoint": "cp-roof"}
     assert first.subject != second.subject
     assert second.place == "gate"
+
+
+def test_two_reports_of_one_second_are_two_alerts_and_both_keep_their_words() -> None:
+    engine = Engine(SITE, NOW - 1)
+    engine.apply(Incident(device="btn", at=AT, boot="b", seq=1, code="smoke", checkpoint="cp-roof"), NOW)
+    engine.apply(Incident(device="btn", at=AT, boot="b", seq=2, code="door"), NOW)
+    book = AlertBook(SITE, NOW - 1)
+    for signal in engine.drain().signals:
+        book.signal(signal)
+    assert {(each.place, each.details["code"]) for each in book.alerts()} == {("roof", "smoke"), ("gate", "door")}
+    assert {"11-23 02:00" in each.message and "~" not in each.message for each in book.alerts()} == {True}
 
 
 def test_a_call_for_help_from_a_device_that_the_site_does_not_know_is_told_too() -> None:

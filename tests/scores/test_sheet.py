@@ -159,6 +159,12 @@ def test_duty_checks_and_findings():
     assert (document.rests_on.duty_checks, document.rests_on.duty_checks_unverifiable) == (4, 1)
 
 
+def test_the_absence_of_a_guard_is_not_charged_to_another_who_was_on_his_round():
+    absent = check("guard_absent", on_duty=["g-he", "g-wu"], elsewhere=["g-wu"])
+    [deduction] = [each for item in score(checks=[absent]).items for each in item.deductions]
+    assert deduction.persons == ("g-he",)
+
+
 def test_work_orders():
     reported = SHIFT.isoformat()
     late = {
