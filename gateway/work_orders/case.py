@@ -33,8 +33,22 @@ ALERTS = 20
 JOINED = 200
 """Orders that ended in it which an order names."""
 FOLLOW_UPS = 20
+EARLIER = 10
+"""Earlier cycles of an order, and stopped clocks of a cycle, that late evidence may still judge otherwise: the last ones."""
 
+Late = Literal["no", "standing", "ended"]
+"""Whether `work_order_late` was raised of a clock and never taken back: it stands, or has ended."""
 _WORST: tuple[Punctual, ...] = ("late", "unknown", "running", "in_time", "none")
+
+
+class Clock(msgspec.Struct, kw_only=True):
+    """A clock that ran out and was stopped then, since the urgency of its order was changed. Names as in `Case`."""
+
+    urgency: Urgency
+    due: Instant
+    excused_to: Instant | None = None
+    overdue: bool = False
+    late: Late = "no"
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -46,8 +60,10 @@ class Case(msgspec.Struct, kw_only=True):
         tell_at: when a step that is still missing is told; None: told, done, or no longer owed. Later than `due` after an outage.
         excused_to: until when the step counts as unknown rather than late, because the gateway was down at `due`.
         overdue: `tell_at` passed and the step was missing.
-        late: whether `work_order_late` was raised in this cycle, and still stands.
-        past: what earlier cycles came to.
+        late: whether `work_order_late` was raised of the clock that runs.
+        stopped: clocks of this cycle that ran out before the urgency was changed.
+        earlier: earlier cycles as they were when the order was reopened; what proves them may come later.
+        past: what cycles and clocks before these came to.
         standing: of the alert the order came from; None: there is none.
         verified_end: the alert closed: the sensor has held the end for 10 min.
         contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
@@ -77,7 +93,9 @@ class Case(msgspec.Struct, kw_only=True):
     tell_at: Instant | None = None
     excused_to: Instant | None = None
     overdue: bool = False
-    late: Literal["no", "standing", "ended"] = "no"
+    late: Late = "no"
+    stopped: list[Clock] = msgspec.field(default_factory=list)
+    earlier: list[Case] = msgspec.field(default_factory=list)
     past: Punctual = "none"
 
     standing: Fault | None = None
@@ -156,28 +174,73 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def step_at(self) -> Instant | None:
         """When the step that the clock waits for was done."""
-        if self.urgency == "emergency":
+        return self._step(self.urgency)
+
+    def _step(self, urgency: Urgency) -> Instant | None:
+        if urgency == "emergency":
             return self.arrived
         return self.repaired if self.state not in UNMENDED else self.proved_end
 
-    def cycle(self) -> Punctual:
-        """Of the clock since the report or the last reopening."""
-        done = self.step_at
-        if done is not None and self.urgency == "ordinary" and self.contradicted:
+    def came_to(self, clock: Clock | Case) -> Punctual:
+        """What a clock of this cycle has come to; `running`: its step was not done, and nobody is held late for it."""
+        done = self._step(clock.urgency)
+        if done is not None and clock.urgency == "ordinary" and self.contradicted:
             return "unknown"
         if done is not None:
-            if done <= self.due:
+            if done <= clock.due:
                 return "in_time"
-            return "unknown" if self.excused_to is not None and done <= self.excused_to else "late"
-        if self.overdue:
-            return "late"
-        if self.final or self.fault in {"ended_by_itself", "merged", "disproved"}:
-            return "none"
-        return "running"
+            return "unknown" if clock.excused_to is not None and done <= clock.excused_to else "late"
+        return "late" if clock.overdue else "running"
+
+    def cycle(self) -> Punctual:
+        """Of the clock since the report or the last reopening."""
+        found = self.came_to(self)
+        over = self.final or self.fault in {"ended_by_itself", "merged", "disproved"}
+        return "none" if found == "running" and over else found
+
+    def disproved(self, clock: Clock | Case) -> bool:
+        """Whether evidence, not a statement, shows that the step was done in time."""
+        if clock.urgency == "emergency":
+            return self.arrival_proved is not None and self.arrival_proved.at <= clock.due
+        return self.proved_end is not None and self.proved_end <= clock.due
 
     def punctual(self) -> Punctual:
         """Of all cycles the worst."""
-        return min(self.past, self.cycle(), key=_WORST.index)
+        return min(self.past, self.cycle(), *self._before(), key=_WORST.index)
+
+    def _before(self) -> list[Punctual]:
+        """What the clocks came to that run no more; one whose step nobody knows of any more counts against nobody."""
+        found = [self.came_to(clock) for clock in self.stopped] + [each.punctual() for each in self.earlier]
+        return ["unknown" if each == "running" else each for each in found]
+
+    @property
+    def begun(self) -> Instant:
+        """When its first cycle began; earlier taps prove nothing."""
+        return min((each.since for each in self.earlier), default=self.since)
+
+    def stop_clock(self) -> None:
+        """The urgency changes: the clock runs no more. What it has come to may be judged otherwise by what is heard late."""
+        self.stopped.append(
+            Clock(
+                urgency=self.urgency,
+                due=self.due,
+                excused_to=self.excused_to,
+                overdue=self.overdue,
+                late=self.late,
+            )
+        )
+        for clock in self.stopped[:-EARLIER]:
+            self.past = min(self.past, self.came_to(clock), key=_WORST.index)
+        del self.stopped[:-EARLIER]
+
+    def end_cycle(self) -> None:
+        """The order is reopened: who came and what was done stays with the cycle that is over."""
+        kept = {"alerts": [], "joined": [], "follow_ups": [], "history": [], "near": [], "earlier": [], "past": "none"}
+        self.earlier.append(msgspec.structs.replace(self, **kept))
+        for cycle in self.earlier[:-EARLIER]:
+            self.past = min(self.past, cycle.punctual(), key=_WORST.index)
+        del self.earlier[:-EARLIER]
+        self.stopped = []
 
     def deadline(self) -> Instant | None:
         return _earlier(self.tell_at, self.contradict_at)

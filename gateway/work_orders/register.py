@@ -61,8 +61,8 @@ class Register:
         found = [
             case
             for case in there
-            if (person in (case.assignee, case.arrival_person) if person else case.technicians)
-            and case.since <= at
+            if any(person in each.technicians if person else each.technicians for each in (case, *case.earlier))
+            and case.begun <= at
             and (case.closed is None or at <= case.closed)
         ]
         found.sort(key=lambda case: case.id)
