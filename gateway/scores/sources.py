@@ -147,24 +147,31 @@ def orders(items: Iterable[Item], arrive_within: Duration) -> tuple[list[Case], 
                 for name in ("state", "urgency", "clock", "due", "punctual", "place", "reworked_by")
                 if order.get(name) is not None
             }
+            late = order.get("lateness") if kind.endswith("_late") else None
+            if late is not None:
+                facts |= {"clock": late["step"], "due": late["due"]}
             for step in ("arrival", "repair"):
                 if order.get(step):
                     facts[step] = order[step].get("at")
             evidence = Evidence(kind="work_order", id=order["id"], at=_at(order["reported"]), facts=facts)
-            assignee = order.get("assignee")
-            found.append(Case(kind, f"{kind}/{order['id']}", evidence, (assignee,) if assignee else ()))
+            person = order.get("assignee") if late is None else late.get("person")
+            found.append(Case(kind, f"{kind}/{order['id']}", evidence, (person,) if person else ()))
     return found, total
 
 
 def _order_kinds(order: Item, arrive_within: Duration) -> list[str]:
     kinds = []
     if order.get("punctual") == "late" and not order.get("excused") and order.get("fault") != "disproved":
-        if order.get("clock") == "arrival":
-            arrival = order.get("arrival")
-            overdue = None if not arrival else _at(arrival["at"]) - _at(order["due"])
+        late = order.get("lateness") or {
+            "step": order.get("clock"),
+            "due": order.get("due"),
+            "done": (order.get("arrival") or {}).get("at"),
+        }
+        if late["step"] == "arrival":
+            overdue = None if late.get("done") is None else _at(late["done"]) - _at(late["due"])
             very = overdue is not None and overdue > timedelta(microseconds=HOUR - arrive_within)
             kinds.append("arrival_very_late" if very else "arrival_late")
-        elif order.get("clock") == "repair":
+        elif late["step"] == "repair":
             kinds.append("repair_late")
     if order.get("reworked"):
         kinds.append("rework")

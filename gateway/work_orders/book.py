@@ -458,7 +458,7 @@ class WorkOrders:
         to = said.to.strip()
         if not to or len(to) > 64:
             raise Refused("assigned to whom? A person of the site, or who it is, in at most 64 characters")
-        case.assignee, case.assigned = to, at
+        case.send(to, at)
         self._record(case, "assign", at, operation.by, "assign", operation.why, item=to)
         self._prove(case, at)
 
@@ -514,7 +514,7 @@ class WorkOrders:
 
     def _clear(self, case: Case, at: Instant) -> None:
         """A new cycle begins: who came and what was done before stands in the history."""
-        case.since, case.late = at, "no"
+        case.since, case.late, case.sent = at, "no", []
         case.assignee = case.assigned = case.agreed = None
         case.arrival_stated = case.arrival_by = case.arrival_person = case.arrival_proved = case.arrival_prover = None
         case.repair_stated = case.repair_by = case.verified_at = case.verified_by = None
@@ -622,14 +622,24 @@ class WorkOrders:
         named = [
             Proof(tap, person)
             for tap in self._taps.at(near)
-            if tap.at >= since
+            if tap.at >= cycle.since
             and (until is None or tap.at <= until)
             and (person := self._points.person(tap)) is not None
         ]
         before = cycle.arrival_proved
         if before is not None and (prover := self._points.person(before) or cycle.arrival_prover) is not None:
             named.append(Proof(before, prover))  # it may be among the taps no more
-        return best(named, cycle.technicians, since, cycle.arrival_stated, self._within.tap_tolerance)
+        found = best(named, cycle.technicians, since, cycle.arrival_stated, self._within.tap_tolerance)
+        first = min(
+            (each for each in named if cycle.sent_at(each.tap.at) == each.person),
+            key=lambda each: each.tap,
+            default=None,
+        )
+        if first is None or (cycle.arrival_stated is not None and first.person in cycle.technicians):
+            return found
+        if cycle.arrival_stated is not None and first.tap.at > cycle.arrival_stated:
+            return found
+        return first if found is None or first.tap < found.tap else found
 
     def _settle(self, case: Case, at: Instant) -> None:
         """Whatever changed: what the sensor has held, the late signal, the clock, and where the order is filed."""

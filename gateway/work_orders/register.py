@@ -61,7 +61,7 @@ class Register:
         found = [
             case
             for case in there
-            if any(person in each.technicians if person else each.technicians for each in (case, *case.earlier))
+            if any(cycle.concerns(person) for cycle in (case, *case.earlier))
             and case.begun <= at
             and (case.closed is None or at <= case.closed)
         ]

@@ -181,6 +181,18 @@ def test_work_orders():
     assert document.rests_on.work_orders == 10
 
 
+@pytest.mark.parametrize(("person", "concerned"), [("m-liu", ("m-liu",)), (None, ())])
+def test_a_lateness_concerns_whoever_was_sent_when_it_fell_due(person, concerned):
+    due = SHIFT + timedelta(minutes=30)
+    late = order(
+        punctual="late", clock="repair", urgency="ordinary", assignee="g-wang", due=(SHIFT + timedelta(days=1)).isoformat(),
+        lateness={"step": "arrival", "due": due.isoformat(), "done": (due + timedelta(minutes=31)).isoformat(), "person": person},
+    )  # fmt: skip
+    (lost,) = [each for item in score(orders=[late]).items for each in item.deductions]
+    assert (lost.kind, lost.persons) == ("arrival_very_late", concerned)
+    assert (lost.evidence.facts["clock"], lost.evidence.facts["due"]) == ("arrival", due.isoformat())
+
+
 @pytest.mark.parametrize(("minutes", "kind"), [(35, "arrival_late"), (60, "arrival_late"), (61, "arrival_very_late")])
 def test_how_late_somebody_came_is_counted_from_when_the_clock_began(minutes, kind):
     raised = SHIFT + timedelta(hours=8)

@@ -541,3 +541,67 @@ def test_of_an_order_that_is_reopened_for_ever_the_worst_cycle_is_not_forgotten(
         at += MINUTE if number else 0
     assert desk.order(order).punctual == "late"
     assert len(desk.book._register.find(order).earlier) == 10
+
+
+# Sent to another
+
+
+def sent_twice(desk: Desk) -> str:
+    """Liu is sent at 22:05; nobody knows of him at 22:35, and Wang is sent."""
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.do("22:35", "assign", order, to="g-wang", why="liu does not answer")
+    assert desk.late() == {order: "open"}
+    return order
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("stated", [False, True])
+def test_the_late_wand_of_who_was_sent_first_proves_that_he_came_in_his_time(stated, restarts):
+    desk = Desk(restarts=restarts)
+    order = sent_twice(desk)
+    if stated:
+        desk.do("22:46", "arrive", order, at="22:45")
+        desk.tap("22:46", WALL_F01, "phone", person="g-wang", received="22:47")
+    desk.tap("22:00:10", LIU, "wand", received="22:50").tap("22:20", WALL_F01, "wand", received="22:50")
+    came = desk.order(order)
+    assert (f"{came.arrival.at:%H:%M}", came.arrival.person, came.arrival.device) == ("22:20", "m-liu", "wand")
+    assert (came.state, came.punctual, came.lateness) == ("arrived", "in_time", None)
+    assert desk.late() == {order: "retracted"}
+
+
+@pytest.mark.parametrize("tap", ["22:04", "22:36"])
+def test_a_tap_of_his_before_or_after_the_time_in_which_he_was_sent_proves_nothing(desk, tap):
+    order = sent_twice(desk)
+    desk.do("22:46", "arrive", order, at="22:45")
+    desk.tap("22:00:10", LIU, "wand", received="23:00").tap(tap, WALL_F01, "wand", received="23:00")
+    assert (desk.order(order).arrival.proved, desk.order(order).punctual) == (None, "late")
+
+
+def test_a_lateness_is_of_whoever_was_sent_when_it_fell_due(desk):
+    order = sent_twice(desk)
+    desk.do("22:46", "arrive", order, at="22:45")
+    late = desk.order(order).lateness
+    assert (late.step, f"{late.due:%H:%M}", f"{late.done:%H:%M}", late.person) == ("arrival", "22:30", "22:45", "m-liu")
+    assert desk.order(order).assignee == "g-wang"
+
+
+def test_a_lateness_is_nobodys_who_was_sent_after_it(desk):
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:31", "assign", order, to="m-liu")
+    late = desk.order(order).lateness
+    assert (late.step, late.done, late.person) == ("arrival", None, None)
+
+
+def test_a_lateness_stays_that_of_the_clock_that_ran_out(desk):
+    order = sent_twice(desk)
+    desk.do("22:40", "prioritise", order, urgency="ordinary", why="can wait")
+    desk.do("22:46", "arrive", order, at="22:45")
+    desk.do("23:00", "repair", order)
+    late = desk.order(order).lateness
+    assert (desk.order(order).clock, late.step, f"{late.due:%H:%M}", late.person) == (
+        "repair",
+        "arrival",
+        "22:30",
+        "m-liu",
+    )
