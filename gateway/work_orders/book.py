@@ -158,7 +158,7 @@ class WorkOrders:
                 cases = list(self._register.at_point(seen.point, seen.at, seen.person))
         else:
             points = frozenset(self._taps.unnamed(seen))
-            cases = [each for each in self._register if not points.isdisjoint(each.near)]
+            cases = [each for each in self._register if not points.isdisjoint(each.near) or each.proved_by(seen)]
         for case in cases:
             self._prove(case, now)
         return bool(cases)
@@ -595,16 +595,30 @@ class WorkOrders:
         if case.state == "cancelled" or not case.technicians:
             self._settle(case, at)
             return
-        before, found = case.arrival_proved, self._proof(case, case.near)
+        found = self._proof(case, case.near, case.closed)
         tap = None if found is None else found.tap
-        if case.arrival_stated is None and before is not None and (tap is None or tap > before):
-            return  # somebody came, the state has moved on; only an earlier tap says more
-        if tap != before or (found is not None and found.person != case.arrival_prover):
-            case.arrival_proved, case.arrival_prover = tap, None if found is None else found.person
+        if tap is None and case.arrival_proved is not None:
+            self._withdraw(case, at)
+        elif (
+            tap is not None and found is not None and (tap, found.person) != (case.arrival_proved, case.arrival_prover)
+        ):
+            case.arrival_proved, case.arrival_prover = tap, found.person
             moved = case.state == "assigned" and case.arrival_stated is None
-            by = "clock" if tap is None else f"tap:{tap.device}"
-            self._record(case, "tap" if moved else "note", at, by, "tap" if tap is not None else "tap_withdrawn")
+            self._record(case, "tap" if moved else "note", at, f"tap:{tap.device}", "tap")
         self._settle(case, at)
+
+    def _withdraw(self, case: Case, at: Instant) -> None:
+        """The tap proves nothing: a log-in that is heard later says that it was another's. What it alone had moved goes back."""
+        moved = case.arrival_stated is None and (
+            case.state == "arrived"
+            or (case.state == "repaired" and case.repair_stated is None and case.verified_at is None)
+        )
+        if moved and (key := case.key) is not None:
+            self._register.forget(key, case.id)
+        case.arrival_proved = case.arrival_prover = None
+        if case.step_at is None and not case.overdue:
+            case.tell_at = max(case.due + 1, at, case.excused_to or at)
+        self._record(case, "withdraw" if moved else "note", at, "clock", "tap_withdrawn")
 
     def _prove_earlier(self, case: Case, cycle: Case, until: Instant, at: Instant) -> None:
         """Late taps may prove an arrival before the order was reopened, too."""
@@ -653,6 +667,8 @@ class WorkOrders:
         done = case.cycle()
         if done != "running" and not case.overdue:
             case.tell_at = None
+        if case.overdue and case.late != "standing" and case.step_at is None and not case.final:
+            self._tell_late(case, at)  # what disproved it proves nothing
         for cycle in (*case.earlier, case):
             clocks: list[Clock | Case] = [*cycle.stopped, cycle]
             for clock in clocks:

@@ -154,6 +154,11 @@ class Case(msgspec.Struct, kw_only=True):
             else person in self.technicians or any(person == each for _, each in self.sent)
         )
 
+    def proved_by(self, device: str) -> bool:
+        """Whether an arrival is proved by what a device read."""
+        proofs = [cycle.arrival_proved for cycle in (*self.earlier, self)]
+        return any(tap is not None and tap.device == device for tap in proofs)
+
     def send(self, person: str, at: Instant) -> None:
         """Somebody is assigned from now on."""
         if not self.sent and self.assigned is not None and self.assignee is not None:

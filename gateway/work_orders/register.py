@@ -136,6 +136,11 @@ class Register:
         if len(self._repaired) > REPAIRED_LIMIT:
             del self._repaired[next(iter(self._repaired))]
 
+    def forget(self, key: Key, order_id: str) -> None:
+        """It was not mended in this order after all."""
+        if self._repaired.get(key, ("", 0))[0] == order_id:
+            del self._repaired[key]
+
     def repaired(self, key: Key) -> tuple[str, Instant] | None:
         """In which order, and when, a fault was last mended."""
         return self._repaired.get(key)
