@@ -219,6 +219,10 @@ class WorkOrders:
         changes, self._changes = self._changes, BookChanges()
         return changes
 
+    def count_on(self, newest: str) -> None:
+        """Give no number that was given already, up to `newest`."""
+        self._register.count_on(newest)
+
     def snapshot(self) -> Any:
         """The state, as plain values."""
         return {
@@ -389,7 +393,7 @@ class WorkOrders:
 
     def _report(self, operation: BookOperation, at: Instant) -> Case:
         said = _details(operation, Report)
-        if said.place is not None and said.place not in self.site.places:
+        if said.place is not None and said.place not in self.site.places and not operation.accepted:
             raise Refused(f"no such place: {said.place}", "unknown")
         self._check_room()
         reported = self._stated(said.at, at, at - BACKDATED)

@@ -83,6 +83,11 @@ class Register:
         self._number += 1
         return f"{self._day}-{self._number:03}"
 
+    def count_on(self, newest: str) -> None:
+        """Numbers up to that of `newest` are given already."""
+        day, _, number = newest.partition("-")
+        self._day, self._number = max((self._day, self._number), (day, int(number)))
+
     def add(self, case: Case) -> None:
         """Take in a new order."""
         self.open[case.id] = case
