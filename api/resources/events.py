@@ -18,6 +18,7 @@ from api.access.scope import EVENTS, Parts
 from api.openapi import ERRORS
 from api.ports import Event, GatewayPort
 from api.problems import Denied
+from api.resources.evidence import without_number
 from gateway.instants import moment
 
 HEARTBEAT_S = 10.0
@@ -149,7 +150,7 @@ class EventStream(Response):
             if may_hear(self.account, event.kind):
                 data = self._feed.parts.of(self.account).event(event.kind, event.data)
                 if data is not None:
-                    await _send(send, encoded(event, data))
+                    await _send(send, encoded(event, known_to(self.account, event.kind, data)))
 
     async def _beat(self, send: Send) -> None:
         await _send(send, b"retry: 2000\n\n" + self._feed.heartbeat())
@@ -198,6 +199,20 @@ def may_hear(account: Account, kind: str) -> bool:
     """Whether `account` may hear events of `kind`."""
     right = KINDS.get(kind)
     return right is not None and account.may(right) and (account.places is None or kind in EVENTS)
+
+
+def known_to(account: Account, kind: str, data: bytes) -> bytes:
+    """What is told with an event that `account` may hear: without the numbers of tags, if it may not know them."""
+    if account.knows_tags:
+        return data
+    match kind:
+        case "tap":
+            tap = msgspec.json.decode(data)
+            return msgspec.json.encode(tap | {"observation": without_number(tap["observation"])})
+        case "observation":
+            return msgspec.json.encode(without_number(msgspec.json.decode(data)))
+        case _:
+            return data
 
 
 def encoded(event: Event, data: bytes) -> bytes:
