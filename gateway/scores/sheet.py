@@ -38,7 +38,7 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
     zone = site.zone_info
     visited, visits, no_visits = sources.visits(basis.rounds or ())
     checked, checks, no_checks = sources.duty_checks(basis.checks or ())
-    ordered, orders = sources.orders(basis.orders or (), site.work_orders.emergency_arrive_within)
+    ordered, orders = sources.orders(basis.orders or (), site.work_orders.emergency_arrive_within, judged_to)
     lights = sources.lights(site, basis.timeline, period.id) if basis.timeline is not None else Rate(0, 0, 0, ())
     cameras = sources.cameras(site, basis.timeline, period.id) if basis.timeline is not None else Rate(0, 0, 0, ())
     marks = [mark for mark in basis.marks if mark.part == "daily"]

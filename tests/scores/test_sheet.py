@@ -181,6 +181,28 @@ def test_work_orders():
     assert document.rests_on.work_orders == 10
 
 
+def asked_for(**more: Any) -> dict[str, Any]:
+    return (
+        order(state="repaired", source="report", assignee="m-liu", follow_up_due=SHIFT.isoformat(), follow_ups=[])
+        | more
+    )
+
+
+@pytest.mark.parametrize(("hours", "lost"), [(24, []), (25, ["no_follow_up/20261005-001"])])
+def test_a_report_that_nobody_asked_about_a_day_after_it_was_due_costs_points(hours, lost):
+    assert keys(score(orders=[asked_for()], now=instant(SHIFT) + hours * HOUR)) == lost
+
+
+def test_what_nobody_asked_about_concerns_the_desk_and_not_who_mended_it():
+    (found,) = [each for item in score(orders=[asked_for()]).items for each in item.deductions]
+    assert (found.kind, found.persons) == ("no_follow_up", ())
+
+
+def test_a_follow_up_though_late_or_in_vain_costs_nothing():
+    asked = {"at": (SHIFT + timedelta(days=9)).isoformat(), "by": "u-1", "content": None}
+    assert keys(score(orders=[asked_for(follow_ups=[asked])])) == []
+
+
 @pytest.mark.parametrize(("person", "concerned"), [("m-liu", ("m-liu",)), (None, ())])
 def test_a_lateness_concerns_whoever_was_sent_when_it_fell_due(person, concerned):
     due = SHIFT + timedelta(minutes=30)
