@@ -297,6 +297,10 @@ class GatewayPort(Protocol):
         """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
         ...
 
+    async def kept_from(self) -> Instant | None:
+        """From when on all evidence and all rounds are kept; None: nothing is forgotten yet."""
+        ...
+
     async def walks(self, since: Instant, until: Instant) -> Sequence[Condition]:
         """Settled days of checkpoints that begin in [since, until)."""
         ...

@@ -54,6 +54,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class BookOperation(msgspec.Struct, frozen=True, kw_only=True):
     """A person's action on an item of a book. `subject` None: a new item. `details`: what the action needs, JSON values.
 
+    `accepted`: it was acknowledged before a stop. It names what the site had then; whether the site has it now is not asked again.
+
     Names, telephone numbers and other words about persons are never among them: they stand in the journal's table `personal`, and
     the operation names its key.
     """
@@ -65,6 +67,7 @@ class BookOperation(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     details: Mapping[str, Any] = {}
     why: str = ""
+    accepted: bool = False
 
 
 class BookChanges(msgspec.Struct, kw_only=True):

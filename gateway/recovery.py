@@ -24,6 +24,7 @@ from gateway.replay import Operator, operate
 from gateway.rules.rounds import EVIDENCE_KEPT, KEPT
 from gateway.rules.witnesses import RECENTLY
 from gateway.site.model import Site
+from gateway.work_orders.book import WorkOrders
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +119,10 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     if told is not None and not succeeded:
         judgement.take_alerts(told)
     judgement.drain()
+    if (newest := reader.newest_order()) is not None:
+        orders = judgement.books["work_order"]
+        assert isinstance(orders, WorkOrders)
+        orders.count_on(newest)
     revisions = reader.last_revisions(began if taken is not None else 0)
     judgement.engine.rounds.told(revisions, anew=told is not None or news is not None)
     if told is not None:
@@ -178,7 +183,7 @@ def feed(judgement: Judgement, repeats: Repeats, row: LogRow) -> None:
             judgement.advance(max(down.since, judgement.now))  # what fell due before the stop was told then
             judgement.restarted(down.since, row.received, down.clock)
         case "operator":
-            operate(judgement, _operator(row.body))
+            operate(judgement, _operator(row.body), accepted=True)
         case "rejudge":
             judgement.rejudge(msgspec.json.decode(row.body, type=RejudgedRow).rounds, row.received)
         case _:

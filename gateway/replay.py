@@ -195,13 +195,17 @@ def _unattended(judgement: Judgement) -> None:
         orders.attended = False
 
 
-def operate(judgement: Judgement, line: Operator) -> None:
-    """Carry out an operator's line; what the lifecycle refuses changes nothing."""
+def operate(judgement: Judgement, line: Operator, *, accepted: bool = False) -> None:
+    """Carry out an operator's line; what the lifecycle refuses changes nothing.
+
+    Args:
+        accepted: it stands in the gateway's own log, and was acknowledged (`BookOperation`).
+    """
     with contextlib.suppress(Refused):
-        judgement.operate(operation_of(line))
+        judgement.operate(operation_of(line, accepted=accepted))
 
 
-def operation_of(line: Operator) -> Operation | DeviceOperation | BookOperation:
+def operation_of(line: Operator, *, accepted: bool = False) -> Operation | DeviceOperation | BookOperation:
     """The operation that a line of the log or of an evidence file stands for."""
     at = instant(line.at)
     if line.book is not None:
@@ -213,6 +217,7 @@ def operation_of(line: Operator) -> Operation | DeviceOperation | BookOperation:
             subject=line.subject,
             details=line.details,
             why=line.why,
+            accepted=accepted,
         )
     if line.device is not None:
         return DeviceOperation(

@@ -610,8 +610,7 @@ class Gateway:
     async def explain_past(self, kind: Kind, subject: str, known_at: Instant, *, named: bool) -> Explanation | None:
         """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds."""
         await self.intake.wake()
-        kept = await self._reader.query("SELECT value FROM meta WHERE key = ?", (KEPT_FROM,))
-        started = max(self._started, int(kept[0][0])) if kept else self._started
+        started = max(self._started, await self.kept_from() or self._started)
         return await self._past.explain(started, Asked(kind, subject, known_at, named))
 
     async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[dict[str, Any]]:
@@ -648,6 +647,11 @@ class Gateway:
     async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
         """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
         return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
+
+    async def kept_from(self) -> Instant | None:
+        """From when on all evidence and all rounds are kept; None: nothing is forgotten yet."""
+        found = await self._reader.query("SELECT value FROM meta WHERE key = ?", (KEPT_FROM,))
+        return int(found[0][0]) if found else None
 
     async def walks(self, since: Instant, until: Instant) -> list[Condition]:
         """Settled days of checkpoints that begin in [since, until)."""

@@ -70,6 +70,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it has `right`."""
         return allowed(self.role, right) and (self.rights is None or right in self.rights)
 
+    @property
+    def knows_tags(self) -> bool:
+        """Whether it is told the numbers of tags that are read: who keeps them, and who enrols those that are not known."""
+        return self.may("tags") or self.may("enrol")
+
 
 class Called(msgspec.Struct, frozen=True, kw_only=True):
     """What the person behind an account is called: the body of a row of `personal`."""

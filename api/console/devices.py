@@ -112,7 +112,8 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         if device is None or state is None:
             raise Denied(404, f"There is no device {device_id!r}.")
         language = chosen(request, site.language)
-        sees = allowed(session_of(request).account.role, "evidence")
+        account = session_of(request).account
+        sees = allowed(account.role, "evidence")
         rows = await gateway.observations(device=device_id, limit=_OBSERVATIONS) if sees else []
         unread = [
             quarantine_shape(row, site.zone_info)
@@ -130,7 +131,11 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             below=below[:_BELOW],
             more_below=max(0, len(below) - _BELOW),
             observations=[
-                {**observation_shape(row, site.zone_info), "at": moment(row.at, site.zone_info)} for row in rows
+                {
+                    **observation_shape(row, site.zone_info, whole=account.knows_tags),
+                    "at": moment(row.at, site.zone_info),
+                }
+                for row in rows
             ],
             vitals=vitals(rows, site),
             alerts=[

@@ -31,12 +31,11 @@ from gateway.rules.taps import enrolled
 from gateway.site.enrolments import Enrolment, EnrolPerson, EnrolTag, Kind, NotEnrolled, Proposed
 from gateway.site.model import Site
 from gateway.site.references import ROLES
-from gateway.site.tags import TagIndex, parse_tag
+from gateway.site.tags import TagIndex, masked, parse_tag
 
 Said = TypeVar("Said", bound=msgspec.Struct)
 Wanted = Enrolment | tuple[Kind, str]
 
-_SHOWN_DIGITS = 4
 _UNKNOWN = frozenset({"unknown_tag"})
 
 
@@ -198,11 +197,6 @@ def unknown_tags(gateway: GatewayPort) -> list[UnknownTag]:
             )
         )
     return sorted(found, key=lambda each: (each.last, each.tag), reverse=True)
-
-
-def masked(tag: str) -> str:
-    """A tag's number as those see it who could copy it otherwise."""
-    return "…" + tag[-_SHOWN_DIGITS:]
 
 
 def _effect(proposed: Proposed, *, done: bool) -> EnrolmentEffect:

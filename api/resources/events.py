@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Annotated
 
 import msgspec
@@ -17,11 +18,14 @@ from api.access.scope import EVENTS, Parts
 from api.openapi import ERRORS
 from api.ports import Event, GatewayPort
 from api.problems import Denied
+from api.resources.evidence import without_number
 from gateway.instants import moment
 
 HEARTBEAT_S = 10.0
 """A listener that hears nothing for 2.5 of these knows that its connection is dead."""
 MOST_LISTENERS = 256
+KEPT_FOR_HANDLERS = 64
+"""Of them so many are kept for those who see to alerts, whoever else listens."""
 _PATIENCE_S = 30.0
 """A listener whose connection takes nothing for so long is let go; it comes back with its last id."""
 
@@ -55,7 +59,43 @@ class Feed:
         self.heartbeat_s = heartbeat_s
         self.parts = Parts(gateway)
         self.closing = asyncio.Event()
-        self.listeners = 0
+        self._streams: list[EventStream] = []
+        """Those that go on, the oldest first."""
+
+    @property
+    def listeners(self) -> int:
+        """How many are connected."""
+        return len(self._streams)
+
+    def make_room(self, account: Account) -> None:
+        """Have room for one more listener; if all are taken, the oldest of whoever holds many more than he goes.
+
+        Raises:
+            Denied: 503, there is none for him.
+        """
+        going_on = [stream for stream in self._streams if not stream.ending.is_set()]
+        if len(going_on) < MOST_LISTENERS:
+            return
+        held = Counter(stream.account.name for stream in going_on)
+        most, count = held.most_common(1)[0]
+        own = held[account.name]
+        leaving = None
+        if count > own + 1:
+            leaving = next(stream for stream in going_on if stream.account.name == most)
+        elif account.may("handle") and sum(each.account.may("handle") for each in going_on) < KEPT_FOR_HANDLERS:
+            leaving = next((stream for stream in going_on if not stream.account.may("handle")), None)
+        if leaving is None:
+            busy = f"{MOST_LISTENERS} listeners are connected already, your account holds {own}; try again in half a minute."
+            raise Denied(503, busy, headers={"Retry-After": "30"})
+        leaving.ending.set()
+
+    def begins(self, stream: EventStream) -> None:
+        """One more listener."""
+        self._streams.append(stream)
+
+    def is_over(self, stream: EventStream) -> None:
+        """One listener less."""
+        self._streams.remove(stream)
 
     def heartbeat(self) -> bytes:
         """A comment for intermediaries, and an event for pages: they cannot see comments."""
@@ -73,24 +113,27 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._feed = feed
         self._after = after
-        self._account = session.account
+        self.account = session.account
+        self.ending = asyncio.Event()
+        """Set: it leaves its place to another."""
         self._again = again
         self._changes = feed.accounts.changes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         feed = self._feed
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        feed.listeners += 1
+        feed.begins(self)
         tasks = [
             asyncio.create_task(self._tell(send), name="events"),
             asyncio.create_task(self._beat(send), name="event heartbeat"),
             asyncio.create_task(_gone(receive), name="event listener gone"),
             asyncio.create_task(feed.closing.wait(), name="event feed closing"),
+            asyncio.create_task(self.ending.wait(), name="event listener leaving"),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            feed.listeners -= 1
+            feed.is_over(self)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -104,10 +147,10 @@ class EventStream(Response):
         async for event in self._feed.gateway.events.subscribe(self._after):
             if self._changes != self._feed.accounts.changes and not await self._still():
                 return
-            if may_hear(self._account, event.kind):
-                data = self._feed.parts.of(self._account).event(event.kind, event.data)
+            if may_hear(self.account, event.kind):
+                data = self._feed.parts.of(self.account).event(event.kind, event.data)
                 if data is not None:
-                    await _send(send, encoded(event, data))
+                    await _send(send, encoded(event, known_to(self.account, event.kind, data)))
 
     async def _beat(self, send: Send) -> None:
         await _send(send, b"retry: 2000\n\n" + self._feed.heartbeat())
@@ -123,7 +166,7 @@ class EventStream(Response):
         session = await self._again()
         if session is None:
             return False
-        self._account, self._changes = session.account, changes
+        self.account, self._changes = session.account, changes
         return True
 
 
@@ -148,9 +191,7 @@ def add(app: FastAPI, feed: Feed) -> None:
             if not last_event_id.isdecimal():
                 raise Denied(422, "Last-Event-ID: expected the id of an event of this gateway.", "invalid")
             after = int(last_event_id)
-        if feed.listeners >= MOST_LISTENERS:
-            busy = f"{MOST_LISTENERS} listeners are connected already; try again in half a minute."
-            raise Denied(503, busy, headers={"Retry-After": "30"})
+        feed.make_room(session_of(request).account)
         return EventStream(feed, after, session_of(request), request.state.again)
 
 
@@ -158,6 +199,20 @@ def may_hear(account: Account, kind: str) -> bool:
     """Whether `account` may hear events of `kind`."""
     right = KINDS.get(kind)
     return right is not None and account.may(right) and (account.places is None or kind in EVENTS)
+
+
+def known_to(account: Account, kind: str, data: bytes) -> bytes:
+    """What is told with an event that `account` may hear: without the numbers of tags, if it may not know them."""
+    if account.knows_tags:
+        return data
+    match kind:
+        case "tap":
+            tap = msgspec.json.decode(data)
+            return msgspec.json.encode(tap | {"observation": without_number(tap["observation"])})
+        case "observation":
+            return msgspec.json.encode(without_number(msgspec.json.decode(data)))
+        case _:
+            return data
 
 
 def encoded(event: Event, data: bytes) -> bytes:

@@ -21,6 +21,7 @@ from api.resources.duty_checks import body_of
 from api.shapes import AgainShape, QuarantineGroup, QuarantineShape, RereadWish
 from gateway.instants import moment
 from gateway.rereading import MOST, Rereading
+from gateway.site.tags import masked
 
 _SHOWN_BYTES = 4096
 GROUPED = 1000
@@ -44,7 +45,10 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Response:
-        """Observations, newest first; `since` and `until` are about when they were received."""
+        """Observations, newest first; `since` and `until` are about when they were received.
+
+        Numbers of tags stand whole for who enrols or keeps them; else their last digits.
+        """
         rows = await gateway.observations(
             device=device,
             kind=kind,
@@ -53,7 +57,8 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
             before=row_cursor(cursor),
             limit=limit + 1,
         )
-        shown = [observation_shape(row, zone) for row in rows[:limit]]
+        whole = session_of(request).account.knows_tags
+        shown = [observation_shape(row, zone, whole=whole) for row in rows[:limit]]
         return answer(request, Page(items=shown, next=_next([row.seq for row in rows], limit)))
 
     @app.get(
@@ -120,9 +125,15 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         return answer(request, done)
 
 
-def observation_shape(row: LogRow, zone: ZoneInfo) -> dict[str, Any]:
-    """The observation as it was said, with what its envelope knew filled in."""
+def observation_shape(row: LogRow, zone: ZoneInfo, *, whole: bool) -> dict[str, Any]:
+    """The observation as it was said, with what its envelope knew filled in.
+
+    Args:
+        whole: with the number of a tag; else its last digits.
+    """
     said: dict[str, Any] = msgspec.json.decode(row.body)
+    if not whole:
+        said = without_number(said)
     known = {"row": row.seq, "kind": row.kind, "device": row.device, "at": moment(row.at, zone)}
     if row.heard is not None:
         return (
@@ -140,6 +151,11 @@ async def quarantine_groups(gateway: GatewayPort) -> list[QuarantineGroup]:
         QuarantineGroup(source=source, reason=reason, count=count, last=moment(last, zone))
         for source, reason, count, last in await gateway.unreadable(GROUPED)
     ]
+
+
+def without_number(said: dict[str, Any]) -> dict[str, Any]:
+    """An observation with no more than the last digits of a tag's number."""
+    return said | {"tag": masked(said["tag"])} if isinstance(said.get("tag"), str) else said
 
 
 def _few(rows: list[int]) -> list[int]:

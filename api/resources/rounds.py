@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from api.access.door import needs
+from api.access.door import needs, session_of
 from api.access.scope import part_seen
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page
 from api.openapi import REFUSED, many, one
@@ -17,6 +18,7 @@ from api.ports import GatewayPort
 from api.problems import Denied
 from gateway.instants import DAY, SECOND, Instant, instant, parse_instant
 from gateway.rules.findings import Round
+from gateway.site.tags import masked
 
 LONGEST_SPAN = 35 * DAY
 """A month and its edges: the cost of a question is bounded however old the journal is."""
@@ -91,8 +93,13 @@ def add(app: FastAPI, gateway: GatewayPort) -> None:
 
     @app.get("/api/v1/unmatched", tags=["rounds"], responses=many("Unmatched"), dependencies=[needs("evidence")])
     async def read_unmatched(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Response:
-        """Taps that served no round, and why: an unknown tag, the wrong guard, an odd time."""
+        """Taps that served no round, and why: an unknown tag, the wrong guard, an odd time.
+
+        Numbers of tags stand whole for who enrols or keeps them; else their last digits.
+        """
         found = gateway.judgement.engine.rounds.unmatched()
+        if not session_of(request).account.knows_tags:
+            found = [msgspec.structs.replace(tap, tag=masked(tap.tag)) for tap in found]
         return answer(
             request, page(found, lambda tap: (instant(tap.at), tap.device, tap.tag, tap.reason), cursor, limit)
         )

@@ -28,7 +28,7 @@ from gateway.instants import SECOND, Instant, moment
 from gateway.scores.book import Mark, ScoreBook
 from gateway.scores.document import Deduction, ScoreDocument
 from gateway.scores.period import Period, period_of, quarter_of
-from gateway.scores.sheet import Basis, daily, published, year
+from gateway.scores.sheet import Basis, appealed, daily, published, year
 
 _LOCKS: WeakKeyDictionary[GatewayPort, asyncio.Lock] = WeakKeyDictionary()
 """One score at a time of each gateway. A year of a large site takes seconds to compute; however many ask, the intake goes on."""
@@ -257,6 +257,10 @@ async def _score(gateway: GatewayPort, period: Period) -> ScoreDocument:
 
 async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
     site, judged = gateway.site, gateway.judgement.now
+    kept_from = await gateway.kept_from()
+    forgotten = kept_from is not None and period.since < kept_from
+    if forgotten and (last := await _last_published(gateway, period)) is not None:
+        return appealed(last, book(gateway).appeals())
     until = max(min(period.until, judged), period.since)
     walked = await rounds_between(gateway, period.since, until)
     checks = await all_items(gateway, "duty_check", period.since, min(period.until, until + 1))
@@ -265,12 +269,18 @@ async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
     marks, appeals = _marks(gateway, period), book(gateway).appeals()
 
     def work() -> ScoreDocument:
-        rounds = [each if isinstance(each, Mapping) else msgspec.to_builtins(each) for each in walked]
+        found = [each if isinstance(each, Mapping) else msgspec.to_builtins(each) for each in walked]
+        rounds = None if forgotten else found
         timeline = None if rows is None else Timeline(rows, period.since, until)
         basis = Basis(rounds=rounds, checks=checks, orders=orders, timeline=timeline, marks=marks, appeals=appeals)
         return daily(site, period, basis, judged)
 
     return await asyncio.to_thread(work)
+
+
+async def _last_published(gateway: GatewayPort, period: Period) -> ScoreDocument | None:
+    entries = await gateway.entries("score", item=f"sheet/{period.id}")
+    return msgspec.convert(entries[-1]["item"]["document"], ScoreDocument) if entries else None
 
 
 def _marks(gateway: GatewayPort, period: Period) -> list[Mark]:

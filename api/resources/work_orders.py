@@ -11,6 +11,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
 from api.access.accounts import Accounts
+from api.access.concerned import person_of
 from api.access.door import needs, origin_of, session_of
 from api.answers import DEFAULT_LIMIT, Cursor, Limit, Moment, answer, at, page, tagged
 from api.console.languages import Language, chosen
@@ -255,6 +256,12 @@ class _Hand:
         await self.accounts.record(who, origin, name, after.id, detail=act.why)
         return answer(request, (await with_words(gateway, [after], named=_named(request)))[0])
 
+    def himself(self, request: Request, order_id: str) -> str | None:
+        """Who is meant if nobody is named, nor was sent: the person of the site who says it."""
+        order = book_of(self.gateway).order(order_id)
+        sent = order is not None and order.assignee is not None
+        return None if sent else person_of(self.gateway.site, session_of(request).account)
+
     async def keep(self, request: Request, act: _Act, words: Said) -> Response:
         """Likewise, with a person's words: they are held apart, and go again if it is refused."""
         key = secrets.token_hex(12)
@@ -281,6 +288,8 @@ def _add_action(app: FastAPI, hand: _Hand, action: Action) -> None:
             raise Denied(422, f"{odd[0]}: not with `{action}`.", "invalid")
         if action in NEEDS_REASON and not said.why.strip():
             raise Denied(422, "why: expected a reason; it stands in the history.", "invalid")
+        if action == "arrive" and "person" not in given and (me := hand.himself(request, order_id)) is not None:
+            given["person"] = me
         if action == "follow_up":
             given = {"content": said.content}
             if said.asked or said.words:

@@ -104,6 +104,8 @@ class AlertBook:
                 if case is not None:
                     self._end(case, signal)
             case "retract":
+                if signal.raised is not None:
+                    case = self._cases.raised(signal.rule, signal.subject, moment(signal.raised, self._zone))
                 if case is not None:
                     self._retract(case, signal)
             case _:

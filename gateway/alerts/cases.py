@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -73,6 +73,14 @@ class Cases:
         """The last occurrence of (rule, subject), final or not."""
         name = f"{rule}/{subject}"
         return self.find(f"{name}/{self._occurrences.get(name, 0)}")
+
+    def raised(self, rule: str, subject: str, at: datetime) -> Case | None:
+        """The last occurrence of (rule, subject) that began at a time, as far back as memory reaches."""
+        for number in range(self._occurrences.get(f"{rule}/{subject}", 0), 0, -1):
+            case = self.find(f"{rule}/{subject}/{number}")
+            if case is None or case.alert.raised == at:
+                return case
+        return None
 
     def active(self, rule: str, subject: str) -> Case | None:
         """The last occurrence, if somebody still has to do something about it."""

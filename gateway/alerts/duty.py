@@ -6,7 +6,7 @@ Pure: time is an argument. Escalation asks whom to tell at the moment a step is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -217,9 +217,12 @@ class Duty:
             )
         known = self._site.shifts.get(wish.shift)
         shift = None if known is None else dated_shift(self._site, known, wish.date)
+        if shift is None and operation.accepted:
+            shift = self._gone(wish)
         if shift is None:
             raise Refused(f"no shift {wish.shift!r} begins on {wish.date}", "invalid")
-        self._check(wish, self.swapped(shift), operation.at)
+        if not operation.accepted:
+            self._check(wish, self.swapped(shift), operation.at)
         self._number += 1
         swap = Swap(
             id=f"duty/{self._number}",
@@ -236,6 +239,11 @@ class Duty:
         self._file(swap)
         self._enter(swap, operation.at, operation.by, "create", why)
         return swap
+
+    def _gone(self, wish: SwapWish) -> DatedShift:
+        """A shift that the site no longer has: when it was is not known beyond its day."""
+        midnight = instant(datetime.combine(wish.date, time(), self._zone))
+        return DatedShift(shift=wish.shift, date=wish.date, start=midnight, end=midnight + DAY, people=())
 
     def _check(self, wish: SwapWish, shift: DatedShift, at: Instant) -> None:
         """Raises `Refused` with what was expected."""

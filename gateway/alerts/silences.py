@@ -211,9 +211,15 @@ class Silences:
         at = operation.at
         since = at if wish.since is None or wish.kind == "silence" else max(at, instant(wish.since))
         until = instant(wish.until)
-        if wish.rule is not None and wish.rule not in self._rules and wish.rule not in raised:
+        if (
+            wish.rule is not None
+            and wish.rule not in self._rules
+            and wish.rule not in raised
+            and not operation.accepted
+        ):
             raise Refused(f"no rule {wish.rule!r} is known", "invalid")
-        self._check(wish, at, since, until)
+        if not operation.accepted:
+            self._check(wish, at, since, until)
         number = self._numbers[wish.kind] + 1
         self._numbers[wish.kind] = number
         item = Silence(

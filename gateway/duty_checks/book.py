@@ -418,9 +418,10 @@ class DutyChecks:
         running = self._running(operation)
         said = _details(operation, Found)
         item = running.item
-        if said.code not in FINDINGS and said.code not in self.site.duty_checks[item.check].findings:
+        known = said.code in FINDINGS or said.code in self.site.duty_checks[item.check].findings
+        if not known and not operation.accepted:
             raise Refused(f"{said.code!r} is no finding of this site")
-        if said.person is not None and said.person not in self.site.people:
+        if said.person is not None and said.person not in self.site.people and not operation.accepted:
             raise Refused(f"there is no person {said.person!r}", "unknown")
         if len(said.words) > WORDS_LONGEST:
             raise Refused(f"at most {WORDS_LONGEST} characters are taken")

@@ -212,6 +212,18 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
 
     # -- what was derived
 
+    def newest_order(self) -> str | None:
+        """The last number that was given to a work order: `20261126-003`."""
+        run = self.connection().execute
+        last: str | None = run("SELECT max(id) FROM entry WHERE book = 'work_order'").get
+        if last is None:
+            return None
+        found: str = run(
+            "SELECT id FROM entry WHERE book = 'work_order' AND id >= ? ORDER BY length(id) DESC, id DESC LIMIT 1",
+            (last.partition("-")[0],),
+        ).get
+        return found
+
     def changes_after(self, seq: int, limit: int = 500) -> list[ChangeRow]:
         """Live events after `seq`, in order: changed views, taps, alert transitions and entries of books."""
         rows = self.connection().execute(

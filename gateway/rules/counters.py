@@ -19,6 +19,7 @@ from gateway.instants import SECOND, Duration, Instant
 from gateway.rules.findings import Found, Signal
 from gateway.rules.taps import Owner, enrolled
 from gateway.site.model import Severity, Site
+from gateway.site.tags import masked
 
 RULE = "tag_cloned"
 
@@ -159,7 +160,12 @@ class Counters:
         checkpoint = self._site.checkpoints.get(owner.checkpoint or "")
         device = self._site.devices.get(read.device)
         place = checkpoint.place if checkpoint is not None else None if device is None else device.place
-        said: dict[str, str | int] = {"device": read.device, "tag": read.tag, "counter": read.counter or 0, **more}
+        said: dict[str, str | int] = {
+            "device": read.device,
+            "tag": masked(read.tag),
+            "counter": read.counter or 0,
+            **more,
+        }
         if (stated := self._site.alerting.rules.get(RULE)) is not None and stated.severity is not None:
             severity = None
         self._found.signals.append(

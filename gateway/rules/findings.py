@@ -171,7 +171,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
         action: `raise` the condition holds (repeat: update); `update` its details changed; `resolve` it ended;
             `merge` it ended because `caused_by` now tells of it; `retract` evidence shows that it never was.
         at: when this was found.
-        raised: when the condition began by the evidence (for `raise`).
+        raised: when the condition began by the evidence (for `raise`); of `retract`: of which of its alerts, if not of the last.
         why: short reason, a code or a name (`cleared`, `timeout`, `merged`, `rejudged` …).
         details: what the message needs: names, numbers, lists.
         severity: overrides the catalogue's (for example the highest of what hangs below).

@@ -162,18 +162,10 @@ class ScoreBook:
     def _mark(self, operation: BookOperation) -> Mark:
         said = _details(operation, Said)
         words = operation.why.strip()
-        item = next((each for each in items_of(self.site, said.part) if each.id == said.item), None)
-        if item is None:
-            raise Refused(f"there is no item {said.item!r}", "unknown")
-        most = item.points.get("manual", 0)
-        if not 0 < said.points <= 100 or not 0 < round(said.points * POINT) <= most:
-            raise Refused(f"{item.id}: expected more than 0 and at most {most / POINT:g} points")
+        if not operation.accepted:
+            self._check(said)
         if not words or len(words) > WORDS_LONGEST:
             raise Refused(f"points are taken with words, at most {WORDS_LONGEST} characters")
-        if said.person is not None and said.person not in self.site.people:
-            raise Refused(f"there is no person {said.person!r}", "unknown")
-        if said.place is not None and said.place not in self.site.places:
-            raise Refused(f"there is no place {said.place!r}", "unknown")
         at = operation.at if said.at is None else instant(said.at)
         if not operation.at - BACK <= at <= operation.at:
             raise Refused("an inspection lies in the past, at most 400 days back")
@@ -193,6 +185,19 @@ class ScoreBook:
         )
         self._marks[mark.id] = mark
         return self._enter(operation, mark, mark.id, "counted", mark.at)
+
+    def _check(self, said: Said) -> None:
+        """Raises `Refused` with what the site expects."""
+        item = next((each for each in items_of(self.site, said.part) if each.id == said.item), None)
+        if item is None:
+            raise Refused(f"there is no item {said.item!r}", "unknown")
+        most = item.points.get("manual", 0)
+        if not 0 < said.points <= 100 or not 0 < round(said.points * POINT) <= most:
+            raise Refused(f"{item.id}: expected more than 0 and at most {most / POINT:g} points")
+        if said.person is not None and said.person not in self.site.people:
+            raise Refused(f"there is no person {said.person!r}", "unknown")
+        if said.place is not None and said.place not in self.site.places:
+            raise Refused(f"there is no place {said.place!r}", "unknown")
 
     def _withdraw(self, operation: BookOperation) -> Mark:
         mark = self._marks.get(operation.subject or "")

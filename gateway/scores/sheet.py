@@ -38,7 +38,7 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
     zone = site.zone_info
     visited, visits, no_visits = sources.visits(basis.rounds or ())
     checked, checks, no_checks = sources.duty_checks(basis.checks or ())
-    ordered, orders = sources.orders(basis.orders or (), site.work_orders.emergency_arrive_within)
+    ordered, orders = sources.orders(basis.orders or (), site.work_orders.emergency_arrive_within, judged_to)
     lights = sources.lights(site, basis.timeline, period.id) if basis.timeline is not None else Rate(0, 0, 0, ())
     cameras = sources.cameras(site, basis.timeline, period.id) if basis.timeline is not None else Rate(0, 0, 0, ())
     marks = [mark for mark in basis.marks if mark.part == "daily"]
@@ -49,7 +49,7 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
     known_from = None if basis.timeline is None else basis.timeline.recorded_from()
     items = _items(table, cases, {"lights_below": lights, "cameras_below": cameras}, basis.appeals)
     begun = judged_to > period.since
-    known = begun and bool(known_from is not None or visits or checks or orders or marks)
+    known = begun and basis.rounds is not None and bool(known_from is not None or visits or checks or orders or marks)
     return sealed(
         ScoreDocument(
             site=site.id,
@@ -156,10 +156,7 @@ def _items(
     table: Sequence[ScoreItem], cases: Sequence[Case], rates: Mapping[str, Rate], appeals: Sequence[Appeal]
 ) -> list[ItemScore]:
     """Each item with its deductions. A kind that stands in several items costs in the first of them."""
-    latest: dict[str, Appeal] = {}
-    for appeal in sorted(appeals, key=lambda each: (each.at, each.id)):
-        latest[appeal.key] = appeal
-    accepted = {appeal.key for appeal in appeals if appeal.state == "accepted"}
+    latest, accepted = _latest(appeals), _accepted(appeals)
     prices: dict[str, tuple[str, int]] = {}
     for item in table:
         for kind, points in item.points.items():
@@ -206,6 +203,14 @@ def _items(
     return [_item(item, found[item.id]) for item in table]
 
 
+def _latest(appeals: Sequence[Appeal]) -> dict[str, Appeal]:
+    return {appeal.key: appeal for appeal in sorted(appeals, key=lambda each: (each.at, each.id))}
+
+
+def _accepted(appeals: Sequence[Appeal]) -> frozenset[str]:
+    return frozenset(appeal.key for appeal in appeals if appeal.state == "accepted")
+
+
 def _item(item: ScoreItem, found: list[tuple[int, Deduction]]) -> ItemScore:
     lost = min(item.weight, sum(points for points, _ in found))
     ordered = sorted(
@@ -220,6 +225,29 @@ def _item(item: ScoreItem, found: list[tuple[int, Deduction]]) -> ItemScore:
         score=_points(item.weight - lost),
         deductions=tuple(ordered),
     )
+
+
+def appealed(document: ScoreDocument, appeals: Sequence[Appeal]) -> ScoreDocument:
+    """A month or quarter as it was published, without what appeals have cancelled since: what it rests on is kept no longer."""
+    latest, accepted = _latest(appeals), _accepted(appeals)
+
+    def again(item: ItemScore) -> ItemScore:
+        deductions = tuple(
+            replace(
+                each,
+                state="cancelled" if each.key in accepted else each.state,
+                appeal=latest[each.key].id if each.key in latest else each.appeal,
+            )
+            for each in item.deductions
+        )
+        weight = _thousandths(item.weight)
+        lost = min(weight, sum(_thousandths(each.points) for each in deductions if each.state == "counted"))
+        return replace(item, lost=_points(lost), score=_points(weight - lost), deductions=deductions)
+
+    items = tuple(again(item) for item in document.items)
+    if items == document.items:
+        return document
+    return sealed(replace(document, items=items, score=_points(sum(_thousandths(item.score) for item in items))))
 
 
 def published(document: ScoreDocument, revision: int) -> ScoreDocument:

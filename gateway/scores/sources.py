@@ -14,12 +14,14 @@ from gateway.figures.duty import Duties
 from gateway.figures.history import OUT
 from gateway.figures.stretches import Stretch, common, length, minus
 from gateway.figures.timeline import Timeline
-from gateway.instants import HOUR, Duration, Instant, moment
+from gateway.instants import DAY, HOUR, Duration, Instant, instant, moment
 from gateway.scores.document import Evidence
 from gateway.scores.table import FINDING
 from gateway.site.model import Site
 
 Item = Mapping[str, Any]
+ASKED_WITHIN: Duration = DAY
+"""So long after it fell due a reporter may still be asked. Ours."""
 MOST_STRETCHES = 50
 """Of one lamp or camera the longest so many stretches are listed."""
 
@@ -130,11 +132,12 @@ def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:
     return found, total, unverifiable
 
 
-def orders(items: Iterable[Item], arrive_within: Duration) -> tuple[list[Case], int]:
+def orders(items: Iterable[Item], arrive_within: Duration, now: Instant) -> tuple[list[Case], int]:
     """Work orders that cost points, and how many there were. One that was cancelled, excused or disproved costs nothing.
 
     Args:
         arrive_within: how long before an emergency is due its clock began.
+        now: how far is judged.
     """
     found: list[Case] = []
     total = 0
@@ -142,35 +145,46 @@ def orders(items: Iterable[Item], arrive_within: Duration) -> tuple[list[Case], 
         if order.get("state") == "cancelled":
             continue
         total += 1
-        for kind in _order_kinds(order, arrive_within):
+        for kind in _order_kinds(order, arrive_within, now):
             facts = {
                 name: order.get(name)
                 for name in ("state", "urgency", "clock", "due", "punctual", "place", "reworked_by")
                 if order.get(name) is not None
             }
+            late = order.get("lateness") if kind.endswith("_late") else None
+            if late is not None:
+                facts |= {"clock": late["step"], "due": late["due"]}
             for step in ("arrival", "repair"):
                 if order.get(step):
                     facts[step] = order[step].get("at")
             evidence = Evidence(kind="work_order", id=order["id"], at=_at(order["reported"]), facts=facts)
-            assignee = order.get("assignee")
-            found.append(Case(kind, f"{kind}/{order['id']}", evidence, (assignee,) if assignee else ()))
+            person = order.get("assignee") if late is None else late.get("person")
+            if kind == "no_follow_up":
+                person = None  # to ask is the desk's part, not that of who mended it
+            found.append(Case(kind, f"{kind}/{order['id']}", evidence, (person,) if person else ()))
     return found, total
 
 
-def _order_kinds(order: Item, arrive_within: Duration) -> list[str]:
+def _order_kinds(order: Item, arrive_within: Duration, now: Instant) -> list[str]:
     kinds = []
     if order.get("punctual") == "late" and not order.get("excused") and order.get("fault") != "disproved":
-        if order.get("clock") == "arrival":
-            arrival = order.get("arrival")
-            overdue = None if not arrival else _at(arrival["at"]) - _at(order["due"])
+        late = order.get("lateness") or {
+            "step": order.get("clock"),
+            "due": order.get("due"),
+            "done": (order.get("arrival") or {}).get("at"),
+        }
+        if late["step"] == "arrival":
+            overdue = None if late.get("done") is None else _at(late["done"]) - _at(late["due"])
             very = overdue is not None and overdue > timedelta(microseconds=HOUR - arrive_within)
             kinds.append("arrival_very_late" if very else "arrival_late")
-        elif order.get("clock") == "repair":
+        elif late["step"] == "repair":
             kinds.append("repair_late")
     if order.get("reworked"):
         kinds.append("rework")
-    if order.get("source") == "report" and order.get("state") == "closed" and not order.get("follow_ups"):
-        kinds.append("no_follow_up")
+    if order.get("source") == "report" and not order.get("follow_ups"):
+        due = order.get("follow_up_due")
+        if order.get("state") == "closed" or (due is not None and instant(_at(due)) + ASKED_WITHIN < now):
+            kinds.append("no_follow_up")
     return kinds
 
 

@@ -15,6 +15,7 @@ MIN_COMMON_BYTES = 3
 """A number shorter than this is too common to stand for a longer one that ends with it."""
 
 _LONGEST_BYTES = 32
+_SHOWN_DIGITS = 4
 _FACILITY_NUMBER = re.compile(r"(\d{1,3}),(\d{1,5})", re.ASCII)
 _PRINTED = re.compile(r"\d{10}", re.ASCII)
 _FACILITY_NUMBER_BARE = re.compile(r"(\d{3})(\d{5})", re.ASCII)
@@ -44,6 +45,11 @@ def parse_tag(text: str) -> str:
         case _:
             decimal = _PRINTED.fullmatch(plain) or _FACILITY_NUMBER_BARE.fullmatch(plain) or "," in plain
             return _decimal(plain, text) if decimal else _hexadecimal(plain, text)
+
+
+def masked(tag: str) -> str:
+    """A tag's number as those see it who could copy it otherwise."""
+    return "…" + tag[-_SHOWN_DIGITS:]
 
 
 def _hexadecimal(digits: str, text: str) -> str:

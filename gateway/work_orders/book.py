@@ -5,7 +5,7 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
 from gateway.site.model import Site
 from gateway.work_orders import lifecycle
-from gateway.work_orders.case import FOLLOW_UPS, JOINED, Case
+from gateway.work_orders.case import FOLLOW_UPS, JOINED, Case, Clock
 from gateway.work_orders.lifecycle import FINAL, UNMENDED, WAITING, Trigger
 from gateway.work_orders.order import (
     Arrive,
@@ -158,7 +158,7 @@ class WorkOrders:
                 cases = list(self._register.at_point(seen.point, seen.at, seen.person))
         else:
             points = frozenset(self._taps.unnamed(seen))
-            cases = [each for each in self._register if each.technicians and not points.isdisjoint(each.near)]
+            cases = [each for each in self._register if not points.isdisjoint(each.near) or each.proved_by(seen)]
         for case in cases:
             self._prove(case, now)
         return bool(cases)
@@ -218,6 +218,10 @@ class WorkOrders:
         """What changed since the last call, in order."""
         changes, self._changes = self._changes, BookChanges()
         return changes
+
+    def count_on(self, newest: str) -> None:
+        """Give no number that was given already, up to `newest`."""
+        self._register.count_on(newest)
 
     def snapshot(self) -> Any:
         """The state, as plain values."""
@@ -389,7 +393,7 @@ class WorkOrders:
 
     def _report(self, operation: BookOperation, at: Instant) -> Case:
         said = _details(operation, Report)
-        if said.place is not None and said.place not in self.site.places:
+        if said.place is not None and said.place not in self.site.places and not operation.accepted:
             raise Refused(f"no such place: {said.place}", "unknown")
         self._check_room()
         reported = self._stated(said.at, at, at - BACKDATED)
@@ -458,7 +462,7 @@ class WorkOrders:
         to = said.to.strip()
         if not to or len(to) > 64:
             raise Refused("assigned to whom? A person of the site, or who it is, in at most 64 characters")
-        case.assignee, case.assigned = to, at
+        case.send(to, at)
         self._record(case, "assign", at, operation.by, "assign", operation.why, item=to)
         self._prove(case, at)
 
@@ -505,8 +509,8 @@ class WorkOrders:
             repaired = case.repaired
             if repaired is not None and at - repaired <= self._within.rework_within:
                 case.reworked = case.discontent = True
-            case.past = case.punctual()
             self._end_late(case, at, "reopened")
+            case.end_cycle()
             case.reopened += 1
             self._clear(case, at)
         self._record(case, trigger, at, operation.by, trigger, operation.why)
@@ -514,7 +518,7 @@ class WorkOrders:
 
     def _clear(self, case: Case, at: Instant) -> None:
         """A new cycle begins: who came and what was done before stands in the history."""
-        case.since, case.late = at, "no"
+        case.since, case.late, case.sent = at, "no", []
         case.assignee = case.assigned = case.agreed = None
         case.arrival_stated = case.arrival_by = case.arrival_person = case.arrival_proved = case.arrival_prover = None
         case.repair_stated = case.repair_by = case.verified_at = case.verified_by = None
@@ -556,9 +560,9 @@ class WorkOrders:
         if not operation.why.strip():
             raise Refused("the urgency is changed with a reason")
         self._end_late(case, at, "prioritised")
+        if case.overdue or (case.due < at and case.cycle() == "in_time"):
+            case.stop_clock()
         case.late = "no"
-        if case.overdue:
-            case.past = case.punctual()
         case.urgency = said.urgency
         raised = said.urgency == "emergency"
         case.start_clock(self._within, at if raised else case.since, at, waits=not raised)
@@ -587,29 +591,73 @@ class WorkOrders:
     # What follows
 
     def _prove(self, case: Case, at: Instant) -> None:
-        """Look for the tap that proves the arrival."""
+        """Look for the tap that proves the arrival, and those that prove earlier ones."""
+        until = case.since
+        for cycle in reversed(case.earlier):
+            self._prove_earlier(case, cycle, until, at)
+            until = cycle.since
         if case.state == "cancelled" or not case.technicians:
             self._settle(case, at)
             return
-        since = case.since if case.arrival_stated is not None or case.assigned is None else case.assigned
+        found = self._proof(case, case.near, case.closed)
+        tap = None if found is None else found.tap
+        if tap is None and case.arrival_proved is not None:
+            self._withdraw(case, at)
+        elif (
+            tap is not None and found is not None and (tap, found.person) != (case.arrival_proved, case.arrival_prover)
+        ):
+            case.arrival_proved, case.arrival_prover = tap, found.person
+            moved = case.state == "assigned" and case.arrival_stated is None
+            self._record(case, "tap" if moved else "note", at, f"tap:{tap.device}", "tap")
+        self._settle(case, at)
+
+    def _withdraw(self, case: Case, at: Instant) -> None:
+        """The tap proves nothing: a log-in that is heard later says that it was another's. What it alone had moved goes back."""
+        moved = case.arrival_stated is None and (
+            case.state == "arrived"
+            or (case.state == "repaired" and case.repair_stated is None and case.verified_at is None)
+        )
+        if moved and (key := case.key) is not None:
+            self._register.forget(key, case.id)
+        case.arrival_proved = case.arrival_prover = None
+        if case.step_at is None and not case.overdue:
+            case.tell_at = max(case.due + 1, at, case.excused_to or at)
+        self._record(case, "withdraw" if moved else "note", at, "clock", "tap_withdrawn")
+
+    def _prove_earlier(self, case: Case, cycle: Case, until: Instant, at: Instant) -> None:
+        """Late taps may prove an arrival before the order was reopened, too."""
+        found = self._proof(cycle, case.near, until)
+        tap = None if found is None else found.tap
+        if (tap is None and cycle.arrival_stated is None) or tap == cycle.arrival_proved:
+            return
+        came = case.punctual()
+        cycle.arrival_proved, cycle.arrival_prover = tap, None if found is None else found.person
+        if case.punctual() != came:
+            self._record(case, "note", at, "clock" if tap is None else f"tap:{tap.device}", "judged_again")
+
+    def _proof(self, cycle: Case, near: Iterable[str], until: Instant | None = None) -> Proof | None:
+        since = cycle.since if cycle.arrival_stated is not None or cycle.assigned is None else cycle.assigned
         named = [
             Proof(tap, person)
-            for tap in self._taps.at(case.near)
-            if tap.at >= since and (person := self._points.person(tap)) is not None
+            for tap in self._taps.at(near)
+            if tap.at >= cycle.since
+            and (until is None or tap.at <= until)
+            and (person := self._points.person(tap)) is not None
         ]
-        before = case.arrival_proved
-        if before is not None and (prover := self._points.person(before) or case.arrival_prover) is not None:
+        before = cycle.arrival_proved
+        if before is not None and (prover := self._points.person(before) or cycle.arrival_prover) is not None:
             named.append(Proof(before, prover))  # it may be among the taps no more
-        found = best(named, case.technicians, since, case.arrival_stated, self._within.tap_tolerance)
-        tap = None if found is None else found.tap
-        if case.arrival_stated is None and before is not None and (tap is None or tap > before):
-            return  # somebody came, the state has moved on; only an earlier tap says more
-        if tap != case.arrival_proved or (found is not None and found.person != case.arrival_prover):
-            case.arrival_proved, case.arrival_prover = tap, None if found is None else found.person
-            moved = case.state == "assigned" and case.arrival_stated is None
-            by = "clock" if tap is None else f"tap:{tap.device}"
-            self._record(case, "tap" if moved else "note", at, by, "tap" if tap is not None else "tap_withdrawn")
-        self._settle(case, at)
+        found = best(named, cycle.technicians, since, cycle.arrival_stated, self._within.tap_tolerance)
+        first = min(
+            (each for each in named if cycle.sent_at(each.tap.at) == each.person),
+            key=lambda each: each.tap,
+            default=None,
+        )
+        if first is None or (cycle.arrival_stated is not None and first.person in cycle.technicians):
+            return found
+        if cycle.arrival_stated is not None and first.tap.at > cycle.arrival_stated:
+            return found
+        return first if found is None or first.tap < found.tap else found
 
     def _settle(self, case: Case, at: Instant) -> None:
         """Whatever changed: what the sensor has held, the late signal, the clock, and where the order is filed."""
@@ -623,20 +671,19 @@ class WorkOrders:
         done = case.cycle()
         if done != "running" and not case.overdue:
             case.tell_at = None
-        if done == "in_time" and case.late != "no" and self._disproved(case):
-            self._retract_late(case, at)
-        elif done in {"in_time", "unknown", "none"} or case.step_at is not None or case.final:
+        if case.overdue and case.late != "standing" and case.step_at is None and not case.final:
+            self._tell_late(case, at)  # what disproved it proves nothing
+        for cycle in (*case.earlier, case):
+            clocks: list[Clock | Case] = [*cycle.stopped, cycle]
+            for clock in clocks:
+                if clock.late != "no" and cycle.came_to(clock) == "in_time" and cycle.disproved(clock):
+                    self._retract_late(case, clock, at)
+        if done in {"in_time", "unknown", "none"} or case.step_at is not None or case.final:
             self._end_late(case, at, case.state)
         self._register.arm(case)
         if case.final and self._register.close(case):
             self._taps.forget(self._register.near_any)
             self._strangers.forget(self._wanted)
-
-    def _disproved(self, case: Case) -> bool:
-        """Whether evidence, not a statement, shows that the step was done in time."""
-        if case.urgency == "emergency":
-            return case.arrival_proved is not None and case.arrival_proved.at <= case.due
-        return case.proved_end is not None and case.proved_end <= case.due
 
     def _fire(self, case: Case, at: Instant) -> None:
         if case.tell_at is not None and case.tell_at <= at:
@@ -687,9 +734,11 @@ class WorkOrders:
             case.late = "ended"
             self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="resolve", at=at, why=why))
 
-    def _retract_late(self, case: Case, at: Instant) -> None:
-        case.late = "no"
-        self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="retract", at=at, why="proved_in_time"))
+    def _retract_late(self, case: Case, clock: Clock | Case, at: Instant) -> None:
+        clock.late = "no"
+        self._changes.signals.append(
+            Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
+        )
 
     def _rework(self, case: Case, before: str, at: Instant) -> None:
         """The same fault so soon after its repair: both orders say so."""

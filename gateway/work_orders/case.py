@@ -15,6 +15,7 @@ from gateway.work_orders.order import (
     Arrival,
     Fault,
     FollowUp,
+    Lateness,
     Order,
     Punctual,
     Repair,
@@ -33,8 +34,25 @@ ALERTS = 20
 JOINED = 200
 """Orders that ended in it which an order names."""
 FOLLOW_UPS = 20
+SENT = 20
+"""Of whoever was sent in a cycle the last ones."""
+EARLIER = 10
+"""Earlier cycles of an order, and stopped clocks of a cycle, that late evidence may still judge otherwise: the last ones."""
 
+Late = Literal["no", "standing", "ended"]
+"""Whether `work_order_late` was raised of a clock and never taken back: it stands, or has ended."""
+_STEPS: dict[Urgency, Literal["arrival", "repair"]] = {"emergency": "arrival", "ordinary": "repair"}
 _WORST: tuple[Punctual, ...] = ("late", "unknown", "running", "in_time", "none")
+
+
+class Clock(msgspec.Struct, kw_only=True):
+    """A clock that ran out and was stopped then, since the urgency of its order was changed. Names as in `Case`."""
+
+    urgency: Urgency
+    due: Instant
+    excused_to: Instant | None = None
+    overdue: bool = False
+    late: Late = "no"
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -46,8 +64,11 @@ class Case(msgspec.Struct, kw_only=True):
         tell_at: when a step that is still missing is told; None: told, done, or no longer owed. Later than `due` after an outage.
         excused_to: until when the step counts as unknown rather than late, because the gateway was down at `due`.
         overdue: `tell_at` passed and the step was missing.
-        late: whether `work_order_late` was raised in this cycle, and still stands.
-        past: what earlier cycles came to.
+        late: whether `work_order_late` was raised of the clock that runs.
+        sent: whoever was assigned in this cycle, and when; `assignee` is the last.
+        stopped: clocks of this cycle that ran out before the urgency was changed.
+        earlier: earlier cycles as they were when the order was reopened; what proves them may come later.
+        past: what cycles and clocks before these came to.
         standing: of the alert the order came from; None: there is none.
         verified_end: the alert closed: the sensor has held the end for 10 min.
         contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
@@ -70,6 +91,7 @@ class Case(msgspec.Struct, kw_only=True):
     owner: str | None = None
     assignee: str | None = None
     assigned: Instant | None = None
+    sent: list[tuple[Instant, str]] = msgspec.field(default_factory=list)
     agreed: Instant | None = None
 
     clock_from: Instant
@@ -77,7 +99,9 @@ class Case(msgspec.Struct, kw_only=True):
     tell_at: Instant | None = None
     excused_to: Instant | None = None
     overdue: bool = False
-    late: Literal["no", "standing", "ended"] = "no"
+    late: Late = "no"
+    stopped: list[Clock] = msgspec.field(default_factory=list)
+    earlier: list[Case] = msgspec.field(default_factory=list)
     past: Punctual = "none"
 
     standing: Fault | None = None
@@ -119,8 +143,34 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def technicians(self) -> frozenset[str]:
-        """Whose tags prove an arrival: who is said to have come, and who was sent."""
+        """Whose tags prove an arrival: who is said to have come, and who is sent."""
         return frozenset(name for name in (self.arrival_person, self.assignee) if name is not None)
+
+    def concerns(self, person: str) -> bool:
+        """Whether a tap of his can prove an arrival; empty: whose it was is not known."""
+        return (
+            bool(self.technicians)
+            if not person
+            else person in self.technicians or any(person == each for _, each in self.sent)
+        )
+
+    def proved_by(self, device: str) -> bool:
+        """Whether an arrival is proved by what a device read."""
+        proofs = [cycle.arrival_proved for cycle in (*self.earlier, self)]
+        return any(tap is not None and tap.device == device for tap in proofs)
+
+    def send(self, person: str, at: Instant) -> None:
+        """Somebody is assigned from now on."""
+        if not self.sent and self.assigned is not None and self.assignee is not None:
+            self.sent.append((self.assigned, self.assignee))
+        self.assignee, self.assigned = person, at
+        self.sent = [*self.sent, (at, person)][-SENT:]
+
+    def sent_at(self, at: Instant) -> str | None:
+        """Who was assigned at a time of this cycle."""
+        if not self.sent:
+            return None if self.assigned is None or self.assigned > at else self.assignee
+        return next((person for since, person in reversed(self.sent) if since <= at), None)
 
     @property
     def final(self) -> bool:
@@ -156,28 +206,88 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def step_at(self) -> Instant | None:
         """When the step that the clock waits for was done."""
-        if self.urgency == "emergency":
+        return self.step(self.urgency)
+
+    def step(self, urgency: Urgency) -> Instant | None:
+        """When the step of a clock of this cycle was done: arrival in an emergency, else the repair."""
+        if urgency == "emergency":
             return self.arrived
         return self.repaired if self.state not in UNMENDED else self.proved_end
 
-    def cycle(self) -> Punctual:
-        """Of the clock since the report or the last reopening."""
-        done = self.step_at
-        if done is not None and self.urgency == "ordinary" and self.contradicted:
+    def came_to(self, clock: Clock | Case) -> Punctual:
+        """What a clock of this cycle has come to; `running`: its step was not done, and nobody is held late for it."""
+        done = self.step(clock.urgency)
+        if done is not None and clock.urgency == "ordinary" and self.contradicted:
             return "unknown"
         if done is not None:
-            if done <= self.due:
+            if done <= clock.due:
                 return "in_time"
-            return "unknown" if self.excused_to is not None and done <= self.excused_to else "late"
-        if self.overdue:
-            return "late"
-        if self.final or self.fault in {"ended_by_itself", "merged", "disproved"}:
-            return "none"
-        return "running"
+            return "unknown" if clock.excused_to is not None and done <= clock.excused_to else "late"
+        return "late" if clock.overdue else "running"
+
+    def cycle(self) -> Punctual:
+        """Of the clock since the report or the last reopening."""
+        found = self.came_to(self)
+        over = self.final or self.fault in {"ended_by_itself", "merged", "disproved"}
+        return "none" if found == "running" and over else found
+
+    def disproved(self, clock: Clock | Case) -> bool:
+        """Whether evidence, not a statement, shows that the step was done in time."""
+        if clock.urgency == "emergency":
+            return self.arrival_proved is not None and self.arrival_proved.at <= clock.due
+        return self.proved_end is not None and self.proved_end <= clock.due
 
     def punctual(self) -> Punctual:
         """Of all cycles the worst."""
-        return min(self.past, self.cycle(), key=_WORST.index)
+        return min(self.past, self.cycle(), *self._before(), key=_WORST.index)
+
+    def _lateness(self, zone: tzinfo) -> Lateness | None:
+        for cycle in (*self.earlier, self):
+            clocks: list[Clock | Case] = [*cycle.stopped, cycle]
+            for clock in clocks:
+                if cycle.came_to(clock) == "late":
+                    done = cycle.step(clock.urgency)
+                    return Lateness(
+                        step=_STEPS[clock.urgency],
+                        due=moment(clock.due, zone),
+                        done=None if done is None else moment(done, zone),
+                        person=cycle.sent_at(clock.due),
+                    )
+        return None
+
+    def _before(self) -> list[Punctual]:
+        """What the clocks came to that run no more; one whose step nobody knows of any more counts against nobody."""
+        found = [self.came_to(clock) for clock in self.stopped] + [each.punctual() for each in self.earlier]
+        return ["unknown" if each == "running" else each for each in found]
+
+    @property
+    def begun(self) -> Instant:
+        """When its first cycle began; earlier taps prove nothing."""
+        return min((each.since for each in self.earlier), default=self.since)
+
+    def stop_clock(self) -> None:
+        """The urgency changes: the clock runs no more. What it has come to may be judged otherwise by what is heard late."""
+        self.stopped.append(
+            Clock(
+                urgency=self.urgency,
+                due=self.due,
+                excused_to=self.excused_to,
+                overdue=self.overdue,
+                late=self.late,
+            )
+        )
+        for clock in self.stopped[:-EARLIER]:
+            self.past = min(self.past, self.came_to(clock), key=_WORST.index)
+        del self.stopped[:-EARLIER]
+
+    def end_cycle(self) -> None:
+        """The order is reopened: who came and what was done stays with the cycle that is over."""
+        kept = {"alerts": [], "joined": [], "follow_ups": [], "history": [], "near": [], "earlier": [], "past": "none"}
+        self.earlier.append(msgspec.structs.replace(self, **kept))
+        for cycle in self.earlier[:-EARLIER]:
+            self.past = min(self.past, cycle.punctual(), key=_WORST.index)
+        del self.earlier[:-EARLIER]
+        self.stopped = []
 
     def deadline(self) -> Instant | None:
         return _earlier(self.tell_at, self.contradict_at)
@@ -221,9 +331,10 @@ class Case(msgspec.Struct, kw_only=True):
             personal=self.personal,
             owner=self.owner,
             assignee=self.assignee,
-            clock="arrival" if self.urgency == "emergency" else "repair",
+            clock=_STEPS[self.urgency],
             due=moment(self.due, zone),
             punctual=self.punctual(),
+            lateness=self._lateness(zone),
             excused=self.excused_to is not None,
             fault=self.fault,
             prove_at=tuple(self.near),
@@ -240,12 +351,12 @@ class Case(msgspec.Struct, kw_only=True):
         )
 
     def _arrival(self, zone: tzinfo) -> Arrival | None:
-        at, tap = self.arrived, self.arrival_proved
+        at, tap, prover = self.arrived, self.arrival_proved, self.arrival_prover
         if at is None:
             return None
         return Arrival(
             at=moment(at, zone),
-            person=self.arrival_person or self.arrival_prover,
+            person=prover if prover is not None and prover not in self.technicians else self.arrival_person or prover,
             stated=None if self.arrival_stated is None else moment(self.arrival_stated, zone),
             stated_by=self.arrival_by,
             proved=None if tap is None else moment(tap.at, zone),

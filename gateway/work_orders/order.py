@@ -44,6 +44,15 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     received: datetime | None = None
 
 
+class Lateness(msgspec.Struct, frozen=True, kw_only=True):
+    """The step that was not done by `due`, or was later. `person`: who was sent at that time; None: nobody."""
+
+    step: Literal["arrival", "repair"]
+    due: datetime
+    done: datetime | None = None
+    person: str | None = None
+
+
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """It was mended. `stated` by a person, `proved` by the sensor that reported the fault (`alert`).
 
@@ -84,6 +93,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         prove_at: checkpoints and readers at which the technician's tag proves the arrival; none: it can only be stated.
         personal: the key of a reporter's words (name, telephone …); they may have been erased.
         clock: the step that is due at `due`: arrival in an emergency, else the repair.
+        lateness: of the first clock that ran out; it may be none that runs now.
         excused: the gateway was down when it was due; nobody is late for that.
         reopened: how many times.
         follow_up_due: from when on the reporter is to be asked.
@@ -109,6 +119,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     clock: Literal["arrival", "repair"]
     due: datetime
     punctual: Punctual
+    lateness: Lateness | None = None
     excused: bool = False
     fault: Fault | None = None
     fault_ended: datetime | None = None

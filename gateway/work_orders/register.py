@@ -61,8 +61,8 @@ class Register:
         found = [
             case
             for case in there
-            if (person in (case.assignee, case.arrival_person) if person else case.technicians)
-            and case.since <= at
+            if any(cycle.concerns(person) for cycle in (case, *case.earlier))
+            and case.begun <= at
             and (case.closed is None or at <= case.closed)
         ]
         found.sort(key=lambda case: case.id)
@@ -82,6 +82,11 @@ class Register:
             self._day, self._number = day, 0
         self._number += 1
         return f"{self._day}-{self._number:03}"
+
+    def count_on(self, newest: str) -> None:
+        """Numbers up to that of `newest` are given already."""
+        day, _, number = newest.partition("-")
+        self._day, self._number = max((self._day, self._number), (day, int(number)))
 
     def add(self, case: Case) -> None:
         """Take in a new order."""
@@ -135,6 +140,11 @@ class Register:
         self._repaired[key] = (order_id, repaired)
         if len(self._repaired) > REPAIRED_LIMIT:
             del self._repaired[next(iter(self._repaired))]
+
+    def forget(self, key: Key, order_id: str) -> None:
+        """It was not mended in this order after all."""
+        if self._repaired.get(key, ("", 0))[0] == order_id:
+            del self._repaired[key]
 
     def repaired(self, key: Key) -> tuple[str, Instant] | None:
         """In which order, and when, a fault was last mended."""

@@ -313,6 +313,9 @@ class FakeGateway:
     async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
         return None if self.too_much else [row for row in self.told if row.kind in kinds]
 
+    async def kept_from(self) -> Instant | None:
+        return None
+
     async def walks(self, since: Instant, until: Instant) -> list[Condition]:
         return [row for row in self.told if row.kind == "walk" and since <= row.since < until]
 

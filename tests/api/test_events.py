@@ -148,6 +148,64 @@ async def test_listeners_are_counted_and_bounded(
             pass
 
 
+@asynccontextmanager
+async def listening(client: httpx.AsyncClient, count: int = 1) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """So many streams of a client; each task ends with its stream."""
+
+    async def listen_on(opened: asyncio.Event) -> None:
+        async with client.stream("GET", "/api/v1/events") as answer:
+            assert answer.status_code == 200
+            async for _ in answer.aiter_lines():
+                opened.set()
+
+    running = []
+    for number in range(count):
+        opened = asyncio.Event()
+        running.append(asyncio.create_task(listen_on(opened), name=f"listener {number}"))
+        await asyncio.wait_for(opened.wait(), 5)
+    yield running
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_one_account_cannot_keep_the_control_room_from_listening(
+    served: Listener, invitations: Invitations, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LISTENERS", 4)
+    async with (
+        entered(served, invitations, gateway, "guard") as guard,
+        entered(served, invitations, gateway, "operator") as operator,
+        listening(guard, 4) as taken,
+        listening(operator) as heard,
+    ):
+        await asyncio.wait_for(taken[0], 5)  # its oldest ends
+        assert [task.done() for task in taken[1:]] == [False] * 3
+        refused = await guard.get("/api/v1/events")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+        assert "your account holds 3" in refused.json()["detail"]
+        assert not heard[0].done()
+
+
+async def test_many_accounts_cannot_either(
+    served: Listener, invitations: Invitations, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_LISTENERS", 2)
+    monkeypatch.setattr(module, "KEPT_FOR_HANDLERS", 1)
+    async with (
+        entered(served, invitations, gateway, "guard") as guard,
+        entered(served, invitations, gateway, "viewer") as viewer,
+        entered(served, invitations, gateway, "operator") as operator,
+        entered(served, invitations, gateway, "manager") as manager,
+        listening(guard) as first,
+        listening(viewer) as second,
+        listening(operator),
+    ):
+        await asyncio.wait_for(first[0], 5)
+        assert (await manager.get("/api/v1/events")).status_code == 503, "one is kept for them, and it is taken"
+        assert not second[0].done()
+
+
 async def test_stopping_the_server_ends_the_streams(gateway: FakeGateway, invitations: Invitations) -> None:
     app = create_app(gateway, invitations=invitations)
     listener = listen("127.0.0.1", 0)

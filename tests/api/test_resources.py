@@ -178,13 +178,15 @@ async def test_alerts_of_memory_and_journal_are_paged_even_if_many_began_at_once
     assert (await operator.get("/api/v1/alerts/lamp_failure/lamp-999/1")).status_code == 404
 
 
-async def test_observations_are_shown_as_they_were_said(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
+async def test_observations_are_shown_as_they_were_said(
+    operator: httpx.AsyncClient, admin: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
     at = instant(night.NOW)
     gateway.log = [
         LogRow(1, at, "rdr-gate", "tag_read", at - SECOND, "b1", 7, b'{"kind":"tag_read","tag":"007B3972","seq":7,"boot":"b1","at":"2026-11-23T02:47:19+08:00","odd":{"kept":1}}'),
         LogRow(2, at + SECOND, "lux-t1/f03", "light_level", at, None, None, b'{"kind":"light_level","lux":31.5}'),
     ]  # fmt: skip
-    found = (await operator.get("/api/v1/observations")).json()
+    found = (await admin.get("/api/v1/observations")).json()
     assert [item["row"] for item in found["items"]] == [2, 1]
     assert found["items"][1] | {"row": 0} == {
         "row": 0,

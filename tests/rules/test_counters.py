@@ -16,6 +16,7 @@ from gateway.rules.engine import Engine
 from gateway.rules.findings import Found, Signal
 from gateway.site.model import Site
 from gateway.site.model import Visit as Stop
+from gateway.site.tags import masked
 from tests.rules.walk import ROOF, WALL, clock, estate
 
 PHONES = {
@@ -72,7 +73,7 @@ def test_a_code_shown_again_is_marked_and_told_and_still_counts() -> None:
     roof.tap(7, "22:10", device="phone-2")
     assert roof.told() == [(ROOF, "counter_replayed")]
     assert roof.signals[0].details == {
-        "reason": "counter_replayed", "device": "phone-2", "tag": TAG, "counter": 7, "first": "phone-1",
+        "reason": "counter_replayed", "device": "phone-2", "tag": masked(TAG), "counter": 7, "first": "phone-1",
     }  # fmt: skip
     assert roof.signals[0].place == ROOF
     assert "counter_replayed" in roof.marks()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from api.console.assess import DEDUCTIONS_SHOWN
 from api.resources.rounds import id_of, rounds_between
 from gateway.instants import DAY, HOUR, instant, moment
 from gateway.journal.reader import Reader
+from gateway.journal.retention import KEPT_FROM
 from gateway.journal.store import FILE
 from gateway.rejudge import stored_rounds
 from gateway.rules.findings import Round, Visit
@@ -208,3 +209,76 @@ async def test_of_thousands_of_rounds_none_is_left_out(estate, tmp_path) -> None
         assert [each.id for each in await stored_rounds(reader, since, until)] == ids
     boss = await estate.enter("boss", "manager")
     assert (await boss.get("/api/v1/scores", params={"period": "2026-11"})).json()["rests_on"]["rounds"] == len(ids)
+
+
+async def missed_in_summer(estate: Any) -> None:
+    start = datetime(2026, 8, 5, 14, tzinfo=UTC)
+    visit = Visit(checkpoint="cp", position=1, due=start, opens=start, closes=start, verdict="missed", revision=1)
+    name = f"night@{start.isoformat(timespec='minutes')}"
+    walked = Round(
+        id=name, route="night", date=start.date(), start=start, end=start, verdict="missed", revision=1, visits=(visit,)
+    )
+    await estate.gateway.write([
+        ("INSERT INTO finding (kind, id, start, seq, body) VALUES ('round', ?, ?, 1, ?)", (name, instant(start), msgspec.json.encode(walked)))
+    ])  # fmt: skip
+
+
+async def forgotten(estate: Any) -> None:
+    """What was judged before September is kept no longer, as retention says and does it."""
+    before = instant(datetime(2026, 9, 1, tzinfo=UTC))
+    await estate.gateway.write([
+        ("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEPT_FROM, before)),
+        ("DELETE FROM finding WHERE kind = 'round' AND start < ?", (before,)),
+    ])  # fmt: skip
+    await estate.go(1)
+
+
+async def test_a_period_whose_rounds_are_forgotten_has_no_full_score(estate: Any) -> None:
+    boss = await estate.enter("boss", "manager")
+    await boss.post(
+        "/api/v1/scores/marks", json={"item": "inspection", "points": 1, "words": "log", "at": "2026-08-06T10:00:00Z"}
+    )
+    await missed_in_summer(estate)
+    before = (await boss.get("/api/v1/scores", params={"period": "2026-Q3"})).json()
+    assert (before["score"], before["rests_on"]["unavailable"]) == (98.5, [])
+    await forgotten(estate)
+    after = (await boss.get("/api/v1/scores", params={"period": "2026-Q3"})).json()
+    assert (after["score"], after["rests_on"]["unavailable"]) == (None, ["rounds"])
+    year = (await boss.get("/api/v1/scores", params={"period": "2026"})).json()
+    assert "2026-Q3" not in [each["period"] for each in year["quarters"]]
+    assert (await boss.post("/api/v1/scores/publish", params={"period": "2026-Q3"})).status_code == 409
+
+
+async def test_a_period_whose_rounds_are_forgotten_stays_as_it_was_published(estate: Any) -> None:
+    boss = await estate.enter("boss", "manager")
+    await missed_in_summer(estate)
+    published = (await boss.post("/api/v1/scores/publish", params={"period": "2026-Q3"})).json()
+    assert published["score"] == 99.5
+    await forgotten(estate)
+    assert (await boss.get("/api/v1/scores", params={"period": "2026-Q3"})).json() == published
+    (key,) = rows(published)
+    appeal = {"key": key, "period": "2026-Q3", "why": "I was there"}
+    guard = await estate.enter("g-he", "guard")
+    made = (await guard.post("/api/v1/scores/appeals", json=appeal)).json()
+    said = {"decision": "accept", "why": "seen on the camera"}
+    await boss.post(f"/api/v1/scores/appeals/{made['id']}/decide", json=said)
+    accepted = (await boss.get("/api/v1/scores", params={"period": "2026-Q3"})).json()
+    assert (accepted["score"], rows(accepted)[key]["state"]) == (100.0, "cancelled")
+
+
+async def test_a_year_counts_a_quarter_whose_rounds_are_forgotten_as_it_was_published(estate: Any) -> None:
+    boss = await estate.enter("boss", "manager")
+    await missed_in_summer(estate)
+    await boss.post("/api/v1/scores/publish", params={"period": "2026-Q3"})
+    await forgotten(estate)
+    year = (await boss.get("/api/v1/scores", params={"period": "2026"})).json()
+    assert {"period": "2026-Q3", "score": 99.5, "digest": year["quarters"][0]["digest"]} == year["quarters"][0]
+    assert (await boss.post("/api/v1/scores/publish", params={"period": "2026-Q3"})).status_code == 409, (
+        "nothing changed"
+    )
+
+
+async def test_a_period_that_begins_after_what_is_forgotten_is_reckoned_as_ever(estate: Any) -> None:
+    boss = await estate.enter("boss", "manager")
+    await forgotten(estate)
+    assert (await boss.get("/api/v1/scores", params={"period": "2026-09"})).json()["rests_on"]["unavailable"] == []

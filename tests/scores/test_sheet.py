@@ -187,6 +187,40 @@ def test_work_orders():
     assert document.rests_on.work_orders == 10
 
 
+def asked_for(**more: Any) -> dict[str, Any]:
+    return (
+        order(state="repaired", source="report", assignee="m-liu", follow_up_due=SHIFT.isoformat(), follow_ups=[])
+        | more
+    )
+
+
+@pytest.mark.parametrize(("hours", "lost"), [(24, []), (25, ["no_follow_up/20261005-001"])])
+def test_a_report_that_nobody_asked_about_a_day_after_it_was_due_costs_points(hours, lost):
+    assert keys(score(orders=[asked_for()], now=instant(SHIFT) + hours * HOUR)) == lost
+
+
+def test_what_nobody_asked_about_concerns_the_desk_and_not_who_mended_it():
+    (found,) = [each for item in score(orders=[asked_for()]).items for each in item.deductions]
+    assert (found.kind, found.persons) == ("no_follow_up", ())
+
+
+def test_a_follow_up_though_late_or_in_vain_costs_nothing():
+    asked = {"at": (SHIFT + timedelta(days=9)).isoformat(), "by": "u-1", "content": None}
+    assert keys(score(orders=[asked_for(follow_ups=[asked])])) == []
+
+
+@pytest.mark.parametrize(("person", "concerned"), [("m-liu", ("m-liu",)), (None, ())])
+def test_a_lateness_concerns_whoever_was_sent_when_it_fell_due(person, concerned):
+    due = SHIFT + timedelta(minutes=30)
+    late = order(
+        punctual="late", clock="repair", urgency="ordinary", assignee="g-wang", due=(SHIFT + timedelta(days=1)).isoformat(),
+        lateness={"step": "arrival", "due": due.isoformat(), "done": (due + timedelta(minutes=31)).isoformat(), "person": person},
+    )  # fmt: skip
+    (lost,) = [each for item in score(orders=[late]).items for each in item.deductions]
+    assert (lost.kind, lost.persons) == ("arrival_very_late", concerned)
+    assert (lost.evidence.facts["clock"], lost.evidence.facts["due"]) == ("arrival", due.isoformat())
+
+
 @pytest.mark.parametrize(("minutes", "kind"), [(35, "arrival_late"), (60, "arrival_late"), (61, "arrival_very_late")])
 def test_how_late_somebody_came_is_counted_from_when_the_clock_began(minutes, kind):
     raised = SHIFT + timedelta(hours=8)

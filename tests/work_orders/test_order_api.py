@@ -19,13 +19,19 @@ from api.access.invitations import Invitations
 from api.access.roles import Role
 from api.app import create_app
 from api.console.orders import SHOWN
+from device_drivers.observations import TagRead
 from gateway.rules.findings import Signal
 from gateway.runtime import Gateway
+from gateway.site.model import Device
 from tests.api import scene
 
 BASE = "http://gateway.test"
 SITE = msgspec.structs.replace(scene.site("zh_CN"), devices={}, zones={}, checkpoints={}, routes={})
 """Nothing in it falls silent by itself."""
+NEAR = msgspec.structs.replace(
+    SITE, devices={"rdr": Device(id="rdr", driver="native", kind="reader", place="tower-1/f03")}
+)
+"""The same with a reader where the light is out."""
 REPORT = {"name": "张女士", "phone": "13800000000", "place": "tower-1/f03", "room": "302", "what": "楼道灯不亮", "convenient": "19:00 以后"}  # fmt: skip
 ORDERS = "/api/v1/work-orders"
 
@@ -278,7 +284,9 @@ async def test_names_and_telephones_are_for_those_who_need_them(estate: Estate) 
     assert (await guard.get(ORDERS)).status_code == 403
 
 
-async def test_a_reporters_words_never_stand_in_rows_that_stay(estate: Estate) -> None:
+async def test_a_reporters_words_never_stand_in_rows_that_stay(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = (f"k{number}" for number in range(100))
+    monkeypatch.setattr("api.resources.work_orders.secrets.token_hex", lambda _: next(keys))  # hold no words by chance
     desk = await estate.enter("operator")
     order = (await post(desk, "", REPORT))["id"]
     await post(desk, f"/{order}/arrive")
@@ -328,6 +336,41 @@ async def test_lists_are_filtered_and_come_in_pages(estate: Estate) -> None:
     assert [each["id"] for each in part["items"] + rest["items"]] == ids[::-1]
     assert rest["next"] is None
     assert (await desk.get(ORDERS, params={"place": "tower"})).json()["items"] == []
+
+
+@pytest.mark.parametrize(("assigned", "came"), [(None, "m-liu"), ("g-wang", "g-wang")])
+async def test_who_says_himself_that_he_has_come_is_meant_unless_another_is_assigned(
+    estate: Estate, assigned: str | None, came: str
+) -> None:
+    desk = await estate.enter("operator")
+    await estate.gateway.write([
+        ("INSERT INTO accounts (name, role, disabled, created, changed, person) VALUES (?, ?, 0, 0, 0, ?)", ("test-maintenance", "maintenance", "m-liu")),
+    ])  # fmt: skip
+    liu = await estate.enter("maintenance")
+    order = (await post(desk, "", REPORT | {"urgency": "emergency"}))["id"]
+    if assigned is not None:
+        await post(desk, f"/{order}/assign", {"to": assigned})
+    await estate.pass_time(minutes=10)
+    assert (await post(liu, f"/{order}/arrive"))["arrival"]["person"] == came
+
+
+async def test_his_own_tag_proves_that_he_came_who_says_so_himself(tmp_path: Path) -> None:
+    clock = Clock()
+    async with Gateway(NEAR, tmp_path, clock=clock) as gateway:
+        estate = Estate(gateway, clock)
+        desk = await estate.enter("operator")
+        await gateway.write([
+            ("INSERT INTO accounts (name, role, disabled, created, changed, person) VALUES (?, ?, 0, 0, 0, ?)", ("test-maintenance", "maintenance", "m-liu")),
+        ])  # fmt: skip
+        liu = await estate.enter("maintenance")
+        order = (await post(desk, "", REPORT | {"urgency": "emergency"}))["id"]
+        await estate.pass_time(minutes=10)
+        gateway.judgement.books["work_order"].heard(
+            TagRead(device="rdr", at=clock.at, tag="0063E77E"), gateway.now(), gateway.now()
+        )
+        await estate.pass_time(minutes=25)
+        found = await post(liu, f"/{order}/arrive")
+    assert (found["punctual"], found["arrival"]["person"], found["arrival"]["device"]) == ("in_time", "m-liu", "rdr")
 
 
 async def test_the_ledger_as_excel_is_what_the_orders_say_cell_by_cell(estate: Estate) -> None:

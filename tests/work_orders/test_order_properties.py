@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.alerts.lifecycle import Refused
 from gateway.instants import DAY, MINUTE, SECOND, instant
+from gateway.work_orders.book import WorkOrders
 from gateway.work_orders.lifecycle import TABLE
 from tests.work_orders.desk import LIU, WALL_F01, WALL_F06, WANG, Desk, clock
 
@@ -198,6 +199,24 @@ def test_a_state_that_holds_no_taps_far_from_orders_and_no_strangers_is_taken_up
     state = {name: part for name, part in desk.book.snapshot().items() if name not in {"recent", "strangers"}}
     desk.book.restore(state)
     assert desk.tap("02:10", LIU).order(order).state == "arrived"
+
+
+def test_a_state_that_does_not_say_who_was_sent_before_is_taken_up():
+    desk = Desk()
+    order = desk.report("22:00", place="garage", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.at("22:31")
+    state = desk.book.snapshot()
+    (case,) = msgspec.json.decode(state["register"]["open"])
+    for name in ("sent", "stopped", "earlier"):
+        del case[name]
+    state["register"]["open"] = msgspec.json.encode([case])
+    desk.book = WorkOrders(desk.site, 0)
+    desk.book.restore(state)
+    assert desk.order(order).lateness.person == "m-liu"
+    desk.do("22:35", "assign", order, to="g-wang")
+    desk.tap("22:20", LIU, received="22:40")
+    assert (desk.order(order).arrival.person, desk.order(order).punctual) == ("m-liu", "in_time")
 
 
 def test_a_fault_that_comes_and_goes_for_ever_takes_no_more_room():

@@ -468,3 +468,140 @@ def test_an_end_in_the_moment_of_the_arrival_is_a_repair_one_before_it_is_not(de
     desk.ends("03:09:59", "parent_fault", "panel")
     desk.do("03:15", "arrive", other, at="03:10")
     assert desk.order(other).fault == "ended_by_itself"
+
+
+# Clocks that run no more
+
+
+def lowered(desk: Desk, order: str) -> None:
+    desk.do("22:45", "prioritise", order, urgency="ordinary", why="can wait")
+
+
+def reopened(desk: Desk, order: str) -> None:
+    desk.do("22:50", "arrive", order)
+    desk.do("22:55", "repair", order)
+    desk.do("23:00", "follow_up", order, content=False)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("change", [lowered, reopened])
+def test_a_wand_docked_later_acquits_of_a_clock_that_runs_no_more(change, restarts):
+    desk = Desk(restarts=restarts)
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.at("22:40")
+    assert desk.late() == {order: "open"}
+    change(desk, order)
+    assert desk.order(order).punctual == "late"
+    desk.tap("22:00:10", LIU, "wand", received="23:20").tap("22:20", WALL_F01, "wand", received="23:20")
+    assert desk.order(order).punctual == "running", "the clock that runs now"
+    late = desk.alerts.alert(f"work_order_late/{order}/1")
+    assert late is not None
+    assert (late.state, late.history[-1].why) == ("closed", "proved_in_time"), (
+        "whoever was told is told that it was not so"
+    )
+    assert desk.entries[-1].item == desk.order(order)
+
+
+@pytest.mark.parametrize("change", [lowered, reopened])
+def test_who_came_too_late_stays_late_after_the_clock_has_changed(desk, change):
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.at("22:40")
+    change(desk, order)
+    desk.tap("22:00:10", LIU, "wand", received="23:20").tap("22:31", WALL_F01, "wand", received="23:20")
+    assert desk.order(order).punctual == "late"
+    assert desk.late() == {order: "closed"}
+
+
+def test_what_is_proved_of_the_first_clock_takes_nothing_back_of_the_second(desk):
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.at("22:40")
+    reopened(desk, order)
+    desk.do("23:05", "assign", order, to="m-liu")
+    desk.at("23:40")
+    desk.tap("22:00:10", LIU, "wand", received="06:00").tap("22:20", WALL_F01, "wand", received="06:00")
+    found = {each.id: each.state for each in desk.alerts.alerts() if each.rule == "work_order_late"}
+    assert found == {f"work_order_late/{order}/1": "closed", f"work_order_late/{order}/2": "open"}
+    withdrawn = desk.alerts.alert(f"work_order_late/{order}/1")
+    assert withdrawn is not None
+    assert withdrawn.history[-1].why == "proved_in_time"
+    assert desk.order(order).punctual == "late"
+
+
+def test_of_an_order_that_is_reopened_for_ever_the_worst_cycle_is_not_forgotten():
+    desk = Desk()
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    at = clock("22:31")
+    for number in range(15):
+        desk.do(at, "arrive", order, person="m-liu")
+        desk.do(at, "repair", order)
+        desk.do(at, "follow_up", order, content=False)
+        at += MINUTE if number else 0
+    assert desk.order(order).punctual == "late"
+    assert len(desk.book._register.find(order).earlier) == 10
+
+
+# Sent to another
+
+
+def sent_twice(desk: Desk) -> str:
+    """Liu is sent at 22:05; nobody knows of him at 22:35, and Wang is sent."""
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:05", "assign", order, to="m-liu")
+    desk.do("22:35", "assign", order, to="g-wang", why="liu does not answer")
+    assert desk.late() == {order: "open"}
+    return order
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("stated", [False, True])
+def test_the_late_wand_of_who_was_sent_first_proves_that_he_came_in_his_time(stated, restarts):
+    desk = Desk(restarts=restarts)
+    order = sent_twice(desk)
+    if stated:
+        desk.do("22:46", "arrive", order, at="22:45")
+        desk.tap("22:46", WALL_F01, "phone", person="g-wang", received="22:47")
+    desk.tap("22:00:10", LIU, "wand", received="22:50").tap("22:20", WALL_F01, "wand", received="22:50")
+    came = desk.order(order)
+    assert (f"{came.arrival.at:%H:%M}", came.arrival.person, came.arrival.device) == ("22:20", "m-liu", "wand")
+    assert (came.state, came.punctual, came.lateness) == ("arrived", "in_time", None)
+    assert desk.late() == {order: "retracted"}
+
+
+@pytest.mark.parametrize("tap", ["22:04", "22:36"])
+def test_a_tap_of_his_before_or_after_the_time_in_which_he_was_sent_proves_nothing(desk, tap):
+    order = sent_twice(desk)
+    desk.do("22:46", "arrive", order, at="22:45")
+    desk.tap("22:00:10", LIU, "wand", received="23:00").tap(tap, WALL_F01, "wand", received="23:00")
+    assert (desk.order(order).arrival.proved, desk.order(order).punctual) == (None, "late")
+
+
+def test_a_lateness_is_of_whoever_was_sent_when_it_fell_due(desk):
+    order = sent_twice(desk)
+    desk.do("22:46", "arrive", order, at="22:45")
+    late = desk.order(order).lateness
+    assert (late.step, f"{late.due:%H:%M}", f"{late.done:%H:%M}", late.person) == ("arrival", "22:30", "22:45", "m-liu")
+    assert desk.order(order).assignee == "g-wang"
+
+
+def test_a_lateness_is_nobodys_who_was_sent_after_it(desk):
+    order = desk.report("22:00", place="tower-1/f01", urgency="emergency")
+    desk.do("22:31", "assign", order, to="m-liu")
+    late = desk.order(order).lateness
+    assert (late.step, late.done, late.person) == ("arrival", None, None)
+
+
+def test_a_lateness_stays_that_of_the_clock_that_ran_out(desk):
+    order = sent_twice(desk)
+    desk.do("22:40", "prioritise", order, urgency="ordinary", why="can wait")
+    desk.do("22:46", "arrive", order, at="22:45")
+    desk.do("23:00", "repair", order)
+    late = desk.order(order).lateness
+    assert (desk.order(order).clock, late.step, f"{late.due:%H:%M}", late.person) == (
+        "repair",
+        "arrival",
+        "22:30",
+        "m-liu",
+    )
