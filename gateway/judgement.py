@@ -363,6 +363,8 @@ class Judgement:
         self.alerts.news()
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         taken = self.alerts.succeed(value.get("alerts", {}), told)
+        for swap in self.alerts.duty.swaps():
+            self._stands_in(swap)
         if value.get("books_format") == BOOKS_FORMAT:
             self._restore_books(value)
         self._settle()
