@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from device_drivers.errors import DecodeError
 
 Part = Literal["picc_data", "enc", "cmac", "uid", "ctr"]
-MacFrom = Literal["auto", "file", "picc", "start", "none"]
+MacFrom = Literal["auto", "file", "picc", "start", "none", "parameter"]
 
 NAMES: Mapping[Part, tuple[str, ...]] = {
     "picc_data": ("picc_data", "picc", "e", "p"),
@@ -24,6 +24,8 @@ LONGEST = 2048
 """Characters of a URL; a tag holds 256 bytes."""
 
 _MAC_DIGITS = 16
+_MOST_PLACES = 24
+"""Places before the MAC from which it may be taken; those nearest to it."""
 
 
 class SunMessage(NamedTuple):
@@ -62,9 +64,17 @@ class SunMessage(NamedTuple):
                 return self._text(self.enc_at, self.mac_at), self._text(self.enc_at, self.enc_end)
             case "picc":
                 return (self._text(self.first_at, self.mac_at),)
+            case "parameter":
+                return tuple(self._text(start, self.mac_at) for start in self._beginnings())
             case _:
                 scheme = self.url.find("://")
                 return (self._text(scheme + 3 if scheme >= 0 else 0, self.mac_at),)
+
+    def _beginnings(self) -> list[int]:
+        """Where the URL, and before the MAC each parameter with and without its sign, and its value, begins."""
+        signs = [(place, sign) for place, sign in enumerate(self.url[: self.mac_at]) if sign in "?&="]
+        starts = {0, *(place + 1 for place, _ in signs), *(place for place, sign in signs if sign != "=")}
+        return sorted(starts, reverse=True)[:_MOST_PLACES]
 
     def _text(self, start: int, end: int) -> bytes:
         return self.url[start:end].encode("ascii", "replace")

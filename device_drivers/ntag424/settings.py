@@ -29,7 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         file_key_number: the number of the file key, where it is made from the master key.
         parameters: name in the URL of `picc_data`, `enc`, `cmac`, `uid`, `ctr`.
         mode: `aes`, `lrp`, or either.
-        mac_from: what the MAC is of, up to itself: from the `file` data, the `picc` data, the `start` of the URL, or of nothing.
+        mac_from: what the MAC is of, up to itself: from the `file` data, the `picc` data, the `start` of the URL,
+            wherever a `parameter` begins, or of nothing.
     """
 
     meta_key: str = ""

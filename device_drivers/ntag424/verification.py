@@ -48,6 +48,9 @@ class Tap(NamedTuple):
     mode: Literal["aes", "lrp"]
 
 
+_PLACES: tuple[MacFrom, ...] = ("file", "none", "picc", "start", "parameter")
+
+
 class Verifier:
     """Verifies messages of the tags that have these keys.
 
@@ -60,7 +63,7 @@ class Verifier:
     def __init__(self, keys: Keys, *, mode: Mode = "auto", mac_from: MacFrom = "auto") -> None:
         self._keys = keys
         self._mode = mode
-        self._places: tuple[MacFrom, ...] = ("file", "none", "picc", "start") if mac_from == "auto" else (mac_from,)
+        self._places: tuple[MacFrom, ...] = _PLACES if mac_from == "auto" else (mac_from,)
         self._meta = Aes(shared_key(keys.master) if keys.master else keys.meta)
         self._file = Aes(keys.file) if not keys.master else None
         self._files: dict[bytes, Aes] = {}

@@ -186,6 +186,27 @@ def test_the_place_from_which_the_mac_is_taken_may_be_said(place: str, begin: st
         tap(url, **OWN, mac_from="none")
 
 
+@pytest.mark.parametrize("begin", ["https://", "?", "uid=", "&ctr=", "ctr=", "=000007", "&cmac=", "cmac="])
+def test_the_mac_may_be_taken_from_wherever_a_part_of_the_url_begins(begin: str) -> None:
+    url = plain_url(UID, 7, file_key=FILE)[:-16]
+    start = url.index(begin) + (1 if begin.startswith("=") else 0)
+    session = Aes(Aes(FILE).cmac(b"\x3c\xc3\x00\x01\x00\x80" + UID + (7).to_bytes(3, "little")))
+    whole = url + session.cmac(url[start:].encode())[1::2].hex().upper()
+    assert tap(whole).counter == 7
+    assert tap(whole, **OWN, mac_from="parameter").counter == 7
+    with pytest.raises(DecodeError, match="CMAC"):
+        tap(whole.replace("ctr=000007", "ctr=000008"))
+    inside = url + session.cmac(url[start + 2 :].encode())[1::2].hex().upper()
+    with pytest.raises(DecodeError, match="CMAC"):
+        tap(inside)
+
+
+def test_a_url_of_very_many_parts_is_tried_at_a_few_places_only() -> None:
+    url = plain_url(UID, 7, file_key=FILE)
+    message = read_url(url.replace("?", "?" + "a=1&" * 100, 1))
+    assert len(message.signed("parameter")) == 24
+
+
 def test_a_tag_without_a_counter_proves_itself_but_is_no_sun_tap() -> None:
     plain = b"\x87" + UID
     picc = Aes(META).encrypt(plain.ljust(16, b"\1"))
