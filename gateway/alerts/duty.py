@@ -325,8 +325,10 @@ class DutyBook:
 
 
 def after_swap(shift: DatedShift, swap: Swap) -> DatedShift:
-    """A shift after one swap, if it is of this shift. Who stands in for who leads it leads it."""
-    if (swap.shift, swap.date) != (shift.shift, shift.date):
+    """A shift after one swap, if it is of this shift. Who stands in for who leads it leads it; for who is not on it nobody does."""
+    if (swap.shift, swap.date) != (shift.shift, shift.date) or (
+        swap.away is not None and swap.away not in shift.people
+    ):
         return shift
     people = [person for person in shift.people if person != swap.away]
     captains = [person for person in shift.captains if person != swap.away]
