@@ -301,6 +301,8 @@ class AlertBook:
                 and alert.history
             ):
                 self._changes.transitions.append(AlertTransition(alert=alert, transition=alert.history[-1]))
+        for case in self._cases.standing():
+            self._quieten(case, now, CLOCK, "silence_ended")  # of a silence that is not known any more
         found, self._unheard_of = self._unheard_of, {}
         for _, signal in sorted(found.items()):
             if self._cases.active(signal.rule, signal.subject) is None:
