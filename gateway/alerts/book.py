@@ -311,6 +311,8 @@ class AlertBook:
                 and alert.history
             ):
                 self._changes.transitions.append(AlertTransition(alert=alert, transition=alert.history[-1]))
+        for case in self._cases.standing():
+            self._quieten(case, now, CLOCK, "silence_ended")  # of a silence that is not known any more
         found, self._unheard_of = self._unheard_of, {}
         for _, signal in sorted(found.items()):
             if self._cases.active(signal.rule, signal.subject) is None:
@@ -344,13 +346,14 @@ class AlertBook:
         """Whoever the journal says was told of an alert hears what has become of it. `heard`: what those hear anyway whom the book has told."""
         over = heard is not None and heard not in ACTIVE
         untold = tuple(contact for contact in standing.contacts if not over or contact not in case.told)
-        case.told = list(dict.fromkeys((*case.told, *standing.contacts)))
+        since = [contact for contact in dict.fromkeys(standing.contacts) if contact not in case.told]
+        case.told += since
         case.tellings = max(case.tellings, standing.tellings)
         at, alert = self._not_before(case, at), case.alert
         if alert.state == "retracted":
             self._tell(case, at, "retracted", untold)
         elif alert.state in ACTIVE:
-            case.standing = list(dict.fromkeys((*case.standing, *standing.contacts)))
+            case.standing += since
             if heard is None:
                 case.told_of = accused(alert.rule, standing.alert.details)
             withdrawn = _withdrawn(case, alert.details)

@@ -54,10 +54,12 @@ def case_of(
 ) -> Case:
     """A case made of what the journal has of it. Its escalation goes on where it was; an acknowledgement, or an end, counts from now on."""
     alert = standing.alert
+    cause = alert.caused_by if alert.suppressed is not None else None
     case = Case(
         alert=alert,
         policy=policy,
-        cause=alert.caused_by if alert.suppressed is not None else None,
+        cause=cause,
+        quiet=alert.suppressed if cause is None else None,
         holds=alert.state in ACTIVE,
         tellings=standing.tellings,
         told=list(standing.contacts),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from gateway.alerts.alert import Notice, Operation
@@ -84,6 +85,16 @@ def test_after_a_restart_it_is_the_same() -> None:
         missed(watch, "roof", "hall")
     assert one.notices == other.notices
     assert missed(other.reborn(), "roof", "hall").notices == one.notices
+
+
+def test_of_a_snapshot_that_does_not_say_of_what_people_were_told_it_is_what_the_alert_names() -> None:
+    watch = told()
+    state = watch.book.snapshot()
+    (case,) = msgspec.json.decode(state["cases"]["live"])
+    assert case.pop("told_of") == ["gate", "roof", "hall"]
+    state["cases"]["live"] = msgspec.json.encode([case])
+    watch.book.restore(state)
+    assert len(corrections(missed(watch, "roof", "hall"))) == 1
 
 
 def test_a_later_step_tells_of_what_stands_alone() -> None:

@@ -146,6 +146,19 @@ def test_a_swap_of_a_swap_leads_to_the_last_one():
     assert offline(post).at(10).told(CAMERA) == ["control-room", "chen"]
 
 
+def test_where_the_first_of_two_swaps_is_cancelled_nobody_stands_in_for_whom_it_had_called():
+    post = Post()
+    first = post.swap("c-li", "c-chen")
+    post.swap("c-chen", "g-sun")
+    post.book.duty.operate(
+        BookOperation(at=post.now, by="op", book="duty", action="cancel", subject=first, why="well again")
+    )
+    [shift] = post.book.duty.on(post.now)
+    assert (shift.people, shift.captains) == (("g-wang", "c-li"), ("c-li",))
+    [shift] = post.reborn().book.duty.on(post.now)
+    assert shift.captains == ("c-li",)
+
+
 def test_who_comes_beside_all_leads_only_if_nobody_else_does():
     post = Post()
     post.swap(None, "c-chen")

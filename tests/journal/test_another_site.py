@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.alerts.alert import Operation
+from gateway.alerts.alert import Action, Operation
 from gateway.instants import MINUTE
 from gateway.site.model import Alerting, Checkpoint, Contact, Device, Site, Step
 from tests.phone.night import GATE, ROOF, ROUND, SIGNED, SUN, Clock, Night, night, signed, site
@@ -71,6 +71,11 @@ async def states(on: Night) -> dict[str, str]:
     """Of alerts, as the journal has them."""
     sql = "SELECT id, json_extract(CAST(body AS TEXT), '$.state') FROM finding WHERE kind = 'alert'"
     return dict(await on.gateway.query(sql))
+
+
+async def steps(on: Night) -> Sequence[tuple[str, str]]:
+    sql = "SELECT state, json_extract(CAST(body AS TEXT), '$.transition.why') FROM alert_transition WHERE alert = ? ORDER BY seq"
+    return await on.gateway.query(sql, (INCOMPLETE,))
 
 
 async def numbers(on: Night, position: int) -> Sequence[tuple[int, str]]:
@@ -146,3 +151,18 @@ async def test_a_call_for_help_by_a_device_that_is_no_longer_in_the_site_can_be_
         on.at("22:12")
         await on.gateway.operate(Operation(at=on.gateway.now(), by="boss", action="ack", alert="panic/btn/1"))
         assert (await states(on))["panic/btn/1"] == "acknowledged"
+
+
+@pytest.mark.parametrize("action", [None, "ack", "start", "resolve"])
+async def test_a_change_that_concerns_nobody_who_was_told_tells_nothing(tmp_path: Path, action: Action | None) -> None:
+    clock = Clock()
+    async with night(tmp_path / "d", estate(gate=WRONG[1], roof=WRONG[0]), clock) as on:
+        await last_snapshot(on)
+        await walk(on, until="23:10")
+        if action is not None:
+            await on.gateway.operate(Operation(at=on.gateway.now(), by="boss", action=action, alert=INCOMPLETE))
+        before = (await kinds(on, INCOMPLETE), await states(on), await numbers(on, 1), await steps(on))
+        cut = cut_off(tmp_path / "d", tmp_path / "k")
+    async with night(cut, estate(gate=WRONG[1], roof=WRONG[0], name="renamed"), clock) as on:
+        on.at("23:11")
+        assert (await kinds(on, INCOMPLETE), await states(on), await numbers(on, 1), await steps(on)) == before

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from gateway.alerts.alert import Action, Operation
+from gateway.books import BookOperation
 from gateway.instants import MINUTE, instant
 from gateway.journal.rows import LogRow
 from gateway.judgement import Judgement
@@ -186,3 +187,26 @@ def test_what_fell_due_before_a_stop_that_lies_in_the_log_is_found_before_it(tmp
     down = msgspec.json.encode(Down(since=stopped))
     feed(judgement, repeats, LogRow(2, stopped + MINUTE, "", "restart", stopped + MINUTE, None, None, down))
     assert [each.id for each in judgement.alerts.alerts()] == ["camera_offline/cam/1"]
+
+
+async def test_whom_a_silence_kept_silent_that_nobody_can_read_any_more_speaks(tmp_path: Path) -> None:
+    days = Days(tmp_path)
+    async with days.gateway() as gateway:
+        wish = {"kind": "silence", "on": "device", "subject": "cam", "until": (START + timedelta(days=20)).isoformat()}
+        operation = BookOperation(
+            at=instant(days.now), by="op", book="silence", action="create", details=wish, why="known"
+        )
+        await gateway.operate(operation)
+        await days.say(gateway, 0, "cam", "camera_heartbeat", status="ok")
+        await days.say(gateway, 1, "lux", "light_level", lux=50)
+        [alert] = [each for each in gateway.judgement.alerts.alerts(active=True) if each.subject == "cam"]
+        assert alert.suppressed == "silence/1"
+        assert not any(key.startswith(alert.id) for key in days.notices())
+    days.unreadable(FORMS[1])
+    days.now += timedelta(minutes=1)
+    async with days.gateway() as gateway:
+        await days.settle(gateway)
+        found = gateway.judgement.alerts.alert(alert.id)
+        assert found is not None
+        assert (found.state, found.suppressed) == ("open", None)
+    assert f"{alert.id}/raised/1/room" in days.notices()
