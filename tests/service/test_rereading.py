@@ -279,5 +279,6 @@ async def test_bytes_of_a_conversation_and_what_contradicts_a_record_stay_with_t
         assert done.rows[1].reason == CONVERSATION
         assert await gateway.query("SELECT kind FROM log WHERE device = 'rdr' ORDER BY seq") == [
             ("tag_read",),
-            ("link",),
+            ("link",),  # its record since that number was given first, and
+            ("link",),  # what was in the bytes
         ]
