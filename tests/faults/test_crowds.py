@@ -36,8 +36,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NIGHTLY = int(os.environ.get("LAMPLIGHTER_FAULTS", "0")) >= 100
 HOLDS_S = 60.0 if NIGHTLY else 8.0
-"""So long that others ask often enough beside it for one in ten of them to be some."""
-"""How long a crowd stays at its work."""
+"""How long a crowd stays at its work: others ask often enough beside it for one in ten of them to be some."""
 SLOW = 1600
 """Slow callers: more than there is room for."""
 CONNECTIONS = 10_000
