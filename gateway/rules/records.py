@@ -325,9 +325,10 @@ class Record:
 
     def _number(self, index: int) -> Trail:
         """The first sequence number of a boot: from now on, numbers decide."""
-        self.numbered = True
-        self._signs = None
-        self._unread = Unread()
+        if not self.numbered:
+            self.numbered = True
+            self._signs = None
+            self._unread = Unread()
         trail = self._trails[index] = Trail(self._clocks[index])
         return trail
 
@@ -448,8 +449,17 @@ class Record:
         self._complete = None
         if hidden is None:
             return self._between(self._unread.miss(received))
-        boot = self._boots.get(boot_named, len(self._clocks) - 1)
+        boot = len(self._clocks) - 1 if boot_named is None else self._numbered(boot_named)
         return self._between(self._unread.hide(Stamp(boot, hidden[0]), Stamp(boot, hidden[1])))
+
+    def _numbered(self, boot: str) -> int:
+        """The index of a boot that is known to number what it records, though nothing of it may be here yet."""
+        index = self._boots.get(boot)
+        if index is None:
+            index = self._new_boot(boot)
+        if self._trails[index] is None:
+            self._number(index)
+        return index
 
     def _between(self, span: tuple[Stamp, Stamp]) -> Interval:
         bounds = [stamp.bounds(self._clocks) for stamp in span]

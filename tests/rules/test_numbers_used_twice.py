@@ -1,0 +1,50 @@
+"""A reader that gave a number twice: what it recorded between the two is not known to be here, whatever comes after."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from device_drivers import observations as seen
+from gateway.instants import moment
+from gateway.site.model import Visit as Stop
+from tests.rules.walk import ROOF, Walk, clock
+
+
+def used_twice(walk: Walk, first: str, again: str, received: str, device: str = "rdr-gate", boot: str = "a") -> None:
+    """The gateway's word that a number first used at `first` was used again at `again`."""
+    at = clock(again)
+    said = seen.LinkStatus(
+        device=device, boot=boot, at=moment(at, UTC), since=moment(clock(first), UTC), up=True, cut=True
+    )
+    walk.feed(said, at, clock(received))
+
+
+def judged(*, restarted: bool = False, boots: tuple[str, ...] = ("a", "b")) -> tuple[str, str | None]:
+    walk = Walk()
+    walk.alive("21:50", "22:20", boot="a", last_seq=1)
+    used_twice(walk, "22:05", "22:20", "22:20:30")
+    walk.alive("22:21", "22:45", boot=boots[0], last_seq=1)
+    if restarted:
+        walk.reborn()
+    walk.alive("22:46", "23:00", boot=boots[1], last_seq=1)
+    walk.until("23:30")
+    return walk.verdict(), walk.visit().cause
+
+
+def test_what_it_said_under_the_number_before_is_not_held_against_anybody() -> None:
+    assert judged(boots=("a", "a")) == ("unverifiable", "reader_gap")
+
+
+def test_nor_is_it_once_the_reader_has_restarted() -> None:
+    assert judged() == ("unverifiable", "reader_gap")
+    assert judged(restarted=True) == ("unverifiable", "reader_gap")
+
+
+def test_nor_where_the_word_of_it_is_the_first_that_is_known_of_the_reader() -> None:
+    """It was enrolled between the two uses of the number."""
+    walk = Walk(route={"visits": (Stop(checkpoint=ROOF),)})
+    used_twice(walk, "22:05", "22:20", "22:20:30", device="wand-1")
+    walk.beat("22:21", device="wand-1", boot="a", seq=2, device_now="22:21")
+    walk.sync("22:50", boot="a", seq=3, device_now="22:50")
+    walk.until("+1 23:00")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_gap")
