@@ -292,6 +292,13 @@ class Duty:
             )
         )
 
+    def take_up(self, earlier: Sequence[Swap]) -> None:
+        """Know what was agreed before this began, each swap as it was then, in order."""
+        for swap in earlier:
+            self._number = max(self._number, int(swap.id.rpartition("/")[2]))
+            if swap.state == "agreed":
+                self._file(swap)
+
     def snapshot(self) -> Any:
         return {"standing": msgspec.json.encode(self.swaps()), "ended": dict(self._ended), "number": self._number}
 

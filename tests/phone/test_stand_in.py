@@ -10,6 +10,9 @@ from typing import Any
 import apsw
 import pytest
 
+from gateway.again import judged_again
+from gateway.instants import instant
+from gateway.journal.reader import Reader
 from gateway.site.model import Route, Shift, Site
 from tests.phone.night import GATE, ROOF, TEN, Clock, Night, Phone, night, site
 
@@ -117,3 +120,30 @@ async def test_his_phone_is_awaited_though_it_was_heard_last_on_his_own_night(tm
         async with night(tmp_path, which, clock) as on:
             step(on, 1.2)
             assert verdicts(on) == {"pending"}
+
+
+async def test_what_was_agreed_weeks_before_counts_also_when_the_state_is_made_anew_from_the_log(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    evening = clock.time
+    clock.time -= timedelta(days=30)
+    async with night(tmp_path, strict(), clock) as on, on.phone(None, "admin") as boss:
+        await agree(boss)
+    clock.time = evening
+    async with night(tmp_path, strict(), clock) as on, on.phone("g-li") as li:
+        await walk(on, li)
+        clock.time = evening + timedelta(hours=15)
+        on.gateway.intake.tick(on.gateway.now())
+        said = on.verdicts()
+        assert said["gate"] == said["roof"] == "on_time"
+    forget_state(tmp_path)
+    async with night(tmp_path, strict(), clock) as on:
+        assert on.verdicts() == said
+        enrolled = on.gateway.judgement.site
+    with closing(Reader(tmp_path / "journal.db")) as reader:
+        since, until = instant(evening), instant(clock.time)
+        started = instant(evening - timedelta(days=30))
+        again = judged_again(enrolled, reader, started=started, since=since, until=until)
+        (round_,) = again.engine.rounds.rounds(since, until)
+        assert {each.checkpoint: each.verdict for each in round_.visits} == said

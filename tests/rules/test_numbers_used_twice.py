@@ -10,11 +10,11 @@ from gateway.site.model import Visit as Stop
 from tests.rules.walk import ROOF, Walk, clock
 
 
-def used_twice(walk: Walk, first: str, again: str, received: str, device: str = "rdr-gate", boot: str = "a") -> None:
+def used_twice(walk: Walk, first: str, again: str, received: str, device: str = "rdr-gate") -> None:
     """The gateway's word that a number first used at `first` was used again at `again`."""
     at = clock(again)
     said = seen.LinkStatus(
-        device=device, boot=boot, at=moment(at, UTC), since=moment(clock(first), UTC), up=True, cut=True
+        device=device, boot="a", at=moment(at, UTC), since=moment(clock(first), UTC), up=True, cut=True
     )
     walk.feed(said, at, clock(received))
 
