@@ -248,7 +248,7 @@ class Rounds(Shown):
                     self._dirty[visit.key] = None
                 self._touch(self.now)
         for key, gap in self._gaps.items():
-            if gap.begun(self.now) and gap.window.start <= until and since <= gap.window.end:
+            if gap.begun(self.now) and gap.window.start <= until + DAY and since - DAY <= gap.window.end:
                 self._dirty[key] = None
                 self._touch(self.now)
 

@@ -7,11 +7,12 @@ from datetime import date, time
 import msgspec
 
 from gateway.books import BookOperation
+from gateway.instants import MINUTE
 from gateway.judgement import Judgement
 from gateway.rules.stand_ins import StandIn, StandIns
 from gateway.site.model import Shift
 from gateway.site.shifts import DatedShift, on_shift
-from tests.rules.walk import clock, estate
+from tests.rules.walk import GATE, Walk, clock, estate, window
 
 DAY = date(2026, 11, 25)
 
@@ -58,6 +59,20 @@ def test_twice_the_same_is_once_and_what_is_too_old_is_forgotten() -> None:
     again.restore(stand_ins.snapshot())
     assert again.of({"wang"}, 0, 1000) == stand_ins.of({"wang"}, 0, 1000) == {"zhao"}
     assert not stand_ins.remove(agreed("wang", "li"))
+
+
+def test_a_tap_that_serves_the_last_round_of_his_shift_ends_a_gap_too_though_the_shift_is_over() -> None:
+    walk = Walk(
+        route={"guards": ("wang",), "accept_others": False},
+        checkpoints={GATE: {"max_gap": window("22:00", "23:00", 40 * MINUTE)}},
+    )
+    walk.rules.stands_in(StandIn("n", date(2026, 11, 22), "wang", "li", clock("20:00"), clock("22:30")))
+    walk.alive("21:50", "22:34")
+    walk.tap("li", "22:35")
+    walk.alive("22:36", "23:10")
+    walk.until("23:10")
+    assert walk.verdict() == "on_time"
+    assert walk.gap().exceedances == ()
 
 
 def swap(action: str, *, subject: str | None = None, **said: str | None) -> BookOperation:
