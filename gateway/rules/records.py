@@ -533,7 +533,7 @@ class Record:
             for received in self._lost_at:
                 parts = without(parts, [(self._last_report_before(received), received)])
             if self._unread:
-                parts = without(parts, merged(self._unread.spans(self._clocks)))
+                parts = without(parts, self.hidden())
             self._complete = parts
         return self._complete
 
@@ -574,6 +574,10 @@ class Record:
             self._doubts = [doubt for clock in self._clocks for doubt in clock.doubts()]
         return self._doubts
 
+    def hidden(self) -> list[Interval]:
+        """Stretches in which something was recorded, or may have been, that could not be read or has the number of something else."""
+        return merged(self._unread.spans(self._clocks))
+
     def holes(self) -> list[Interval]:
         """Stretches in which a record is known to be missing, of a boot or of the beginning of one after another."""
         found = [hole for trail in self._trails if trail is not None for hole in trail.holes()]
@@ -600,7 +604,7 @@ class Record:
         """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
         if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
             return True
-        if any(low <= last and first <= high for low, high in self._unread.spans(self._clocks)):
+        if any(low <= last and first <= high for low, high in self.hidden()):
             return True
         parts = [*self.holes(), *self.restarts()]
         return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)

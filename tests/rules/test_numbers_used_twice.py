@@ -6,6 +6,7 @@ from datetime import UTC
 
 from device_drivers import observations as seen
 from gateway.instants import moment
+from gateway.rules.lacks import lacks
 from gateway.site.model import Visit as Stop
 from tests.rules.walk import ROOF, Walk, clock
 
@@ -48,3 +49,14 @@ def test_nor_where_the_word_of_it_is_the_first_that_is_known_of_the_reader() -> 
     walk.sync("22:50", boot="a", seq=3, device_now="22:50")
     walk.until("+1 23:00")
     assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_gap")
+
+
+def test_it_is_said_why_nothing_is_known_of_that_time() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:20", boot="a", last_seq=1)
+    used_twice(walk, "22:05", "22:20", "22:20:30")
+    walk.alive("22:21", "22:45", boot="a", last_seq=1)
+    walk.until("22:45")
+    reader, now = walk.rules._record("rdr-gate"), walk.rules.now
+    found = lacks(reader, (), clock("22:00"), clock("22:40"), now)
+    assert [(each.start, each.end, each.why) for each in found] == [(clock("22:05"), clock("22:20"), "unreadable")]
