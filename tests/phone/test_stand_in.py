@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 from gateway.again import judged_again
@@ -147,3 +148,15 @@ async def test_what_was_agreed_weeks_before_counts_also_when_the_state_is_made_a
         again = judged_again(enrolled, reader, started=started, since=since, until=until)
         (round_,) = again.engine.rounds.rounds(since, until)
         assert {each.checkpoint: each.verdict for each in round_.visits} == said
+
+
+async def test_his_phone_shows_the_last_round_of_his_shift_until_it_ends_though_the_shift_is_over(
+    tmp_path: Path,
+) -> None:
+    shift = Shift(id="n", since=time(20), until=time(22, 30), rotation=(("g-wang",),), first=date(2026, 1, 1))
+    which = msgspec.structs.replace(strict(), shifts={"n": shift})
+    async with night(tmp_path, which) as on, on.phone(None, "admin") as boss, on.phone("g-li") as li:
+        await agree(boss)
+        for at in ("22:29", "22:31"):
+            on.at(at)
+            assert "r@2026-11-25T22:00+08:00" in [each["id"] for each in (await li.plan())["rounds"]], at
