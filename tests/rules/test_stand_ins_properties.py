@@ -86,8 +86,8 @@ def a_swap(random: Random, judgement: Judgement, at: Instant) -> BookOperation:
     value = {
         "shift": random.choice(list(judgement.site.shifts)),
         "date": "2026-11-22",
-        "away": random.choice((None, *PEOPLE)),
-        "instead": random.choice((None, *PEOPLE)),
+        "away": random.choice(("wang", "wang", None, *PEOPLE)),
+        "instead": random.choice(("li", "li", None, *PEOPLE)),
     }
     return BookOperation(at=at, by="b", book="duty", action="create", details=value, why="x")
 
