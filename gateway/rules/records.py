@@ -30,7 +30,7 @@ from gateway.rules.clocks import (
 from gateway.rules.intervals import BEGINNING, END, Interval, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Reports, Signs, Trail
-from gateway.rules.unread import Stamp, Unread
+from gateway.rules.unread import TRUE, Stamp, Unread
 from gateway.site.model import Device
 
 PORTABLE_WINDOW: Duration = 7 * DAY
@@ -449,8 +449,22 @@ class Record:
         self._complete = None
         if hidden is None:
             return self._between(self._unread.miss(received))
-        boot = len(self._clocks) - 1 if boot_named is None else self._numbered(boot_named)
+        if boot_named is not None:
+            return self._between(self._used_twice(self._numbered(boot_named), hidden, received))
+        boot = len(self._clocks) - 1
         return self._between(self._unread.hide(Stamp(boot, hidden[0]), Stamp(boot, hidden[1])))
+
+    def _used_twice(self, boot: int, used: Interval, received: Instant) -> tuple[Stamp, Stamp]:
+        """What a number given twice hides: the time between, by its clock; where that cannot be right, also that up to when it came."""
+        first, last = (Stamp(boot, time) for time in used)
+        before, came = Stamp(TRUE, self._last_report_before(received)), Stamp(TRUE, received)
+        if last.bounds(self._clocks)[0] > received + DOUBT:
+            last = came
+            if first.bounds(self._clocks)[0] > received:
+                first = before
+        if used[0] < received - LOST:
+            last = max(last, came, key=lambda stamp: stamp.bounds(self._clocks)[1])
+        return self._unread.hide(first, last)
 
     def _numbered(self, boot: str) -> int:
         """The index of a boot that is known to number what it records, though nothing of it may be here yet."""

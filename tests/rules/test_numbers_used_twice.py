@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import pytest
+
 from device_drivers import observations as seen
 from gateway.instants import moment
 from gateway.rules.lacks import lacks
@@ -60,3 +62,23 @@ def test_it_is_said_why_nothing_is_known_of_that_time() -> None:
     reader, now = walk.rules._record("rdr-gate"), walk.rules.now
     found = lacks(reader, (), clock("22:00"), clock("22:40"), now)
     assert [(each.start, each.end, each.why) for each in found] == [(clock("22:05"), clock("22:20"), "unreadable")]
+
+
+@pytest.mark.parametrize(("first", "again"), [("-20 22:10", "21:55"), ("+900 22:10", "+900 22:10")])
+def test_nor_where_its_clock_was_far_off_as_it_gave_the_number_again(first: str, again: str) -> None:
+    """A tap at 22:10 whose date cannot be: it may have been made at any time since the report before."""
+    walk = Walk()
+    walk.alive("21:50", "22:09", boot="a", last_seq=1)
+    used_twice(walk, first, again, "22:10")
+    walk.alive("22:11", "23:00", boot="a", last_seq=1)
+    walk.until("23:30")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "reader_gap")
+
+
+def test_a_clock_that_was_far_ahead_once_does_not_hide_what_comes_later() -> None:
+    walk = Walk()
+    walk.alive("21:30", "21:40", boot="a", last_seq=1)
+    used_twice(walk, "21:35", "+900 22:10", "21:41")
+    walk.alive("21:42", "23:00", boot="a", last_seq=1)
+    walk.until("23:30")
+    assert walk.verdict() == "missed"
