@@ -425,6 +425,8 @@ class Record:
             return self._port_sign(at, received)
         hidden = None if link.since is None else (instant(link.since), at)
         touched = self._unreadable(hidden, received, link.boot)
+        if link.boot is not None:
+            return touched  # numbers decide, not signs of life
         return wider(wider(touched, self._noise(at)), self._port_sign(at, received))
 
     def _was_read(self, stamp: Stamp) -> Touched:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import msgspec
 import pytest
 
 from device_drivers import observations as seen
@@ -82,3 +83,16 @@ def test_a_clock_that_was_far_ahead_once_does_not_hide_what_comes_later() -> Non
     walk.alive("21:42", "23:00", boot="a", last_seq=1)
     walk.until("23:30")
     assert walk.verdict() == "missed"
+
+
+def test_a_reader_that_always_gives_the_same_number_fills_no_memory() -> None:
+    walk = Walk()
+    walk.alive("21:50", "21:51", boot="a", last_seq=1)
+
+    def again(times: int) -> int:
+        for n in range(times):
+            used_twice(walk, "21:50", f"+{n % 900} {n % 24}:{n % 60}", "22:00")
+        return len(msgspec.msgpack.encode(walk.rules.snapshot()))
+
+    few = again(300)
+    assert again(1000) <= few + 100
