@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from gateway.instants import DAY, Duration, Instant
-from gateway.journal.rows import LogRow
+from gateway.journal.rows import EntryRow, LogRow
 from gateway.judgement import Judgement
-from gateway.recovery import EVIDENCE_NEEDED, feed
+from gateway.recovery import EVIDENCE_NEEDED, feed, swaps_before
 from gateway.repeats import Repeats
 from gateway.rules.devices import reader_ids
 from gateway.site.model import Site
@@ -32,6 +32,8 @@ class StoredLog(Protocol):
     def log_after(self, seq: int, limit: int = 5000) -> list[LogRow]: ...
 
     def find(self, device: str, order: int) -> list[LogRow]: ...
+
+    def entries_before(self, book: str, until: Instant) -> list[EntryRow]: ...
 
 
 def of_rounds(site: Site) -> Callable[[LogRow], bool]:
@@ -81,6 +83,7 @@ def judged_again(
     begin = max(started, since - evidence)
     judgement = Judgement(site, begin)
     judgement.plan_from(max(since, started))
+    judgement.take_swaps(swaps_before(log, begin))
     repeats = Repeats(log.find, whole=True)
     for row in _rows(log, begin, until):
         if wanted(row):

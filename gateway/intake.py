@@ -225,7 +225,7 @@ class Intake:
     def late(self, readings: Sequence[Reading], heard: Instant, payload: bytes) -> tuple[int, int]:
         """Take what arrived at `heard` and could not be read until now: how many are new, and how many were here already.
 
-        What contradicts a record that is here counts as here: the earlier one stands.
+        What contradicts a record that is here counts as here: the earlier one stands, and its device gave a number twice.
         """
         now = self._instant(self.clock())
         taken = 0
@@ -238,6 +238,8 @@ class Intake:
                 answer = self.repeats.numbered(observation.device, boot, n, text)
             else:
                 answer = self.repeats.unnumbered(observation.device, kind, at, text, now)
+            if answer == "conflict":
+                self._used_twice(observation, at, now)
             if answer != "new":
                 continue
             self.judgement.apply_late(observation, now, heard)

@@ -173,7 +173,7 @@ class Judgement:
             try:
                 after = book.operate(operation)
                 if isinstance(after, Swap):
-                    self._stands_in(after)
+                    self._stand_in()
                 return after
             finally:
                 self._settle()
@@ -186,9 +186,9 @@ class Judgement:
         finally:
             self._settle()
 
-    def _stands_in(self, swap: Swap) -> None:
-        """The rules hear of a swap too."""
-        self.engine.stands_in(swap.as_stand_in(), cancelled=swap.state == "cancelled")
+    def _stand_in(self) -> None:
+        """The rules hear of swaps too."""
+        self.engine.stand_in([swap.as_stand_in() for swap in self.alerts.duty.swaps()])
         self._collect()
 
     def _set_aside(self, operation: BookOperation) -> None:
@@ -317,8 +317,7 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
-        for swap in self.alerts.duty.swaps():
-            self._stands_in(swap)
+        self._stand_in()
         self._restore_books(value)
         self.history.take_up()
         self._settle()
@@ -345,6 +344,12 @@ class Judgement:
         vars(self).update(vars(other))
         self.put_back(held.followed_by(news))
 
+    def take_swaps(self, earlier: Sequence[Swap]) -> None:
+        """Know what people had agreed about shifts before the log begins that will be heard, each swap as it was then, in order."""
+        if self.books:
+            self.alerts.duty.take_up(earlier)
+        self.engine.stand_in([swap.as_stand_in() for swap in earlier if swap.state == "agreed"])
+
     def set_books_aside(self) -> None:
         """Let the books hear nothing until `take_books`: what is judged until then they have heard before."""
         self._aside, self.books = self.books, {}
@@ -363,8 +368,8 @@ class Judgement:
         self.alerts.news()
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         taken = self.alerts.succeed(value.get("alerts", {}), told)
-        for swap in self.alerts.duty.swaps():
-            self._stands_in(swap)
+        if taken:
+            self._stand_in()
         if value.get("books_format") == BOOKS_FORMAT:
             self._restore_books(value)
         self._settle()

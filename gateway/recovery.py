@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from device_drivers.observations import read
 from gateway.alerts.alert import Alert
+from gateway.alerts.duty import Swap
 from gateway.alerts.succession import Newest, Standing, Told
 from gateway.clock import Doubt
 from gateway.collecting import uncollected
 from gateway.instants import Instant, parse_instant
 from gateway.journal.reader import Reader
-from gateway.journal.rows import LogRow, SnapshotRow
+from gateway.journal.rows import EntryRow, LogRow, SnapshotRow
 from gateway.journal.store import Store
 from gateway.journal.writer import Batch
 from gateway.judgement import Judgement, Outcome
@@ -55,6 +56,12 @@ class RejudgedRow(msgspec.Struct, frozen=True, tag_field="kind", tag="rejudge", 
     rounds: tuple[str, ...]
 
 
+class _SwapEntry(msgspec.Struct, frozen=True):
+    """Of an entry of the duty calendar the swap as it was after it."""
+
+    item: Swap
+
+
 class Recovered(NamedTuple):
     """The state to go on from."""
 
@@ -84,7 +91,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     advanced = int(store.meta("advanced") or started)
     after = 0
     news: Outcome | None = None
-    books: tuple[int, bytes] | None = None
+    books: tuple[int, Instant, bytes] | None = None
     told: Told | None = None
     succeeded = True
     taken = None if snapshot is None or snapshot.format != FORMAT else _taken_up(site, int(started), snapshot, reader)
@@ -99,22 +106,25 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
         after = reader.seq_before(since)
         if snapshot is not None:
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
-            books = (snapshot.seq, msgspec.msgpack.decode(snapshot.state)["judgement"])
+            books = (snapshot.seq, snapshot.at, msgspec.msgpack.decode(snapshot.state)["judgement"])
             judgement.set_books_aside()
+        judgement.take_swaps(swaps_before(reader, since))
         if snapshot is not None or since > int(started):
             told, succeeded = told_of(reader), False
     replayed, began = 0, after
     while rows := reader.log_after(after):
         for row in rows:
             if books is not None and told is not None and row.seq > books[0]:
-                succeeded = judgement.take_books(books[1], told)
+                judgement.advance(max(books[1], judgement.now))
+                succeeded = judgement.take_books(books[2], told)
                 books = None
             feed(judgement, repeats, row)
         after = rows[-1].seq
         replayed += len(rows)
         judgement.drain()
     if books is not None and told is not None:
-        succeeded = judgement.take_books(books[1], told)
+        judgement.advance(max(books[1], judgement.now))
+        succeeded = judgement.take_books(books[2], told)
     judgement.advance(max(advanced, judgement.now))
     if told is not None and not succeeded:
         judgement.take_alerts(told)
@@ -142,6 +152,20 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
 
 def _of(site: Site) -> Callable[[str], bool]:
     return lambda device: device in site.devices
+
+
+class Entries(Protocol):
+    """What is asked of the journal's books."""
+
+    def entries_before(self, book: str, until: Instant) -> list[EntryRow]: ...
+
+
+def swaps_before(journal: Entries, until: Instant) -> list[Swap]:
+    """Swaps as they were at an instant from which on the log will be heard, in the order in which they were agreed, maybe weeks before."""
+    found: dict[str, Swap] = {}
+    for row in journal.entries_before("duty", until):
+        found[row.id] = msgspec.json.decode(row.body, type=_SwapEntry).item
+    return list(found.values())
 
 
 def told_of(reader: Reader) -> Told:

@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.epilog = (
         "One JSON object a line, in the order of receipt: observations as they were decoded, starts, people's actions, and how late it was at the end. "
-        "`lamplighter replay --site S FILE` judges it. Times of receipt: from --from on, before --until."
+        "`lamplighter replay --site S FILE` judges it. Times of receipt: from --from on, before --until; swaps of shifts that stood at --from come first."
     )
     parser.add_argument(
         "--data", type=Path, default=Path("data"), metavar="DIR", help="where the journal is kept [data]"
@@ -85,6 +85,9 @@ def _lines(
 ) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
     last = 0 if since is None else _before(journal, since)
+    if since is not None and not devices:
+        for line in _agreed(journal, since):
+            yield encode(line) + b"\n"
     while True:
         sql = "SELECT seq, received, device, kind, body FROM log WHERE seq > ? ORDER BY seq LIMIT ?"
         rows: list[tuple[Any, ...]] = journal.execute(sql, (last, _AT_ONCE)).fetchall()
@@ -115,6 +118,27 @@ def _said(received: Instant, device: str, kind: str, body: bytes) -> Iterator[di
         yield said
     else:
         yield said | {"device": device, "received": _utc(received)}
+
+
+def _agreed(journal: apsw.Connection, since: Instant) -> Iterator[dict[str, Any]]:
+    """Who was to stand in for whom by what had been agreed before: who walks the night is judged by it."""
+    if not journal.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'entry')").get:
+        return
+    lines: dict[str, dict[str, Any]] = {}
+    rows = journal.execute(
+        "SELECT id, at, state, body FROM entry WHERE book = 'duty' AND at < ? ORDER BY seq", (since,)
+    )
+    for swap, at, state, body in rows:
+        if state != "agreed":
+            lines.pop(swap, None)
+            continue
+        said = msgspec.json.decode(body)
+        details = {name: said["item"].get(name) for name in ("shift", "date", "away", "instead")}
+        lines[swap] = {"kind": "operator", "at": _utc(at), "by": said["by"], "book": "duty", "action": "create"} | {
+            "details": details,
+            "why": said["why"],
+        }
+    yield from lines.values()
 
 
 def _enrolled(journal: apsw.Connection) -> int:

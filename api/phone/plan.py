@@ -15,6 +15,7 @@ from gateway.instants import HOUR, MINUTE, Duration, Instant, instant
 from gateway.rules.findings import Round, Unmatched, Visit
 from gateway.rules.taps import Owner, enrolled
 from gateway.site.model import Site
+from gateway.site.shifts import on_shift
 from gateway.site.tags import TagIndex
 
 _STEPS = (HOUR, 3 * HOUR, 12 * HOUR)
@@ -136,9 +137,7 @@ class Plans:
         guards = frozenset(named or (each.id for each in site.people.values() if "guard" in each.roles))
         stand_ins = self._gateway.judgement.engine.rounds.stand_ins
         guards |= stand_ins.of(guards, instant(item.start), instant(item.end))
-        on_duty = {
-            each for shift in self._gateway.judgement.alerts.duty.on(instant(item.start)) for each in shift.people
-        }
+        on_duty = {each for shift in on_shift(site, instant(item.start)) for each in stand_ins.people(shift)}
         return person in ((guards & on_duty) or guards)
 
     def owner(self, tag: str) -> Owner | None:

@@ -74,6 +74,13 @@ class SwapWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     instead: str | None = None
 
 
+def _says(operation: BookOperation, swap: Swap) -> bool:
+    """Whether an operation names a swap by value."""
+    said = operation.details
+    named = (said.get("shift"), said.get("date"), said.get("away"), said.get("instead"))
+    return named == (swap.shift, swap.date.isoformat(), swap.away, swap.instead)
+
+
 def stand_in_of(site: Site, operation: BookOperation) -> StandIn | None:
     """What an operation of the duty calendar says by value; None: it does not, or the site has no such shift."""
     try:
@@ -263,6 +270,8 @@ class Duty:
 
     def _cancel(self, operation: BookOperation, why: str) -> Swap:
         swap = self._standing.get(operation.subject or "")
+        if operation.details and (swap is None or not _says(operation, swap)):  # counted otherwise where it was said
+            swap = next((each for each in reversed(self._standing.values()) if _says(operation, each)), None)
         if swap is None:
             over = self._ended.get(operation.subject or "")
             if over is None:
@@ -291,6 +300,13 @@ class Duty:
                 at=at, book="duty", id=swap.id, state=swap.state, start=start, by=by, action=action, why=why, item=swap
             )
         )
+
+    def take_up(self, earlier: Sequence[Swap]) -> None:
+        """Know what was agreed before this began, each swap as it was then, in order."""
+        for swap in earlier:
+            self._number = max(self._number, int(swap.id.rpartition("/")[2]))
+            if swap.state == "agreed":
+                self._file(swap)
 
     def snapshot(self) -> Any:
         return {"standing": msgspec.json.encode(self.swaps()), "ended": dict(self._ended), "number": self._number}

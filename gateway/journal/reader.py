@@ -262,6 +262,11 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
 
     # -- books
 
+    def entries_before(self, book: str, until: Instant) -> list[EntryRow]:
+        """What had happened to the items of a book before an instant, in order. Called in the thread that needs it (start-up)."""
+        sql = "SELECT seq, at, book, id, state, body FROM entry WHERE book = ? AND at < ? ORDER BY seq"
+        return [EntryRow(*row) for row in self.connection().execute(sql, (book, until))]
+
     async def entries(
         self, book: str, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
     ) -> list[EntryRow]:

@@ -12,7 +12,7 @@ A deadline is the first instant at which something changes: a visit that may be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from device_drivers.observations import LightLevel, Observation, ReaderHeartbeat, TagRead
@@ -248,6 +248,11 @@ class Engine:
     def stands_in(self, agreed: StandIn, *, cancelled: bool = False) -> None:
         """People agreed that one stands in for another on a shift, or that it is off."""
         self.rounds.stands_in(agreed, cancelled=cancelled)
+        self._settle(self.now)
+
+    def stand_in(self, agreed: Sequence[StandIn]) -> None:
+        """On shifts that are not over these stand in, and nobody else."""
+        self.rounds.stand_in(agreed)
         self._settle(self.now)
 
     def _expect(self, due: Instant | None) -> None:

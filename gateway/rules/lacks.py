@@ -33,9 +33,9 @@ Why = Literal[
     "never_heard",
 ]
 """The gateway was down; a read without a usable date; only times that cannot be; measures of the clock disagree; sequence
-numbers are missing; another boot; its link or port was down; it, or its last will, said offline; nothing heard for too
-long; before the first report; a portable's record not handed over yet; its next report is still due; a reader whose
-silence is never taken for proof; never heard.
+numbers are missing; another boot; what it sent could not be read, or has a number given before; its link or port was down;
+it, or its last will, said offline; nothing heard for too long; before the first report; a portable's record not handed over
+yet; its next report is still due; a reader whose silence is never taken for proof; never heard.
 """
 
 Numbers = tuple[tuple[int, int], ...]
@@ -79,6 +79,7 @@ def lacks(record: Record, downs: Sequence[Interval], first: Instant, last: Insta
     reasons += [_Break(low, high, "clock_uncertain") for low, high in record.doubts()]
     reasons += [_Break(low, high, "number_missing") for low, high in record.holes()]
     reasons += [_Break(low, high, "restarted") for low, high in record.restarts()]
+    reasons += [_Break(low, high, "unreadable") for low, high in record.hidden()]
     reasons += _ends(record, first, now)
     return sorted(_painted(gone, reasons))
 

@@ -30,7 +30,7 @@ from gateway.rules.clocks import (
 from gateway.rules.intervals import BEGINNING, END, Interval, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Reports, Signs, Trail
-from gateway.rules.unread import Stamp, Unread
+from gateway.rules.unread import TRUE, Stamp, Unread
 from gateway.site.model import Device
 
 PORTABLE_WINDOW: Duration = 7 * DAY
@@ -325,9 +325,10 @@ class Record:
 
     def _number(self, index: int) -> Trail:
         """The first sequence number of a boot: from now on, numbers decide."""
-        self.numbered = True
-        self._signs = None
-        self._unread = Unread()
+        if not self.numbered:
+            self.numbered = True
+            self._signs = None
+            self._unread = Unread()
         trail = self._trails[index] = Trail(self._clocks[index])
         return trail
 
@@ -424,6 +425,8 @@ class Record:
             return self._port_sign(at, received)
         hidden = None if link.since is None else (instant(link.since), at)
         touched = self._unreadable(hidden, received, link.boot)
+        if link.boot is not None:
+            return touched  # numbers decide, not signs of life
         return wider(wider(touched, self._noise(at)), self._port_sign(at, received))
 
     def _was_read(self, stamp: Stamp) -> Touched:
@@ -448,8 +451,31 @@ class Record:
         self._complete = None
         if hidden is None:
             return self._between(self._unread.miss(received))
-        boot = self._boots.get(boot_named, len(self._clocks) - 1)
+        if boot_named is not None:
+            return self._between(self._used_twice(self._numbered(boot_named), hidden, received))
+        boot = len(self._clocks) - 1
         return self._between(self._unread.hide(Stamp(boot, hidden[0]), Stamp(boot, hidden[1])))
+
+    def _used_twice(self, boot: int, used: Interval, received: Instant) -> tuple[Stamp, Stamp]:
+        """What a number given twice hides: the time between, by its clock; where that cannot be right, also that up to when it came."""
+        first, last = (Stamp(boot, time) for time in used)
+        before, came = Stamp(TRUE, self._last_report_before(received)), Stamp(TRUE, received)
+        if last.bounds(self._clocks)[0] > received + DOUBT:
+            last = came
+            if first.bounds(self._clocks)[0] > received:
+                first = before
+        if used[0] < received - LOST:
+            last = max(last, came, key=lambda stamp: stamp.bounds(self._clocks)[1])
+        return self._unread.hide(first, last)
+
+    def _numbered(self, boot: str) -> int:
+        """The index of a boot that is known to number what it records, though nothing of it may be here yet."""
+        index = self._boots.get(boot)
+        if index is None:
+            index = self._new_boot(boot)
+        if self._trails[index] is None:
+            self._number(index)
+        return index
 
     def _between(self, span: tuple[Stamp, Stamp]) -> Interval:
         bounds = [stamp.bounds(self._clocks) for stamp in span]
@@ -523,7 +549,7 @@ class Record:
             for received in self._lost_at:
                 parts = without(parts, [(self._last_report_before(received), received)])
             if self._unread:
-                parts = without(parts, merged(self._unread.spans(self._clocks)))
+                parts = without(parts, self.hidden())
             self._complete = parts
         return self._complete
 
@@ -564,6 +590,10 @@ class Record:
             self._doubts = [doubt for clock in self._clocks for doubt in clock.doubts()]
         return self._doubts
 
+    def hidden(self) -> list[Interval]:
+        """Stretches in which something was recorded, or may have been, that could not be read or has the number of something else."""
+        return merged(self._unread.spans(self._clocks))
+
     def holes(self) -> list[Interval]:
         """Stretches in which a record is known to be missing, of a boot or of the beginning of one after another."""
         found = [hole for trail in self._trails if trail is not None for hole in trail.holes()]
@@ -590,7 +620,7 @@ class Record:
         """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
         if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
             return True
-        if any(low <= last and first <= high for low, high in self._unread.spans(self._clocks)):
+        if any(low <= last and first <= high for low, high in self.hidden()):
             return True
         parts = [*self.holes(), *self.restarts()]
         return any((low < last and first < high) or (first == last and low <= first <= high) for low, high in parts)

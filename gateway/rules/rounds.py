@@ -228,10 +228,18 @@ class Rounds(Shown):
 
     def stands_in(self, agreed: StandIn, *, cancelled: bool = False) -> None:
         """People agreed that one stands in for another on a shift, or that it is off."""
-        if not (self.stand_ins.remove(agreed) if cancelled else self.stand_ins.add(agreed)):
-            return
+        if self.stand_ins.remove(agreed) if cancelled else self.stand_ins.add(agreed):
+            self._duty_changed(agreed.since, agreed.until)
+
+    def stand_in(self, agreed: Sequence[StandIn]) -> None:
+        """On shifts that are not over these stand in, in the order in which it was agreed, and nobody else."""
+        if touched := self.stand_ins.stand(agreed, self.now):
+            self._duty_changed(min(each.since for each in touched), max(each.until for each in touched))
+
+    def _duty_changed(self, since: Instant, until: Instant) -> None:
+        """Others are on the shifts in [since, until] now."""
         self._witnesses.duty_changed()
-        self._mark_closed(agreed.since - HOUR, agreed.until + SHIFT + HOUR, tagged=True)
+        self._mark_closed(since - HOUR, until + SHIFT + HOUR, tagged=True)
         for state in self._rounds.values():
             if (state.stand_ins, state.acting) != (now := self._standing_in(state)):
                 state.stand_ins, state.acting = now
@@ -240,7 +248,7 @@ class Rounds(Shown):
                     self._dirty[visit.key] = None
                 self._touch(self.now)
         for key, gap in self._gaps.items():
-            if gap.begun(self.now) and gap.window.start <= agreed.until and agreed.since <= gap.window.end:
+            if gap.begun(self.now) and gap.window.start <= until + DAY and since - DAY <= gap.window.end:
                 self._dirty[key] = None
                 self._touch(self.now)
 

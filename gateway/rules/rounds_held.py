@@ -102,7 +102,7 @@ class Held(ABC):
         return [(gap.window.start, gap.window.end) for gap in own if gap.at_most <= patrol.at_most]
 
     def _counts(self, checkpoint: str, tap: Tap) -> bool:
-        """Whether a tap is by anyone who may serve a route that holds the checkpoint."""
+        """Whether a tap is by anyone who may serve a route that holds the checkpoint; who stands in may walk the last round of his shift to its end."""
         person = self.site.people.get(tap.person) if tap.person is not None else None
         if person is None:
             return True
@@ -112,7 +112,7 @@ class Held(ABC):
             may = self._guards if route.accept_others or not route.guards else route.guards
             if person.id in self.stand_ins.of(may, tap.first, tap.last):
                 return True
-        return False
+        return any(visit.refusal(person) is None for visit, _ in self._point(checkpoint).fits(tap))
 
 
 def taps_used(point: Point) -> set[Tap]:

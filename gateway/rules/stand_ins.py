@@ -5,7 +5,7 @@ Alerts tell whom to call by `gateway.alerts.duty`; what is here stays as long as
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -43,6 +43,14 @@ class StandIns:
             return False
         self._all.remove(cancelled)
         return True
+
+    def stand(self, agreed: Sequence[StandIn], now: Instant) -> list[StandIn]:
+        """Of shifts that are not over these stand, and no others; gives what that touches."""
+        before = [each for each in self._all if each.until > now]
+        if before == list(agreed):
+            return []
+        self._all = [*(each for each in self._all if each.until <= now and each not in agreed), *agreed]
+        return [*before, *agreed]
 
     def forget(self, before: Instant) -> None:
         """Drop those of shifts that were over by an instant."""

@@ -10,7 +10,9 @@ import apsw
 import msgspec
 import pytest
 
-from gateway.instants import MINUTE
+from device_drivers.driver import Reading
+from device_drivers.native.decoder import read_observation
+from gateway.instants import MINUTE, instant
 from gateway.runtime import Gateway
 from gateway.site.model import Checkpoint, Device, Person, Place, Site
 from tests.intake.recording_link import NOW, RecordingLink, envelope
@@ -112,6 +114,18 @@ async def test_another_content_under_a_known_key_is_kept_aside(gateway: Gateway,
     (row,) = await gateway.quarantine(limit=10)
     assert "another content under the key" in row.reason
     assert b"0000AAAA" in row.payload
+
+
+async def test_another_content_under_a_known_key_makes_the_record_doubtful_also_if_it_was_read_late(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    gateway.intake.messages(RecordingLink(), [envelope(UP, tap(1))])
+    body = tap(1, "0000AAAA")
+    said = read_observation(body[:-1] + b',"device":"rdr-gate"}')
+    assert gateway.intake.late([Reading(said, body)], instant(NOW), body) == (0, 1)
+    assert gateway.intake.late([Reading(said, tap(1))], instant(NOW), body) == (0, 1), "a repeat"
+    await gateway.intake.drained()
+    assert stored(tmp_path, "SELECT kind, n FROM log") == [("tag_read", 1), ("link", None)]
 
 
 async def test_unknown_fields_of_a_native_record_are_kept(gateway: Gateway) -> None:

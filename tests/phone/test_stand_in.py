@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
+from api.cli import main
+from gateway.again import judged_again
+from gateway.instants import instant
+from gateway.journal.reader import Reader
+from gateway.judgement import Judgement
+from gateway.replay import replay_lines
 from gateway.site.model import Route, Shift, Site
 from tests.phone.night import GATE, ROOF, TEN, Clock, Night, Phone, night, site
 
@@ -117,3 +124,73 @@ async def test_his_phone_is_awaited_though_it_was_heard_last_on_his_own_night(tm
         async with night(tmp_path, which, clock) as on:
             step(on, 1.2)
             assert verdicts(on) == {"pending"}
+
+
+async def test_what_was_agreed_weeks_before_counts_also_when_the_state_is_made_anew_from_the_log(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    evening = clock.time
+    clock.time -= timedelta(days=30)
+    async with night(tmp_path, strict(), clock) as on, on.phone(None, "admin") as boss:
+        await agree(boss)
+    clock.time = evening
+    async with night(tmp_path, strict(), clock) as on, on.phone("g-li") as li:
+        await walk(on, li)
+        clock.time = evening + timedelta(hours=15)
+        on.gateway.intake.tick(on.gateway.now())
+        said = on.verdicts()
+        assert said["gate"] == said["roof"] == "on_time"
+    forget_state(tmp_path)
+    async with night(tmp_path, strict(), clock) as on:
+        assert on.verdicts() == said
+        enrolled = on.gateway.judgement.site
+    with closing(Reader(tmp_path / "journal.db")) as reader:
+        since, until = instant(evening), instant(clock.time)
+        started = instant(evening - timedelta(days=30))
+        again = judged_again(enrolled, reader, started=started, since=since, until=until)
+        (round_,) = again.engine.rounds.rounds(since, until)
+        assert {each.checkpoint: each.verdict for each in round_.visits} == said
+
+
+async def test_his_phone_shows_the_last_round_of_his_shift_until_it_ends_though_the_shift_is_over(
+    tmp_path: Path,
+) -> None:
+    shift = Shift(id="n", since=time(20), until=time(22, 30), rotation=(("g-wang",),), first=date(2026, 1, 1))
+    which = msgspec.structs.replace(strict(), shifts={"n": shift})
+    async with night(tmp_path, which) as on, on.phone(None, "admin") as boss, on.phone("g-li") as li:
+        await agree(boss)
+        for at in ("22:29", "22:31"):
+            on.at(at)
+            assert "r@2026-11-25T22:00+08:00" in [each["id"] for each in (await li.plan())["rounds"]], at
+
+
+async def test_an_export_of_one_night_has_the_swaps_that_were_agreed_before_and_replay_judges_by_them(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    evening = clock.time
+    clock.time -= timedelta(days=2)
+    async with night(tmp_path, strict(), clock) as on, on.phone(None, "admin") as boss:
+        mistake = await agree(boss)
+        await boss.client.post(f"/api/v1/duty/swaps/{mistake}/cancel", json={"why": "a mistake"})
+        await agree(boss)
+        wrong = await agree(boss, date="2026-11-26")
+    clock.time = evening
+    async with night(tmp_path, strict(), clock) as on, on.phone(None, "admin") as boss, on.phone("g-li") as li:
+        await walk(on, li)
+        await boss.client.post(f"/api/v1/duty/swaps/{wrong}/cancel", json={"why": "he is well again"})
+        said, enrolled = on.verdicts(), on.gateway.judgement.site
+        standing = [each.date for each in on.gateway.judgement.alerts.duty.swaps()]
+    out = tmp_path / "night.jsonl"
+    since = (evening - timedelta(hours=1)).isoformat()
+    assert main(["export", "--data", str(tmp_path), "--from", since, "--output", str(out)]) == 0
+    judges: list[Judgement] = []
+
+    def kept(judgement: Judgement, *_: object) -> None:
+        judges.append(judgement)
+
+    document = replay_lines(enrolled, out.read_bytes().splitlines(), explain=kept).document
+    (shown,) = (each for each in document["rounds"] if each.id.startswith("r@2026-11-25"))
+    assert {each.checkpoint: each.verdict for each in shown.visits} == said
+    assert [each.date for each in judges[0].alerts.duty.swaps()] == standing == [date(2026, 11, 25)]

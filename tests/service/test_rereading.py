@@ -277,8 +277,9 @@ async def test_bytes_of_a_conversation_and_what_contradicts_a_record_stay_with_t
         assert outcomes(done.rows) == [("unreadable", 0), ("unreadable", 0)]
         assert done.rows[0].reason == CONFLICT
         assert done.rows[1].reason == CONVERSATION
-        assert await gateway.query("SELECT kind FROM log WHERE device = 'rdr' ORDER BY seq") == [
-            ("tag_read",),
-            ("link",),  # its record since that number was given first, and
-            ("link",),  # what was in the bytes
+        sql = "SELECT kind, json_extract(body, '$.reason') FROM log WHERE device = 'rdr' ORDER BY seq"
+        assert await gateway.query(sql) == [
+            ("tag_read", None),
+            ("link", "it gave a number again that it had used"),
+            ("link", "what it sent could not be read and is in quarantine"),
         ]
