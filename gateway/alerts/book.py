@@ -29,7 +29,6 @@ from gateway.rules.findings import Signal
 from gateway.rules.timers import earliest
 from gateway.site.durations import written
 from gateway.site.model import Severity, Site
-from gateway.site.shifts import DatedShift
 
 __all__ = ["AlertBook", "Refused"]
 
@@ -234,10 +233,6 @@ class AlertBook:
         steps = steps_of(self.site, case.policy)
         rows = planned(steps, case.alert.level, case.repeats, since=0)
         return [row._replace(due=row.due - rows[0].due + case.step_at) for row in rows]
-
-    def on_duty(self, at: Instant) -> list[DatedShift]:
-        """The shifts that run at `at`, with the people who are really on them."""
-        return self.duty.on(at)
 
     def snapshot(self) -> Any:
         return {
