@@ -735,10 +735,11 @@ class WorkOrders:
             self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="resolve", at=at, why=why))
 
     def _retract_late(self, case: Case, clock: Clock | Case, at: Instant) -> None:
-        clock.late = "no"
-        self._changes.signals.append(
-            Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
-        )
+        standing, clock.late = clock.late == "standing", "no"
+        never = Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
+        self._changes.signals.append(never)
+        if standing:  # an alert that began with the clock before, and came again within 10 min, is no false one: it ends
+            self._changes.signals.append(msgspec.structs.replace(never, action="resolve", raised=None))
 
     def _rework(self, case: Case, before: str, at: Instant) -> None:
         """The same fault so soon after its repair: both orders say so."""
