@@ -224,6 +224,11 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
         ).get
         return found
 
+    def orders_after(self, seq: int) -> list[tuple[str, bytes]]:
+        """(number, entry) of what happened to work orders after `seq`, in order. Called in the thread that needs it (start-up)."""
+        sql = "SELECT id, body FROM entry WHERE book = 'work_order' AND seq > ? ORDER BY seq"
+        return list(self.connection().execute(sql, (seq,)))
+
     def changes_after(self, seq: int, limit: int = 500) -> list[ChangeRow]:
         """Live events after `seq`, in order: changed views, taps, alert transitions and entries of books."""
         rows = self.connection().execute(
