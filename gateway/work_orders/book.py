@@ -392,8 +392,8 @@ class WorkOrders:
         trigger: Trigger = "merge" if case.state in WAITING else "note"
         if trigger == "merge":
             case.reason = why
-        self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
         self._no_rework(case, at)
+        self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
         self._settle(case, at)
         if into is not None and not into.final:
             self._join(into, [case.id], at)
