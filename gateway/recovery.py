@@ -153,7 +153,7 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     elif news is not None:
         told_since = {(round_id, position) for round_id, position, _, _ in revisions}
         news.revisions = [each for each in news.revisions if (each.round, each.position) not in told_since]
-        judgement.tell_otherwise(told_of(reader), news)
+        judgement.tell_otherwise(told_of(reader, closed_after=began), news)
         news = news.followed_by(judgement.drain())
     if news is not None:
         judgement.put_back(news)
@@ -194,15 +194,15 @@ def _of(site: Site) -> Callable[[str], bool]:
     return lambda device: device in site.devices
 
 
-def told_of(reader: Reader) -> Told:
-    """What the journal has of alerts."""
+def told_of(reader: Reader, *, closed_after: int | None = None) -> Told:
+    """What the journal has of alerts; among those that stand also those of rounds that people closed after a row of the log."""
     newest: dict[str, Newest] = {}
     for subject, state, updated in reader.alerts():
         name, _, number = subject.rpartition("/")
         if name not in newest or newest[name].number < int(number):
             newest[name] = Newest(int(number), state, parse_instant(updated))  # type: ignore[arg-type]
     standing = []
-    for body, contacts in reader.standing_alerts():
+    for body, contacts in reader.standing_alerts(closed_after=closed_after):
         try:
             alert = msgspec.json.decode(body, type=Alert)
         except msgspec.MsgspecError as error:

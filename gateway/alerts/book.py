@@ -352,14 +352,16 @@ class AlertBook:
         at, alert = self._not_before(case, at), case.alert
         if alert.state == "retracted":
             self._tell(case, at, "retracted", untold)
-        elif alert.state in ACTIVE:
+            return
+        withdrawn = _withdrawn(case, alert.details)
+        if alert.state in ACTIVE:
             case.standing += since
-            withdrawn = _withdrawn(case, alert.details)
-            if withdrawn:
-                self._record(case, "repeat", at, f"rule:{alert.rule}", wording.CORRECTED)
-                self._tell_withdrawn(case, at, withdrawn)
         elif standing.alert.state in ACTIVE:
             self._tell(case, at, "resolved", untold)
+        if withdrawn:
+            trigger: Trigger = "repeat" if alert.state in ACTIVE else "note"
+            self._record(case, trigger, at, f"rule:{alert.rule}", wording.CORRECTED)
+            self._tell_withdrawn(case, at, withdrawn)
 
     # Signals
 
