@@ -129,8 +129,6 @@ def open_books(site: Site, started: Instant, alerts: AlertBook, engine: Engine) 
 
     books: dict[BookName, Book] = {"silence": SilenceBook(alerts), "duty": DutyBook(alerts)}
     books["work_order"] = WorkOrders(site, started, of_engine(site, engine))
-    books["duty_check"] = DutyChecks(
-        site, engine, started, alerts.on_duty
-    )  # also to end what stands where a site has none any more
+    books["duty_check"] = DutyChecks(site, engine, started)  # also to end what stands where a site has none any more
     books["score"] = ScoreBook(site)
     return books

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from device_drivers.observations import Observation, TagRead
-from gateway.alerts.alert import AlertTransition, Notice, Operation
+from gateway.alerts.alert import AlertChanges, AlertTransition, Notice, Operation
 from gateway.alerts.book import AlertBook
 from gateway.alerts.duty import Swap, stand_in_of
 from gateway.alerts.lifecycle import Refused
@@ -392,7 +392,7 @@ class Judgement:
             told: what the journal has of alerts.
             news: what is not in it yet.
         """
-        self.alerts.tell_otherwise(told, news.transitions, self.now)
+        self.alerts.tell_otherwise(told, AlertChanges(transitions=news.transitions, notices=news.notices), self.now)
         self._settle()
 
     def _restore_books(self, value: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -25,7 +25,8 @@ from gateway.replay import Operator, operate
 from gateway.rules.rounds import EVIDENCE_KEPT, KEPT
 from gateway.rules.witnesses import RECENTLY
 from gateway.site.model import Site
-from gateway.work_orders.book import WorkOrders
+from gateway.work_orders.book import Origin, WorkOrders
+from gateway.work_orders.order import Order
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,22 @@ FORMAT = "3"
 EVIDENCE_NEEDED = KEPT + EVIDENCE_KEPT + RECENTLY
 """How much of the log the rules may need: rounds in memory, their evidence, and who served their routes in the week before."""
 
+
+class _Begun(msgspec.Struct, frozen=True):
+    """Of a work order in the journal, how it came about."""
+
+    alerts: tuple[str, ...] = ()
+    personal: str | None = None
+
+
+class _OrderEntry(msgspec.Struct, frozen=True):
+    action: str
+    item: msgspec.Raw
+
+
 _operator = msgspec.json.Decoder(Operator).decode
+_order_entry = msgspec.json.Decoder(_OrderEntry).decode
+_begun = msgspec.json.Decoder(_Begun).decode
 _set = msgspec.structs.force_setattr
 
 
@@ -94,19 +110,24 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     books: tuple[int, Instant, bytes] | None = None
     told: Told | None = None
     succeeded = True
+    entered: dict[str, msgspec.Raw] = {}
     taken = None if snapshot is None or snapshot.format != FORMAT else _taken_up(site, int(started), snapshot, reader)
     if snapshot is not None and taken is not None:
         judgement, repeats = taken
         after = snapshot.seq
+        entered = _number_alike(_orders(judgement), reader, after)
         if snapshot.site != site.digest:
             news = judgement.drain()
     else:
         since = max(int(started), advanced - EVIDENCE_NEEDED)
         judgement, repeats = Judgement(site, since), Repeats(reader.find, whole=False, of_site=_of(site))
         after = reader.seq_before(since)
+        if snapshot is None and since == int(started):
+            entered = _number_alike(_orders(judgement), reader, after)
         if snapshot is not None:
             # Work orders may be open for longer than evidence is judged again: the books are taken from the snapshot of another version.
             books = (snapshot.seq, snapshot.at, msgspec.msgpack.decode(snapshot.state)["judgement"])
+            entered = _number_alike(_orders(judgement), reader, snapshot.seq)
             judgement.set_books_aside()
         judgement.take_swaps(swaps_before(reader, since))
         if snapshot is not None or since > int(started):
@@ -129,10 +150,9 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     if told is not None and not succeeded:
         judgement.take_alerts(told)
     judgement.drain()
+    _take_up(_orders(judgement), entered)
     if (newest := reader.newest_order()) is not None:
-        orders = judgement.books["work_order"]
-        assert isinstance(orders, WorkOrders)
-        orders.count_on(newest)
+        _orders(judgement).count_on(newest)
     revisions = reader.last_revisions(began if taken is not None else 0)
     judgement.engine.rounds.told(revisions, anew=told is not None or news is not None)
     if told is not None:
@@ -143,11 +163,41 @@ def recover(site: Site, store: Store, reader: Reader, now: Instant) -> Recovered
     elif news is not None:
         told_since = {(round_id, position) for round_id, position, _, _ in revisions}
         news.revisions = [each for each in news.revisions if (each.round, each.position) not in told_since]
-        judgement.tell_otherwise(told_of(reader), news)
+        judgement.tell_otherwise(told_of(reader, closed_after=began), news)
         news = news.followed_by(judgement.drain())
     if news is not None:
         judgement.put_back(news)
     return Recovered(judgement, repeats, first_start=False, replayed=replayed)
+
+
+def _orders(judgement: Judgement) -> WorkOrders:
+    orders = judgement.books["work_order"]
+    assert isinstance(orders, WorkOrders)
+    return orders
+
+
+def _number_alike(orders: WorkOrders, reader: Reader, after: int) -> dict[str, msgspec.Raw]:
+    """Have orders that come about again after a row of the log keep their numbers; gives them as they were last."""
+    numbers: dict[Origin, list[str]] = {}
+    last: dict[str, msgspec.Raw] = {}
+    for number, body in reader.orders_after(after):
+        entry = _order_entry(body)
+        if entry.action in {"raise", "open", "report"}:
+            begun = _begun(entry.item)
+            about = begun.personal if entry.action == "report" else begun.alerts[0]
+            numbers.setdefault((entry.action, about or ""), []).append(number)
+        last[number] = entry.item
+    orders.number_alike(numbers)
+    return last
+
+
+def _take_up(orders: WorkOrders, last: Mapping[str, msgspec.Raw]) -> None:
+    """Orders that have not come about again stand as the journal has them: somebody has to be able to end them."""
+    for number in orders.not_again():
+        try:
+            orders.take_up(msgspec.json.decode(last[number], type=Order))
+        except msgspec.MsgspecError as error:
+            _log.warning("a work order of another version stands in the journal alone (%s)", error)
 
 
 def _of(site: Site) -> Callable[[str], bool]:
@@ -168,15 +218,15 @@ def swaps_before(journal: Entries, until: Instant) -> list[Swap]:
     return list(found.values())
 
 
-def told_of(reader: Reader) -> Told:
-    """What the journal has of alerts."""
+def told_of(reader: Reader, *, closed_after: int | None = None) -> Told:
+    """What the journal has of alerts; among those that stand also those of rounds that people closed after a row of the log."""
     newest: dict[str, Newest] = {}
     for subject, state, updated in reader.alerts():
         name, _, number = subject.rpartition("/")
         if name not in newest or newest[name].number < int(number):
             newest[name] = Newest(int(number), state, parse_instant(updated))  # type: ignore[arg-type]
     standing = []
-    for body, contacts in reader.standing_alerts():
+    for body, contacts in reader.standing_alerts(closed_after=closed_after):
         try:
             alert = msgspec.json.decode(body, type=Alert)
         except msgspec.MsgspecError as error:

@@ -6,7 +6,7 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -29,7 +29,6 @@ from gateway.rules.findings import Signal
 from gateway.rules.timers import earliest
 from gateway.site.durations import written
 from gateway.site.model import Severity, Site
-from gateway.site.shifts import DatedShift
 
 __all__ = ["AlertBook", "Refused"]
 
@@ -235,10 +234,6 @@ class AlertBook:
         rows = planned(steps, case.alert.level, case.repeats, since=0)
         return [row._replace(due=row.due - rows[0].due + case.step_at) for row in rows]
 
-    def on_duty(self, at: Instant) -> list[DatedShift]:
-        """The shifts that run at `at`, with the people who are really on them."""
-        return self.duty.on(at)
-
     def snapshot(self) -> Any:
         return {
             "cases": self._cases.snapshot(),
@@ -318,7 +313,7 @@ class AlertBook:
             if self._cases.active(signal.rule, signal.subject) is None:
                 self.signal(msgspec.structs.replace(signal, at=now))
 
-    def tell_otherwise(self, told: Told, news: Sequence[AlertTransition], now: Instant) -> None:
+    def tell_otherwise(self, told: Told, news: AlertChanges, now: Instant) -> None:
         """After the tail of the log was judged by another site file than that by which people were told of it: tell what is otherwise.
 
         What rests on something not heard, and does not stand by this site file, is retracted; of what was heard somebody has to see to it.
@@ -329,14 +324,19 @@ class AlertBook:
             now: the instant.
         """
         lost = {each.alert.id for each in told.standing if self._cases.find(each.alert.id) is None}
-        self.tell_unheard_of(followed_by(told, news), now)
-        known = {row.alert.id: row.alert.state for row in news}
+        self.tell_unheard_of(followed_by(told, news.transitions), now)
+        known = {row.alert.id: row.alert for row in news.transitions}
+        hearing = {(notice.alert, notice.contact) for notice in news.notices}
         for standing in told.standing:
             alert, case = standing.alert, self._cases.find(standing.alert.id)
             if case is None:
                 continue
             if alert.id not in lost:
-                self._tell_in_full(case, standing, now, heard=known.get(alert.id))
+                heard = known.get(alert.id)
+                for contact in standing.contacts:
+                    last = heard if heard is not None and (alert.id, contact) in hearing else alert
+                    case.hears_of(contact, accused(alert.rule, last.details))
+                self._tell_in_full(case, standing, now, heard=None if heard is None else heard.state)
             elif rule_of(alert.rule).basis == "absence":
                 self._retract(
                     case, Signal(rule=alert.rule, subject=alert.subject, action="retract", at=now, why="rejudged")
@@ -352,16 +352,16 @@ class AlertBook:
         at, alert = self._not_before(case, at), case.alert
         if alert.state == "retracted":
             self._tell(case, at, "retracted", untold)
-        elif alert.state in ACTIVE:
+            return
+        withdrawn = _withdrawn(case, alert.details)
+        if alert.state in ACTIVE:
             case.standing += since
-            if heard is None:
-                case.told_of = accused(alert.rule, standing.alert.details)
-            withdrawn = _withdrawn(case, alert.details)
-            if withdrawn:
-                self._record(case, "repeat", at, f"rule:{alert.rule}", wording.CORRECTED)
-                self._tell_withdrawn(case, at, withdrawn)
         elif standing.alert.state in ACTIVE:
             self._tell(case, at, "resolved", untold)
+        if withdrawn:
+            trigger: Trigger = "repeat" if alert.state in ACTIVE else "note"
+            self._record(case, trigger, at, f"rule:{alert.rule}", wording.CORRECTED)
+            self._tell_withdrawn(case, at, withdrawn)
 
     # Signals
 
@@ -692,7 +692,7 @@ class AlertBook:
         case.tellings += 1
         case.last_told, case.told_at = list(contacts), at
         alert = case.alert
-        case.told_of = accused(alert.rule, alert.details)
+        named = accused(alert.rule, alert.details)
         cause = kind in {"raised", "escalated"} and alert.subject in self._feeders
         due = self._groups.setdefault(case.policy or "", Group()).due(at, alert.severity, cause=cause)
         texts: dict[wording.Language, tuple[str, str]] = {}
@@ -706,6 +706,8 @@ class AlertBook:
             self._changes.notices.append(
                 Notice(key=key, contact=contact, alert=alert.id, kind=kind, due=due, title=title, body=body)
             )
+            if named:
+                case.hears_of(contact, named)
             if contact not in case.told:
                 case.told.append(contact)
             if contact not in case.standing:
@@ -716,12 +718,12 @@ class AlertBook:
         self._tell(case, at, kind, tuple(case.standing))
         case.standing.clear()
 
-    def _tell_withdrawn(self, case: Case, at: Instant, withdrawn: tuple[str, ...]) -> None:
-        """Tell all who were told of more than what stands now."""
-        if withdrawn:
-            standing = list(case.standing)
-            self._tell(case, at, "corrected", tuple(case.told), withdrawn)
-            case.standing = standing
+    def _tell_withdrawn(self, case: Case, at: Instant, withdrawn: Mapping[str, tuple[str, ...]]) -> None:
+        """Tell all who were told of more than what stands now, each what he was told."""
+        standing = list(case.standing)
+        for names in dict.fromkeys(withdrawn.values()):
+            self._tell(case, at, "corrected", tuple(each for each, own in withdrawn.items() if own == names), names)
+        case.standing = standing
 
     # Rows
 
@@ -820,12 +822,11 @@ def _same_occurrence(case: Case, at: Instant) -> bool:
     return at - case.resolved_at <= SAME_WITHIN or (case.verify_at is not None and at <= case.verify_at)
 
 
-def _withdrawn(case: Case, details: Mapping[str, wording.Detail]) -> tuple[str, ...]:
-    """Whom or what somebody was told to be at fault, and `details` no longer names."""
-    if not case.told:
-        return ()
-    told_of = accused(case.alert.rule, case.alert.details) if case.told_of is None else case.told_of
-    return tuple((Counter(told_of) - Counter(accused(case.alert.rule, details))).elements())
+def _withdrawn(case: Case, details: Mapping[str, wording.Detail]) -> dict[str, tuple[str, ...]]:
+    """Of each contact, whom or what he was told to be at fault, and `details` no longer names."""
+    stands = Counter(accused(case.alert.rule, details))
+    found = {contact: tuple((Counter(case.heard_of(contact)) - stands).elements()) for contact in case.told}
+    return {contact: names for contact, names in found.items() if names}
 
 
 def _stands(cause: Case | None) -> bool:

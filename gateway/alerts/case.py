@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gateway.alerts.alert import Alert
+from gateway.alerts.catalogue import accused
 from gateway.instants import Instant
 
 HISTORY_FIRST = 10
@@ -26,7 +27,7 @@ class Case(msgspec.Struct, kw_only=True):
         standing: contacts told since it was last opened, who are to hear of its end.
         last_told: contacts of the latest telling.
         told_at: when that was, or a call that came again was noted for nobody; None: not known here.
-        told_of: what it named as missed when somebody was last told; None: not known here.
+        told_of: what it named as missed when each of them was last told, or all of them; None, or who is not in it: what it names now.
         disproved: it was retracted, be it after it was closed.
         repeats: repetitions of the last escalation step done.
         resolved_at: when it was last resolved.
@@ -45,7 +46,7 @@ class Case(msgspec.Struct, kw_only=True):
     standing: list[str] = msgspec.field(default_factory=list)
     last_told: list[str] = msgspec.field(default_factory=list)
     told_at: Instant | None = None
-    told_of: list[str] | None = None
+    told_of: dict[str, list[str]] | list[str] | None = None
     disproved: bool = False
     repeats: int = 0
     reminded: int = 0
@@ -60,6 +61,17 @@ class Case(msgspec.Struct, kw_only=True):
     def suppressed(self) -> str | None:
         """What its alert says of why nobody is told: its cause before a silence, since it names what to look at."""
         return self.cause or self.quiet
+
+    def heard_of(self, contact: str) -> list[str]:
+        """What somebody believes to be missed: what it named when he was last told."""
+        known = self.told_of.get(contact) if isinstance(self.told_of, dict) else self.told_of
+        return accused(self.alert.rule, self.alert.details) if known is None else known
+
+    def hears_of(self, contact: str, named: list[str]) -> None:
+        """Somebody is told that these are missed."""
+        if not isinstance(self.told_of, dict):
+            self.told_of = {each: self.heard_of(each) for each in self.told}
+        self.told_of[contact] = named
 
     def deadline(self) -> Instant | None:
         """The earliest of its deadlines."""

@@ -25,7 +25,7 @@ class Newest(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """An alert that is not final, whom it was told, and how often it was told of."""
+    """An alert that is not final, or may still be disproved, whom it was told, and how often it was told of."""
 
     alert: Alert
     contacts: Sequence[str]
@@ -33,7 +33,7 @@ class Standing(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What the journal has of alerts: the newest of each `rule/subject`, and all that are not final."""
+    """What the journal has of alerts: the newest of each `rule/subject`, and all that may still become another."""
 
     newest: Mapping[str, Newest]
     standing: Sequence[Standing]

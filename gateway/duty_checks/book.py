@@ -6,9 +6,8 @@ week's plan and the word to the checker himself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -74,13 +73,17 @@ class Week(msgspec.Struct):
 
 
 class Running(msgspec.Struct):
-    """A check that has begun. A tap dated in [first, last] may change it; after `until` it stands."""
+    """A check that has begun. A tap dated in [first, last] may change it; after `until` it stands.
+
+    `shifts`: that ran at its moment, as the calendar had them then; None: not known here.
+    """
 
     item: DutyCheckItem
     look_at: Instant
     first: Instant
     last: Instant
     until: Instant
+    shifts: tuple[DatedShift, ...] | None = None
 
 
 class DutyChecks:
@@ -89,18 +92,10 @@ class DutyChecks:
     Args:
         engine: the rules, asked for what they know of posts; nothing in it is changed.
         started: the gateway's first start.
-        on_duty: the shifts at an instant with the people who are really on them; without it, as the calendar has them.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        engine: Engine,
-        started: Instant,
-        on_duty: Callable[[Instant], Sequence[DatedShift]] | None = None,
-    ) -> None:
+    def __init__(self, site: Site, engine: Engine, started: Instant) -> None:
         self.site = site
-        self._on_duty = on_duty or partial(on_shift, site)
         self._engine = engine
         self._zone = site.zone_info
         self._changes = BookChanges()
@@ -296,8 +291,13 @@ class DutyChecks:
             state="due",
             revision=0,
             told=told,
-            on_duty=tuple(dict.fromkeys(one for shift in self._on_duty(at) for one in shift.people)),
+            on_duty=self._on_duty(on_shift(self.site, at)),
         )
+
+    def _on_duty(self, shifts: Iterable[DatedShift]) -> tuple[str, ...]:
+        """Who is really on these shifts, by what people have agreed so far."""
+        stand_ins = self._engine.rounds.stand_ins
+        return tuple(dict.fromkeys(person for shift in shifts for person in stand_ins.people(shift)))
 
     def _take(self, item: DutyCheckItem, now: Instant, by: str, action: str) -> None:
         closes = instant(item.closes)
@@ -305,7 +305,12 @@ class DutyChecks:
             oldest = min(self._checks, key=lambda name: (self._checks[name].item.at, name))
             del self._checks[oldest]
         self._checks[item.id] = Running(
-            item=item, look_at=now + SETTLES, first=instant(item.opens) - HOUR, last=closes + HOUR, until=closes + KEPT
+            item=item,
+            look_at=now + SETTLES,
+            first=instant(item.opens) - HOUR,
+            last=closes + HOUR,
+            until=closes + KEPT,
+            shifts=tuple(on_shift(self.site, instant(item.at))),
         )
         self._enter(item, now, by, action, "")
         self._arm()
@@ -319,6 +324,7 @@ class DutyChecks:
             return
         check = self.site.duty_checks[item.check]
         opens, closes = instant(item.opens), instant(item.closes)
+        on_duty = item.on_duty if running.shifts is None else self._on_duty(running.shifts)
         guards = frozenset(one.id for one in self.site.people.values() if "guard" in one.roles)
         wall = bool(self.site.checkpoints[item.post].tags)
         asked = Asked(
@@ -327,13 +333,13 @@ class DutyChecks:
             guard_within=check.guard_within,
             deadline=closes + check.guard_within + (DEADLINE_WALL if wall else DEADLINE),
             checkers=frozenset(check.checkers),
-            guards=guards | set(item.on_duty),
-            on_shift=guards & set(item.on_duty) - set(check.checkers),
+            guards=guards | set(on_duty),
+            on_shift=guards & set(on_duty) - set(check.checkers),
             told=item.told,
             extra=item.kind == "extra",
         )
         seen = look(self.site, self._engine, item.post, opens - MINUTE, closes + check.guard_within)
-        self._found(running, judge(asked, seen, now), now)
+        self._found(running, judge(asked, seen, now), on_duty, now)
         running.look_at = self._next_look(running, asked, now)
 
     @staticmethod
@@ -343,7 +349,7 @@ class DutyChecks:
         ends.append(now + (AGAIN if item.state in DECIDED or now <= asked.closes else AWAITED))
         return min(each for each in ends if each > now)
 
-    def _found(self, running: Running, outcome: Outcome, now: Instant) -> None:
+    def _found(self, running: Running, outcome: Outcome, on_duty: tuple[str, ...], now: Instant) -> None:
         before = running.item
         zone = self._zone
         at = {
@@ -358,7 +364,8 @@ class DutyChecks:
             checker=outcome.checker,
             guard=outcome.guard,
             elsewhere=outcome.elsewhere,
-            off_shift=outcome.guard is not None and bool(before.on_duty) and outcome.guard not in before.on_duty,
+            on_duty=on_duty,
+            off_shift=outcome.guard is not None and bool(on_duty) and outcome.guard not in on_duty,
             evidence=outcome.evidence,
             complete_from=spans[0],
             complete_to=spans[1],

@@ -101,11 +101,19 @@ class Reader:
         """(id, state, last change as ISO time) of every alert there was. Called in the thread that needs it (start-up)."""
         return list(self.connection().execute(_ALERTS))
 
-    def standing_alerts(self) -> list[tuple[bytes, list[str]]]:
-        """Alerts that are not final, each with the contacts of its notices in order. Called in the thread that needs it (start-up)."""
+    def standing_alerts(self, *, closed_after: int | None = None) -> list[tuple[bytes, list[str]]]:
+        """Alerts that are not final, each with the contacts of its notices in order. Called in the thread that needs it (start-up).
+
+        Args:
+            closed_after: also those of rounds that were closed after this row; None: no others.
+        """
         run = self.connection().execute
         contacts = "SELECT contact FROM notice WHERE alert = ? ORDER BY seq"
-        bodies = run(f"SELECT body, id FROM finding WHERE kind = 'alert' AND {_STATE} NOT IN ('closed', 'retracted')")  # noqa: S608
+        closed = f"{_STATE} = 'closed' AND seq > ? AND id GLOB 'round_*'"
+        bodies = run(
+            f"SELECT body, id FROM finding WHERE kind = 'alert' AND ({_STATE} NOT IN ('closed', 'retracted') OR {closed})",  # noqa: S608
+            (closed_after if closed_after is not None else 1 << 62,),
+        )
         return [(body, [row[0] for row in run(contacts, (alert,))]) for body, alert in bodies.fetchall()]  # type: ignore[misc]
 
     def seq_before(self, received: Instant) -> int:
@@ -223,6 +231,11 @@ SELECT source, reason, received FROM quarantine ORDER BY seq DESC LIMIT ?
             (last.partition("-")[0],),
         ).get
         return found
+
+    def orders_after(self, seq: int) -> list[tuple[str, bytes]]:
+        """(number, entry) of what happened to work orders after `seq`, in order. Called in the thread that needs it (start-up)."""
+        sql = "SELECT id, body FROM entry WHERE book = 'work_order' AND seq > ? ORDER BY seq"
+        return list(self.connection().execute(sql, (seq,)))
 
     def changes_after(self, seq: int, limit: int = 500) -> list[ChangeRow]:
         """Live events after `seq`, in order: changed views, taps, alert transitions and entries of books."""

@@ -5,7 +5,7 @@ Pure like the rules: time is an argument, nothing is read, written or sent here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from gateway.instants import DAY, MINUTE, Duration, Instant, instant, moment
 from gateway.rules.findings import Signal
 from gateway.site.model import Site
 from gateway.work_orders import lifecycle
-from gateway.work_orders.case import FOLLOW_UPS, JOINED, Case, Clock
+from gateway.work_orders.case import FOLLOW_UPS, JOINED, Case, Clock, case_of
 from gateway.work_orders.lifecycle import FINAL, UNMENDED, WAITING, Trigger
 from gateway.work_orders.order import (
     Arrive,
@@ -53,6 +53,9 @@ BACKDATED: Duration = 7 * DAY
 AHEAD: Duration = 365 * DAY
 """Nobody agrees with a resident on a time later than this. Ours."""
 
+Origin = tuple[str, str]
+"""How an order came about: `raise` or `open` and the alert, `report` and the key of the reporter's words."""
+
 Details = TypeVar("Details", bound=msgspec.Struct)
 
 
@@ -81,6 +84,8 @@ class WorkOrders:
         self._register = Register()
         self._held: dict[str, None] = {}
         """Alerts of a rule with a work order that are silent because of another: they open one if they speak."""
+        self._given: dict[Origin, list[str]] = {}
+        """Numbers that orders were given before a stop, until they have come about again (`number_alike`)."""
         self._changes = BookChanges()
 
     # What the faces ask
@@ -219,8 +224,29 @@ class WorkOrders:
         changes, self._changes = self._changes, BookChanges()
         return changes
 
+    def number_alike(self, given: Mapping[Origin, Sequence[str]]) -> None:
+        """Let orders that come about again have the numbers that people know them by, and no other one of these."""
+        self._given = {origin: list(numbers) for origin, numbers in given.items()}
+        for numbers in given.values():
+            for number in numbers:
+                self._register.count_on(number)
+
+    def not_again(self) -> list[str]:
+        """Numbers of orders that have not come about again."""
+        return sorted(number for numbers in self._given.values() for number in numbers)
+
+    def take_up(self, order: Order) -> None:
+        """Take in an order as it was shown last, if it was not over."""
+        if order.state in FINAL:
+            return
+        case = case_of(order, self.now + GRACE)
+        case.near = list(self._points.near(case.place))
+        self._register.add(case)
+        self._register.arm(case)
+
     def count_on(self, newest: str) -> None:
-        """Give no number that was given already, up to `newest`."""
+        """From now on orders are new ones: give no number that was given already, up to `newest`."""
+        self._given = {}
         self._register.count_on(newest)
 
     def snapshot(self) -> Any:
@@ -288,7 +314,7 @@ class WorkOrders:
         if self._register.full:
             return
         case = Case(
-            id=self._next_id(at),
+            id=self._next_id(at, ("raise", alert.id)),
             urgency=urgency,
             area="common",
             source="rule",
@@ -366,8 +392,8 @@ class WorkOrders:
         trigger: Trigger = "merge" if case.state in WAITING else "note"
         if trigger == "merge":
             case.reason = why
-        self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
         self._no_rework(case, at)
+        self._record(case, trigger, at, f"rule:{case.rule}", why, case.merged_into or "")
         self._settle(case, at)
         if into is not None and not into.final:
             self._join(into, [case.id], at)
@@ -406,7 +432,7 @@ class WorkOrders:
             if before is None:
                 raise Refused(f"no such work order here: {said.again_of}", "unknown")
         case = Case(
-            id=self._next_id(at),
+            id=self._next_id(at, ("report", said.personal)),
             urgency=said.urgency,
             area=said.area,
             source="report",
@@ -434,7 +460,7 @@ class WorkOrders:
             if known is not None and known.state in UNMENDED:
                 raise Refused(f"there is an order for this fault already: {known.id}")
         case = Case(
-            id=self._next_id(at),
+            id=self._next_id(at, ("open", said.alert)),
             urgency=said.urgency,
             area="common",
             source="alert",
@@ -735,10 +761,13 @@ class WorkOrders:
             self._changes.signals.append(Signal(rule=LATE, subject=case.id, action="resolve", at=at, why=why))
 
     def _retract_late(self, case: Case, clock: Clock | Case, at: Instant) -> None:
-        clock.late = "no"
-        self._changes.signals.append(
-            Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
-        )
+        standing, clock.late = clock.late == "standing", "no"
+        never = Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
+        self._changes.signals.append(never)
+        if (
+            standing
+        ):  # an alert that began with the clock before, and came again within 10 min, is no false one: it ends
+            self._changes.signals.append(msgspec.structs.replace(never, action="resolve", raised=None))
 
     def _rework(self, case: Case, before: str, at: Instant) -> None:
         """The same fault so soon after its repair: both orders say so."""
@@ -786,7 +815,9 @@ class WorkOrders:
                 self._join(case, [each.id for each in waiting], at)
         self._register.arm(case)
 
-    def _next_id(self, at: Instant) -> str:
+    def _next_id(self, at: Instant, origin: Origin) -> str:
+        if given := self._given.get(origin):
+            return given.pop(0)
         return self._register.next_id(f"{moment(at, self._zone):%Y%m%d}")
 
     def _pass(self, at: Instant) -> Instant:

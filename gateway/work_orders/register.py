@@ -161,7 +161,8 @@ class Register:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a snapshot."""
-        self._day, self._number = state["count"]
+        day, number = state["count"]
+        self._day, self._number = max((self._day, self._number), (day, number))
         self._repaired = {(rule, subject): (order, at) for rule, subject, order, at in state["repaired"]}
         self._by_fault = {(rule, subject): order for rule, subject, order in state["faults"]}
         for case in _decode(state["closed"]):

@@ -91,7 +91,7 @@ def test_of_a_snapshot_that_does_not_say_of_what_people_were_told_it_is_what_the
     watch = told()
     state = watch.book.snapshot()
     (case,) = msgspec.json.decode(state["cases"]["live"])
-    assert case.pop("told_of") == ["gate", "roof", "hall"]
+    assert case.pop("told_of") == {"control-room": ["gate", "roof", "hall"]}
     state["cases"]["live"] = msgspec.json.encode([case])
     watch.book.restore(state)
     assert len(corrections(missed(watch, "roof", "hall"))) == 1
@@ -103,6 +103,25 @@ def test_a_later_step_tells_of_what_stands_alone() -> None:
     missed(watch, "gate", "roof", "hall")
     missed(watch, "roof", "hall")
     assert len(corrections(watch)) == 1, "that gate was missed after all had been told to nobody yet"
+
+
+def test_who_heard_that_a_visit_is_withdrawn_and_not_that_it_was_missed_after_all_hears_it_no_second_time() -> None:
+    watch = missed(missed(told(), "roof", "hall"), "gate", "roof", "hall").at(11)
+    missed(watch.reborn(), "roof", "hall")
+    assert [each.contact for each in corrections(watch)] == ["control-room", "captain"]
+    missed(watch, "hall")
+    assert [each.contact for each in corrections(watch)[2:]] == ["control-room", "captain"]
+
+
+def test_a_snapshot_that_says_for_all_alike_of_what_people_were_told_is_taken_up() -> None:
+    watch = told()
+    state = watch.book.snapshot()
+    (case,) = msgspec.json.decode(state["cases"]["live"])
+    state["cases"]["live"] = msgspec.json.encode([case | {"told_of": ["gate", "roof"]}])
+    watch.book.restore(state)
+    assert corrections(missed(watch, "gate", "roof")) == []
+    assert len(corrections(missed(watch, "roof").at(11))) == 1
+    assert [each.contact for each in corrections(missed(watch, "hall"))[1:]] == ["control-room", "captain"]
 
 
 SITE_WITHOUT_POLICY = replace(SITE, alerting=Alerting())

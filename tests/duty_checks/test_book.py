@@ -183,6 +183,34 @@ def test_whoever_stands_in_is_on_duty_and_not_whom_he_stands_in_for():
     assert (week.items[0].state, week.items[0].guard, week.items[0].on_duty) == ("passed", "m-zhou", ("m-zhou",))
 
 
+def test_a_stand_in_who_is_named_only_after_the_check_was_on_duty_and_whom_he_stood_in_for_was_not():
+    zhou = Person(id="m-zhou", name="Zhou", roles=("operator",), tags=("00000004",))
+    shift = Shift(id="n", since=time(20), until=time(8), rotation=(("g-he",),), first=date(2026, 1, 1))
+    site = msgspec.structs.replace(SITE, people=SITE.people | {zhou.id: zhou}, shifts={"n": shift})
+    week = Week(site, restart_always=True).go(FIRST)
+    week.tap(FIRST + MINUTE, "00000001").tap(FIRST + 2 * MINUTE, "00000004").go(FIRST + 40 * MINUTE)
+    assert (week.items[0].state, week.items[0].on_duty) == ("guard_absent", ("g-he",))
+    day = (moment(FIRST, UTC) - timedelta(hours=12)).date()
+    swap = {"shift": "n", "date": day.isoformat(), "away": "g-he", "instead": zhou.id}
+
+    def agree(action: str, subject: str | None = None, **details: str) -> str:
+        at = week.judgement.now
+        said = BookOperation(at=at, by="op", book="duty", action=action, subject=subject, details=details, why="ill")
+        return week.judgement.operate(said).id
+
+    agreed = agree("create", **swap)
+    week.go(FIRST + 2 * HOUR)
+    assert (week.items[0].state, week.items[0].guard, week.items[0].on_duty) == ("passed", "m-zhou", ("m-zhou",))
+    agree("cancel", agreed)
+    week.go(FIRST + 4 * HOUR)
+    assert (week.items[0].state, week.items[0].on_duty) == ("guard_absent", ("g-he",))
+    agree("create", **swap)
+    week.go(FIRST + 40 * HOUR)
+    assert (week.items[0].state, week.items[0].on_duty) == ("passed", ("m-zhou",)), (
+        "the shift is over, the swap was true"
+    )
+
+
 def test_a_check_that_was_not_made_is_an_alert_to_the_manager():
     week = Week().go(FIRST + 3 * HOUR)
     [item] = week.items

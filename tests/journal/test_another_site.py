@@ -135,6 +135,42 @@ async def test_whoever_was_told_just_before_the_kill_hears_it_too(tmp_path: Path
         assert await on.gateway.query(rows, (INCOMPLETE,)) == [(1,)]
 
 
+async def test_whoever_was_told_of_two_just_before_the_kill_hears_of_the_one_that_never_was(tmp_path: Path) -> None:
+    clock = Clock()
+    async with night(tmp_path / "d", estate(gate=WRONG[1], roof=WRONG[0]), clock) as on:
+        await walk(on, until="22:52:30")
+        await last_snapshot(on, "22:53")
+        on.at("23:10")
+        assert [contact for _, contact in await kinds(on, INCOMPLETE)] == ["boss", "chief"]
+        cut = cut_off(tmp_path / "d", tmp_path / "k")
+    async with night(cut, estate(roof=WRONG[0]), clock) as on:
+        on.at("23:11")
+        told = await kinds(on, INCOMPLETE)
+        assert sorted(contact for kind, contact in told if kind == "corrected") == ["boss", "chief"]
+
+
+@pytest.mark.parametrize("steps", [("resolve",), ("resolve", "close")])
+@pytest.mark.parametrize("both", [False, True])
+async def test_of_one_that_a_person_had_ended_just_before_the_kill_they_hear_too(
+    tmp_path: Path, steps: tuple[Action, ...], *, both: bool
+) -> None:
+    clock = Clock()
+    async with night(tmp_path / "d", estate(gate=WRONG[1], roof=WRONG[0]), clock) as on:
+        await last_snapshot(on)
+        await walk(on, until="22:55")
+        for step in steps:
+            await on.gateway.operate(
+                Operation(at=on.gateway.now(), by="boss", action=step, alert=INCOMPLETE, why="spoken to him")
+            )
+        cut = cut_off(tmp_path / "d", tmp_path / "k")
+    for _ in range(2):
+        async with night(cut, estate(roof=ROOF if both else WRONG[0]), clock) as on:
+            on.at("22:56")
+            told = await kinds(on, INCOMPLETE)
+            assert [kind for kind, _ in told] == ["raised", "resolved", "retracted" if both else "corrected"]
+            assert (await states(on))[INCOMPLETE] == ("retracted" if both and len(steps) == 1 else f"{steps[-1]}d")
+
+
 async def test_a_call_for_help_by_a_device_that_is_no_longer_in_the_site_can_be_answered(tmp_path: Path) -> None:
     clock = Clock()
     sun = Device(id="sun", enabled=False, driver="ntag424", kind="phone", portable=True, own_clock=False, settings=SUN)

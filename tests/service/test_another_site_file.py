@@ -111,3 +111,56 @@ async def test_an_order_by_rule_gives_its_number_to_no_other_though_its_alert_is
         after.at("21:40")
         answer = await desk.client.post("/api/v1/work-orders", json={"what": "灯", "name": "李", "place": "roof"})
     assert answer.json()["id"] > order.id
+
+
+async def test_what_people_did_with_an_order_stays_with_it_though_the_order_before_it_is_gone(tmp_path: Path) -> None:
+    clock = Clock()
+    camera = Device(id="cam", driver="native", kind="camera", place="gate")
+    with_camera = site(devices=site().devices | {"cam": camera}, digest="before")
+    report = {"what": "灯", "name": "李", "place": "roof"}
+    async with cut_off(tmp_path, with_camera, clock) as before, before.phone(None, "operator") as desk:
+        before.at("21:31")
+        now = before.gateway.now()
+        before.gateway.judgement.signal(Signal(rule="camera_offline", subject="cam", action="raise", at=now))
+        before.at("21:32")
+        order = (await desk.client.post("/api/v1/work-orders", json=report)).json()["id"]
+        before.at("21:33")
+        assert (await desk.client.post(f"/api/v1/work-orders/{order}/assign", json={"to": "m"})).status_code == 200
+    async with night(tmp_path / "left", IS, clock) as after, after.phone(None, "operator") as desk:
+        after.at("21:40")
+        orders: Any = after.gateway.judgement.books["work_order"]
+        assert [(each.id, each.place, each.assignee) for each in orders.orders()] == [(order, "roof", "m")]
+        assert (await desk.client.post("/api/v1/work-orders", json=report)).json()["id"] > order
+
+
+@pytest.mark.parametrize(("rule", "becomes"), [("camera_offline", "cancelled"), ("camera_impaired", "assigned")])
+async def test_an_order_by_rule_whose_alert_the_next_site_file_does_not_find_can_be_ended(
+    tmp_path: Path, rule: str, becomes: str
+) -> None:
+    clock = Clock()
+    camera = Device(id="cam", driver="native", kind="camera", place="gate")
+    with_camera = site(devices=site().devices | {"cam": camera}, digest="before")
+    async with cut_off(tmp_path, with_camera, clock) as before, before.phone(None, "operator") as desk:
+        before.gateway.intake.snapshot_due = lambda: True
+        before.at("21:31")
+        await before.gateway.intake.drained()
+        before.gateway.intake.snapshot_due = lambda: False
+        before.gateway.judgement.signal(Signal(rule=rule, subject="cam", action="raise", at=before.gateway.now()))
+        before.at("21:32")
+        orders: Any = before.gateway.judgement.books["work_order"]
+        (order,) = orders.orders()
+        assert (await desk.client.post(f"/api/v1/work-orders/{order.id}/assign", json={"to": "m"})).status_code == 200
+    for text in ("21:40", "21:50"):
+        async with night(tmp_path / "left", IS, clock) as after, after.phone(None, "operator") as desk:
+            after.at(text)
+            await after.gateway.intake.drained()
+            shown = (await desk.client.get(f"/api/v1/work-orders/{order.id}")).json()
+            assert (shown["state"], shown["assignee"], shown["due"]) == (becomes, "m", order.due.isoformat())
+            stored = [each for each in await after.gateway.items("work_order", 0, 1 << 62, 9) if each["rule"] == rule]
+            assert [(each["id"], each["state"]) for each in stored] == [(order.id, becomes)]
+    async with night(tmp_path / "left", IS, clock) as after, after.phone(None, "operator") as desk:
+        after.at("21:55")
+        done = await desk.client.post(f"/api/v1/work-orders/{order.id}/cancel", json={"why": "no camera any more"})
+        assert (becomes, done.status_code) in {("cancelled", 409), ("assigned", 200)}
+        shown = (await desk.client.get(f"/api/v1/work-orders/{order.id}")).json()
+        assert shown["state"] == "cancelled"

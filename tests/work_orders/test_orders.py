@@ -322,6 +322,14 @@ def test_what_never_came_back_is_no_rework(desk, how):
     assert (desk.order(first).reworked_by, desk.order(third).rework_of) == (third, first)
 
 
+@pytest.mark.parametrize("how", ["retract", "merge"])
+def test_what_is_no_rework_after_all_stands_so_in_the_journal_too(desk, how):
+    brought_home(desk)
+    order = desk.fault("+3 02:00")
+    desk.signal(how, "circuit_fault", "c-1", "+3 02:10", caused_by="parent_fault:panel-1" if how == "merge" else None)
+    assert [entry.item for entry in desk.entries if entry.id == order][-1] == desk.order(order)
+
+
 def test_a_fault_that_is_disproved_after_its_order_was_closed_counts_against_nobody(desk):
     order = desk.fault("01:00")
     desk.do("01:40", "arrive", order)

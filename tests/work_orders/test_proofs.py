@@ -9,6 +9,7 @@ from device_drivers.observations import TagRead
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, Instant, moment
 from gateway.judgement import Judgement
+from gateway.site.model import WorkOrders
 from gateway.work_orders.proofs import Points
 from tests.work_orders.desk import LIU, WALL_F01, WALL_F06, WANG, Desk, clock, site
 
@@ -605,3 +606,15 @@ def test_a_lateness_stays_that_of_the_clock_that_ran_out(desk):
         "22:30",
         "m-liu",
     )
+
+
+def test_the_alert_of_an_arrival_proved_in_time_ends_also_where_it_began_with_the_repair_that_was_late_before():
+    desk = Desk(site(work_orders=WorkOrders(emergency_arrive_within=5 * MINUTE)))
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:05", "assign", order, to="m-liu")
+    desk.do("+1 03:00", "prioritise", order, urgency="emergency", why="a thief was seen")
+    desk.at("+1 03:06")
+    assert desk.late() == {order: "open"}
+    desk.tap("+1 03:04", LIU, received="+1 03:20")
+    assert desk.late() == {order: "resolved"}
+    assert (desk.order(order).punctual, desk.order(order).lateness.step) == ("late", "repair")
