@@ -184,7 +184,7 @@ def _number_alike(orders: WorkOrders, reader: Reader, after: int) -> dict[str, m
         entry = _order_entry(body)
         if entry.action in {"raise", "open", "report"}:
             begun = _begun(entry.item)
-            about = begun.personal if entry.action == "report" else begun.alerts[0]
+            about = begun.personal if entry.action == "report" else next(iter(begun.alerts), None)
             numbers.setdefault((entry.action, about or ""), []).append(number)
         last[number] = entry.item
     orders.number_alike(numbers)
