@@ -764,9 +764,8 @@ class WorkOrders:
         standing, clock.late = clock.late == "standing", "no"
         never = Signal(rule=LATE, subject=case.id, action="retract", at=at, raised=clock.due, why="proved_in_time")
         self._changes.signals.append(never)
-        if (
-            standing
-        ):  # an alert that began with the clock before, and came again within 10 min, is no false one: it ends
+        if standing:
+            # It may have begun with the clock before and come again within 10 min: that one is no false one, it ends.
             self._changes.signals.append(msgspec.structs.replace(never, action="resolve", raised=None))
 
     def _rework(self, case: Case, before: str, at: Instant) -> None:
