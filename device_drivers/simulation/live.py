@@ -121,7 +121,8 @@ def _queue(
 async def _device(world: World, broker: Broker, device: str, queue: asyncio.Queue[Said]) -> None:
     """One device: publishes what it says; a native one forgets only what was acknowledged, and sends the rest again.
 
-    A connection that breaks in the moment of a cancellation hides it (a task group raises the error alone): it is asked for.
+    A cancellation can be lost: a task group raises only the error of a connection that breaks in that moment, and in Python 3.11
+    `asyncio.wait_for`, with which aiomqtt waits for an acknowledgement, forgets it if that comes in that moment. It is asked for.
     """
     waiting: Said | None = None
     stopped = asyncio.current_task().cancelling  # type: ignore[union-attr]
@@ -135,12 +136,11 @@ async def _device(world: World, broker: Broker, device: str, queue: asyncio.Queu
                         await client.publish(recorder.topic, payload, qos=1)
                 async with asyncio.TaskGroup() as group:
                     listening = group.create_task(_listen(world, client, device), name=f"acknowledgements of {device}")
-                    while True:
+                    while not listening.done() and not stopped():
                         waiting = waiting or await queue.get()
                         await client.publish(waiting.topic or "", waiting.payload, qos=1, retain=waiting.retained)
                         waiting = None
-                        if listening.done():
-                            break
+                    listening.cancel()
         except* aiomqtt.MqttError:
             if not stopped():
                 await asyncio.sleep(1.0)

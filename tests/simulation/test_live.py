@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from device_drivers.simulation.estate import Estate, Reader
 from device_drivers.simulation.live import Broker, speak
 from device_drivers.simulation.world import World
+from tests.support.mosquitto import Mosquitto
 
 ESTATE = Estate(site="s", readers=(Reader(id="r1"), Reader(id="r2", numbered=False)))
 
@@ -70,5 +73,31 @@ async def test_stopped_as_the_broker_goes_they_do_not_wait_for_its_return(compla
             await asyncio.sleep(0)
         speaking.cancel()
         await asyncio.wait([speaking], timeout=5)
+        assert speaking.cancelled()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("moment", range(12))
+async def test_stopped_as_a_message_is_acknowledged_they_say_no_more(
+    complaints: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: int
+) -> None:
+    """In Python 3.11 `asyncio.wait_for`, with which aiomqtt waits for the acknowledgement, loses such a cancellation."""
+    told = asyncio.Event()
+    acknowledged = aiomqtt.Client._on_publish
+
+    def and_tell(*words: object) -> None:
+        acknowledged(*words)  # type: ignore[arg-type]
+        told.set()
+
+    monkeypatch.setattr(aiomqtt.Client, "_on_publish", and_tell)
+
+    with Mosquitto(tmp_path, autosave=1_000_000) as broker:
+        speaking = asyncio.create_task(speak(lively(), Broker(broker.host, broker.port), {}))
+        async with asyncio.timeout(5):
+            await told.wait()
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        speaking.cancel()
+        await asyncio.wait([speaking], timeout=8)
         assert speaking.cancelled()
     assert complaints == []
