@@ -37,6 +37,8 @@ MOST_UNSETTLED = 1000
 MOST_UNSENT = 10_000
 """QoS 0 messages that subscribers have not taken, beyond which another is dropped, as QoS 0 allows."""
 
+_CANCEL_AGAIN_S = 0.1
+
 _log = logging.getLogger(__name__)
 
 
@@ -232,8 +234,13 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]
         task.add_done_callback(_note)
 
     async def stop(self) -> None:
+        """Amqtt's, which tells its reader once to end: in Python 3.11 `asyncio.wait_for` loses that if a packet comes in that moment."""
         for task in tuple(self._tasks):
             task.cancel()
+        reader = self._reader_task
+        while reader is not None and reader is not asyncio.current_task() and not reader.done():
+            reader.cancel()
+            await asyncio.wait((reader,), timeout=_CANCEL_AGAIN_S)
         await super().stop()
 
     async def deliver(self, message: Any) -> None:

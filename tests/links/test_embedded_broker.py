@@ -19,6 +19,8 @@ TOPIC = "lamplighter/mingzhu/rdr-gate/up"
 FILTER = "lamplighter/mingzhu/+/up"
 USER, PASSWORD = "lamplighter", "tap-tap"
 KEEPER = "lamplighter-mingzhu"
+_PING = b"\xc0\x00"
+_SOON_S = 8.0
 
 
 @pytest.fixture
@@ -180,3 +182,31 @@ async def test_a_new_broker_knows_no_session(broker: EmbeddedBroker) -> None:
             await told.until_up()
             await device.publish(TOPIC, b"tap", qos=1)
     assert told.payloads == [b"tap"]
+
+
+@pytest.mark.parametrize("moment", range(8))
+async def test_it_stops_in_the_moment_in_which_a_device_speaks(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    """amqtt waits for a packet with `asyncio.wait_for`, which in Python 3.11 loses a cancellation that comes with it."""
+    spoke = asyncio.Event()
+    feed = asyncio.StreamReader.feed_data
+
+    def fed(reader: asyncio.StreamReader, data: bytes) -> None:
+        feed(reader, data)
+        if data == _PING:
+            spoke.set()
+
+    monkeypatch.setattr(asyncio.StreamReader, "feed_data", fed)
+    async with EmbeddedBroker("127.0.0.1", 0, USER, PASSWORD, KEEPER) as broker:
+        reader, writer = await asyncio.open_connection(broker.host, broker.port)
+        words = [b"dev-1", USER.encode(), PASSWORD.encode()]
+        body = b"\x00\x04MQTT\x04\xc2\x00\x3c" + b"".join(len(each).to_bytes(2) + each for each in words)
+        writer.write(b"\x10" + bytes([len(body)]) + body)
+        assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+        await asyncio.sleep(0.05)
+        writer.write(_PING)
+        await spoke.wait()
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < _SOON_S
+    writer.close()
