@@ -1,7 +1,8 @@
 """A process that has imported everything and forks a gateway for each that is asked for: a start then costs a third.
 
-`python -m tests.faults.zygote`: one JSON line in for each gateway (`Birth`), and two out: its process id, and its exit status
-(below 0: the signal) once it is gone. It ends with its standard input, and whatever it bore ends with it.
+`python -m tests.faults.zygote PARENT`: one JSON line in for each gateway (`Birth`), and two out: its process id, and its exit status
+(below 0: the signal) once it is gone. It ends with its standard input, or with the thread that started it, however that ends, and
+whatever it bore ends with it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Zygote:
     """The process; used by one thread, for one gateway at a time."""
 
     def __enter__(self) -> Self:
-        words = [sys.executable, "-m", "tests.faults.zygote"]
+        words = [sys.executable, "-m", "tests.faults.zygote", str(os.getpid())]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self._lines = b""
         return self
@@ -148,6 +149,7 @@ def main() -> int:
     import gateway.links.embedded_broker  # noqa: F401
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent(int(sys.argv[1]))
     for line in sys.stdin.buffer:
         birth = msgspec.json.decode(line, type=Birth)
         zygote = os.getpid()
