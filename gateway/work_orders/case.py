@@ -148,11 +148,11 @@ class Case(msgspec.Struct, kw_only=True):
 
     def concerns(self, person: str) -> bool:
         """Whether a tap of his can prove an arrival; empty: whose it was is not known."""
-        return (
-            bool(self.technicians)
-            if not person
-            else person in self.technicians or any(person == each for _, each in self.sent)
-        )
+        if not person:
+            return self.arrival_person is not None or self.assignee is not None
+        if person in (self.assignee, self.arrival_person):
+            return True
+        return bool(self.sent) and any(person == each for _, each in self.sent)
 
     def proved_by(self, device: str) -> bool:
         """Whether an arrival is proved by what a device read."""

@@ -61,7 +61,7 @@ class Register:
         found = [
             case
             for case in there
-            if any(cycle.concerns(person) for cycle in (case, *case.earlier))
+            if (case.concerns(person) or (case.earlier and any(cycle.concerns(person) for cycle in case.earlier)))
             and case.begun <= at
             and (case.closed is None or at <= case.closed)
         ]
