@@ -272,9 +272,10 @@ class Part:
 
     def _verdict(self, item: Round, visits: Sequence[Visit]) -> RoundVerdict:
         """As a round is judged (rounds.md, Round), over the required visits among `visits`."""
-        route = self.site.routes.get(item.route)
-        optional = {visit.checkpoint for visit in route.visits if visit.optional} if route is not None else set()
-        verdicts = {visit.verdict for visit in visits if visit.checkpoint not in optional}
+        route = self.whole.site.routes.get(item.route)
+        planned = enumerate(route.visits, start=1) if route is not None else ()
+        optional = {position for position, visit in planned if visit.optional}
+        verdicts = {visit.verdict for visit in visits if visit.position not in optional}
         if verdicts <= _SERVED:
             return "completed"
         if "pending" in verdicts:

@@ -36,7 +36,7 @@ def daily(site: Site, period: Period, basis: Basis, judged_to: Instant) -> Score
     """The daily inspections of a month or quarter."""
     table = site.scores.items or DAILY
     zone = site.zone_info
-    visited, visits, no_visits = sources.visits(basis.rounds or ())
+    visited, visits, no_visits = sources.visits(basis.rounds or (), site.routes)
     checked, checks, no_checks = sources.duty_checks(basis.checks or ())
     ordered, orders = sources.orders(basis.orders or (), site.work_orders.emergency_arrive_within, judged_to)
     lights = sources.lights(site, basis.timeline, period.id) if basis.timeline is not None else Rate(0, 0, 0, ())

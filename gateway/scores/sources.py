@@ -17,7 +17,7 @@ from gateway.figures.timeline import Timeline
 from gateway.instants import DAY, HOUR, Duration, Instant, instant, moment
 from gateway.scores.document import Evidence
 from gateway.scores.table import FINDING
-from gateway.site.model import Site
+from gateway.site.model import Route, Site
 
 Item = Mapping[str, Any]
 ASKED_WITHIN: Duration = DAY
@@ -47,8 +47,11 @@ class Rate(NamedTuple):
     cases: Sequence[Case]
 
 
-def visits(rounds: Iterable[Item]) -> tuple[list[Case], int, int]:
-    """Visits that cost points; how many there were, and how many of them nobody can judge."""
+def visits(rounds: Iterable[Item], routes: Mapping[str, Route]) -> tuple[list[Case], int, int]:
+    """Visits that cost points; how many there were, and how many of them nobody can judge.
+
+    An optional one never costs: who walks it, though late, must not fare worse than who leaves it out.
+    """
     found: list[Case] = []
     total = unverifiable = 0
     for dated in rounds:
@@ -59,7 +62,7 @@ def visits(rounds: Iterable[Item]) -> tuple[list[Case], int, int]:
                 continue
             total += 1
             unverifiable += verdict == "unverifiable"
-            if verdict not in {"missed", "late", "early"}:
+            if verdict not in {"missed", "late", "early"} or _optional(routes.get(dated["route"]), visit["position"]):
                 continue
             own = visit.get("person")
             facts = {
@@ -78,6 +81,11 @@ def visits(rounds: Iterable[Item]) -> tuple[list[Case], int, int]:
             persons = (own,) if own else tuple(walkers)
             found.append(Case(kind, f"{kind}/{dated['id']}/{visit['position']}", evidence, persons))
     return found, total, unverifiable
+
+
+def _optional(route: Route | None, position: int) -> bool:
+    """Whether nobody has to walk a visit, as its route is now."""
+    return route is not None and position <= len(route.visits) and route.visits[position - 1].optional
 
 
 def duty_checks(checks: Iterable[Item]) -> tuple[list[Case], int, int]:

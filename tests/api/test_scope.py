@@ -155,6 +155,24 @@ async def test_a_round_is_judged_by_the_visits_that_are_seen(
     assert verdicts["night@2026-11-23T00:00+08:00"] == "completed", "what is unverifiable is elsewhere"
 
 
+async def test_a_checkpoint_that_is_passed_twice_is_left_out_only_where_nobody_has_to_walk_it(
+    gateway: FakeGateway,
+) -> None:
+    route, item = gateway.site.routes["night"], gateway.scene.rounds[0]
+    again = [msgspec.structs.replace(route.visits[2], optional=True), *route.visits[:3]]
+    gateway.site.routes["night"] = msgspec.structs.replace(route, visits=tuple(again))
+    stops = [item.visits[2], *item.visits[:3]]
+    verdicts = ["on_time", "on_time", "on_time", "missed"]
+    visits = tuple(
+        msgspec.structs.replace(visit, position=place, verdict=verdict)
+        for place, (visit, verdict) in enumerate(zip(stops, verdicts, strict=True), start=1)
+    )
+    seen = Part(gateway, PLACES).round(msgspec.structs.replace(item, visits=visits))
+    assert seen is not None
+    assert [visit.verdict for visit in seen.visits] == ["on_time", "missed"]
+    assert seen.verdict == "missed", "it is the only one that has to be walked"
+
+
 async def test_a_round_of_other_places_alone_is_not_there(log_in: LogIn, gateway: FakeGateway) -> None:
     client = await log_in("viewer")
     await gateway.write([("UPDATE accounts SET places = ? WHERE name = 'test-viewer'", ('["tower-3"]',))])

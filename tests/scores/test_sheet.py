@@ -18,7 +18,8 @@ from gateway.scores.book import Appeal, Mark
 from gateway.scores.document import ScoreDocument, digest_of
 from gateway.scores.period import period_of
 from gateway.scores.sheet import Basis, daily, year
-from gateway.site.model import Expected, Lamp, Place, ScoreItem, Scores, Site
+from gateway.site.model import Expected, Lamp, Place, Route, ScoreItem, Scores, Site
+from gateway.site.model import Visit as Planned
 
 SITE = Site(
     id="s", name="S", timezone="Asia/Shanghai", latitude=31, longitude=121,
@@ -122,6 +123,14 @@ def test_what_is_not_known_to_be_bad_costs_nothing(verdict):
     document = score(rounds=[walk(visit(verdict), visit("on_time", 2))])
     assert document.score == 100.0
     assert document.rests_on.visits_unverifiable == (verdict == "unverifiable")
+
+
+@pytest.mark.parametrize("verdict", ["late", "early", "skipped"])
+def test_who_walks_what_nobody_has_to_walk_does_not_fare_worse_than_who_leaves_it_out(verdict):
+    night = Route(id="night", visits=(Planned(checkpoint="cp-1", optional=True), Planned(checkpoint="cp-2")))
+    site = msgspec.structs.replace(SITE, routes={"night": night})
+    assert score(site, rounds=[walk(visit(verdict, person="g-he"), visit("on_time", 2))]).score == 100.0
+    assert score(site, rounds=[walk(visit("on_time"), visit("late", 2))]).score < 100.0, "this one has to be walked"
 
 
 def test_late_evidence_that_withdraws_a_missed_point_withdraws_its_deduction():
