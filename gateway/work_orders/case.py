@@ -292,13 +292,6 @@ class Case(msgspec.Struct, kw_only=True):
     def deadline(self) -> Instant | None:
         return _earlier(self.tell_at, self.contradict_at)
 
-    def start_clock(self, within: WorkOrders, at: Instant, now: Instant, *, waits: bool = True) -> None:
-        """Let the clock run from `at`, or if it `waits` from the time agreed with the resident if that is later; at `due` it is still in time."""
-        self.clock_from = at if self.agreed is None or not waits else max(at, self.agreed)
-        emergency = self.urgency == "emergency"
-        self.due = self.clock_from + (within.emergency_arrive_within if emergency else within.ordinary_repair_within)
-        self.tell_at, self.excused_to, self.overdue = max(self.due + 1, now), None, False
-
     def order(self, site: WorkOrders, zone: tzinfo) -> Order:
         """As the API shows it."""
 

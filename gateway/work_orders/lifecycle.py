@@ -1,7 +1,7 @@
 """What may become of a work order: one table (alerts.md, Work order), and the diagram drawn from it.
 
 Whoever wants to know whether a step is legal asks `after`; nothing else decides it. What a legal step needs besides (a reason, a
-time that fits) is checked where it is taken, in `book.py`.
+time that fits) is checked where it is taken, in `actions.py`.
 """
 
 from __future__ import annotations
