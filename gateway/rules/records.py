@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -27,10 +27,13 @@ from gateway.rules.clocks import (
     Correction,
     Measures,
 )
+from gateway.rules.cuts import Cuts
+from gateway.rules.hand_overs import HandOver, HandOvers
 from gateway.rules.intervals import BEGINNING, END, Interval, merged, without
 from gateway.rules.taps import LOGIN_HOLDS, Read, Reads
 from gateway.rules.trails import Reports, Signs, Trail
 from gateway.rules.unread import TRUE, Stamp, Unread
+from gateway.rules.watches import Key, Watches
 from gateway.site.model import Device
 
 PORTABLE_WINDOW: Duration = 7 * DAY
@@ -40,9 +43,6 @@ INBOX = 4 * 4096
 """Numbers kept of heartbeats that nothing waits for: 4096 heartbeats."""
 FIXED_EXPECT: Duration = 60_000_000
 """`expect_every` of a fixed reader that names none."""
-
-UNREAD_SPAN: Duration = 10_000_000
-"""Of cuts by unreadable bytes within such a span the first and the last are kept: no visit lies between them."""
 
 Stamps: TypeAlias = "array[int]"
 Touched = tuple[Instant, Instant] | None
@@ -73,17 +73,11 @@ class Record:
         """It sends sequence numbers: then they decide what is complete, not signs of life."""
         self._alive = not self.portable and not (device.transmits_only and not device.assume_alive)
         """Its signs of life prove that what it recorded is here, unless it sends numbers."""
-        self._cuts: list[Instant] = []
-        self._link_cuts: set[Instant] = set()
-        """Those of its cuts that the gateway's link said, not the reader."""
-        self._unread_cuts: set[Instant] = set()
-        """Those of its cuts at which something it sent could not be read."""
+        self._cuts = Cuts()
         self._unread = Unread()
         self._signs: Signs | None = None
         self._downs = () if device.external_broker else downs
-        self._sync_to = array("q")
-        self._sync_rest: list[tuple[Instant, Instant, int, int]] = []
-        """Of each sync end, by `complete_to`: (at, received, boot, number or UNPLACED)."""
+        self._handed = HandOvers()
         self._lost_at: list[Instant] = []
         """`received` of reads without a usable date."""
         self.reads = Reads(
@@ -104,13 +98,8 @@ class Record:
         self.link_down = False
         self._complete: list[Interval] | None = None
         self._doubts: list[Interval] | None = None
-        self.watch: dict[tuple[str, str, int], Interval] = {}
-        """What rests on this record's completeness, and over which time."""
-        self.watching_gaps: dict[tuple[str, str, int], None] = {}
-        """Those of them that are windows for a largest gap."""
-        self._watched: list[tuple[Instant, tuple[str, str, int]]] = []
-        """All of them, by the end of that time."""
-        self.watched_to: Instant = BEGINNING
+        self.watches = Watches()
+        """What rests on this record's completeness."""
         self.calm: Interval = (END, BEGINNING)
         """Heartbeats dated inside change nothing that anything rests on: they are only kept, to be worked in when asked."""
         self.hurried = False
@@ -241,7 +230,7 @@ class Record:
         least = min(clock.least for clock in self._clocks) - AGREEMENT
         most = max(clock.most for clock in self._clocks) + AGREEMENT
         until = END
-        if any(key[0] != "gap" for key in self.watching(self._newest + least)):
+        if any(key[0] != "gap" for key in self.watches.touching(self._newest + least)):
             until = BEGINNING
         for low, high in quiet:
             until = min(until, high - most if low <= self._newest + least else BEGINNING)
@@ -308,9 +297,10 @@ class Record:
             self._read(observation, at, received, mark)  # type: ignore[arg-type]
         elif kind is seen.SyncEnd:
             now, since = self._sync(observation, at, received, index)  # type: ignore[arg-type]
-            touched = wider(touched, (since, self._sync_to[-1] + self._clocks[index].most))
-            self._unread.handed_over(Stamp(index, self._sync_to[-1]), self._clocks)
-            self._latest = max(self._latest, self._sync_to[-1])
+            to = self._handed.to[-1]
+            touched = wider(touched, (since, to + self._clocks[index].most))
+            self._unread.handed_over(Stamp(index, to), self._clocks)
+            self._latest = max(self._latest, to)
         if now is not None and self.own_clock:
             touched = wider(touched, self._measure(index, UNPLACED if place is None else place, now, received))
         self._complete = None
@@ -337,7 +327,7 @@ class Record:
         if self.numbered or not self._alive:
             return None
         if self._signs is None:
-            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts, self._downs)
+            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts.times, self._downs)
         return self._true(index, self._signs.add(index, time, received))
 
     def _true(self, index: int, raw: Interval) -> Interval:
@@ -360,7 +350,7 @@ class Record:
         if reports is not None:
             reports.changed_since(since)
         ahead = any(
-            times and times[-1] > now for times in (self._sync_to, reports.times if reports is not None else ())
+            times and times[-1] > now for times in (self._handed.to, reports.times if reports is not None else ())
         )
         last = END if ahead or since == BEGINNING else now
         touched = self._true(index, (min(since, _joined_before(since, reports)), last))
@@ -400,18 +390,8 @@ class Record:
         self, observation: seen.SyncEnd, at: Instant, received: Instant, index: int
     ) -> tuple[Instant | None, Instant]:
         """Take a hand-over; its clock reading, and since when it may complete more."""
-        to = instant(observation.complete_to)
         place = UNPLACED if observation.seq is None else observation.seq
-        entry = (at, received, index, place)
-        where = bisect_left(self._sync_to, to)
-        same = where < len(self._sync_to) and self._sync_to[where] == to
-        if same and entry[0] == self._sync_rest[where][0]:
-            if received < self._sync_rest[where][1]:
-                self._sync_rest[where] = entry
-        else:
-            self._sync_to.insert(where, to)
-            self._sync_rest.insert(where, entry)
-        since = self._sync_to[where - 1] if where else BEGINNING
+        since = self._handed.add(instant(observation.complete_to), HandOver(at, received, index, place))
         now = None if observation.device_now is None else instant(observation.device_now)
         return now, since + min(clock.least for clock in self._clocks) if since > BEGINNING else since
 
@@ -419,8 +399,8 @@ class Record:
         """The gateway's word about the reader's port; a sign of life of one that only transmits."""
         self.link_down = not link.up
         if not link.up:
-            self._link_cuts.add(at)
-            return self._cut(at)
+            self._cuts.add_link(at)
+            return self._was_cut(at)
         if not link.cut:
             return self._port_sign(at, received)
         hidden = None if link.since is None else (instant(link.since), at)
@@ -441,8 +421,7 @@ class Record:
         found = reads[index - 1].at if index else BEGINNING
         if self._signs is not None:
             found = max([found, *(each for each in self._signs.times if each < time)])
-        index = bisect_left(self._sync_to, time)
-        return max(found, self._sync_to[index - 1] if index else BEGINNING)
+        return max(found, self._handed.before(time))
 
     def _unreadable(self, hidden: Interval | None, received: Instant, boot_named: str | None) -> Touched:
         """Something it sent could not be read: of a time that is known, or of any since what was read before."""
@@ -482,16 +461,10 @@ class Record:
         return min(low for low, _ in bounds), max(high for _, high in bounds)
 
     def _noise(self, at: Instant) -> Touched:
-        """Something it sent could not be read. Of many that lie near each other the first and the last count, so that a line full of
-        noise fills no memory.
-        """
-        near = [cut for cut in self._cuts[-2:] if cut in self._unread_cuts and 0 <= at - cut < UNREAD_SPAN]
-        between: Touched = None
-        if len(near) == 2:
-            self._unread_cuts.remove(between_cut := self._cuts.pop())
-            between = None if self._signs is None else (self._signs.cut(between_cut), END)
-        self._unread_cuts.add(at)
-        return wider(between, self._cut(at))
+        """Something it sent could not be read, which may spare a cut before it."""
+        spared = self._cuts.add_unread(at)
+        between = None if spared is None or self._signs is None else (self._signs.cut(spared), END)
+        return wider(between, self._was_cut(at))
 
     def _port_sign(self, at: Instant, received: Instant) -> Touched:
         if not self.transmits_only or not self._alive or self.numbered:
@@ -506,8 +479,10 @@ class Record:
         return self._sign(index, at, received)
 
     def _cut(self, at: Instant) -> Touched:
-        if at not in self._cuts[-1:]:
-            insort(self._cuts, at)
+        self._cuts.add(at)
+        return self._was_cut(at)
+
+    def _was_cut(self, at: Instant) -> Touched:
         if self._signs is None or self.numbered:
             return None
         self._complete = None
@@ -555,15 +530,7 @@ class Record:
 
     def _handed_over(self) -> Instant | None:
         """The latest time to which everything was handed over."""
-        for position in range(len(self._sync_to) - 1, -1, -1):
-            to = self._sync_to[position]
-            at, received, index, place = self._sync_rest[position]
-            if to < received - LOST or at < received - LOST:
-                continue
-            correction = self._clocks[index].correction(place, to)
-            if correction.certain and to + correction.offsets[0] <= received + DOUBT:
-                return to + correction.offsets[0]
-        return None
+        return self._handed.reached(self._clocks)
 
     def _last_report_before(self, received: Instant) -> Instant:
         """When the last report before a hand-over was received; reports within 2 s of each other are one hand-over."""
@@ -576,7 +543,7 @@ class Record:
         """When each report kept here was received."""
         self._work_in()
         found = {read.received for read in self.reads.reads}
-        found.update(received for _, received, _, _ in self._sync_rest)
+        found.update(self._handed.receiveds())
         for trail in self._trails:
             if trail is not None:
                 found.update(trail.receiveds)
@@ -618,7 +585,7 @@ class Record:
 
     def broken(self, first: Instant, last: Instant) -> bool:
         """Whether a number is missing in, a restart or unreadable bytes fall into [first, last]; what was over at `first` does not."""
-        if not self.numbered and any(first <= cut <= last for cut in self._unread_cuts):
+        if not self.numbered and self._cuts.noise_between(first, last):
             return True
         if any(low <= last and first <= high for low, high in self.hidden()):
             return True
@@ -637,13 +604,10 @@ class Record:
                     if reports.possible(index):
                         return False
                     heard = True
-        for position, to in enumerate(self._sync_to):
-            at, received, index, place = self._sync_rest[position]
-            if received >= since:
-                offset = min(self._clocks[index].correction(place, at).offsets)
-                if at >= received - LOST and at + offset <= received + DOUBT and to + offset <= received + DOUBT:
-                    return False
-                heard = True
+        said = self._handed.possible_since(since, self._clocks)
+        if said:
+            return False
+        heard = heard or said is not None
         if self.portable and not self.numbered:
             for read in self.reads.reads:
                 if read.received >= since:
@@ -679,7 +643,7 @@ class Record:
     @property
     def proves_nothing(self) -> bool:
         """Its silence is never taken for proof (`assume_alive: false`)."""
-        return not self.portable and not self._alive and not self.numbered and not self._sync_to
+        return not self.portable and not self._alive and not self.numbered and not self._handed
 
     def reports(self) -> list[Reports]:
         """Its reports that decide what is complete: of each boot where it sends numbers, else its signs of life."""
@@ -694,16 +658,15 @@ class Record:
 
     def cut_after(self, since: Instant) -> Instant | None:
         """The first time from `since` on at which it, or its link, was said to be down."""
-        index = bisect_left(self._cuts, since)
-        return self._cuts[index] if index < len(self._cuts) else None
+        return self._cuts.after(since)
 
     def cut_by_link(self, cut: Instant) -> bool:
         """Whether it was its link that was down then."""
-        return cut in self._link_cuts
+        return self._cuts.by_link(cut)
 
     def cut_by_noise(self, cut: Instant) -> bool:
         """Whether something it sent could not be read then."""
-        return cut in self._unread_cuts
+        return self._cuts.by_noise(cut)
 
     def measures_of(self, read: Read) -> tuple[tuple[Instant, Duration], ...]:
         """The measures by which a read's time is judged: device time and offset of each."""
@@ -718,28 +681,13 @@ class Record:
 
     # -- what rests on it --------------------------------------------------------------------------------------------
 
-    def watch_for(self, key: tuple[str, str, int], span: Interval | None) -> None:
+    def watch_for(self, key: Key, span: Interval | None) -> None:
         """Something rests on this record over a span of time (None: no longer)."""
-        before = self.watch.pop(key, None)
-        if before is not None and (span is None or before[1] != span[1]):
-            del self._watched[bisect_left(self._watched, (before[1], key))]
         if span is None:
-            self.watching_gaps.pop(key, None)
+            self.watches.drop(key)
             return
-        if before is None or before[1] != span[1]:
-            insort(self._watched, (span[1], key))
-        self.watch[key] = span
-        if key[0] == "gap":
-            self.watching_gaps[key] = None
+        self.watches.put(key, span)
         self.calm = (END, BEGINNING)
-        self.watched_to = max(self.watched_to, span[1])
-
-    def watching(self, first: Instant, last: Instant = END) -> Iterator[tuple[str, str, int]]:
-        """What rests on this record over a time that touches [first, last]."""
-        for index in range(bisect_left(self._watched, (first,)), len(self._watched)):
-            key = self._watched[index][1]
-            if self.watch[key][0] <= last:
-                yield key
 
     def reread(self, read: Read) -> None:
         """A read that came before its device was enrolled."""
@@ -757,21 +705,16 @@ class Record:
         for clock in self._clocks:
             clock.forget(before)
         self._measures.forget(before)
-        self._cuts[:] = [cut for cut in self._cuts if cut >= before]
-        self._link_cuts = {cut for cut in self._link_cuts if cut >= before}
-        self._unread_cuts = {cut for cut in self._unread_cuts if cut >= before}
+        self._cuts.forget(before)
         self._unread.forget(before)
         self._lost_at = [received for received in self._lost_at if received >= before]
-        keep = bisect_left([rest[1] for rest in self._sync_rest], before) if self._sync_rest else 0
-        keep = min(keep, len(self._sync_to) - 1)
-        if keep > 0:
-            del self._sync_to[:keep], self._sync_rest[:keep]
+        self._handed.forget(before)
         self._forget_boots(before)
         self._complete = self._doubts = None
 
     def _forget_boots(self, before: Instant) -> None:
         """Drop the boots of which nothing is kept any more, but the last of them: what begins after it is judged by its end."""
-        used = {len(self._clocks) - 1, *self._measures.boots, *(rest[2] for rest in self._sync_rest)}
+        used = {len(self._clocks) - 1, *self._measures.boots, *self._handed.boots()}
         reads = {read.boot for read in self.reads.reads}
         used.update(index for boot, index in self._boots.items() if (boot or "") in reads)
         used |= self._unread.boots()
@@ -794,7 +737,7 @@ class Record:
         self._clocks[:] = [self._clocks[index] for index in kept]
         self._trails = [self._trails[index] for index in kept]
         self._measures.renumber(numbers)
-        self._sync_rest = [(at, received, numbers[index], place) for at, received, index, place in self._sync_rest]
+        self._handed.renumber(numbers)
         self._unread.renumber(numbers)
         if self._signs is not None:
             self._signs.renumber(numbers)
@@ -809,11 +752,9 @@ class Record:
             "measures": self._measures.snapshot(),
             "numbered": self.numbered,
             "signs": self._signs and self._signs.snapshot(),
-            "cuts": self._cuts,
-            "link_cuts": sorted(self._link_cuts),
-            "unread_cuts": sorted(self._unread_cuts),
+            **self._cuts.snapshot(),
             "unread": self._unread.snapshot(),
-            "syncs": [self._sync_to.tolist(), [list(rest) for rest in self._sync_rest]],
+            "syncs": self._handed.snapshot(),
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
             "heard": [self.first_heard, self.last_heard],
@@ -835,20 +776,17 @@ class Record:
         self._measures.restore(state["measures"])
         self.numbered = state["numbered"]
         if self._alive and state["signs"] is not None:
-            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts, self._downs)
+            self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts.times, self._downs)
             self._signs.restore(state["signs"])
-        self._cuts.extend(state["cuts"])
-        self._link_cuts.update(state.get("link_cuts", ()))
-        self._unread_cuts.update(state.get("unread_cuts", ()))
+        self._cuts.restore(state)
         if (unread := state.get("unread")) is not None:
             self._unread.restore(unread)
-        self._sync_to.extend(state["syncs"][0])
-        self._sync_rest = [(rest[0], rest[1], rest[2], rest[3]) for rest in state["syncs"][1]]
+        self._handed.restore(state["syncs"])
         self._lost_at = list(state["lost"])
         self.reads.reads = [Read(*read) for read in state["reads"]]
         self.reads.boots = {read.boot for read in self.reads.reads}
         self.first_heard, self.last_heard = state["heard"]
-        self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._sync_to))
+        self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._handed.to))
         self.persons |= set(state["persons"])
         self.link_down = state["link_down"]
         self._stale(BEGINNING, END)

@@ -22,7 +22,7 @@ from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY
 from gateway.rules.records import Record, Touched
 from gateway.rules.round_alerts import NAMES, RoundAlerts
-from gateway.rules.rounds_held import Key, taps_used
+from gateway.rules.rounds_held import taps_used
 from gateway.rules.rounds_shown import Shown
 from gateway.rules.silence import Silence
 from gateway.rules.stand_ins import StandIn
@@ -31,6 +31,7 @@ from gateway.rules.timers import Timers
 from gateway.rules.verdicts import ENDED_VERDICTS, Concerned, judge, next_look, verdict_of
 from gateway.rules.views import Corroborate
 from gateway.rules.visits import RoundState, VisitState, plan
+from gateway.rules.watches import Key
 from gateway.rules.witnesses import RECENTLY, SHIFT, settled, watermark
 from gateway.site.model import DatedWindow, Site
 from gateway.site.plans import plan_rounds, plan_windows
@@ -287,7 +288,7 @@ class Rounds(Shown):
 
     def _changed(self, record: Record, touched: Touched) -> None:
         """Mark what rests on what a record has taken in."""
-        if touched is not None and touched[0] <= record.watched_to and record.watch:
+        if touched is not None and touched[0] <= record.watches.to and record.watches.spans:
             self._mark(record, touched)
         if record.stale is not None:
             self._stale[record.id] = None
@@ -295,7 +296,7 @@ class Rounds(Shown):
 
     def _calm(self, record: Record) -> None:
         if record.id not in self._silence.told:
-            record.settle_calm([gap.quiet for key in record.watching_gaps if (gap := self._gaps.get(key)) is not None])
+            record.settle_calm([gap.quiet for key in record.watches.gaps if (gap := self._gaps.get(key)) is not None])
 
     def kept(self, heartbeat: seen.ReaderHeartbeat, at: Instant, received: Instant) -> bool:
         """Take a heartbeat that changes nothing for the moment, as nearly all do; False: it must be applied."""
@@ -344,7 +345,7 @@ class Rounds(Shown):
     def _mark(self, record: Record, touched: Interval) -> None:
         """What rests on a record's completeness in a span of time is to be judged again."""
         low, high = touched
-        for key in record.watching(low, high):
+        for key in record.watches.touching(low, high):
             if key[0] == "gap" and (gap := self._gaps.get(key)) and gap.quiet[0] <= low and high < gap.quiet[1]:
                 continue
             self._dirty[key] = None
@@ -450,7 +451,7 @@ class Rounds(Shown):
         for record in self._records.values():
             since = record.gateway_was_down(down_from)
             record.calm = (END, BEGINNING)
-            if since <= record.watched_to and record.watch:
+            if since <= record.watches.to and record.watches.spans:
                 self._mark(record, (since, END))
         self._silence.restarted(self._records, down_from, now)
         for state in self._rounds.values():

@@ -15,12 +15,10 @@ from gateway.rules.stand_ins import StandIns
 from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState
+from gateway.rules.watches import Key
 from gateway.rules.witnesses import Witnesses, known
 from gateway.shelf import Shelf
 from gateway.site.model import Device, Route, Site
-
-Key = tuple[str, str, int]
-"""What has a deadline or rests on a record: (kind, id, position or start)."""
 
 
 class Held(ABC):

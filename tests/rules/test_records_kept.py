@@ -203,6 +203,6 @@ def test_what_rests_on_a_span_is_found_among_all_that_rests_on_the_record(script
     record = Record(DEVICE, "cp", [])
     for kind, number, span in script:
         record.watch_for((kind, "night", number), span)
-    touching = {key for key, (first, last) in record.watch.items() if first <= asked[1] and last >= asked[0]}
-    assert set(record.watching(*asked)) == touching
-    assert set(record.watching_gaps) == {key for key in record.watch if key[0] == "gap"}
+    touching = {key for key, (first, last) in record.watches.spans.items() if first <= asked[1] and last >= asked[0]}
+    assert set(record.watches.touching(*asked)) == touching
+    assert set(record.watches.gaps) == {key for key in record.watches.spans if key[0] == "gap"}
