@@ -11,7 +11,7 @@ from gateway.rules.gaps import GapState, Piece, pieces, stretches
 from gateway.rules.intervals import Interval
 from gateway.rules.points import Point
 from gateway.rules.records import Record
-from gateway.rules.rounds_held import Held, taps_used
+from gateway.rules.rounds_held import Held, by_time, taps_used
 from gateway.rules.taps import Loose, Tap
 from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.witnesses import known
@@ -114,7 +114,7 @@ class Shown(Held):
             for tap in point.taps:
                 if (reason := point.reason(tap, served)) is not None:
                     found.append(self._views.tap(tap, reason))
-        return sorted(found, key=lambda each: (each.at, each.device, each.tag, each.reason))
+        return sorted(found, key=by_time)
 
     def conflicts(self) -> list[Conflict]:
         """Keys with more than one content: those are told apart before they reach the rules."""

@@ -50,6 +50,18 @@ def test_every_alert_and_every_round_is_printed(tmp_path: Path, monkeypatch: pyt
     assert msgspec.json.encode(replay_lines(site, lines(days)).document) == msgspec.json.encode(whole)
 
 
+def tap(at: datetime, tag: str = "007B3972") -> bytes:
+    return msgspec.json.encode({"kind": "tag_read", "device": "rdr", "tag": tag, "at": at, "received": at})
+
+
+def test_taps_of_the_hour_that_comes_twice_are_in_order_of_time(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE.replace("Asia/Shanghai", "Europe/Berlin"), encoding="utf-8")
+    site, _ = load_site(tmp_path / "site.yaml")
+    times = [datetime(2026, 10, 25, hour, minute, tzinfo=UTC) for hour, minute in ((0, 30), (1, 10))]
+    found = replay_lines(site, [tap(at) for at in times]).document["unmatched"]
+    assert [each.at.isoformat() for each in found] == ["2026-10-25T02:30:00+02:00", "2026-10-25T02:10:00+01:00"]
+
+
 class Thing(msgspec.Struct):
     at: datetime
 
