@@ -54,7 +54,7 @@ class Replayed(NamedTuple):
     """What `lamplighter replay` prints, and what could not be read (it is listed there, too).
 
     Args:
-        parts: the document; rounds and alerts, of which a long file has many, are `Later`.
+        parts: the document; rounds, alerts and taps that served nothing, of which a long file has many, are `Later`.
     """
 
     parts: dict[str, Any]
@@ -252,7 +252,7 @@ def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Inst
         "cameras": engine.cameras.cameras(),
         "zones": engine.cameras.zones(),
         "alerts": Later(partial(_printed, judgement, since)),
-        "unmatched": engine.rounds.unmatched(),
+        "unmatched": Later(engine.rounds.unmatched_by_time),
         "conflicting": evidence.conflicting,
     }
     if evidence.rejected:

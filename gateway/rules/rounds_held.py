@@ -16,7 +16,7 @@ from gateway.rules.taps import Loose, Read, Tap, enrolled
 from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.witnesses import Witnesses, known
-from gateway.shelf import Shelf
+from gateway.shelf import Shelf, Sorted
 from gateway.site.model import Device, Route, Site
 
 Key = tuple[str, str, int]
@@ -56,7 +56,7 @@ class Held(ABC):
         self._views = Views(site, self._points, self._of, corroborate)
         self._retired = Shelf(Round)
         self._retired_gaps: dict[Key, Gap] = {}
-        self._retired_unmatched: list[Unmatched] = []
+        self._retired_unmatched = Sorted(Unmatched, by_time)
 
     @abstractmethod
     def flush(self, now: Instant) -> None:

@@ -11,7 +11,7 @@ from gateway.rules.gaps import GapState, Piece, pieces, stretches
 from gateway.rules.intervals import Interval
 from gateway.rules.points import Point
 from gateway.rules.records import Record
-from gateway.rules.rounds_held import Held, by_time, taps_used
+from gateway.rules.rounds_held import Held, taps_used
 from gateway.rules.taps import Loose, Tap
 from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.witnesses import known
@@ -103,8 +103,12 @@ class Shown(Held):
 
     def unmatched(self) -> list[Unmatched]:
         """Taps that served nothing, by time."""
+        return list(self.unmatched_by_time())
+
+    def unmatched_by_time(self) -> Iterator[Unmatched]:
+        """The same one by one."""
         self.flush(self.now)
-        found = list(self._retired_unmatched)
+        found = []
         for (device, _), loose in self._unknown.items():
             found.append(self._views.loose(device, loose))
         for record in self._records.values():
@@ -114,7 +118,7 @@ class Shown(Held):
             for tap in point.taps:
                 if (reason := point.reason(tap, served)) is not None:
                     found.append(self._views.tap(tap, reason))
-        return sorted(found, key=by_time)
+        return self._retired_unmatched.among(found)
 
     def conflicts(self) -> list[Conflict]:
         """Keys with more than one content: those are told apart before they reach the rules."""

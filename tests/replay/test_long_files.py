@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from api.cli import main
 from gateway import shelf
 from gateway.alerts import cases
 from gateway.replay import replay_lines
 from gateway.rules.rounds import KEPT
-from gateway.shelf import Shelf
+from gateway.shelf import Shelf, Sorted
 from gateway.site.load import load_site
+from gateway.site.model import Site
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 SITE = """
@@ -62,8 +64,50 @@ def test_taps_of_the_hour_that_comes_twice_are_in_order_of_time(tmp_path: Path) 
     assert [each.at.isoformat() for each in found] == ["2026-10-25T02:30:00+02:00", "2026-10-25T02:10:00+01:00"]
 
 
+def strays(days: int) -> Iterator[bytes]:
+    """Each noon of the reader's: two guards' cards at one instant, then one of them and another card, that serve nothing, and a heartbeat."""
+    for day in range(days):
+        noon = START + timedelta(days=day, hours=-7)
+        for late, tag in enumerate(("007B3973", "007B3972", "FFFFFFFF", "007B3972")):
+            yield tap(noon + timedelta(minutes=20 * (late // 2)), tag)
+        yield msgspec.json.encode({"kind": "reader_heartbeat", "device": "rdr", "at": noon + timedelta(hours=1)})
+
+
+def two_guards(folder: Path) -> Site:
+    second = '  {id: g-li, name: 李娜, roles: [guard], tags: ["007B3973"]}]\n'
+    (folder / "site.yaml").write_text(SITE.replace("]}]\ndevices", "]},\n" + second + "devices"), encoding="utf-8")
+    return load_site(folder / "site.yaml")[0]
+
+
+@pytest.mark.parametrize("together", [1, 7])
+@pytest.mark.parametrize(
+    "options", [[], ["--explain"], ["--from", "2026-01-09T00:00:00Z", "--until", "2026-03-01T00:00:00Z"]]
+)
+def test_what_is_put_away_in_a_file_is_printed_byte_for_byte_as_from_memory(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    together: int,
+    options: list[str],
+) -> None:
+    two_guards(tmp_path)
+    (tmp_path / "evidence.jsonl").write_bytes(b"\n".join(strays(40)))
+    words = ["replay", "--site", str(tmp_path / "site.yaml"), *options, str(tmp_path / "evidence.jsonl")]
+    assert main(words) == 0
+    whole = capfdbinary.readouterr().out
+    found = [each["at"] for each in msgspec.json.decode(whole)["unmatched"]]
+    assert len(found) > 100
+    assert found == sorted(found)
+    assert len(set(found)) < len(found)
+    monkeypatch.setattr(shelf, "_IN_MEMORY", 1)
+    monkeypatch.setattr(shelf, "_TOGETHER", together)
+    assert main(words) == 0
+    assert capfdbinary.readouterr().out == whole
+
+
 class Thing(msgspec.Struct):
     at: datetime
+    name: str = ""
 
 
 @pytest.mark.parametrize("in_memory", [1, 1 << 20])
@@ -77,3 +121,18 @@ def test_what_is_put_away_is_found_by_its_name_and_in_order(in_memory: int) -> N
     assert kept.get("4") is None
     assert "1" in kept
     assert len(kept) == 3
+
+
+@pytest.mark.parametrize("together", [1, 2, 3, 100])
+def test_things_in_an_order_come_in_it_and_equal_ones_as_they_were_put_away(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr(shelf, "_TOGETHER", together)
+    kept = Sorted(Thing, lambda each: each.at)
+    things = [Thing(START + timedelta(hours=n % 3), f"{n}\n") for n in range(10)]
+    for thing in things[:8]:
+        kept.put(thing)
+    for _ in range(2):
+        assert list(kept.among(reversed(things[8:]))) == sorted(
+            [*things[:8], things[9], things[8]], key=lambda each: each.at
+        )
