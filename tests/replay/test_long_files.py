@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import msgspec
 import pytest
 
 from api.cli import main
-from gateway import shelf
+from gateway import orderly, shelf
 from gateway.alerts import cases
+from gateway.judgement import Judgement
 from gateway.replay import replay_lines
 from gateway.rules.rounds import KEPT
+from gateway.rules.visits import RoundState
 from gateway.shelf import Shelf, Sorted
 from gateway.site.load import load_site
 from gateway.site.model import Site
@@ -65,12 +70,13 @@ def test_taps_of_the_hour_that_comes_twice_are_in_order_of_time(tmp_path: Path) 
 
 
 def strays(days: int) -> Iterator[bytes]:
-    """Each noon of the reader's: two guards' cards at one instant, then one of them and another card, that serve nothing, and a heartbeat."""
+    """Each noon of the reader's: two guards' cards at one instant, then one of them and another card, that serve nothing, and a heartbeat; at night the round."""
     for day in range(days):
         noon = START + timedelta(days=day, hours=-7)
         for late, tag in enumerate(("007B3973", "007B3972", "FFFFFFFF", "007B3972")):
             yield tap(noon + timedelta(minutes=20 * (late // 2)), tag)
         yield msgspec.json.encode({"kind": "reader_heartbeat", "device": "rdr", "at": noon + timedelta(hours=1)})
+        yield tap(noon + timedelta(hours=9, minutes=5))
 
 
 def two_guards(folder: Path) -> Site:
@@ -103,6 +109,44 @@ def test_what_is_put_away_in_a_file_is_printed_byte_for_byte_as_from_memory(
     monkeypatch.setattr(shelf, "_TOGETHER", together)
     assert main(words) == 0
     assert capfdbinary.readouterr().out == whole
+
+
+def held() -> Counter[str]:
+    """How many of what is in memory: of the gateway's own kinds, all that the judge leads to, and rounds that are garbage."""
+    kinds: Counter[str] = Counter()
+    seen: dict[int, object] = {}
+    waiting: list[object] = [each for each in gc.get_objects() if type(each) in (Judgement, RoundState)]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type | ModuleType | FunctionType):
+            continue
+        seen[id(each)] = each
+        if type(each).__module__.startswith("gateway."):
+            kinds[type(each).__name__] += 1
+        waiting += gc.get_referents(each)
+    return kinds
+
+
+def test_no_more_is_in_memory_after_many_months_than_after_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = two_guards(tmp_path)
+    monkeypatch.setattr(shelf, "_IN_MEMORY", 1)
+    monkeypatch.setattr(shelf, "_TOGETHER", 20)
+    monkeypatch.setattr(orderly, "_BATCH", 4)
+    found: list[Counter[str]] = []
+
+    def read(days: int) -> Iterator[bytes]:
+        yield from strays(days)
+        found.append(held())
+
+    for days in (60, 240):
+        gc.collect()
+        replay_lines(site, read(days))
+    few, many = found
+    assert few["RoundState"] > 10
+    assert few["Tap"] > 10
+    assert {kind: (few[kind], many[kind]) for kind in many if many[kind] > few[kind] + 30} == {}
 
 
 class Thing(msgspec.Struct):
