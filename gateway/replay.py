@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from gateway.alerts.book import Refused
 from gateway.books import BookOperation
 from gateway.collecting import seldom_collected
 from gateway.evidence import HEARD, Advance, Evidence, Line, Operator, Rejected, Restart, Target, read_evidence
-from gateway.instants import DAY, Instant, instant, moment, parse_instant
+from gateway.instants import DAY, Duration, Instant, instant, moment, parse_instant
 from gateway.judgement import Judgement
 from gateway.orderly import Disorder, Lines, Orderly
 from gateway.rules.findings import Round
@@ -36,6 +37,9 @@ __all__ = [
     "replay_lines",
 ]
 
+COLLECT_EACH: Duration = 7 * DAY
+"""So often garbage is looked for at least: a round that is forgotten and its visits refer to each other, and seldom is too seldom for a year of them."""
+
 Explain = Callable[[Judgement, Instant, Instant], Any]
 """Explains what was judged: the judge at the end, from when rounds are printed, and the time at the end."""
 
@@ -54,7 +58,7 @@ class Replayed(NamedTuple):
     """What `lamplighter replay` prints, and what could not be read (it is listed there, too).
 
     Args:
-        parts: the document; rounds and alerts, of which a long file has many, are `Later`.
+        parts: the document; rounds, alerts and taps that served nothing, of which a long file has many, are `Later`.
     """
 
     parts: dict[str, Any]
@@ -167,12 +171,15 @@ def _judge(judgement: Judgement, lines: Iterable[Line], first: Instant) -> None:
     """Judge all lines in order."""
     last_heard = first
     apply = judgement.apply
-    told = first
+    told = collected = first
     with seldom_collected():
         for received, rank, at, _, _, item in lines:
             if received - told > DAY:
                 judgement.discard()
                 told = received
+                if received - collected > COLLECT_EACH:
+                    gc.collect()
+                    collected = received
             if rank == HEARD:
                 if item is not None:  # else a repetition, which says nothing
                     apply(item, received, at)
@@ -252,7 +259,7 @@ def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Inst
         "cameras": engine.cameras.cameras(),
         "zones": engine.cameras.zones(),
         "alerts": Later(partial(_printed, judgement, since)),
-        "unmatched": engine.rounds.unmatched(),
+        "unmatched": Later(engine.rounds.unmatched_by_time),
         "conflicting": evidence.conflicting,
     }
     if evidence.rejected:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from typing import Generic, NoReturn, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from typing import IO, Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _IN_MEMORY = 1 << 20
 _SIZE_BITS = 32
+_TOGETHER = 1000
+"""Things in an order of their own that are in memory at most."""
 
 
 class Shelf(Generic[T]):
@@ -68,6 +71,59 @@ class Shelf(Generic[T]):
             thing = self.get(name)
             assert thing is not None
             yield thing
+
+
+class Sorted(Generic[T]):
+    """Things in an order of their own; of equal ones those first that were put away first.
+
+    Args:
+        kind: of what they are.
+        order: what they are ordered by.
+
+    Raises:
+        LamplighterError: (`put`) there is no room for them.
+    """
+
+    def __init__(self, kind: type[T], order: Callable[[T], Any]) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._order = order
+        self._here: list[T] = []
+        self._file: IO[bytes] | None = None
+        self._ends = [0]
+        """Where in the file each piece that is in order ends, and the next begins."""
+
+    def put(self, thing: T) -> None:
+        """Put away one more."""
+        self._here.append(thing)
+        if len(self._here) >= _TOGETHER:
+            self._write()
+
+    def _write(self) -> None:
+        self._here.sort(key=self._order)
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="lamplighter-")  # noqa: SIM115 - as long as this lives
+            self._file.seek(self._ends[-1])
+            self._file.writelines(self._encode(thing) + b"\n" for thing in self._here)
+            self._file.flush()
+            self._ends.append(self._file.tell())
+        except OSError as error:
+            no_room(error)
+        self._here.clear()
+
+    def among(self, others: Iterable[T]) -> Iterator[T]:
+        """All of them and others, one by one; of equal ones the others last."""
+        pieces = map(self._piece, self._ends, self._ends[1:])
+        return merge(*pieces, sorted(self._here, key=self._order), sorted(others, key=self._order), key=self._order)
+
+    def _piece(self, start: int, end: int) -> Iterator[T]:
+        assert self._file is not None
+        while start < end:
+            self._file.seek(start)
+            line = self._file.readline()
+            start += len(line)
+            yield self._decode(line)
 
 
 def no_room(error: OSError) -> NoReturn:

@@ -719,7 +719,7 @@ class Rounds(Shown):
             for tap in sorted(record.reads.forget(older), key=attrgetter("first")):
                 point = self._changing(tap.checkpoint)
                 if self._keep_all and (reason := point.reason(tap, taps_used(point))) is not None:
-                    self._retired_unmatched.append(self._views.tap(tap, reason))
+                    self._retired_unmatched.put(self._views.tap(tap, reason))
                 point.remove_tap(tap)
             record.forget(older)
         for device in [device for device, (since, _) in self._absent.items() if since < before]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from gateway.instants import Instant
+from gateway.instants import Instant, instant
 from gateway.rules.findings import Gap, Round, Unmatched
 from gateway.rules.gaps import GapState
 from gateway.rules.intervals import Interval, without
@@ -17,7 +17,7 @@ from gateway.rules.views import Corroborate, Views
 from gateway.rules.visits import RoundState, VisitState
 from gateway.rules.watches import Key
 from gateway.rules.witnesses import Witnesses, known
-from gateway.shelf import Shelf
+from gateway.shelf import Shelf, Sorted
 from gateway.site.model import Device, Route, Site
 
 
@@ -54,7 +54,7 @@ class Held(ABC):
         self._views = Views(site, self._points, self._of, corroborate)
         self._retired = Shelf(Round)
         self._retired_gaps: dict[Key, Gap] = {}
-        self._retired_unmatched: list[Unmatched] = []
+        self._retired_unmatched = Sorted(Unmatched, by_time)
 
     @abstractmethod
     def flush(self, now: Instant) -> None:
@@ -111,6 +111,11 @@ class Held(ABC):
             if person.id in self.stand_ins.of(may, tap.first, tap.last):
                 return True
         return any(visit.refusal(person) is None for visit, _ in self._point(checkpoint).fits(tap))
+
+
+def by_time(tap: Unmatched) -> tuple[Instant, str, str, str]:
+    """The order in which taps that served nothing are shown: an hour that comes twice is two."""
+    return instant(tap.at), tap.device, tap.tag, tap.reason
 
 
 def taps_used(point: Point) -> set[Tap]:

@@ -103,8 +103,12 @@ class Shown(Held):
 
     def unmatched(self) -> list[Unmatched]:
         """Taps that served nothing, by time."""
+        return list(self.unmatched_by_time())
+
+    def unmatched_by_time(self) -> Iterator[Unmatched]:
+        """The same one by one."""
         self.flush(self.now)
-        found = list(self._retired_unmatched)
+        found = []
         for (device, _), loose in self._unknown.items():
             found.append(self._views.loose(device, loose))
         for record in self._records.values():
@@ -114,7 +118,7 @@ class Shown(Held):
             for tap in point.taps:
                 if (reason := point.reason(tap, served)) is not None:
                     found.append(self._views.tap(tap, reason))
-        return sorted(found, key=lambda each: (each.at, each.device, each.tag, each.reason))
+        return self._retired_unmatched.among(found)
 
     def conflicts(self) -> list[Conflict]:
         """Keys with more than one content: those are told apart before they reach the rules."""
