@@ -164,20 +164,35 @@ def _delimited(text: str, encoding: str) -> Tables:
         widest = max((len(set(fields_of([_clean(cell) for cell in row.cells]).values())) for row in rows), default=0)
         scores[delimiter] = (widest, top.count(delimiter))
     delimiter = max(scores, key=lambda each: scores[each])
-    rows = Gathering().rows(_csv_rows(text, delimiter))
+    rows = Gathering().rows(_csv_rows(text, delimiter, whole=True))
     return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns")
 
 
-def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row]:
+    """The rows of a text; `whole`: it is not cut, so each quotation mark that opens a cell must be closed.
+
+    Raises:
+        DecodeError: a cell that is too long, or whose quotation mark is not closed: it would swallow the rows behind it.
+    """
     csv.field_size_limit(_CSV_FIELD)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    first: list[str] = []  # the first two lines of the row that is read
+    lines = csv.reader(_noted(text, first), delimiter=delimiter)
+    widest, last, ended = 0, "", 0
     while True:
+        begun = lines.line_num + 1
         try:
             cells = next(lines, None)
         except csv.Error as error:
             raise DecodeError(f"line {lines.line_num}: not a line of a table ({error})", b"") from None
         if cells is None:
+            if whole and _is_quoted(last, delimiter) and not text.rstrip().endswith('"'):
+                raise DecodeError(_unclosed(ended), b"")
             return
+        if whole and _run_together(first, delimiter, widest):
+            raise DecodeError(_unclosed(begun), b"")
+        first.clear()
+        if cells:
+            widest, last, ended = max(widest, len(cells)), cells[-1], begun
         # `="0012"` is how programs keep Excel from eating zeros
         yield Row(
             lines.line_num,
@@ -185,6 +200,31 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
                 cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell for cell in cells[:MOST_COLUMNS]
             ),
         )
+
+
+def _noted(text: str, first: list[str]) -> Iterator[str]:
+    """The lines of a text; they are added to `first` while it has less than two."""
+    for line in io.StringIO(text, newline=""):
+        if len(first) < 2:
+            first.append(line)
+        yield line
+
+
+def _run_together(first: Sequence[str], delimiter: str, widest: int) -> bool:
+    """Whether a row of several lines is several rows: each line by itself has all columns, as a part of a row has not."""
+    if len(first) < 2 or widest <= 2:
+        return False
+    one, other = (line.count(delimiter) for line in first)
+    return one == other >= widest - 1
+
+
+def _is_quoted(cell: str, delimiter: str) -> bool:
+    """Whether a cell holds what only stands between quotation marks."""
+    return delimiter in cell or "\n" in cell or "\r" in cell
+
+
+def _unclosed(line: int) -> str:
+    return f"line {line}: a quotation mark that opens a cell is not closed, the rows behind it run together: close it, or export as .xlsx"
 
 
 # -- HTML that is called .xls

@@ -406,6 +406,42 @@ def test_text_in_every_encoding_and_with_every_delimiter(encoding: str, delimite
     assert [each.tag for each in reads(read(text(rows, encoding=encoding, delimiter=delimiter)))] == [TAG]
 
 
+def tap(minute: int, *, event: str = "", chip: str = TAG) -> str:
+    return f"2026/05/01 00:{minute}:49,01,王强,1号楼,{event},{chip}\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        tap(10) + tap(20, event='"灯坏') + tap(30),
+        tap(10) + tap(20, event='"灯坏') + tap(30) + tap(40, event='"门坏', chip="0F004E86DA") + tap(50),
+        tap(10) + tap(20, event='"灯坏') + tap(30, event='"门坏'),
+        tap(10) + tap(20, event='"灯坏'),
+        (tap(10) + tap(20, event='"灯坏')).rstrip(),
+        tap(10) + tap(20, event='"灯坏') + "合计,2,,,,\n",
+    ],
+    ids=["to the end", "to another such row", "to the next row", "last row", "last row without line end", "footer"],
+)
+def test_a_quotation_mark_that_is_not_closed_swallows_no_row(rows: str) -> None:
+    title = "导出时间：2026-05-02 06:10:00,,,,,\n" + ",".join(HEADER_ZH) + "\n"
+    with pytest.raises(DecodeError, match=r"quotation mark .* closed"):
+        read((title + rows).encode())
+
+
+@pytest.mark.parametrize(
+    "event", ['"灯坏,\n门坏, 请修"', '"灯""坏"""', '"东"侧灯坏', '灯"坏', '"\n\n"', '"a, b, c, d, e\nf"']
+)
+def test_quoted_cells_may_have_lines_and_delimiters(event: str) -> None:
+    sheet = read((",".join(HEADER_ZH) + "\n" + tap(10) + tap(20, event=event) + tap(30)).encode())
+    assert local(sheet) == ["2026-05-01 00:10:49", "2026-05-01 00:20:49", "2026-05-01 00:30:49"], reasons(sheet)
+
+
+def test_a_quoted_cell_may_end_a_file() -> None:
+    for end in ("", "\r\n", " \r\n"):
+        sheet = read(f'巡检时间,编号,事件\r\n2026/05/01 00:10:49,{TAG},"灯坏,\r\n门坏"{end}'.encode())
+        assert local(sheet) == ["2026-05-01 00:10:49"], reasons(sheet)
+
+
 def test_an_old_excel_file_is_read() -> None:
     data = biff(
         [["Patrol Time", "ReaderNum", "Chip ID"], ["2026/05/01 00:19:49", "01", TAG], [46266.3541666667, "01", TAG]]
