@@ -173,6 +173,17 @@ def test_afternoon_midnight_and_noon() -> None:
     ]
 
 
+def test_the_word_of_the_day_and_the_hour_agree_or_nobody_guesses() -> None:
+    cells = ["中午 12:05", "中午11:55", "中午1:05", "晚上 7:05", "晚上11:05", "下午 0:05", "凌晨12:05", "下午 13:05"]
+    assert times_of(*(f"2026-05-01 {cell}" for cell in cells)) == [
+        f"2026-05-01 {time}:00" for time in ("00:05", "11:55", "12:05", "12:05", "13:05", "13:05", "19:05", "23:05")
+    ]
+    for cell in ("晚上12:05", "晚上1:05", "中午 8:05", "上午 13:05", "11:65 PM", "13:05 AM", "凌晨 23:05"):
+        sheet = read(workbook([("s", [["Patrol Time", "Chip ID"], [f"2026-05-01 {cell}", TAG]])]))
+        assert not reads(sheet), cell
+        assert "is no time of day" in reasons(sheet)[0]
+
+
 def test_the_day_numbers_of_a_workbook_of_1904() -> None:
     book = openpyxl.Workbook()
     book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
