@@ -6,6 +6,7 @@ small one that unpacks to gigabytes is refused before it is read.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -120,6 +121,9 @@ def open_tables(data: bytes) -> Tables:
 
 # -- text
 
+_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8. What stands behind it may be GBK all the same (wands.md, patrol_export)."""
+
 
 def decoded(data: bytes) -> tuple[str, str]:
     """The text of a file and its encoding: by its byte order mark, else UTF-8 if it is, else GB18030 (which holds GBK).
@@ -127,9 +131,11 @@ def decoded(data: bytes) -> tuple[str, str]:
     Raises:
         DecodeError: it is text in none of them.
     """
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return _decode(data, (name,))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _decode(data, ("utf-16",))
+    if data.startswith(_MARK):
+        rest = data[len(_MARK) :]
+        return _decode(rest, ("utf-8",) if _is_utf_8(rest) else ("gb18030",))
     head = data[:400]
     high, low = head[1::2].count(0), head[0::2].count(0)
     if max(high, low) * 4 > len(head) and not min(high, low):
@@ -139,10 +145,19 @@ def decoded(data: bytes) -> tuple[str, str]:
     return _decode(data, ("utf-8", "gb18030"))
 
 
+def _is_utf_8(data: bytes) -> bool:
+    """Whether bytes are UTF-8, the last character perhaps cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _decode(data: bytes, encodings: Sequence[str]) -> tuple[str, str]:
     for name in encodings:
         try:
-            return data.decode(name), name.removesuffix("-sig").upper()
+            return data.decode(name), name.upper()
         except UnicodeDecodeError:
             continue
     raise DecodeError(f"neither an Excel file nor text in {' or '.join(encodings)}", data[:64])

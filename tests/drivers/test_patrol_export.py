@@ -417,6 +417,19 @@ def test_text_in_every_encoding_and_with_every_delimiter(encoding: str, delimite
     assert [each.tag for each in reads(read(text(rows, encoding=encoding, delimiter=delimiter)))] == [TAG]
 
 
+def test_a_mark_of_utf_8_before_gbk_is_read_as_what_stands_behind_it() -> None:
+    rows = [HEADER_ZH, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "灯不亮", TAG]]
+    sheet = read(b"\xef\xbb\xbf" + text(rows, encoding="gbk"))
+    assert [each.tag for each in reads(sheet)] == [TAG]
+    assert [item.observation.text for item in sheet.found if isinstance(item.observation, Incident)] == ["灯不亮"]
+
+
+def test_utf_8_that_was_cut_inside_a_character_is_not_taken_for_gbk() -> None:
+    rows = [HEADER_EN, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "", TAG]]
+    with pytest.raises(DecodeError, match="neither an Excel file nor text"):
+        read(text(rows, encoding="utf-8-sig") + "共".encode()[:2])
+
+
 def tap(minute: int, *, event: str = "", chip: str = TAG) -> str:
     return f"2026/05/01 00:{minute}:49,01,王强,1号楼,{event},{chip}\n"
 
