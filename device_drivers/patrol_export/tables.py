@@ -46,11 +46,18 @@ class Table(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """All sheets of a file, in order. `form` says what it is, for a person; `excel_1904`: its day numbers begin in 1904."""
+    """All sheets of a file, in order.
+
+    Args:
+        form: what it is, for a person.
+        excel_1904: its day numbers begin in 1904.
+        delimited: it is text, where a delimiter in a name moves the cells behind it.
+    """
 
     sheets: list[Table]
     form: str
     excel_1904: bool = False
+    delimited: bool = False
 
 
 class Gathering:
@@ -180,7 +187,7 @@ def _delimited(text: str, encoding: str) -> Tables:
         scores[delimiter] = (widest, top.count(delimiter))
     delimiter = max(scores, key=lambda each: scores[each])
     rows = Gathering().rows(_csv_rows(text, delimiter, whole=True))
-    return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns")
+    return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns", delimited=True)
 
 
 def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row]:

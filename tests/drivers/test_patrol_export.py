@@ -460,6 +460,35 @@ def test_quoted_cells_may_have_lines_and_delimiters(event: str) -> None:
     assert local(sheet) == ["2026-05-01 00:10:49", "2026-05-01 00:20:49", "2026-05-01 00:30:49"], reasons(sheet)
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,1号楼,东门,,{TAG}"),
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,张三,1号楼,,{TAG}"),
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,1号楼,东门,000001,{TAG}"),
+        ("巡检时间,人员,巡检点,事件", "2026/05/01 00:20:49,王强,1号楼,东门,灯坏"),
+    ],
+    ids=["checkpoint", "person", "an event like a chip number", "no chip numbers"],
+)
+def test_a_name_with_the_delimiter_in_it_moves_no_column_into_another(header: str, row: str) -> None:
+    first = header.count(",") * ","
+    checkpoints = {"1号楼": TAG}
+    sheet = read(f"导出时间：2026-05-02 06:10:00{first}\n{header}\n{row}\n".encode(), checkpoints=checkpoints)
+    assert len(reasons(sheet)) == len(sheet.found) == 1
+    assert "a name with the delimiter in it" in reasons(sheet)[0]
+
+
+def test_more_cells_than_headings_behind_all_that_matters_cost_no_tap() -> None:
+    sheet = read(f"巡检时间,巡检点,编号,事件\n2026/05/01 00:20:49,1号楼,{TAG},灯坏,请修\n".encode())
+    assert local(sheet) == ["2026-05-01 00:20:49"]
+    book = [list(HEADER_ZH), ["2026/05/01 00:20:49", "01", "王强", "1号楼", None, TAG, "by hand"]]
+    assert local(read(workbook([("s", book)]))) == ["2026-05-01 00:20:49"]
+    for end in (",", ",,,", ", "):
+        assert local(read(f"巡检时间,事件,编号\n2026/05/01 00:20:49,灯坏,{TAG}{end}\n".encode())) == [
+            "2026-05-01 00:20:49"
+        ]
+
+
 def test_a_quoted_cell_may_end_a_file() -> None:
     for end in ("", "\r\n", " \r\n"):
         sheet = read(f'巡检时间,编号,事件\r\n2026/05/01 00:10:49,{TAG},"灯坏,\r\n门坏"{end}'.encode())
