@@ -273,7 +273,8 @@ def _zone(text: str | None) -> tzinfo | None:
     if text in ("z", "utc"):
         return UTC
     digits = text[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if offset >= timedelta(hours=24):
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
         raise ValueError(f"{text} is no offset")
+    offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)

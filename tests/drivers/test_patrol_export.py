@@ -184,6 +184,13 @@ def test_the_word_of_the_day_and_the_hour_agree_or_nobody_guesses() -> None:
         assert "is no time of day" in reasons(sheet)[0]
 
 
+@pytest.mark.parametrize("offset", ["+08:60", "-03:99", "+0560", "+24:00"])
+def test_an_offset_that_no_zone_can_have_is_refused(offset: str) -> None:
+    sheet = read(workbook([("s", [["Patrol Time", "Chip ID"], [f"2026-05-01 00:19:49{offset}", TAG]])]))
+    assert not reads(sheet)
+    assert f"{offset} is no offset" in reasons(sheet)[0]
+
+
 def test_the_day_numbers_of_a_workbook_of_1904() -> None:
     book = openpyxl.Workbook()
     book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
