@@ -180,6 +180,8 @@ class _File:
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
         if (moment is None or chip is None) and _is_footer(row):
             return None
+        if row.cut and chip is None:
+            raise ValueError("the file ends inside this row")
         if self._delimited and _is_moved(row, header, chip):
             raise ValueError(
                 f"{len(row.cells)} cells under {header.width} headings: a name with the delimiter in it and no quotation marks "

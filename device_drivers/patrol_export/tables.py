@@ -32,10 +32,11 @@ _CSV_FIELD = 131_072
 
 
 class Row(NamedTuple):
-    """One row as it stands in the file; `number` counts from 1, as programs show it."""
+    """One row as it stands in the file; `number` counts from 1, as programs show it. `cut`: a text ends before all its cells."""
 
     number: int
     cells: tuple[Cell, ...]
+    cut: bool = False
 
 
 class Table(NamedTuple):
@@ -84,7 +85,7 @@ class Gathering:
             while cells and cells[-1] is None:
                 cells.pop()
             if cells:
-                kept.append(Row(row.number, tuple(cells)))
+                kept.append(Row(row.number, tuple(cells), row.cut))
                 self._kept += 1
             if self._kept > MOST_ROWS:
                 raise DecodeError(f"more than {MOST_ROWS:,} rows: export a shorter time, a month at most", b"")
@@ -197,8 +198,8 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row
         DecodeError: a cell that is too long, or whose quotation mark is not closed: it would swallow the rows behind it.
     """
     csv.field_size_limit(_CSV_FIELD)
-    first: list[str] = []  # the first two lines of the row that is read
-    lines = csv.reader(_noted(text, first), delimiter=delimiter)
+    seen: list[str] = []  # the first two lines of the row that is read, and the last
+    lines = csv.reader(_noted(text, seen), delimiter=delimiter)
     widest, last, ended = 0, "", 0
     while True:
         begun = lines.line_num + 1
@@ -210,9 +211,10 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row
             if whole and _is_quoted(last, delimiter) and not text.rstrip().endswith('"'):
                 raise DecodeError(_unclosed(ended), b"")
             return
-        if whole and _run_together(first, delimiter, widest):
+        if whole and _run_together(seen[:2], delimiter, widest):
             raise DecodeError(_unclosed(begun), b"")
-        first.clear()
+        cut = whole and len(cells) < widest and not seen[-1].endswith(("\n", "\r"))
+        seen.clear()
         if cells:
             widest, last, ended = max(widest, len(cells)), cells[-1], begun
         # `="0012"` is how programs keep Excel from eating zeros
@@ -221,14 +223,15 @@ def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row
             tuple(
                 cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell for cell in cells[:MOST_COLUMNS]
             ),
+            cut,
         )
 
 
-def _noted(text: str, first: list[str]) -> Iterator[str]:
-    """The lines of a text; they are added to `first` while it has less than two."""
+def _noted(text: str, seen: list[str]) -> Iterator[str]:
+    """The lines of a text; `seen` has the first two and the last of those since it was emptied."""
     for line in io.StringIO(text, newline=""):
-        if len(first) < 2:
-            first.append(line)
+        seen[2:] = []
+        seen.append(line)
         yield line
 
 

@@ -496,6 +496,21 @@ def test_more_cells_than_headings_behind_all_that_matters_cost_no_tap() -> None:
         ]
 
 
+@pytest.mark.parametrize("end", ["1号楼,灯坏", "1号楼,灯", '1号楼,"灯坏"'])
+def test_a_last_row_that_the_file_ends_inside_of_is_no_incident_without_a_tap(end: str) -> None:
+    title = "导出时间：2026-05-02 06:10:00,,,,,\n" + ",".join(HEADER_ZH) + "\n"
+    sheet = read((title + tap(10) + f"2026/05/01 00:20:49,01,王强,{end}").encode())
+    assert local(sheet) == ["2026-05-01 00:10:49"]
+    assert "the file ends inside this row" in reasons(sheet)[0]
+    assert [f"{each.complete_to:%H:%M:%S}" for each in ends(sheet)] == ["00:20:48"]
+    assert len(sheet.found) == 3
+    for last in (",", ",\n", "\r\n"):
+        sheet = read((title + tap(10) + f"2026/05/01 00:20:49,01,王强,{end}{last}").encode())
+        assert not reasons(sheet)
+    for last in ("合计,2", "导出时间：2026-05-02 06:10:00", tap(20).rstrip()):
+        assert not reasons(read((title + tap(10) + last).encode()))
+
+
 def test_a_quoted_cell_may_end_a_file() -> None:
     for end in ("", "\r\n", " \r\n"):
         sheet = read(f'巡检时间,编号,事件\r\n2026/05/01 00:10:49,{TAG},"灯坏,\r\n门坏"{end}'.encode())
