@@ -21,6 +21,8 @@ _TEXT = (b"xml", b"text", b"json")
 
 _C = b"Cc"
 _JPEG = b"\xff\xd8"
+_BOM = b"\xef\xbb\xbf"
+"""A byte order mark; before a part it says nothing."""
 _BOUNDARY = re.compile(rb"\n--[^\r\n]{1,100}\r?\n[Cc]ontent-")
 """A boundary of whatever name, known by the header behind it."""
 
@@ -91,6 +93,8 @@ class PartCutter:
         if self._binary or data[at : at + 2] == _JPEG:
             self._skipping = True
             return at
+        if first == _BOM[0] and _BOM.startswith(data[at : at + 3]):
+            return at + 3 if len(data) >= at + 3 else 0
         return self._part(data, at, found)
 
     def _boundary(self, data: bytes, at: int, found: list[bytes]) -> int:

@@ -24,7 +24,8 @@ _STATES: Mapping[str, bool] = {
 """Whether a stream arrives: MediaMTX gives a source up after `readTimeout` without a packet. The later words are unconfirmed."""
 
 _SAMPLE = re.compile(
-    r'^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]++|"(?:[^"\\]++|\\.)*+")*+)\})?\s+([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|Inf|NaN))(?:\s+-?\d+)?$'
+    r'^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]++|"(?:[^"\\]++|\\.)*+")*+)\})?\s+([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|Inf|NaN))(?:\s+-?\d+)?$',
+    re.ASCII,
 )
 _LABEL = re.compile(r'([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]++|\\.)*+)"')
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n"}

@@ -41,6 +41,15 @@ for _holder in (ndef.Record, ndef.SmartposterRecord):
     _holder.register_type(_TextRecord)
 
 
+_KINDS = {
+    "Record": "",
+    "UriRecord": "URI record: ",
+    _TextRecord.__name__: "text record: ",
+    "SmartposterRecord": "smart poster: ",
+}
+"""Kinds of records by their class, for people."""
+
+
 class Text(NamedTuple):
     """A text record."""
 
@@ -150,9 +159,16 @@ def _decoded(message: bytes) -> list[ndef.Record]:
     try:
         return list(ndef.message_decoder(message))
     except ndef.DecodeError as error:
-        raise DecodeError(str(error).removeprefix("ndef.").replace("record.Record ", ""), message[:64]) from error
+        raise DecodeError(_reason(str(error)), message[:64]) from error
     except Exception as error:  # what else its record classes raise on nonsense
         raise DecodeError(f"an NDEF record that cannot be read ({error})", message[:64]) from error
+
+
+def _reason(text: str) -> str:
+    """The library's reason; it begins with the Python name of the record's class, where it has one."""
+    name, _, rest = text.partition(" ")
+    path, dot, last = name.rpartition(".")
+    return f"{_KINDS.get(last, f'{last}: ')}{rest}" if path and dot and last.isidentifier() else text
 
 
 def _said(records: Iterable[ndef.Record]) -> list[Uri | Text]:

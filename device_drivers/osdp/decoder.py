@@ -8,11 +8,15 @@ from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.hunt import Hunter
 from device_drivers.osdp.cards import Cards, read_keys, read_raw
-from device_drivers.osdp.codes import KEYPAD, RAW, SCS_BEGINS
+from device_drivers.osdp.codes import KEYPAD, MARK, RAW, SCS_BEGINS
 from device_drivers.osdp.frame import LONGEST, Frame, frame_length, read_frame, why_not
 
 SILENCE = timedelta(seconds=1)
 """After a longer pause an unfinished frame is given up; a reply must come within 200 ms."""
+
+
+_IDLE = bytes((MARK,))
+"""However many of them stand between frames: the line was idle."""
 
 
 class OsdpDecoder:
@@ -60,7 +64,8 @@ class OsdpDecoder:
     def _pieces(self, pieces: list[bytes | Reject], at: datetime, found: list[Reading | Reject]) -> None:
         for piece in pieces:
             if isinstance(piece, Reject):
-                found.append(piece)
+                if piece.data.strip(_IDLE):
+                    found.append(piece)
                 continue
             try:
                 self._frame(read_frame(piece), at, found)

@@ -75,11 +75,13 @@ class Header(NamedTuple):
         columns: index of each field's column.
         labels: the words above them as they stand there.
         rows: indices (in the sheet's rows) of the header's one or two rows.
+        width: its cells, those that are no known word too.
     """
 
     columns: Mapping[Field, int]
     labels: Mapping[Field, str]
     rows: tuple[int, ...]
+    width: int
 
 
 def plain(text: object) -> str:
@@ -144,7 +146,7 @@ def _header(rows: Sequence[Row], indices: tuple[int, ...]) -> Header | None:
     _settle_time(columns, labels)
     if "time" not in columns or not {"chip_id", "checkpoint"} & columns.keys():
         return None
-    return Header(columns, labels, indices)
+    return Header(columns, labels, indices, max(len(rows[index].cells) for index in indices))
 
 
 def _settle_time(columns: dict[Field, int], labels: dict[Field, str]) -> None:

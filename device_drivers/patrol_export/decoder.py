@@ -103,12 +103,14 @@ class _File:
         self._device = device
         self._settings = settings
         self._zone = ZoneInfo(settings.timezone)
+        self._delimited = False
         self._found: list[Reading | Reject] = []
         self._notes: list[str] = []
         self._doubts: list[_Doubt] = []
 
     def read(self, tables: Tables, received: datetime) -> Sheet:
         notes = self._notes
+        self._delimited = tables.delimited
         notes.append(f"{tables.form}; times without a zone are of {self._settings.timezone}")
         sheets = [(table, header) for table in tables.sheets if (header := find_header(table.rows)) is not None]
         if not sheets:
@@ -178,6 +180,13 @@ class _File:
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
         if (moment is None or chip is None) and _is_footer(row):
             return None
+        if row.cut and chip is None:
+            raise ValueError("the file ends inside this row")
+        if self._delimited and _is_moved(row, header, chip):
+            raise ValueError(
+                f"{len(row.cells)} cells under {header.width} headings: a name with the delimiter in it and no quotation marks "
+                "around it moves what stands behind it"
+            )
         at = _at(row, columns, how)
         place = _text(checkpoint)
         tag: str | None = None
@@ -449,6 +458,13 @@ def _text(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return "" if cell is None else str(cell).strip()
+
+
+def _is_moved(row: Row, header: Header, chip: Cell) -> bool:
+    """Whether a row has more cells than headings, so that its chip number may not stand where it should, but an event, or nothing."""
+    if len(row.cells) <= header.width:
+        return False
+    return chip is None or header.columns.get("event", header.width) < header.columns["chip_id"]
 
 
 def _is_footer(row: Row) -> bool:

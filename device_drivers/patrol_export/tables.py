@@ -6,6 +6,7 @@ small one that unpacks to gigabytes is refused before it is read.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,10 +32,11 @@ _CSV_FIELD = 131_072
 
 
 class Row(NamedTuple):
-    """One row as it stands in the file; `number` counts from 1, as programs show it."""
+    """One row as it stands in the file; `number` counts from 1, as programs show it. `cut`: a text ends before all its cells."""
 
     number: int
     cells: tuple[Cell, ...]
+    cut: bool = False
 
 
 class Table(NamedTuple):
@@ -45,11 +47,18 @@ class Table(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """All sheets of a file, in order. `form` says what it is, for a person; `excel_1904`: its day numbers begin in 1904."""
+    """All sheets of a file, in order.
+
+    Args:
+        form: what it is, for a person.
+        excel_1904: its day numbers begin in 1904.
+        delimited: it is text, where a delimiter in a name moves the cells behind it.
+    """
 
     sheets: list[Table]
     form: str
     excel_1904: bool = False
+    delimited: bool = False
 
 
 class Gathering:
@@ -76,7 +85,7 @@ class Gathering:
             while cells and cells[-1] is None:
                 cells.pop()
             if cells:
-                kept.append(Row(row.number, tuple(cells)))
+                kept.append(Row(row.number, tuple(cells), row.cut))
                 self._kept += 1
             if self._kept > MOST_ROWS:
                 raise DecodeError(f"more than {MOST_ROWS:,} rows: export a shorter time, a month at most", b"")
@@ -120,6 +129,9 @@ def open_tables(data: bytes) -> Tables:
 
 # -- text
 
+_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8. What stands behind it may be GBK all the same (wands.md, patrol_export)."""
+
 
 def decoded(data: bytes) -> tuple[str, str]:
     """The text of a file and its encoding: by its byte order mark, else UTF-8 if it is, else GB18030 (which holds GBK).
@@ -127,9 +139,11 @@ def decoded(data: bytes) -> tuple[str, str]:
     Raises:
         DecodeError: it is text in none of them.
     """
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return _decode(data, (name,))
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _decode(data, ("utf-16",))
+    if data.startswith(_MARK):
+        rest = data[len(_MARK) :]
+        return _decode(rest, ("utf-8",) if _is_utf_8(rest) else ("gb18030",))
     head = data[:400]
     high, low = head[1::2].count(0), head[0::2].count(0)
     if max(high, low) * 4 > len(head) and not min(high, low):
@@ -139,10 +153,19 @@ def decoded(data: bytes) -> tuple[str, str]:
     return _decode(data, ("utf-8", "gb18030"))
 
 
+def _is_utf_8(data: bytes) -> bool:
+    """Whether bytes are UTF-8, the last character perhaps cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _decode(data: bytes, encodings: Sequence[str]) -> tuple[str, str]:
     for name in encodings:
         try:
-            return data.decode(name), name.removesuffix("-sig").upper()
+            return data.decode(name), name.upper()
         except UnicodeDecodeError:
             continue
     raise DecodeError(f"neither an Excel file nor text in {' or '.join(encodings)}", data[:64])
@@ -164,27 +187,69 @@ def _delimited(text: str, encoding: str) -> Tables:
         widest = max((len(set(fields_of([_clean(cell) for cell in row.cells]).values())) for row in rows), default=0)
         scores[delimiter] = (widest, top.count(delimiter))
     delimiter = max(scores, key=lambda each: scores[each])
-    rows = Gathering().rows(_csv_rows(text, delimiter))
-    return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns")
+    rows = Gathering().rows(_csv_rows(text, delimiter, whole=True))
+    return Tables([Table("", rows)], f"text, {encoding}, {_DELIMITERS[delimiter]} between columns", delimited=True)
 
 
-def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+def _csv_rows(text: str, delimiter: str, *, whole: bool = False) -> Iterator[Row]:
+    """The rows of a text; `whole`: it is not cut, so each quotation mark that opens a cell must be closed.
+
+    Raises:
+        DecodeError: a cell that is too long, or whose quotation mark is not closed: it would swallow the rows behind it.
+    """
     csv.field_size_limit(_CSV_FIELD)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    seen: list[str] = []  # the first two lines of the row that is read, and the last
+    lines = csv.reader(_noted(text, seen), delimiter=delimiter)
+    widest, last, ended = 0, "", 0
     while True:
+        begun = lines.line_num + 1
         try:
             cells = next(lines, None)
         except csv.Error as error:
             raise DecodeError(f"line {lines.line_num}: not a line of a table ({error})", b"") from None
         if cells is None:
+            if whole and _is_quoted(last, delimiter) and not text.rstrip().endswith('"'):
+                raise DecodeError(_unclosed(ended), b"")
             return
+        if whole and _run_together(seen[:2], delimiter, widest):
+            raise DecodeError(_unclosed(begun), b"")
+        cut = whole and len(cells) < widest and not seen[-1].endswith(("\n", "\r"))
+        seen.clear()
+        if cells:
+            widest, last, ended = max(widest, len(cells)), cells[-1], begun
         # `="0012"` is how programs keep Excel from eating zeros
         yield Row(
             lines.line_num,
             tuple(
                 cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell for cell in cells[:MOST_COLUMNS]
             ),
+            cut,
         )
+
+
+def _noted(text: str, seen: list[str]) -> Iterator[str]:
+    """The lines of a text; `seen` has the first two and the last of those since it was emptied."""
+    for line in io.StringIO(text, newline=""):
+        seen[2:] = []
+        seen.append(line)
+        yield line
+
+
+def _run_together(first: Sequence[str], delimiter: str, widest: int) -> bool:
+    """Whether a row of several lines is several rows: each line by itself has all columns, as a part of a row has not."""
+    if len(first) < 2 or widest <= 2:
+        return False
+    one, other = (line.count(delimiter) for line in first)
+    return one == other >= widest - 1
+
+
+def _is_quoted(cell: str, delimiter: str) -> bool:
+    """Whether a cell holds what only stands between quotation marks."""
+    return delimiter in cell or "\n" in cell or "\r" in cell
+
+
+def _unclosed(line: int) -> str:
+    return f"line {line}: a quotation mark that opens a cell is not closed, the rows behind it run together: close it, or export as .xlsx"
 
 
 # -- HTML that is called .xls

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, NamedTuple
 
@@ -35,8 +35,21 @@ _CLOCK = re.compile(
 _WEEKDAY = re.compile(r"\(?(?:星期|周|礼拜)[一二三四五六日天]\)?|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\b,?")
 _NUMBER = re.compile(r"\d{1,7}(?:\.\d+)?")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_AFTERNOON = frozenset({"下午", "晚上", "pm", "p.m."})
-_MORNING = frozenset({"上午", "凌晨", "早上", "am", "a.m."})
+_BEFORE_NOON = {**{hour: hour for hour in range(12)}, 12: 0}
+_AFTER_NOON = {**{hour: hour + 12 for hour in range(12)}, **{hour: hour for hour in range(12, 25)}}
+_NOON = {**{hour: hour for hour in range(10, 15)}, 1: 13, 2: 14}
+_EVENING = {hour: of_day for hour, of_day in _AFTER_NOON.items() if of_day >= 17}
+_PARTS_OF_DAY: Mapping[str, Mapping[int, int]] = {
+    **dict.fromkeys(("上午", "凌晨", "早上", "am", "a.m."), _BEFORE_NOON),
+    **dict.fromkeys(("下午", "pm", "p.m."), _AFTER_NOON),
+    "中午": _NOON,
+    "晚上": _EVENING,
+}
+"""By the word beside a time: the hour of the day for the hour that stands there. One that is not here cannot be (13 in the morning), or
+would be of another day than its date (12 at night).
+"""
+
+_NO_HOUR = 25
 
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 a date on the wall, as Excel counts
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
@@ -247,11 +260,8 @@ def _clock(match: re.Match[str], text: str) -> tuple[timedelta, tzinfo | None]:
         hour, minute, second = (int(match["compact"][at : at + 2]) for at in (0, 2, 4))
     else:
         hour, minute, second = int(match["h"]), int(match["m"]), int(match["s"] or 0)
-    half = match["after"] or match["before"]
-    if half in _AFTERNOON and hour < 12:
-        hour += 12
-    elif half in _MORNING and hour == 12:
-        hour = 0
+    if (part := match["after"] or match["before"]) is not None:
+        hour = _PARTS_OF_DAY[part].get(hour, _NO_HOUR)
     if minute > 59 or second > 59 or hour > 24 or (hour == 24 and (minute or second)):
         raise ValueError(f"{text[:40]!r} is no time of day")
     return timedelta(hours=hour, minutes=minute, seconds=second), _zone(match["zone"])
@@ -263,7 +273,8 @@ def _zone(text: str | None) -> tzinfo | None:
     if text in ("z", "utc"):
         return UTC
     digits = text[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    if offset >= timedelta(hours=24):
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
         raise ValueError(f"{text} is no offset")
+    offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)

@@ -53,6 +53,21 @@ def poller(entry: DeviceSettings = ENTRY) -> Any:
     return make(entry)
 
 
+@pytest.mark.parametrize(
+    "document", [alert("videoloss", True), b'{"eventType":"videoloss","eventState":"active","channelID":1}']
+)
+def test_a_byte_order_mark_before_a_report_is_no_report(document: bytes) -> None:
+    marked = b"\xef\xbb\xbf" + document
+    for stream in (marked, part(marked) + part(marked), part(marked) + b"\xef\xbb"):
+        rejected = b"\xef\xbb" if stream.endswith(b"\xef\xbb") else b""
+        for arrivals in ([stream], [bytes([octet]) for octet in stream]):
+            found = outcome(decoder, arrivals)
+            assert [item.observation for item in found if isinstance(item, Reading)] == [
+                VideoState(device="cam", at=NOW, state="loss", channel=1, expires_s=None)
+            ]
+            assert b"".join(item.data for item in found if isinstance(item, Reject)) == rejected
+
+
 @given(stream=damaged(PARTS), places=st.lists(st.integers(0, 5000), max_size=8))
 def test_the_outcome_does_not_depend_on_how_bytes_arrive(stream: bytes, places: list[int]) -> None:
     assert outcome(decoder, cut(stream, places)) == outcome(decoder, [stream])

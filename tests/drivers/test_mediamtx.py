@@ -52,8 +52,10 @@ def test_damaged_pages_are_read_or_refused(page: bytes, data: st.DataObject) -> 
         b'{"items":[{"name":"a","ready":"yes"}]}',
         b"x" * 1_000_000,
         b'paths{name="' + b"\\" * 100_000 + b"} 1",
+        'paths{name="a",state="ready"} １\n'.encode(),
+        'paths{name="a",state="ready"} ١\n'.encode(),
     ],
-    ids=["latin", "nan", "huge", "64-bit", "deep", "negative", "type", "long", "backslashes"],
+    ids=["latin", "nan", "huge", "64-bit", "deep", "negative", "type", "long", "backslashes", "wide", "arabic"],
 )
 def test_hostile_pages_are_refused(page: bytes) -> None:
     with pytest.raises(DecodeError):

@@ -72,6 +72,17 @@ def test_a_good_card_is_read_after_any_noise(noise: bytes, places: list[int]):
     assert TagRead(device="rdr", at=NOW, tag="7B3972") in observations(found)
 
 
+@pytest.mark.parametrize("marks", [1, 2, 8, 3000])
+def test_marks_before_and_behind_a_frame_are_an_idle_line(marks: int):
+    idle = b"\xff" * marks
+    card = TagRead(device="rdr", at=NOW, tag="7B3972")
+    assert outcome(make, [idle + device.frame(1, 0x40) + idle]) == []
+    found = outcome(make, [idle + device.card(1, W26) + idle + device.card(1, W26, sequence=2) + idle])
+    assert [item.observation for item in found if isinstance(item, Reading)] == [card, card]
+    assert len(found) == 2
+    assert any(isinstance(item, Reject) for item in outcome(make, [idle + b"\x44" + idle]))
+
+
 @given(place=st.integers(0, 15), bit=st.integers(0, 7))
 def test_one_damaged_bit_never_gives_another_card(place: int, bit: int):
     good = bytearray(device.card(1, W26))

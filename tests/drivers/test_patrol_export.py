@@ -173,6 +173,24 @@ def test_afternoon_midnight_and_noon() -> None:
     ]
 
 
+def test_the_word_of_the_day_and_the_hour_agree_or_nobody_guesses() -> None:
+    cells = ["中午 12:05", "中午11:55", "中午1:05", "晚上 7:05", "晚上11:05", "下午 0:05", "凌晨12:05", "下午 13:05"]
+    assert times_of(*(f"2026-05-01 {cell}" for cell in cells)) == [
+        f"2026-05-01 {time}:00" for time in ("00:05", "11:55", "12:05", "12:05", "13:05", "13:05", "19:05", "23:05")
+    ]
+    for cell in ("晚上12:05", "晚上1:05", "中午 8:05", "上午 13:05", "11:65 PM", "13:05 AM", "凌晨 23:05"):
+        sheet = read(workbook([("s", [["Patrol Time", "Chip ID"], [f"2026-05-01 {cell}", TAG]])]))
+        assert not reads(sheet), cell
+        assert "is no time of day" in reasons(sheet)[0]
+
+
+@pytest.mark.parametrize("offset", ["+08:60", "-03:99", "+0560", "+24:00"])
+def test_an_offset_that_no_zone_can_have_is_refused(offset: str) -> None:
+    sheet = read(workbook([("s", [["Patrol Time", "Chip ID"], [f"2026-05-01 00:19:49{offset}", TAG]])]))
+    assert not reads(sheet)
+    assert f"{offset} is no offset" in reasons(sheet)[0]
+
+
 def test_the_day_numbers_of_a_workbook_of_1904() -> None:
     book = openpyxl.Workbook()
     book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
@@ -404,6 +422,99 @@ def test_a_line_of_words_below_the_records_hides_nothing() -> None:
 def test_text_in_every_encoding_and_with_every_delimiter(encoding: str, delimiter: str) -> None:
     rows = [HEADER_ZH, ["2026/05/01 00:19:49", "01", "王强", "1号楼,南门", "", TAG]]
     assert [each.tag for each in reads(read(text(rows, encoding=encoding, delimiter=delimiter)))] == [TAG]
+
+
+def test_a_mark_of_utf_8_before_gbk_is_read_as_what_stands_behind_it() -> None:
+    rows = [HEADER_ZH, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "灯不亮", TAG]]
+    sheet = read(b"\xef\xbb\xbf" + text(rows, encoding="gbk"))
+    assert [each.tag for each in reads(sheet)] == [TAG]
+    assert [item.observation.text for item in sheet.found if isinstance(item.observation, Incident)] == ["灯不亮"]
+
+
+def test_utf_8_that_was_cut_inside_a_character_is_not_taken_for_gbk() -> None:
+    rows = [HEADER_EN, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "", TAG]]
+    with pytest.raises(DecodeError, match="neither an Excel file nor text"):
+        read(text(rows, encoding="utf-8-sig") + "共".encode()[:2])
+
+
+def tap(minute: int, *, event: str = "", chip: str = TAG) -> str:
+    return f"2026/05/01 00:{minute}:49,01,王强,1号楼,{event},{chip}\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        tap(10) + tap(20, event='"灯坏') + tap(30),
+        tap(10) + tap(20, event='"灯坏') + tap(30) + tap(40, event='"门坏', chip="0F004E86DA") + tap(50),
+        tap(10) + tap(20, event='"灯坏') + tap(30, event='"门坏'),
+        tap(10) + tap(20, event='"灯坏'),
+        (tap(10) + tap(20, event='"灯坏')).rstrip(),
+        tap(10) + tap(20, event='"灯坏') + "合计,2,,,,\n",
+    ],
+    ids=["to the end", "to another such row", "to the next row", "last row", "last row without line end", "footer"],
+)
+def test_a_quotation_mark_that_is_not_closed_swallows_no_row(rows: str) -> None:
+    title = "导出时间：2026-05-02 06:10:00,,,,,\n" + ",".join(HEADER_ZH) + "\n"
+    with pytest.raises(DecodeError, match=r"quotation mark .* closed"):
+        read((title + rows).encode())
+
+
+@pytest.mark.parametrize(
+    "event", ['"灯坏,\n门坏, 请修"', '"灯""坏"""', '"东"侧灯坏', '灯"坏', '"\n\n"', '"a, b, c, d, e\nf"']
+)
+def test_quoted_cells_may_have_lines_and_delimiters(event: str) -> None:
+    sheet = read((",".join(HEADER_ZH) + "\n" + tap(10) + tap(20, event=event) + tap(30)).encode())
+    assert local(sheet) == ["2026-05-01 00:10:49", "2026-05-01 00:20:49", "2026-05-01 00:30:49"], reasons(sheet)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,1号楼,东门,,{TAG}"),
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,张三,1号楼,,{TAG}"),
+        (",".join(HEADER_ZH), f"2026/05/01 00:20:49,01,王强,1号楼,东门,000001,{TAG}"),
+        ("巡检时间,人员,巡检点,事件", "2026/05/01 00:20:49,王强,1号楼,东门,灯坏"),
+    ],
+    ids=["checkpoint", "person", "an event like a chip number", "no chip numbers"],
+)
+def test_a_name_with_the_delimiter_in_it_moves_no_column_into_another(header: str, row: str) -> None:
+    first = header.count(",") * ","
+    checkpoints = {"1号楼": TAG}
+    sheet = read(f"导出时间：2026-05-02 06:10:00{first}\n{header}\n{row}\n".encode(), checkpoints=checkpoints)
+    assert len(reasons(sheet)) == len(sheet.found) == 1
+    assert "a name with the delimiter in it" in reasons(sheet)[0]
+
+
+def test_more_cells_than_headings_behind_all_that_matters_cost_no_tap() -> None:
+    sheet = read(f"巡检时间,巡检点,编号,事件\n2026/05/01 00:20:49,1号楼,{TAG},灯坏,请修\n".encode())
+    assert local(sheet) == ["2026-05-01 00:20:49"]
+    book = [list(HEADER_ZH), ["2026/05/01 00:20:49", "01", "王强", "1号楼", None, TAG, "by hand"]]
+    assert local(read(workbook([("s", book)]))) == ["2026-05-01 00:20:49"]
+    for end in (",", ",,,", ", "):
+        assert local(read(f"巡检时间,事件,编号\n2026/05/01 00:20:49,灯坏,{TAG}{end}\n".encode())) == [
+            "2026-05-01 00:20:49"
+        ]
+
+
+@pytest.mark.parametrize("end", ["1号楼,灯坏", "1号楼,灯", '1号楼,"灯坏"'])
+def test_a_last_row_that_the_file_ends_inside_of_is_no_incident_without_a_tap(end: str) -> None:
+    title = "导出时间：2026-05-02 06:10:00,,,,,\n" + ",".join(HEADER_ZH) + "\n"
+    sheet = read((title + tap(10) + f"2026/05/01 00:20:49,01,王强,{end}").encode())
+    assert local(sheet) == ["2026-05-01 00:10:49"]
+    assert "the file ends inside this row" in reasons(sheet)[0]
+    assert [f"{each.complete_to:%H:%M:%S}" for each in ends(sheet)] == ["00:20:48"]
+    assert len(sheet.found) == 3
+    for last in (",", ",\n", "\r\n"):
+        sheet = read((title + tap(10) + f"2026/05/01 00:20:49,01,王强,{end}{last}").encode())
+        assert not reasons(sheet)
+    for last in ("合计,2", "导出时间：2026-05-02 06:10:00", tap(20).rstrip()):
+        assert not reasons(read((title + tap(10) + last).encode()))
+
+
+def test_a_quoted_cell_may_end_a_file() -> None:
+    for end in ("", "\r\n", " \r\n"):
+        sheet = read(f'巡检时间,编号,事件\r\n2026/05/01 00:10:49,{TAG},"灯坏,\r\n门坏"{end}'.encode())
+        assert local(sheet) == ["2026-05-01 00:10:49"], reasons(sheet)
 
 
 def test_an_old_excel_file_is_read() -> None:
