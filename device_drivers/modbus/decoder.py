@@ -27,6 +27,9 @@ _MOST_REQUESTS = 256
 _WRITE_COIL, _WRITE_COILS = 5, 15
 _WRITTEN = 5
 """Bytes of a reply to a write of several coils: without their values."""
+_ANYONE = frozenset((0xF8, 0xFF))
+"""Addresses of whoever is on the line: a PZEM-004T's, and that by which sensors are asked their address. Who answers may do
+so by its own."""
 _TOGGLE = 0x5500
 """Waveshare's value for the other way round."""
 
@@ -99,7 +102,7 @@ class ModbusDecoder:
 
     def _frame(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
         if self._address is not None and frame.address != self._address:
-            self._asked = None
+            self._asked = _request(frame) if frame.address in _ANYONE else None
             return
         pdu = frame.pdu
         function = pdu[0]
@@ -138,13 +141,12 @@ class ModbusDecoder:
         pdu, asked = frame.pdu, self._asked
         function = pdu[0]
         self._asked = None
-        if asked is not None and asked[:2] != (frame.address, function):
+        if asked is not None and (asked[1] != function or (asked[0] != frame.address and asked[0] not in _ANYONE)):
             asked = None
         if asked is not None and len(pdu) == 2 + _octets(function, asked[3]) and pdu[1] == len(pdu) - 2:
             self._reply(frame, asked[2], asked[3], at, found)
-        elif len(pdu) == 5 and (pdu[1] != 3 or function > 2 or _could_be_asked(pdu)):
-            register, count = unpack(">HH", pdu[1:])
-            self._asked = (frame.address, function, register, count)
+        elif (request := _request(frame)) is not None:
+            self._asked = request
         elif asked is not None:
             wanted = _octets(function, asked[3])
             found.append(Reject(frame.octets, f"{len(pdu) - 2} bytes in a reply to a request for {wanted}"))
@@ -210,6 +212,15 @@ class ModbusDecoder:
 
 def _octets(function: int, count: int) -> int:
     return (count + 7) // 8 if function in (1, 2, _WRITE_COILS) else count * 2
+
+
+def _request(frame: Frame) -> tuple[int, int, int, int] | None:
+    """What a request to read asks: address, function, register, count. None: it is none."""
+    pdu = frame.pdu
+    if pdu[0] not in QUANTITIES or len(pdu) != 5 or (pdu[0] <= 2 and pdu[1] == 3 and not _could_be_asked(pdu)):
+        return None
+    register, count = unpack(">HH", pdu[1:])
+    return frame.address, pdu[0], register, count
 
 
 def _could_be_asked(pdu: bytes) -> bool:
