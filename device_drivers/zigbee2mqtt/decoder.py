@@ -133,7 +133,7 @@ class Zigbee2mqttDecoder:
             numeric, target, name, factor, unit, output = meaning
             if numeric:
                 plain = (type(value) is int or type(value) is float) and -LARGEST < value < LARGEST
-                number = float(value) if plain else read_number(value, key)
+                number = float(value) if plain else read_number(value, key, flags=target == "measurement")
                 if number is None:
                     continue
                 if target == "measurement":
