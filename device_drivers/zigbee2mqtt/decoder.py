@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
+from device_drivers.json_values import scaled
 from device_drivers.observations import (
     DeviceStatus,
     LampState,
@@ -144,9 +145,9 @@ class Zigbee2mqttDecoder:
                             Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV")
                         )
                     elif output in power:
-                        power[output][name] = number * factor
+                        power[output][name] = scaled(number, factor)
                     else:
-                        power[output] = {"device": device, "at": at, "channel": output, name: number * factor}
+                        power[output] = {"device": device, "at": at, "channel": output, name: scaled(number, factor)}
                 elif target == "lux":
                     if (lux := self._lux(key, number, values)) is not None:
                         found.append(LightLevel(device=device, at=at, lux=lux))
