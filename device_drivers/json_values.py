@@ -91,6 +91,11 @@ def number(value: Any, name: str) -> float | None:
     return float(found)
 
 
+def scaled(value: float, factor: float) -> float:
+    """A number in another unit, without the digits that only binary has: 1.001 kWh are 1001 Wh."""
+    return value if factor == 1 else float(f"{value * factor:.15g}")
+
+
 def count(value: Any, name: str) -> int:
     """A count of 32 bits, also as text.
 

@@ -65,7 +65,8 @@ class ChirpstackDecoder:
     def _up(
         self, message: dict[str, Any], at: datetime, received: datetime, unread: list[str], *, retained: bool
     ) -> list[Reading]:
-        """An uplink. What is absent has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
+        """An uplink. What is absent or null has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
+        message = {key: value for key, value in message.items() if value is not None}
         for key in ("fPort", "fCnt"):
             count(message.get(key, 0), key)
         data = read_base64(message.get("data", ""), "data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from device_drivers.dlt645.frame import ANYONE, LONGEST, WAKE, frame_length, read_frame, why_not
+from device_drivers.dlt645.frame import ANYONE, LONGEST, WAKE, frame_length, is_meant, read_frame, why_not
 from device_drivers.dlt645.meaning import numbers, readings
 from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
@@ -67,7 +67,7 @@ class Dlt645Decoder:
             self._asked = None if frame.address in _NO_METER else frame.address
         if self._address is not None and frame.address != self._address:
             return
-        if frame.is_reply and asked is not None and frame.address != asked:
+        if frame.is_reply and asked is not None and not is_meant(frame.address, asked):
             found.append(Reject(octets, f"a reply of {frame.address}, though {asked} was asked"))
             return
         try:

@@ -109,6 +109,12 @@ def make_frame(address: str, control: int, data: bytes = b"") -> bytes:
     return head + bytes((sum(head) & 0xFF, END))
 
 
+def is_meant(address: str, asked: str) -> bool:
+    """Whether a request to `asked` is for the meter of this address; AA stands for any two digits."""
+    pairs = range(0, len(asked), 2)
+    return all(asked[at : at + 2] in ("AA", address[at : at + 2]) for at in pairs)
+
+
 def why_not(octets: bytes) -> str:
     """Why bytes are no frame, in one sentence."""
     if octets[0] != START:

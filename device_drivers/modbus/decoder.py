@@ -27,8 +27,17 @@ _MOST_REQUESTS = 256
 _WRITE_COIL, _WRITE_COILS = 5, 15
 _WRITTEN = 5
 """Bytes of a reply to a write of several coils: without their values."""
+_ANYONE = frozenset((0xF8, 0xFF))
+"""Addresses of whoever is on the line: a PZEM-004T's, and that by which sensors are asked their address. Who answers may do
+so by its own."""
 _TOGGLE = 0x5500
 """Waveshare's value for the other way round."""
+
+_MOST_TRANSACTIONS = 16
+"""Requests that wait for their replies; a Modbus TCP server takes no more at once (1 to 16 by Messaging on TCP/IP V1.0b)."""
+
+_Request = tuple[int, int, int, int]
+"""Address, function, register, count."""
 
 QUANTITIES = {1: "coil", 2: "discrete_input", 3: "holding_register", 4: "input_register"}
 """By function: what a number is called that no profile names; its channel is the register, `+n` if that is unknown."""
@@ -70,7 +79,7 @@ class ModbusDecoder:
                 self._by_length[read.function, meaning.octets] = meaning
         self._hunter = Hunter(framing.length, lambda octets: why_not(octets, framing), framing.longest)
         self._latest: datetime | None = None
-        self._asked: tuple[int, int, int, int] | None = None  # address, function, register, count
+        self._asked: dict[int, _Request] = {}  # by transaction; RTU has one at a time
 
     def feed(self, data: bytes, received: datetime) -> list[Reading | Reject]:
         """Take the next bytes. Never raises; keeps at most two frames' length; reads the next good frame."""
@@ -86,27 +95,28 @@ class ModbusDecoder:
         found: list[Reading | Reject] = []
         if self._latest is not None:
             self._pieces(self._hunter.flush(), self._latest, found)
-        self._asked = None
+        self._asked.clear()
         return found
 
     def _pieces(self, pieces: list[bytes | Reject], at: datetime, found: list[Reading | Reject]) -> None:
         for piece in pieces:
             if isinstance(piece, Reject):
-                self._asked = None
+                self._asked.clear()
                 found.append(piece)
             else:
                 self._frame(self._framing.read(piece), at, found)
 
     def _frame(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
+        asked = self._asked.pop(frame.transaction, None)
         if self._address is not None and frame.address != self._address:
-            self._asked = None
+            if frame.address in _ANYONE and (request := _request(frame)) is not None:
+                self._ask(frame.transaction, request)
             return
         pdu = frame.pdu
         function = pdu[0]
         if function in QUANTITIES:
-            self._read(frame, at, found)
+            self._read(frame, asked, at, found)
             return
-        self._asked = None
         if function == _WRITE_COIL:
             self._write_coil(frame, at, found)
         elif function == _WRITE_COILS and len(pdu) > _WRITTEN:
@@ -133,18 +143,21 @@ class ModbusDecoder:
             if (channel := self._coils.get(first + place)) is not None:
                 found.append(Reading(self._told(channel, on=bool(bits[place >> 3] >> (place & 7) & 1), at=at)))
 
-    def _read(self, frame: Frame, at: datetime, found: list[Reading | Reject]) -> None:
-        """A request to read, or the reply to one."""
-        pdu, asked = frame.pdu, self._asked
+    def _ask(self, transaction: int, request: _Request) -> None:
+        if len(self._asked) >= _MOST_TRANSACTIONS:
+            del self._asked[next(iter(self._asked))]
+        self._asked[transaction] = request
+
+    def _read(self, frame: Frame, asked: _Request | None, at: datetime, found: list[Reading | Reject]) -> None:
+        """A request to read, or the reply to the one that was `asked`."""
+        pdu = frame.pdu
         function = pdu[0]
-        self._asked = None
-        if asked is not None and asked[:2] != (frame.address, function):
+        if asked is not None and (asked[1] != function or (asked[0] != frame.address and asked[0] not in _ANYONE)):
             asked = None
         if asked is not None and len(pdu) == 2 + _octets(function, asked[3]) and pdu[1] == len(pdu) - 2:
             self._reply(frame, asked[2], asked[3], at, found)
-        elif len(pdu) == 5 and (pdu[1] != 3 or function > 2 or _could_be_asked(pdu)):
-            register, count = unpack(">HH", pdu[1:])
-            self._asked = (frame.address, function, register, count)
+        elif (request := _request(frame)) is not None:
+            self._ask(frame.transaction, request)
         elif asked is not None:
             wanted = _octets(function, asked[3])
             found.append(Reject(frame.octets, f"{len(pdu) - 2} bytes in a reply to a request for {wanted}"))
@@ -210,6 +223,15 @@ class ModbusDecoder:
 
 def _octets(function: int, count: int) -> int:
     return (count + 7) // 8 if function in (1, 2, _WRITE_COILS) else count * 2
+
+
+def _request(frame: Frame) -> _Request | None:
+    """What a request to read asks; None: it is none."""
+    pdu = frame.pdu
+    if pdu[0] not in QUANTITIES or len(pdu) != 5 or (pdu[0] <= 2 and pdu[1] == 3 and not _could_be_asked(pdu)):
+        return None
+    register, count = unpack(">HH", pdu[1:])
+    return frame.address, pdu[0], register, count
 
 
 def _could_be_asked(pdu: bytes) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import iso_time, number, read_object, read_text, shown
+from device_drivers.json_values import iso_time, number, read_object, read_text, scaled, shown
 from device_drivers.mapping import Map
 from device_drivers.observations import DeviceStatus, LampState, Measurement, Observation, Power
 from device_drivers.openbeken.values import BATTERY_MILLIVOLTS, ENERGY, MEASURED, POWER
@@ -117,7 +117,7 @@ class OpenBekenDecoder:
         if name == "voltage" and value > BATTERY_MILLIVOLTS:
             return Measurement(device=self._device, at=at, quantity="battery_voltage", value=value, unit="mV")
         if (meant := self._power.get(name)) is not None:
-            return Power(device=self._device, at=at, **{meant[0]: value * meant[1]})  # type: ignore[arg-type]
+            return Power(device=self._device, at=at, **{meant[0]: scaled(value, meant[1])})  # type: ignore[arg-type]
         quantity, unit = MEASURED[name]
         return Measurement(device=self._device, at=at, quantity=quantity, value=value, unit=unit)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from device_drivers.errors import DecodeError
-from device_drivers.json_values import number, shown
+from device_drivers.json_values import number, scaled, shown
 from device_drivers.observations import LampState, LightLevel, Measurement, Observation, Power
 from device_drivers.outputs import lamp_name
 from device_drivers.tasmota.fields import (
@@ -159,9 +159,9 @@ def _energy(
                 raise DecodeError(f"ENERGY.{key}: {len(value)} phases, expected at most {_MOST_PHASES}")
             for phase, each in enumerate(value, 1):
                 if (reading := _number(each, f"ENERGY.{key}")) is not None:
-                    phases.setdefault(phase, {})[field] = reading * factor
+                    phases.setdefault(phase, {})[field] = scaled(reading, factor)
         elif (reading := _number(value, f"ENERGY.{key}")) is not None:
-            whole[field] = reading * factor
+            whole[field] = scaled(reading, factor)
     if whole:
         found.append(Power(device=device, at=at, **whole))
     for phase, fields in sorted(phases.items()):

@@ -82,10 +82,11 @@ class TtsDecoder:
         *,
         retained: bool,
     ) -> list[Reading]:
-        """An uplink. Fields that are zero are left out: no `f_port` is 0, no `frm_payload` is an empty one."""
+        """An uplink. Fields that are zero are left out or null: no `f_port` is 0, no `frm_payload` is an empty one."""
         uplink = message.get("uplink_message")
         if type(uplink) is not dict:
             raise DecodeError(f"uplink_message: {shown(uplink)}, expected an object")
+        uplink = {key: value for key, value in uplink.items() if value is not None}
         if message.get("simulated"):
             raise DecodeError("a simulated uplink: nothing that the device said")
         count(uplink.get("f_port", 0), "f_port")

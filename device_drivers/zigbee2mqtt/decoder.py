@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
+from device_drivers.json_values import scaled
 from device_drivers.observations import (
     DeviceStatus,
     LampState,
@@ -133,7 +134,7 @@ class Zigbee2mqttDecoder:
             numeric, target, name, factor, unit, output = meaning
             if numeric:
                 plain = (type(value) is int or type(value) is float) and -LARGEST < value < LARGEST
-                number = float(value) if plain else read_number(value, key)
+                number = float(value) if plain else read_number(value, key, flags=target == "measurement")
                 if number is None:
                     continue
                 if target == "measurement":
@@ -144,9 +145,9 @@ class Zigbee2mqttDecoder:
                             Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV")
                         )
                     elif output in power:
-                        power[output][name] = number * factor
+                        power[output][name] = scaled(number, factor)
                     else:
-                        power[output] = {"device": device, "at": at, "channel": output, name: number * factor}
+                        power[output] = {"device": device, "at": at, "channel": output, name: scaled(number, factor)}
                 elif target == "lux":
                     if (lux := self._lux(key, number, values)) is not None:
                         found.append(LightLevel(device=device, at=at, lux=lux))

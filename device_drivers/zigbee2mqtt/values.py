@@ -50,8 +50,8 @@ def read_online(payload: bytes, topic: str) -> bool:
     raise DecodeError(f"{topic}: state {_shown(state)}, expected online or offline")
 
 
-def read_number(value: Any, key: str) -> float | None:
-    """A number, also as text; a flag is 1 or 0; None where the device has no value.
+def read_number(value: Any, key: str, *, flags: bool) -> float | None:
+    """A number, also as text; with `flags` a flag is 1 or 0; None where the device has no value.
 
     Raises:
         DecodeError: something else, or beyond what anything in a building can measure.
@@ -60,8 +60,10 @@ def read_number(value: Any, key: str) -> float | None:
         if type(value) is str:
             if value in _NO_VALUE:
                 return None
+            if not value.isascii() or "_" in value:
+                raise ValueError
             number = float(value)
-        elif type(value) is float or type(value) is int or type(value) is bool:
+        elif type(value) is float or type(value) is int or (flags and type(value) is bool):
             number = float(value)
         else:
             raise ValueError
