@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from device_drivers.observations import TagRead
 from gateway.alerts.alert import Alert, AlertTransition
-from gateway.alerts.book import RESTARTING
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.inhibition import RESTARTING
 from gateway.alerts.lifecycle import ACTIVE, Refused
 from gateway.books import BookChanges, BookOperation
 from gateway.instants import DAY, Duration, Instant, instant, moment
