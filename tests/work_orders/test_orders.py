@@ -88,6 +88,20 @@ def test_an_order_that_somebody_came_for_is_not_taken_away(desk):
     assert (desk.order(lamp).state, desk.order(lamp).fault) == ("arrived", "merged")
 
 
+@pytest.mark.parametrize("mended", [False, True])
+def test_an_order_whose_fault_stands_by_itself_again_is_part_of_no_other(desk, mended):
+    lamp = desk.fault("02:00", "lamp_failure", "lamp-f03")
+    desk.do("02:04", "arrive", lamp)
+    if mended:
+        desk.do("02:05", "repair", lamp)
+    desk.signal("raise", "lamp_failure", "lamp-f03", "02:06", caused_by="circuit_fault:c-1")
+    assert (desk.order(lamp).fault, desk.order(lamp).merged_into) == ("merged", "circuit_fault/c-1/1")
+    desk.at("02:30")
+    assert (desk.order(lamp).fault, desk.order(lamp).merged_into) == ("standing", None)
+    circuit = desk.fault("02:40")
+    assert desk.order(circuit).joined == ()
+
+
 def test_a_restarting_gateway_takes_no_order_away(desk):
     order = desk.fault("02:00", "camera_offline", "cam")
     desk.fault("02:01", "gateway_restarting", "riverside")
