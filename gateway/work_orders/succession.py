@@ -1,4 +1,4 @@
-"""Orders of an earlier version: what is kept of one is made of what the journal has of it, as it was last shown."""
+"""Orders that do not come about again where the past is judged anew: what is kept of one is made of what the journal has of it, as it was last shown."""
 
 from __future__ import annotations
 
