@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import accused
-from gateway.instants import Instant
+from gateway.instants import Instant, instant
 
 HISTORY_FIRST = 10
 HISTORY_LAST = 90
@@ -72,6 +72,10 @@ class Case(msgspec.Struct, kw_only=True):
         if not isinstance(self.told_of, dict):
             self.told_of = {each: self.heard_of(each) for each in self.told}
         self.told_of[contact] = named
+
+    def not_before(self, at: Instant) -> Instant:
+        """`at`, but not before the alert's last row: its history runs forward."""
+        return max(at, instant(self.alert.updated))
 
     def deadline(self) -> Instant | None:
         """The earliest of its deadlines."""

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from gateway.alerts.alert import AlertState
 from gateway.errors import LamplighterError
+from gateway.instants import MINUTE, Duration
 
 Trigger = Literal[
     "raise",
@@ -32,6 +33,13 @@ STATES: tuple[AlertState, ...] = ("open", "acknowledged", "in_progress", "resolv
 ACTIVE: frozenset[AlertState] = frozenset({"open", "acknowledged", "in_progress"})
 """Somebody still has to do something."""
 FINAL: frozenset[AlertState] = frozenset({"closed", "retracted"})
+
+ACK_EXPIRES: Duration = 30 * MINUTE
+"""An acknowledgement without work started lapses (alerts.md, table)."""
+SAME_WITHIN: Duration = 10 * MINUTE
+"""The same subject again within this is the same occurrence (alerts.md, table)."""
+VERIFY_AFTER: Duration = 10 * MINUTE
+"""An end seen by the sensor that lasts so long closes the alert (alerts.md, table)."""
 
 
 class Refused(LamplighterError):  # noqa: N818 - what the gateway did, not what went wrong in it

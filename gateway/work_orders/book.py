@@ -10,15 +10,15 @@ from typing import Any, Literal
 
 from device_drivers.observations import TagRead
 from gateway.alerts.alert import Alert, AlertTransition
-from gateway.alerts.book import RESTARTING
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.inhibition import RESTARTING
 from gateway.alerts.lifecycle import ACTIVE, Refused
 from gateway.books import BookChanges, BookOperation
 from gateway.instants import DAY, Duration, Instant, instant, moment
 from gateway.site.model import Site
 from gateway.work_orders.actions import ABOUT_WHO_CAME, ACTIONS, BESIDES, Actions, details, time_said, with_offset
 from gateway.work_orders.arrivals import Arrivals
-from gateway.work_orders.case import JOINED, Case, case_of
+from gateway.work_orders.case import JOINED, Case
 from gateway.work_orders.clocks import GRACE, LATE, Clocks
 from gateway.work_orders.history import History
 from gateway.work_orders.lifecycle import FINAL, UNMENDED, WAITING, Trigger
@@ -28,6 +28,7 @@ from gateway.work_orders.register import OPEN_LIMIT, Register
 from gateway.work_orders.repairs import Repairs
 from gateway.work_orders.rework import Rework
 from gateway.work_orders.sensors import Speaks, always
+from gateway.work_orders.succession import case_of
 
 WORDS_LIMIT = 1000
 """Characters of a reason, and of what an alert says."""

@@ -30,8 +30,9 @@ class Repairs:
         self._speaks = speaks
 
     def stands(self, case: Case) -> None:
-        """The sensor reports the fault."""
+        """The sensor reports the fault, and it is part of no other."""
         case.standing, case.ended, case.verified_end = "standing", None, False
+        case.merged_into = None
 
     def relapsed(self, case: Case, at: Instant) -> None:
         """The sensor reports the fault again after the repair, within the same occurrence."""

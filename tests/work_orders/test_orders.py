@@ -88,6 +88,20 @@ def test_an_order_that_somebody_came_for_is_not_taken_away(desk):
     assert (desk.order(lamp).state, desk.order(lamp).fault) == ("arrived", "merged")
 
 
+@pytest.mark.parametrize("mended", [False, True])
+def test_an_order_whose_fault_stands_by_itself_again_is_part_of_no_other(desk, mended):
+    lamp = desk.fault("02:00", "lamp_failure", "lamp-f03")
+    desk.do("02:04", "arrive", lamp)
+    if mended:
+        desk.do("02:05", "repair", lamp)
+    desk.signal("raise", "lamp_failure", "lamp-f03", "02:06", caused_by="circuit_fault:c-1")
+    assert (desk.order(lamp).fault, desk.order(lamp).merged_into) == ("merged", "circuit_fault/c-1/1")
+    desk.at("02:30")
+    assert (desk.order(lamp).fault, desk.order(lamp).merged_into) == ("standing", None)
+    circuit = desk.fault("02:40")
+    assert desk.order(circuit).joined == ()
+
+
 def test_a_restarting_gateway_takes_no_order_away(desk):
     order = desk.fault("02:00", "camera_offline", "cam")
     desk.fault("02:01", "gateway_restarting", "riverside")
@@ -392,3 +406,92 @@ def test_what_becomes_an_emergency_does_not_wait_for_the_time_agreed(desk):
 def test_the_time_agreed_with_the_resident_moves_the_clock(desk):
     order = desk.report("09:00", agreed="+2 10:00")
     assert f"{desk.order(order).due:%d %H:%M}" == "30 10:00"
+
+
+def taken_up(desk: Desk, order: str, when: str) -> Desk:
+    """Another desk, whose book has the order as it was shown last, from the journal alone."""
+    other = Desk(desk.site).at(when)
+    other.book.take_up(desk.order(order))
+    return other
+
+
+def reopened(desk: Desk) -> str:
+    """An order whose first cycle was late, through m-liu; reopened at 02:00, and due again at 02:30."""
+    order = desk.report("00:00", urgency="emergency")
+    desk.do("00:05", "assign", order, to="m-liu")
+    desk.do("01:00", "arrive", order)
+    desk.do("01:10", "repair", order)
+    desk.do("02:00", "follow_up", order, content=False)
+    return order
+
+
+def test_an_order_taken_up_from_the_journal_holds_nobody_late_for_a_clock_that_still_runs():
+    desk = Desk()
+    order = reopened(desk)
+    desk.do("02:01", "assign", order, to="g-wang")
+    other = taken_up(desk, order, "02:05")
+    assert other.order(order).lateness == desk.order(order).lateness
+    assert other.order(order).lateness.person == "m-liu"
+    for each in (desk, other):
+        each.do("02:20", "arrive", order)
+        each.do("02:25", "repair", order)
+        each.do("03:00", "follow_up", order, content=True)
+        done = each.do("03:01", "close", order)
+        assert (done.punctual, done.lateness.person, f"{done.lateness.due:%H:%M}") == ("late", "m-liu", "00:30")
+
+
+def test_an_order_taken_up_from_the_journal_is_late_when_its_own_clock_runs_out():
+    desk = Desk()
+    order = desk.report("00:00", urgency="emergency")
+    desk.do("00:05", "assign", order, to="m-liu")
+    other = taken_up(desk, order, "00:10")
+    assert (other.order(order).punctual, other.late()) == ("running", {})
+    other.at("00:31")
+    assert (other.order(order).lateness.person, other.late()) == ("m-liu", {order: "open"})
+    again = taken_up(other, order, "00:40").at("01:30")
+    assert again.order(order).lateness == other.order(order).lateness
+
+
+def test_whoever_was_sent_before_an_order_was_reopened_answers_for_nothing_after_it_was_taken_up():
+    desk = Desk()
+    order = desk.report("00:00", urgency="emergency")
+    desk.do("00:05", "assign", order, to="m-liu")
+    desk.do("00:20", "arrive", order)
+    desk.do("00:30", "repair", order)
+    desk.do("02:00", "follow_up", order, content=False)
+    desk.do("02:40", "assign", order, to="g-wang")
+    assert (desk.order(order).punctual, desk.order(order).lateness.person) == ("late", None)
+    assert taken_up(desk, order, "02:45").order(order).lateness == desk.order(order).lateness
+
+
+def test_a_tap_before_an_order_was_reopened_proves_nothing_after_it_was_taken_up():
+    desk = Desk()
+    order = reopened(desk)
+    desk.do("02:01", "assign", order, to="m-liu")
+    other = taken_up(desk, order, "02:05")
+    for each in (desk, other):
+        each.tap("00:58", LIU, "wand", received="02:06").tap("00:59", WALL_F01, "wand", received="02:06")
+        assert each.order(order).state == "assigned"
+
+
+def test_what_an_engineer_saw_is_kept_when_an_order_is_taken_up():
+    desk = Desk()
+    order = desk.report("00:00", area="warranty")
+    desk.do("00:05", "arrive", order)
+    desk.do("00:10", "repair", order)
+    desk.do("00:20", "verify", order)
+    assert taken_up(desk, order, "00:30").order(order).verified == desk.order(order).verified
+
+
+@pytest.mark.parametrize(("late_tap", "punctual"), [(False, "late"), (True, "in_time")])
+def test_a_wand_docked_after_an_order_was_taken_up_acquits_of_a_clock_before_the_one_that_runs(late_tap, punctual):
+    desk = Desk()
+    order = reopened(desk)
+    desk.do("02:01", "assign", order, to="m-liu")
+    other = taken_up(desk, order, "02:05")
+    for each in (desk, other):
+        if late_tap:
+            each.tap("00:18", LIU, "wand", received="02:06").tap("00:19", WALL_F01, "wand", received="02:06")
+        each.do("02:20", "arrive", order)
+        each.do("02:25", "repair", order)
+        assert each.order(order).punctual == punctual
