@@ -34,6 +34,8 @@ class Point:
         self.people = people
         self.visits: list[VisitState] = []
         self.taps: list[Tap] = []
+        self.spent: set[Tap] = set()
+        """Those of its taps that served a visit which is no longer in memory: they serve no other."""
         self.touched: list[Interval] = []
         """Times at which taps or visits came or went: what touches them is to be assigned anew."""
         self._longest: Duration = 0
@@ -67,6 +69,7 @@ class Point:
         while taps[index] != tap:
             index += 1
         del taps[index]
+        self.spent.discard(tap)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def taps_between(self, first: Instant, last: Instant) -> Iterator[Tap]:
@@ -126,7 +129,7 @@ class Point:
             visit = waiting.pop()
             visits.append(visit)
             for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
-                if tap in taps:
+                if tap in taps or tap in self.spent:
                     continue
                 person = self.people.get(tap.person) if tap.person else None
                 taps[tap] = [(each, fit) for each, fit in self.fits(tap) if each.refusal(person) is None]
@@ -193,7 +196,7 @@ class Point:
 
     def reason(self, tap: Tap, used: set[Tap]) -> str | None:
         """Why a tap served nothing, the first reason that fits; None: it served."""
-        if tap in used:
+        if tap in used or tap in self.spent:
             return None
         fits = [visit for visit, _ in self.fits(tap)]
         if not fits:
@@ -210,12 +213,12 @@ class Point:
         """Whether someone tapped for a visit that needs two persons and was not served."""
         if not visit.two_person or visit.service is not None:
             return False
-        used = {
+        used = self.spent.union(
             tap
             for other in self.visits_between(visit.opens, visit.closes)
             if other.service
             for tap in other.service.taps
-        }
+        )
         for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
             person = self.people.get(tap.person) if tap.person else None
             if tap not in used and visit.fit(tap) is not None and visit.refusal(person) is None:
@@ -246,7 +249,7 @@ class Point:
         """Whether a tap that fits no round, by a clock never measured, lies so near that it may have been for a visit."""
         for tap in self.taps_between(visit.opens - STRAY, visit.closes + STRAY):
             person = self.people.get(tap.person) if tap.person else None
-            if not tap.measured and visit.refusal(person) is None and not self.fits(tap):
+            if not tap.measured and tap not in self.spent and visit.refusal(person) is None and not self.fits(tap):
                 return True
         return False
 

@@ -757,6 +757,7 @@ class Record:
             "syncs": self._handed.snapshot(),
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
+            "spent": self.reads.spent_at(),
             "heard": [self.first_heard, self.last_heard],
             "persons": sorted(self.persons),
             "link_down": self.link_down,
@@ -785,6 +786,7 @@ class Record:
         self._lost_at = list(state["lost"])
         self.reads.reads = [Read(*read) for read in state["reads"]]
         self.reads.boots = {read.boot for read in self.reads.reads}
+        self.reads.spent = {self.reads.reads[index] for index in state.get("spent", ())}
         self.first_heard, self.last_heard = state["heard"]
         self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._handed.to))
         self.persons |= set(state["persons"])

@@ -520,12 +520,16 @@ class Rounds(Shown):
             return
         since, until = record.stale
         record.stale = None
+        spent = record.reads.spent
         gone, come = record.reads.derive(since, until, self._tags, self.site.people, record.correction)
         for tap in gone:
             self._changing(tap.checkpoint).remove_tap(tap)
             self._mark_near(tap)
         for tap in come:
-            self._changing(tap.checkpoint).add_tap(tap)
+            point = self._changing(tap.checkpoint)
+            point.add_tap(tap)
+            if spent and not spent.isdisjoint(moment.read for moment in tap.moments):
+                point.spent.add(tap)
             self._mark_near(tap)
 
     def _mark_near(self, tap: Tap) -> None:
@@ -708,6 +712,7 @@ class Rounds(Shown):
         for state in [each for each in self._rounds.values() if max(visit.deadline for visit in each.visits) < before]:
             if self._keep_all:
                 self._retired.put(state.id, self._views.round(state, self.now))
+            self._spend(state)
             self._drop_round(state)
         for key in [key for key, gap in self._gaps.items() if gap.window.end < before]:
             if self._keep_all:
@@ -716,7 +721,11 @@ class Rounds(Shown):
             self._unwatch(key)
         for record in self._records.values():
             older = before - EVIDENCE_KEPT - (RECENTLY if record.portable else 0)
-            for tap in sorted(record.reads.forget(older), key=attrgetter("first")):
+            taps, reads = record.reads.forget(older)
+            if self._keep_all:
+                for loose in reads:
+                    self._retired_unmatched.put(self._views.loose(record.id, loose))
+            for tap in sorted(taps, key=attrgetter("first")):
                 point = self._changing(tap.checkpoint)
                 if self._keep_all and (reason := point.reason(tap, taps_used(point))) is not None:
                     self._retired_unmatched.put(self._views.tap(tap, reason))
@@ -727,6 +736,14 @@ class Rounds(Shown):
         self._witnesses.forget(before - EVIDENCE_KEPT - RECENTLY)
         self.stand_ins.forget(before - EVIDENCE_KEPT)
         self._downs[:] = [down for down in self._downs if down[1] >= before - EVIDENCE_KEPT]
+
+    def _spend(self, state: RoundState) -> None:
+        """What served a round that goes has served, and serves no other."""
+        for visit in state.visits:
+            for tap in visit.service.taps if visit.service is not None else ():
+                self._points[visit.checkpoint].spent.add(tap)
+                if (record := self._records.get(tap.device)) is not None:
+                    record.reads.spent.update(moment.read for moment in tap.moments)
 
     def snapshot(self) -> Any:
         """Everything, as builtins."""

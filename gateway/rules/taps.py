@@ -195,6 +195,7 @@ class Reads:
         "own_clock",
         "portable",
         "reads",
+        "spent",
     )
 
     def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
@@ -210,6 +211,8 @@ class Reads:
         """By each of its reads."""
         self.loose: dict[Read, Loose] = {}
         self._replaced: list[Read] = []
+        self.spent: set[Read] = set()
+        """Those of taps that served a round which is no longer in memory."""
 
     def add(self, read: Read) -> bool:
         """Take a read; False if it was here already (of repeats the one received first counts)."""
@@ -379,18 +382,25 @@ class Reads:
             self._taps[read] = tap
         return tap
 
-    def forget(self, before: Instant) -> set[Tap]:
-        """Drop reads received before an instant; the taps that went."""
+    def forget(self, before: Instant) -> tuple[set[Tap], list[Loose]]:
+        """Drop reads received before an instant; the taps that went, and the reads that were none."""
         gone = [read for read in self.reads if read.received < before and self._old(read, before)]
-        taps = set()
+        taps, loose = set(), []
         for read in gone:
             if (tap := self._taps.pop(read, None)) is not None:
                 taps.add(tap)
-            self.loose.pop(read, None)
+            if (other := self.loose.pop(read, None)) is not None:
+                loose.append(other)
         if gone:
             dropped = set(gone)
+            self.spent -= dropped
             self.reads = [read for read in self.reads if read not in dropped]
-        return taps
+        return taps, loose
+
+    def spent_at(self) -> list[int]:
+        """Where among its reads the spent ones stand."""
+        spent = self.spent
+        return [index for index, read in enumerate(self.reads) if read in spent] if spent else []
 
     def _old(self, read: Read, before: Instant) -> bool:
         tap = self._taps.get(read)

@@ -79,6 +79,14 @@ def strays(days: int) -> Iterator[bytes]:
         yield tap(noon + timedelta(hours=9, minutes=5))
 
 
+def test_a_tap_that_served_a_round_is_never_listed_as_one_that_served_nothing(tmp_path: Path) -> None:
+    """Its round is forgotten some days before it is."""
+    whole = replay_lines(two_guards(tmp_path), strays(40)).document
+    assert {visit.verdict for each in whole["rounds"] for visit in each.visits} == {"on_time"}
+    assert [each for each in whole["unmatched"] if f"{each.at:%H:%M}" == "22:05"] == []
+    assert len(whole["unmatched"]) == 40 * 4
+
+
 def two_guards(folder: Path) -> Site:
     second = '  {id: g-li, name: 李娜, roles: [guard], tags: ["007B3973"]}]\n'
     (folder / "site.yaml").write_text(SITE.replace("]}]\ndevices", "]},\n" + second + "devices"), encoding="utf-8")
