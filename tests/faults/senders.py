@@ -78,7 +78,7 @@ class Lines:
         ]
 
     def act(self) -> None:
-        """Answer what is asked; a card each half a second, in pieces; the wand is touched to something each second."""
+        """Answer what is asked; a card now and then; the wand is touched to something each second."""
         now = time.monotonic()
         if now - self._tapped >= 1.0:
             self._tapped = now
@@ -86,6 +86,18 @@ class Lines:
             key = Key("wand", "", instant(at))
             self._kept[self._wand.counters.written] = key
             self._ledger.send(key)
+        self.card()
+        ready, _, _ = select.select([self.dock.near], [], [], 0)
+        if ready:
+            self._wand.now = _second()
+            answer = self._wand.answers(os.read(self.dock.near, 4096))
+            for place in [place for place in self._kept if place <= self._wand.counters.read]:
+                self._ledger.acknowledge(self._kept.pop(place))
+            os.write(self.dock.near, answer)
+
+    def card(self) -> None:
+        """A card each half a second, in pieces."""
+        now = time.monotonic()
         if self._rest:
             self._say(self._rest)
             self._rest = b""
@@ -94,13 +106,6 @@ class Lines:
             whole = frame(TAG)
             self._say(whole[:5])
             self._rest = whole[5:]
-        ready, _, _ = select.select([self.dock.near], [], [], 0)
-        if ready:
-            self._wand.now = _second()
-            answer = self._wand.answers(os.read(self.dock.near, 4096))
-            for place in [place for place in self._kept if place <= self._wand.counters.read]:
-                self._ledger.acknowledge(self._kept.pop(place))
-            os.write(self.dock.near, answer)
 
     def _say(self, data: bytes) -> None:
         _, ready, _ = select.select([], [self.reader.near], [], 0)
