@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from api.access.concerned import person_of
 from api.access.door import needs, session_of
 from api.console.frame import Frame
 from api.console.languages import Language, chosen, word
-from api.console.names import checkpoint_name, person_name, place_name
+from api.console.names import checkpoint_name, person_name, place_name, route_name
 from api.ports import GatewayPort
 from api.resources.duty_checks import all_items, may_check, seen
 from api.resources.scores import asked, book, for_reader, revisions, score
@@ -205,13 +205,25 @@ def _row(site: Site, each: Deduction, language: Language, *, named: bool) -> dic
         "kind": _kind(site, each.kind, language),
         "what": what,
         "href": href,
-        "round": evidence.id if evidence.kind == "visit" else "",
+        "round": _round(site, evidence.id) if evidence.kind == "visit" else "",
+        "complete_to": _clock(str(facts.get("watermark") or "")),
         "persons": [person_name(site, person, named=named) for person in each.persons],
         "stretches": [
             (first.strftime("%m-%d %H:%M"), last.strftime("%m-%d %H:%M")) for first, last in evidence.stretches[:12]
         ],
         "more": max(0, int(facts.get("stretches", 0)) - 12),
     }
+
+
+def _round(site: Site, round_id: str) -> str:
+    """A round by its route's name and its start."""
+    route, _, start = round_id.partition("@")
+    return f"{route_name(site, route)} {_clock(start)}"
+
+
+def _clock(stamp: str) -> str:
+    """An instant with its offset as day and clock time; nothing if there is none."""
+    return f"{datetime.fromisoformat(stamp):%m-%d %H:%M}" if stamp else ""
 
 
 def _kind(site: Site, kind: str, language: Language) -> str:

@@ -38,6 +38,10 @@ async def test_a_missed_point_costs_is_appealed_published_and_withdrawn_by_late_
     assert (document["period"], document["score"], document["settled"]) == ("2026-Q4", 99.5, False)
     assert list(rows(document)) == [KEY]
     assert rows(document)[KEY]["persons"] == ["g-he"]
+    page = (await boss.get("/scores")).text
+    assert "night 11-24 13:00" in page
+    assert "night@" not in re.sub(r'"[^"]*"', "", page), "people read the route's name and the start, no id"
+    assert re.search(r"(complete to|完整至) 11-24 \d\d:\d\d", page), "a record may be complete up to another day"
     whole = msgspec.json.decode((await boss.get("/api/v1/scores")).content, type=ScoreDocument)
     assert digest_of(whole) == whole.digest
     assert [each.rank for each in rank([whole])] == [1]
