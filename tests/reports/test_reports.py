@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import msgspec
 import openpyxl
 import pytest
 import pytest_asyncio
 
+from api.access.invitations import Invitations
+from api.app import create_app
 from api.commands.demo import Clock, demo_site, history_start, live_start, past
 from api.reports import excel
 from api.reports.document import Counts, Digest, Report
@@ -31,7 +35,7 @@ from gateway.site.model import Shift
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-NIGHT = Shift(id="night", since=time(20), until=time(8), rotation=(("g-wang",),), first=date(2026, 1, 1))
+NIGHT = Shift(id="night", name="夜班", since=time(20), until=time(8), rotation=(("g-wang",),), first=date(2026, 1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +238,17 @@ async def test_a_report_is_made_and_sent_once_also_over_a_restart(week: tuple[Ga
         "what was sent is kept elsewhere, and checks the journal"
     )
     assert await ReportWorker(gateway).look() == []
+
+
+async def test_a_report_that_was_made_is_listed_by_its_shifts_name(week: tuple[Gateway, Clock]) -> None:
+    gateway, _ = week
+    await ReportWorker(gateway).look()
+    invitations = Invitations()
+    app = create_app(gateway, invitations=invitations)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
+        await client.get("/login/once", params={"token": invitations.login("boss", "manager", gateway.now())})
+        page = (await client.get("/reports", params={"lang": "zh_CN"})).text
+    listed = re.findall(r'as_sent=true">([^<]*)<', page)
+    assert any(re.fullmatch(r"交接班报告 夜班 \d{4}-\d\d-\d\d", each) for each in listed), listed
+    assert not any("night" in each for each in listed), listed
