@@ -105,6 +105,24 @@ async def test_a_guard_appeals_and_the_manager_decides(estate) -> None:
         await console.shot(english, "scores-year-desk-en")
 
 
+async def test_the_manager_enters_what_an_inspection_found_and_each_click_sends_once(estate) -> None:
+    await night(estate)
+    async with opened(estate) as console:
+        boss = await console.enter("boss", "manager", "/scores")
+        sent: list[str] = []
+        boss.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+        form = boss.locator('form:has(select[name="item"])')
+        await boss.locator('details:has(select[name="item"]) > summary').click()
+        await form.locator('input[name="points"]').fill("2")
+        await form.locator('[name="words"]').fill("岗亭灭火器过期")
+        await form.locator("button").click()
+        await expect(boss.locator(".deductions")).to_contain_text(["岗亭灭火器过期"])
+        await expect(boss.locator(".total b")).to_have_text("94")
+        await boss.get_by_role("button", name="公布").click()
+        await expect(boss.locator("ol.history li")).to_have_count(1)
+        assert [url.partition("?")[0].rpartition("/")[2] for url in sent] == ["marks", "publish"]
+
+
 async def test_a_finding_is_entered_from_the_phone_with_a_picture(estate, tmp_path) -> None:
     await night(estate)
     picture = tmp_path / "post.png"

@@ -34,7 +34,7 @@ async function post(path, body, type) {
 async function body(form) {
   const said = {};
   for (const [name, value] of new FormData(form)) {
-    const field = form.elements[name];
+    const field = form.elements.namedItem(name); // a field may be called `item`
     if (field.type === "file") {
       if (value.size) said[name] = (await post("/api/v1/duty-checks/photos", await small(value), "application/octet-stream")).id;
     } else if (value !== "" || field.required) {
@@ -45,7 +45,7 @@ async function body(form) {
 }
 
 document.addEventListener("submit", async (event) => {
-  const form = event.target.closest("form[data-post]");
+  const form = event.target.closest("form[data-assess]");
   if (!form) return;
   event.preventDefault();
   const complaint = form.querySelector(".error");
@@ -53,7 +53,7 @@ document.addEventListener("submit", async (event) => {
   complaint.hidden = true;
   button.disabled = true;
   try {
-    await post(form.dataset.post, await body(form), "application/json");
+    await post(form.dataset.assess, await body(form), "application/json");
     location.reload();
   } catch (error) {
     complaint.textContent = failed + error.message;
