@@ -7,9 +7,8 @@ from itertools import count
 from typing import Literal
 
 from gateway.instants import Instant, moment, seconds
-from gateway.rules.findings import Found, Signal
+from gateway.rules.findings import Found, RoundVerdict, Signal
 from gateway.rules.gaps import GapState, Piece
-from gateway.rules.verdicts import verdict_of
 from gateway.rules.visits import RoundState
 from gateway.site.model import Site
 
@@ -30,13 +29,13 @@ class RoundAlerts:
     def _time(self, at: Instant) -> str:
         return moment(at, self._zone).isoformat()
 
-    def round(self, state: RoundState, now: Instant, *, unstarted: bool) -> None:
+    def round(self, state: RoundState, verdict: RoundVerdict, now: Instant, *, unstarted: bool) -> None:
         """Tell of a round as it is judged now.
 
         Args:
+            verdict: the round's, now.
             unstarted: it was due to start, nothing served it, and that is known from complete records.
         """
-        verdict = verdict_of(state, now)
         standing = ENDED.get(verdict)
         for rule, wanted in NAMES.items():
             if rule == standing:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, moment
-from gateway.rules.findings import Found, VisitRevision
+from gateway.rules.findings import Found, RoundVerdict, VisitRevision
 from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
 from gateway.rules.points import STRAY
@@ -533,10 +533,14 @@ class Rounds(Shown):
             self._mark_near(tap)
 
     def _mark_near(self, tap: Tap) -> None:
-        """What a tap may touch besides the visit it serves."""
+        """What a tap may touch besides the visits of which it changes the service: those that nothing serves.
+
+        Of these an open one stays pending whoever tapped, and shows no tap, unless it waits for a second person.
+        """
         point = self._points[tap.checkpoint]
         for visit in point.visits_between(tap.first - STRAY, tap.last + STRAY):
-            self._dirty[visit.key] = None
+            if visit.service is None and (visit.two_person or visit.closes < self.now):
+                self._dirty[visit.key] = None
         for key, gap in self._gaps_of.get(tap.checkpoint, {}).items():
             if gap.window.start <= tap.last and tap.first <= gap.window.end:
                 self._dirty[key] = None
@@ -629,26 +633,25 @@ class Rounds(Shown):
             self._records[device].watch_for(key, None)
 
     def _tell_round(self, state: RoundState, now: Instant) -> None:
-        self._alerts.round(state, now, unstarted=self._unstarted(state, now))
         verdict = verdict_of(state, now)
+        self._alerts.round(state, verdict, now, unstarted=self._unstarted(state, verdict, now))
         if verdict != state.verdict:
             if verdict in ENDED_VERDICTS:
                 state.revision += 1
             state.verdict = verdict
         self.found.touched["round", state.id] = None
 
-    def _unstarted(self, state: RoundState, now: Instant) -> bool:
+    def _unstarted(self, state: RoundState, verdict: RoundVerdict, now: Instant) -> bool:
         """Whether a round was due to start, nothing served it, and that is known (or no witness was ever heard).
 
         Not of a round that can no longer be started: the gateway came, or came back, too late to send anybody.
         """
         key: Key = ("start", state.id, 0)
-        served = any(visit.service is not None for visit in state.visits)
         if (
-            served
-            or not state.not_started < now <= state.closes
-            or verdict_of(state, now) in ENDED_VERDICTS
+            not state.not_started < now <= state.closes
+            or verdict in ENDED_VERDICTS
             or "round_not_started" in state.tells
+            or any(visit.service is not None for visit in state.visits)
         ):
             self._unwatch(key)
             return False

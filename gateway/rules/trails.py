@@ -218,17 +218,28 @@ class Reports(ABC):
     def _settle(self) -> None:
         """Store the stretches that only late evidence can change; the rest is computed each time it is asked."""
         limit = self.settled_to()
-        stop = len(self.times)
-        while stop > self._done and self.times[stop - 1] > limit:
+        times, done = self.times, self._done
+        stop = len(times)
+        while stop > done and times[stop - 1] > limit:
             stop -= 1
-        if stop - self._done > PIECE // 8:
-            pieces, holes, last = self._stretches(self._done, stop)
-            if last >= 0:
-                self._pieces += pieces
-                for low, high, _ in pieces:
-                    self._joined.add(low, high)
-                self._holes += holes
-                self._done = last
+        if stop - done < 2:
+            return
+        pieces, holes, last = self._stretches(done, stop)
+        if last <= done:
+            return
+        stored = self._pieces
+        if pieces and stored:
+            first, end, begun = stored[-1]
+            low, high, since = pieces[0]
+            if since == done and low == end and done - begun < PIECE // 2:  # it goes on where the last one ended
+                del stored[-1]
+                self._joined.take_back()
+                pieces[0] = first, high, begun
+        stored += pieces
+        for low, high, _ in pieces:
+            self._joined.add(low, high)
+        self._holes += holes
+        self._done = last
 
     def complete(self) -> list[Interval]:
         """Every stretch proved complete, not yet merged with those of the newest reports."""

@@ -18,6 +18,7 @@ Cause = Literal["awaiting_reader", "gateway_down", "reader_clock", "reader_gap",
 
 ENDED_VERDICTS = frozenset({"completed", "missed", "incomplete", "unverifiable"})
 """Verdicts of a round in which no visit is pending."""
+_SERVED = frozenset({"on_time", "early", "late"})
 
 
 class Judged(NamedTuple):
@@ -95,8 +96,8 @@ def _cause(concerned: Sequence[Concerned], downs: Sequence[Interval]) -> Cause:
 
 def verdict_of(state: RoundState, now: Instant) -> RoundVerdict:
     """A round's verdict over its required visits (rounds.md, Round)."""
-    verdicts = {visit.verdict for visit in state.required}
-    if verdicts <= {"on_time", "early", "late"}:
+    verdicts = {visit.verdict for visit in state.visits if not visit.optional}
+    if verdicts <= _SERVED:
         return "completed"
     if "pending" in verdicts:
         begun = now >= state.start or any(visit.service is not None for visit in state.visits)

@@ -146,6 +146,11 @@ class Case(msgspec.Struct, kw_only=True):
         """Whose tags prove an arrival: who is said to have come, and who is sent."""
         return frozenset(name for name in (self.arrival_person, self.assignee) if name is not None)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody was sent or is said to have come, in this cycle or an earlier one: a tap proves nobody else's arrival."""
+        return bool(self.sent or self.earlier) or self.assignee is not None or self.arrival_person is not None
+
     def concerns(self, person: str) -> bool:
         """Whether a tap of his can prove an arrival; empty: whose it was is not known."""
         if not person:

@@ -36,6 +36,8 @@ class Register:
         self._by_fault: dict[Key, str] = {}
         self._by_alert: dict[str, str] = {}
         self._by_point: dict[str, dict[str, Case]] = {}
+        self._awaited: dict[str, dict[str, Case]] = {}
+        """Those of them to which somebody was sent, or is said to have come: of hundreds at one place mostly few."""
         self._repaired: dict[Key, tuple[str, Instant]] = {}
 
     @property
@@ -57,10 +59,9 @@ class Register:
 
     def at_point(self, point: str, at: Instant, person: str) -> list[Case]:
         """Orders whose arrival a tap of a person at this point and time can prove, by id; `person` empty: whose it was is not known."""
-        there = self._by_point.get(point, {}).values()
         found = [
             case
-            for case in there
+            for case in self._awaited.get(point, {}).values()
             if (case.concerns(person) or (case.earlier and any(cycle.concerns(person) for cycle in case.earlier)))
             and case.begun <= at
             and (case.closed is None or at <= case.closed)
@@ -104,8 +105,10 @@ class Register:
         del case.alerts[:-ALERTS]
 
     def arm(self, case: Case) -> None:
-        """Its deadline may have changed."""
+        """Its deadline may have changed, or whether somebody is awaited."""
         self._timers.set(case.id, None if case.final else case.deadline())
+        if case.awaited and case.near and case.id not in self._awaited.get(case.near[0], {}):
+            self._await(case)
 
     def deadline(self) -> Instant | None:
         """The next deadline of any order."""
@@ -125,8 +128,7 @@ class Register:
             gone = self.closed.pop(next(iter(self.closed)))
             for alert in gone.alerts:
                 self._forget_alert(gone, alert)
-            for point in gone.near:
-                self._by_point[point].pop(gone.id, None)
+            self._part(gone)
             if (key := gone.key) is not None and self._by_fault.get(key) == gone.id:
                 del self._by_fault[key]
             return True
@@ -175,8 +177,7 @@ class Register:
 
     def near(self, case: Case, points: tuple[str, ...]) -> None:
         """The points near an order are these from now on (another site file)."""
-        for point in case.near:
-            self._by_point[point].pop(case.id, None)
+        self._part(case)
         case.near = list(points)
         self._index(case)
 
@@ -185,6 +186,18 @@ class Register:
             self._by_alert[alert] = case.id
         for point in case.near:
             self._by_point.setdefault(point, {})[case.id] = case
+        if case.awaited:
+            self._await(case)
+
+    def _await(self, case: Case) -> None:
+        for point in case.near:
+            self._awaited.setdefault(point, {})[case.id] = case
+
+    def _part(self, case: Case) -> None:
+        """It is near no point any more."""
+        for point in case.near:
+            self._by_point[point].pop(case.id, None)
+            self._awaited.get(point, {}).pop(case.id, None)
 
     def _forget_alert(self, case: Case, alert: str) -> None:
         if self._by_alert.get(alert) == case.id:
