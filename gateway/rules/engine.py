@@ -76,6 +76,8 @@ class Engine:
         """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
         """No deadline is earlier but `rounds.gathered`; it may be outdated, and is then found to be when time reaches it."""
+        self._later: Instant = 0
+        """No deadline of any module but the rounds is earlier; likewise."""
         self._asked = False
         """The deadline was found to be true just now, and nothing happened since."""
         self._settle(started)
@@ -173,16 +175,26 @@ class Engine:
         asked, self._asked = self._asked, False
         while (first := min(self._due, self.rounds.gathered)) <= now:
             if first == self._due and not asked:
-                first = min(self._refresh(), self.rounds.gathered)
+                first = min(self._refresh(first), self.rounds.gathered)
                 if first > now:
                     break
             asked = False
             self.now = max(self.now, first)
             if first < self._due:
                 self._judge_rounds()
+            elif self._later > self.now:
+                self._fire_rounds()
             else:
                 self._fire()
         self.now = max(self.now, now)
+
+    def _fire_rounds(self) -> None:
+        """Let the rounds know that it is now: nobody else has a deadline, and who hears their signals is told."""
+        self.rounds.advance(self.now)
+        if self.found.signals or self.devices.changed:
+            self._settle(self.now)
+        else:
+            self._due = min(self._later, self.rounds.timer() or END)
 
     def _fire(self) -> None:
         """Let every module know that it is now."""
@@ -197,7 +209,7 @@ class Engine:
         if self.found.signals:
             self._settle(self.now)
         if self.found.touched:
-            self._expect(self.rounds.timer())
+            self._expect_timer()
 
     def gather(self, now: Instant) -> None:
         """Judge what evidence has marked, if that is due by `now`; to be asked when nothing else is (`due`)."""
@@ -209,7 +221,7 @@ class Engine:
         """Whether something may change by time alone up to `now`, evidence that waits to be judged (`gather`) left aside."""
         if now < self._due:
             return False
-        self._asked = self._refresh() <= now
+        self._asked = self._refresh(now) <= now
         return self._asked
 
     def deadline(self) -> Instant | None:
@@ -217,7 +229,7 @@ class Engine:
 
         It is kept from message to message, so it may be one that has been put off since; `advance` finds the true one.
         """
-        due = min(self._due or self._refresh(), self.rounds.gathered)
+        due = min(self._due or self._refresh(self.now), self.rounds.gathered)
         return None if due >= END else due
 
     def restarted(self, down_from: Instant, now: Instant, doubt: Doubt | None = None) -> None:
@@ -256,25 +268,32 @@ class Engine:
         self._settle(self.now)
 
     def _expect(self, due: Instant | None) -> None:
+        if due is not None and due < self._later:
+            self._later = due
+            self._due = min(self._due, due)
+
+    def _expect_timer(self) -> None:
+        due = self.rounds.timer()
         if due is not None and due < self._due:
             self._due = due
 
     def _expect_rounds(self) -> None:
         if self.rounds.woken:
             self.rounds.woken = False
-            self._expect(self.rounds.timer())
+            self._expect_timer()
 
-    def _refresh(self) -> Instant:
-        dues = [due for module in self._others if (due := module.deadline()) is not None]
-        if (timer := self.rounds.timer()) is not None:
-            dues.append(timer)
-        self._due = min(dues, default=END)
+    def _refresh(self, now: Instant) -> Instant:
+        """Ask for the deadlines that time has reached."""
+        if self._later <= now:
+            dues = [due for module in self._others if (due := module.deadline()) is not None]
+            self._later = min(dues, default=END)
+        self._due = min(self._later, self.rounds.timer() or END)
         return self._due
 
     def plan_from(self, since: Instant) -> None:
         """Plan rounds and windows from `since` on, though the first evidence came later."""
         self.rounds.plan_from(since)
-        self._expect(self.rounds.timer())
+        self._expect_timer()
 
     def flush(self) -> None:
         """Judge what the evidence of the last instant touched, though more of that instant might follow."""
@@ -306,7 +325,7 @@ class Engine:
                 break
         self.compensation.look(now)
         devices.woken = False
-        self._due = 0
+        self._due = self._later = 0
 
     def drain(self) -> Found:
         """What was found since the last call."""
@@ -328,4 +347,4 @@ class Engine:
                 module.restore(part)
         self._sensors.clear()
         self.devices.changed.clear()
-        self._due = 0
+        self._due = self._later = 0
