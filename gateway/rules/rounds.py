@@ -7,7 +7,6 @@ order nor the repetition of evidence, nor on restarts; and several records hande
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -187,7 +186,7 @@ class Rounds(Shown):
         state.stand_ins, state.acting = self._standing_in(state)
         for visit in state.visits:
             self._changing(visit.checkpoint).add_visit(visit)
-        if state.instants[0] <= self.now:
+        if min(state.opens, state.start) <= self.now:
             stand = (
                 {visit.key for visit in state.visits if visit.verdict in _UNSERVED and visit.closes < self.now}
                 if judged
@@ -200,8 +199,7 @@ class Rounds(Shown):
         self._arm_round(state)
 
     def _arm_round(self, state: RoundState) -> None:
-        index = bisect_right(state.instants, self.now)
-        self._timers.set(("round", state.id, 0), state.instants[index] if index < len(state.instants) else None)
+        self._timers.set(("round", state.id, 0), state.next_edge(self.now))
 
     def _add_gap(self, state: GapState) -> None:
         if state.key not in self._gaps:
@@ -552,6 +550,8 @@ class Rounds(Shown):
         service = visit.service
         time = service.fit.time if service is not None else None
         devices = tuple(tap.device for tap in service.taps) if service is not None else ()
+        if service is None:
+            self._arm_round(visit.round)
         if (closing := self._witnesses.served(route, visit.key, time, devices)) is not None:
             self._mark_closed(*closing, route.id)
 
@@ -728,9 +728,12 @@ class Rounds(Shown):
             if self._keep_all:
                 for loose in reads:
                     self._retired_unmatched.put(self._views.loose(record.id, loose))
+            used: dict[str, set[Tap]] = {}
             for tap in sorted(taps, key=attrgetter("first")):
                 point = self._changing(tap.checkpoint)
-                if self._keep_all and (reason := point.reason(tap, taps_used(point))) is not None:
+                if self._keep_all and tap.checkpoint not in used:
+                    used[tap.checkpoint] = taps_used(point)
+                if self._keep_all and (reason := point.reason(tap, used[tap.checkpoint])) is not None:
                     self._retired_unmatched.put(self._views.tap(tap, reason))
                 point.remove_tap(tap)
             record.forget(older)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -150,6 +152,7 @@ class RoundState:
     """
 
     __slots__ = (
+        "_edges",
         "_frozen",
         "acting",
         "closes",
@@ -157,7 +160,6 @@ class RoundState:
         "end",
         "facts",
         "id",
-        "instants",
         "not_started",
         "opens",
         "revision",
@@ -190,11 +192,21 @@ class RoundState:
         self.verdict: RoundVerdict = "scheduled"
         self.revision = 0
         """How often the round as a whole was judged otherwise; its first verdict with nothing pending is 1."""
-        changes = {self.opens, self.start, self.not_started + 1}
+        edges: dict[Instant, list[VisitState]] = {}
         for visit in self.visits:
-            changes |= {visit.closes + 1, visit.deadline + 1}
-        self.instants = sorted(changes)
-        """When time alone may change something."""
+            edges.setdefault(visit.deadline + 1, []).append(visit)
+        always = {self.opens, self.start, self.not_started + 1, *(visit.closes + 1 for visit in self.visits)}
+        self._edges = sorted((*((at, []) for at in always), *edges.items()), key=itemgetter(0))
+        """When time alone may change something, and the visits without which it does not: they are served, and their deadline is nothing to them."""
+
+    def next_edge(self, now: Instant) -> Instant | None:
+        """When time alone may change something next; another one once a visit is no longer served."""
+        edges = self._edges
+        for index in range(bisect_right(edges, now, key=itemgetter(0)), len(edges)):
+            at, visits = edges[index]
+            if not visits or any(visit.service is None for visit in visits):
+                return at
+        return None
 
     @property
     def fixed_from(self) -> Instant:

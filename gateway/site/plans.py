@@ -38,9 +38,8 @@ def plan_rounds(site: Site, since: Instant, until: Instant) -> list[DatedRound]:
         for day in _days(site.zone_info, since, until, len(rule.starts) + (rule.jitter > 0)):
             if not applies(site, rule, day):
                 continue
-            for dated in dated_rounds(site, rule, day):
-                if since <= dated.start < until:
-                    planned.setdefault(dated.id, dated)
+            for dated in dated_rounds(site, rule, day, since, until):
+                planned.setdefault(dated.id, dated)
     return sorted(planned.values(), key=lambda dated: (dated.start, dated.id))
 
 
@@ -109,15 +108,18 @@ class SeedMissingError(LamplighterError):
         )
 
 
-def dated_rounds(site: Site, rule: RoundRule, day: date) -> list[DatedRound]:
-    """The rounds of `rule` of the business date `day`, whether or not it applies on it; in the order of its starts.
+def dated_rounds(
+    site: Site, rule: RoundRule, day: date, since: Instant = _EARLIEST, until: Instant = END
+) -> list[DatedRound]:
+    """The rounds of `rule` of the business date `day`, whether or not it applies on it, that start in [since, until); in the order of its starts.
 
     Raises:
         SeedMissingError: the entry has `jitter`, and the site's seed is not there.
     """
     if rule.jitter and site.jitter_seed is None:
         raise SeedMissingError
-    return [_dated(site, rule, day, slot) for slot in slots(site, rule, day)]
+    near = [slot for slot in slots(site, rule, day) if slot.start < until and slot.start + slot.room >= since]
+    return [dated for slot in near if since <= (dated := _dated(site, rule, day, slot)).start < until]
 
 
 def slots(site: Site, rule: RoundRule, day: date) -> list[Slot]:
