@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.instants import MINUTE, Duration, Instant
@@ -16,11 +16,18 @@ from gateway.site.model import Person
 STRAY: Duration = 60 * MINUTE
 """A tap this near a visit's interval, by a clock never measured, forbids to call the visit missed (rounds.md, verdict 3)."""
 
+_ON_TIME = 2
+"""`Fit.rank` of a tap that is on time."""
+
 
 def _order(tap: Tap) -> tuple[Instant, str, str, str, Instant, str, int]:
     """Two taps may be corrected to the same time (both judged at their receipt): then by the device's own time, boot and number."""
     read = tap.moments[0].read
     return tap.first, tap.device, tap.tag, tap.person or "", read.at, read.boot, read.seq
+
+
+def _with(fit: Fit, marks: frozenset[str]) -> Fit:
+    return fit._replace(marks=fit.marks | marks)
 
 
 class Point:
@@ -38,55 +45,63 @@ class Point:
         """Those of its taps that served a visit which is no longer in memory: they serve no other."""
         self.touched: list[Interval] = []
         """Times at which taps or visits came or went: what touches them is to be assigned anew."""
+        self._opens: list[Instant] = []
+        self._firsts: list[Instant] = []
+        """When each visit opens, and the first time of each tap: to search in."""
         self._longest: Duration = 0
         self._widest: Duration = 0
 
     def add_visit(self, visit: VisitState) -> None:
-        if not self.visits or self.visits[-1].order < visit.order:
-            self.visits.append(visit)
-        else:
-            insort(self.visits, visit, key=lambda each: each.order)
+        index = bisect_right(self._opens, visit.opens)
+        while index > 0 and visit.order < self.visits[index - 1].order:
+            index -= 1
+        self.visits.insert(index, visit)
+        self._opens.insert(index, visit.opens)
         self._longest = max(self._longest, visit.closes - visit.opens)
         self.touched.append((visit.opens, visit.closes))
 
     def remove_visit(self, visit: VisitState) -> None:
-        self.visits.remove(visit)
+        index = self.visits.index(visit)
+        del self.visits[index], self._opens[index]
         self.touched.append((visit.opens, visit.closes))
 
     def add_tap(self, tap: Tap) -> None:
         first = tap.first
-        if not self.taps or self.taps[-1].first < first:
-            self.taps.append(tap)
-        else:
-            insort(self.taps, tap, key=_order)
+        taps, firsts = self.taps, self._firsts
+        index = bisect_right(firsts, first)
+        if index > 0 and firsts[index - 1] == first:
+            order = _order(tap)
+            while index > 0 and firsts[index - 1] == first and order < _order(taps[index - 1]):
+                index -= 1
+        taps.insert(index, tap)
+        firsts.insert(index, first)
         if len(tap.moments) > 1:
             self._widest = max(self._widest, tap.last - first)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def remove_tap(self, tap: Tap) -> None:
-        taps = self.taps
-        index = 0 if taps[0] is tap else bisect_left(taps, _order(tap), key=_order)
+        taps, firsts = self.taps, self._firsts
+        index = bisect_left(firsts, tap.first)
         while taps[index] != tap:
             index += 1
-        del taps[index]
+        del taps[index], firsts[index]
         self.spent.discard(tap)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def taps_between(self, first: Instant, last: Instant) -> Iterator[Tap]:
         """Taps that may have happened in [first, last]."""
-        index = bisect_left(self.taps, first - self._widest, key=lambda tap: tap.first)
-        while index < len(self.taps) and self.taps[index].first <= last:
-            tap = self.taps[index]
-            if any(first <= moment.time <= last for moment in tap.moments):
+        begin = bisect_left(self._firsts, first - self._widest)
+        for tap in self.taps[begin : bisect_right(self._firsts, last)]:
+            moments = tap.moments
+            if first <= moments[0].time <= last or any(first <= moment.time <= last for moment in moments):
                 yield tap
-            index += 1
 
     def visits_between(self, first: Instant, last: Instant) -> Iterator[VisitState]:
         """Visits whose intervals touch [first, last], in order."""
         if not self.visits:
             return iter(())
-        index = bisect_left(self.visits, first - self._longest, key=lambda visit: visit.opens)
-        end = bisect_right(self.visits, last, key=lambda visit: visit.opens)
+        index = bisect_left(self._opens, first - self._longest)
+        end = bisect_right(self._opens, last)
         return (visit for visit in self.visits[index:end] if visit.closes >= first)
 
     def fits(self, tap: Tap) -> list[tuple[VisitState, Fit]]:
@@ -121,6 +136,13 @@ class Point:
 
     def _assign_around(self, seed: VisitState, done: set[int]) -> list[VisitState]:
         """Assign all visits and taps that hang together with one visit."""
+        if self._by_itself(seed):
+            done.add(id(seed))
+            alone = self._best_alone(seed)
+            if alone == seed.service:
+                return []
+            seed.service = alone
+            return [seed]
         visits: list[VisitState] = []
         taps: dict[Tap, list[tuple[VisitState, Fit]]] = {}
         waiting = [seed]
@@ -148,6 +170,33 @@ class Point:
             elif service is None and len(visits) > 1:  # who holds a tap for it may be another now
                 changed.append(visit)
         return changed
+
+    def _by_itself(self, visit: VisitState) -> bool:
+        """Whether no tap that may serve a visit can serve another one, nor takes a second person; nearly all are so."""
+        reach = 2 * SLACK + self._widest
+        near = self.visits_between(visit.opens - reach, visit.closes + reach)
+        return not visit.two_person and all(each is visit for each in near)
+
+    def _best_alone(self, visit: VisitState) -> Service | None:
+        """What serves a visit that stands by itself best: `_best` for one visit and single taps."""
+        found: tuple[bool, bool, Duration, Instant, str, str] | None = None
+        best: Service | None = None
+        for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
+            person = self.people.get(tap.person) if tap.person else None
+            fit = None if tap in self.spent or visit.refusal(person) is not None else visit.fit(tap)
+            if fit is None:
+                continue
+            rank = (
+                fit.rank != _ON_TIME,
+                not visit.by_guard(person),
+                abs(fit.deviation),
+                fit.time,
+                tap.device,
+                tap.tag,
+            )
+            if found is None or rank < found:
+                found, best = rank, Service((tap,), fit if tap.marks <= fit.marks else _with(fit, tap.marks))
+        return best
 
     def _best(
         self, visits: list[VisitState], taps: Mapping[Tap, list[tuple[VisitState, Fit]]]
@@ -182,11 +231,11 @@ class Point:
         taps = tuple(tap for tap, _ in used)
         fit = used[-1][1]
         for other, another in used:
-            fit = fit._replace(marks=fit.marks | another.marks | other.marks)
+            fit = _with(fit, another.marks | other.marks)
         return Edge(
             visit=rank,
             taps=tuple(numbers[tap] for tap in taps),
-            on_time=fit.rank == 2,
+            on_time=fit.rank == _ON_TIME,
             by_guard=all(visit.by_guard(self.people.get(tap.person or "")) for tap in taps),
             deviation=abs(fit.deviation),
             keys=tuple((each.time, tap.device, tap.tag) for tap, each in used),

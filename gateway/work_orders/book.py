@@ -425,7 +425,7 @@ class WorkOrders:
         self._history.record(case, trigger, at, by, trigger, why)
         if case.key is not None:
             self._rework.look(case, at)
-            waiting = [each for each in self._register if each.merged_into in case.alerts]
+            waiting = self._register.merged_into(case.alerts)
             for each in waiting:
                 each.merged_into = case.id
                 self._history.record(each, "note", at, f"rule:{case.rule}", "merged", case.id)

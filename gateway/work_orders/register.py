@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -56,6 +56,11 @@ class Register:
     def of_fault(self, key: Key) -> Case | None:
         """The latest order of a fault."""
         return self.find(self._by_fault.get(key, ""))
+
+    def merged_into(self, alerts: Container[str]) -> list[Case]:
+        """Orders that wait for the order of one of these alerts, which is the cause of theirs, by id."""
+        found = [case for cases in (self.open, self.closed) for case in cases.values() if case.merged_into in alerts]
+        return sorted(found, key=lambda case: case.id)
 
     def at_point(self, point: str, at: Instant, person: str) -> list[Case]:
         """Orders whose arrival a tap of a person at this point and time can prove, by id; `person` empty: whose it was is not known."""
