@@ -13,7 +13,7 @@ A deadline is the first instant at which something changes: a visit that may be 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from device_drivers.observations import LightLevel, Observation, ReaderHeartbeat, TagRead
 from gateway.clock import Doubt
@@ -35,6 +35,13 @@ from gateway.rules.reader_alerts import ReaderAlerts
 from gateway.rules.rounds import Rounds
 from gateway.rules.stand_ins import StandIn
 from gateway.site.model import Site
+
+
+class Timed(Protocol):
+    """What changes by time alone."""
+
+    def deadline(self) -> Instant | None:
+        """The next own deadline."""
 
 
 class Engine:
@@ -71,13 +78,14 @@ class Engine:
             self.corroborations,
             self.compensation,
         )
-        self._others = tuple(module for module in self._modules if module is not self.rounds)
+        self._dues: dict[Timed, Instant] = {module: 0 for module in self._modules if module is not self.rounds}
+        """No deadline of each is earlier; it may be outdated, and is then found to be when time reaches it. 0: it is to be asked."""
         self._sensors: dict[str, tuple[Life, Source] | None] = {}
         """Devices that are nothing but light sensors with lamps: where their values go, found once."""
         self._due: Instant = 0
         """No deadline is earlier but `rounds.gathered`; it may be outdated, and is then found to be when time reaches it."""
         self._later: Instant = 0
-        """No deadline of any module but the rounds is earlier; likewise."""
+        """The earliest of those of the modules, all but the rounds."""
         self._asked = False
         """The deadline was found to be true just now, and nothing happened since."""
         self._settle(started)
@@ -109,7 +117,7 @@ class Engine:
                 self._settle(received)
             elif devices.woken:
                 devices.woken = False
-                self._expect(devices.deadline())
+                self._expect(devices)
             return
         devices.apply(observation, at, received)
         if device in devices.reader_ids or type(observation) is TagRead:
@@ -120,12 +128,12 @@ class Engine:
                 self._settle(received)
         if type(observation) in Lighting.KINDS:
             self.lighting.apply(observation, at, received)
-            self._expect(self.lighting.deadline())
+            self._expect(self.lighting)
             if self.found.touched:
                 self._settle(received)
         if device in self.cameras.concerned:
             self.cameras.apply(observation, at, received)
-            self._expect(self.cameras.deadline())
+            self._expect(self.cameras)
             if self.found.signals or self.found.touched:
                 self._settle(received)
         if type(observation) in Corroborations.KINDS:
@@ -138,7 +146,7 @@ class Engine:
             self._settle(received)
         elif devices.woken:
             devices.woken = False
-            self._expect(devices.deadline())
+            self._expect(devices)
 
     def apply_late(self, observation: Observation, received: Instant, at: Instant, heard: Instant) -> None:
         """Take what arrived at `heard` and could not be read until now, `received`.
@@ -267,9 +275,12 @@ class Engine:
         self.rounds.stand_in(agreed)
         self._settle(self.now)
 
-    def _expect(self, due: Instant | None) -> None:
-        if due is not None and due < self._later:
-            self._later = due
+    def _expect(self, module: Timed) -> None:
+        """A module's deadline may be earlier now."""
+        due = module.deadline()
+        if due is not None and due < self._dues[module]:
+            self._dues[module] = due
+            self._later = min(self._later, due)
             self._due = min(self._due, due)
 
     def _expect_timer(self) -> None:
@@ -285,8 +296,12 @@ class Engine:
     def _refresh(self, now: Instant) -> Instant:
         """Ask for the deadlines that time has reached."""
         if self._later <= now:
-            dues = [due for module in self._others if (due := module.deadline()) is not None]
-            self._later = min(dues, default=END)
+            dues = self._dues
+            for module, known in dues.items():
+                if known <= now:
+                    due = module.deadline()
+                    dues[module] = END if due is None else due
+            self._later = min(dues.values())
         self._due = min(self._later, self.rounds.timer() or END)
         return self._due
 
@@ -325,6 +340,11 @@ class Engine:
                 break
         self.compensation.look(now)
         devices.woken = False
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        """Whatever was known of deadlines is to be asked again."""
+        self._dues = dict.fromkeys(self._dues, 0)
         self._due = self._later = 0
 
     def drain(self) -> Found:
@@ -347,4 +367,4 @@ class Engine:
                 module.restore(part)
         self._sensors.clear()
         self.devices.changed.clear()
-        self._due = self._later = 0
+        self._ask_all()
