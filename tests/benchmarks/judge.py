@@ -23,7 +23,7 @@ import msgspec
 import yaml
 
 from device_drivers.native.decoder import read_observation
-from gateway.instants import MINUTE, instant
+from gateway.instants import DAY, MINUTE, instant
 from gateway.journal.reader import Reader
 from gateway.journal.store import Store
 from gateway.journal.writer import Batch, Writer
@@ -45,12 +45,15 @@ SIZES = (10, 1000, 10_000)
 
 
 class Load(NamedTuple):
-    """What is said, how often by each device, whether rounds are due (one an hour), and how many a second of one core are wanted."""
+    """What is said, how often by each device, whether rounds are due (one an hour), how many a second of one core are wanted, and whether
+    silence is a fault.
+    """
 
     kind: str
     every: int
     rounds: bool
     wanted: int | None
+    silence: bool = True
 
 
 LOADS = {
@@ -59,10 +62,13 @@ LOADS = {
     "tap": Load("tap", MINUTE, False, 50_000),
     "heartbeats, no round walked": Load("heartbeat", MINUTE, True, None),
     "heartbeats, all walked": Load("walked", MINUTE, True, None),
+    "taps, all walked": Load("round", MINUTE, True, None, silence=False),
+    "taps, each minute in rounds": Load("tap", MINUTE, True, None, silence=False),
     "taps an hour apart": Load("tap", 60 * MINUTE, True, None),
 }
 """The first three are what an observation costs by itself; the others are that and what follows from it: an hour's visits judged missed, with their
-alerts and orders; rounds walked; readers that fall silent between two taps, so that each ends one silence and begins another.
+alerts and orders; rounds walked; taps alone, each of which serves a visit, and as many more as a window has minutes; readers that fall silent
+between two taps, so that each ends one silence and begins another.
 """
 _TAPPED = 10
 """Minute of the hour at which readers are tapped."""
@@ -102,7 +108,12 @@ def said(estate: Estate, kind: str, count: int, every: int = MINUTE) -> Iterator
     """`count` lines of one kind, devices taking turns."""
     names = estate.sensors if kind == "light" else estate.readers
     apart = timedelta(microseconds=every / len(names))
-    told = _walked(estate, apart) if kind == "walked" else ((kind, START + number * apart) for number in range(count))
+    if kind == "walked":
+        told = _walked(estate, apart)
+    elif kind == "round":
+        told = _rounds(estate)
+    else:
+        told = ((kind, START + number * apart) for number in range(count))
     for each, at in islice(told, count):
         topic, body = estate.message(each, at)
         yield b'{"device":"%b",' % topic.split("/")[2].encode() + body[1:] + b"\n"
@@ -115,6 +126,14 @@ def _walked(estate: Estate, apart: timedelta) -> Iterator[tuple[str, datetime]]:
         if number // len(estate.readers) % 60 == _TAPPED:
             yield "tap", at - timedelta(microseconds=1)
         yield "heartbeat", at
+
+
+def _rounds(estate: Estate) -> Iterator[tuple[str, datetime]]:
+    """A tap at each reader once an hour, while its round is under way."""
+    apart = timedelta(minutes=30) / len(estate.readers)
+    for number in itertools.count():
+        hour, reader = divmod(number, len(estate.readers))
+        yield "tap", START + timedelta(hours=hour, minutes=5) + reader * apart
 
 
 def rate(load: Load, devices: int, site: Site, count: int) -> float:
@@ -136,16 +155,23 @@ def rates(count: int, folder: Path) -> int:
     missed = 0
     for name, load in LOADS.items():
         wanted = load.wanted
-        many = count if load.kind != "tap" else count // (4 if load.every == MINUTE else 20)
-        found = [
-            rate(load, size, site if load.rounds else msgspec.structs.replace(site, rounds=()), many)
-            for size, site in sites.items()
-        ]
+        many = count if load.kind not in {"tap", "round"} else count // (4 if wanted is not None else 20)
+        found = [rate(load, size, _for(load, site), many) for size, site in sites.items()]
         apart = max(found) / min(found)
         goal = "" if wanted is None else f"{wanted:,}"
         print(f"{name:<28}" + "".join(f"{each:>14,.0f}" for each in found) + f"{goal:>12}{apart:>18.2f}", flush=True)
         missed |= int(wanted is not None and (min(found) < wanted or apart > 1 + MOST_APART))
     return missed
+
+
+def _for(load: Load, site: Site) -> Site:
+    """A site of which a load tells."""
+    if not load.rounds:
+        site = msgspec.structs.replace(site, rounds=())
+    if not load.silence:
+        calm = {name: msgspec.structs.replace(each, expect_every=DAY) for name, each in site.devices.items()}
+        site = msgspec.structs.replace(site, devices=calm)
+    return site
 
 
 def years(_: int, folder: Path) -> int:
