@@ -24,8 +24,9 @@ from api.console.names import building_of, place_name
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.work_orders import book_of
+from gateway.explain.circuits import explain_circuit
 from gateway.explain.explanation import Explanation, Item
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.lamps import explain_lamp
 from gateway.figures.duty import Duties
 from gateway.figures.history import REACH
 from gateway.figures.lamps import TARGETS, LampRate, lamp_rates

@@ -18,8 +18,9 @@ from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.rounds import round_of
 from gateway.explain.cameras import explain_camera, explain_zone
+from gateway.explain.circuits import explain_circuit
 from gateway.explain.explanation import Explanation
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.lamps import explain_lamp
 from gateway.explain.past import Kind as ExplainedKind
 from gateway.explain.rounds import explain_gap, explain_round
 from gateway.instants import Instant, parse_instant

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.explain import wording_cameras as words
 from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
-from gateway.explain.phrases import NOTHING, Said, clock, length, number, sentence, series
+from gateway.explain.phrases import NOTHING, Said, clock, length, lowered, number, sentence, series
 from gateway.instants import Instant, moment, seconds
 from gateway.judgement import Judgement
 from gateway.rules.cameras import CameraJudge
@@ -163,7 +163,7 @@ class _Camera:
         facts = {"cause": cause, "until": until, "since": self._or_dash(since)}
         return Said(
             f"{self.name.zh}状态不明：{row.zh.format(**facts)}。这不算故障。",
-            f"Nothing is known of {_lower(self.name.en)}: {row.en.format(**facts)}. That is no fault.",
+            f"Nothing is known of {lowered(self.name.en)}: {row.en.format(**facts)}. That is no fault.",
         )
 
     def _since_down(self, cause: str) -> Instant | None:
@@ -454,7 +454,3 @@ def _witnesses(lives: Any, names: Iterable[str], now: Instant, at: Any) -> tuple
             missing = (Piece(since=at(min(life.began, now)), until=at(now), why=why),)
         found[name] = Witness(device=name, complete=complete, missing=missing, last_heard=at(life.last))
     return tuple(found.values())
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gateway.explain.cameras import explain_camera, explain_zone
+from gateway.explain.circuits import explain_circuit
 from gateway.explain.explanation import Explanation
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.lamps import explain_lamp
 from gateway.explain.rounds import explain_gap, explain_round
 from gateway.instants import Instant, instant
 from gateway.judgement import Judgement

@@ -19,8 +19,9 @@ import msgspec
 from gateway.again import LATE, StoredLog, everything, judged_again, of_rounds_and_places
 from gateway.errors import LamplighterError
 from gateway.explain.cameras import explain_camera, explain_zone
+from gateway.explain.circuits import explain_circuit
 from gateway.explain.explanation import Explanation
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.lamps import explain_lamp
 from gateway.explain.rounds import explain_gap, explain_round
 from gateway.instants import DAY, Duration, Instant, parse_instant
 from gateway.journal.reader import Reader

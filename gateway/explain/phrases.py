@@ -49,6 +49,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def lowered(name: str) -> str:
+    """A name as it stands within an English sentence."""
+    return name[:1].lower() + name[1:]
+
+
 def series(names: Sequence[str], at_most: int = 5) -> Said:
     """Names in a row; of many the first ones and how many there are."""
     if len(names) <= at_most:

@@ -1,4 +1,4 @@
-"""Why a lamp or a circuit is judged as it is (gateway/explain/lighting.py), by example for each fault, state and cause."""
+"""Why a lamp or a circuit is judged as it is (gateway/explain/lamps.py, circuits.py), by example for each fault, state and cause."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from device_drivers import observations as seen
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.circuits import explain_circuit
+from gateway.explain.lamps import explain_lamp
 from gateway.explain.wording_lights import CAUSES, CHECK, FAULTS
 from gateway.instants import MINUTE
 from gateway.rules.lamp_faults import GROUP_FAULTS, LAMP_FAULTS

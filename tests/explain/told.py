@@ -9,8 +9,9 @@ import msgspec
 
 from device_drivers import observations as seen
 from gateway.explain.cameras import explain_camera, explain_zone
+from gateway.explain.circuits import explain_circuit
 from gateway.explain.explanation import Explanation, Item
-from gateway.explain.lighting import explain_circuit, explain_lamp
+from gateway.explain.lamps import explain_lamp
 from gateway.instants import Instant, moment
 from gateway.judgement import Judgement
 from gateway.rules.operations import DeviceOperation

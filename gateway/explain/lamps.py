@@ -1,4 +1,4 @@
-"""Why a lamp or a circuit is judged as it is (spec: lighting.md; how it is judged: gateway/rules/lighting.md).
+"""Why a lamp is judged as it is (spec: lighting.md; how it is judged: gateway/rules/lighting.md).
 
 Reads what the judge remembers and changes nothing. Times of samples are the devices' own.
 """
@@ -11,11 +11,11 @@ from typing import Any
 
 from gateway.explain import wording_lights as words
 from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
-from gateway.explain.phrases import NOTHING, Said, clock, length, number, sentence, series
-from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment, seconds
+from gateway.explain.phrases import NOTHING, Said, clock, length, lowered, number, sentence
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, moment, seconds
 from gateway.judgement import Judgement
 from gateway.rules import lamp_faults as table
-from gateway.rules.circuits import CircuitJudge, Standing
+from gateway.rules.circuits import CircuitJudge
 from gateway.rules.lamps import Fault, LampJudge, Report
 from gateway.rules.lighting import Lighting
 from gateway.rules.proofs import Rank, Sample, Sight, Source
@@ -25,22 +25,17 @@ KIND_OF = {Rank.POWER: "power", Rank.LUX: "light_level", Rank.WORD: "lamp_state"
 """The kind of observation (evidence.md) that each rank of proof is."""
 
 _RANKS = {rank.name: rank for rank in Rank}
-_RUNS = ("lamp_failure", "day_burner")
+RUNS = ("lamp_failure", "day_burner")
+"""The faults that a run of samples proves."""
 
 
 def explain_lamp(judgement: Judgement, lamp_id: str, now: Instant) -> Explanation | None:
     """Why a lamp is in its state; None: the site has no such lamp. Of several faults the further ones are parts."""
     lamp = judgement.engine.lighting.judge_of(lamp_id)
-    return None if lamp is None else _Lamp(judgement, lamp, now).explain()
+    return None if lamp is None else LampCase(judgement, lamp, now).explain()
 
 
-def explain_circuit(judgement: Judgement, circuit_id: str, now: Instant) -> Explanation | None:
-    """Why a circuit is in its state, with its lamps as parts; None: the site has no such circuit."""
-    circuit = judgement.engine.lighting.circuit_judge(circuit_id)
-    return None if circuit is None else _Circuit(judgement, circuit, now).explain()
-
-
-class _Lamp:
+class LampCase:
     """One lamp, as known at `now`."""
 
     def __init__(self, judgement: Judgement, lamp: LampJudge, now: Instant) -> None:
@@ -73,7 +68,7 @@ class _Lamp:
             sentence=self._state_sentence(),
             expected=self._expected(self.now),
             evidence=self._evidence(()),
-            witnesses=self._witnesses(),
+            witnesses=self.witnesses(),
         )
 
     @staticmethod
@@ -94,7 +89,7 @@ class _Lamp:
     def _fault(self, name: str) -> Explanation:
         fault, report = self.memory.faults.get(name), self.memory.reports.get(name)
         onset = self.now if fault is None else fault.onset
-        expected = self._expected(onset if name in _RUNS else self.now)
+        expected = self._expected(onset if name in RUNS else self.now)
         expected |= {
             "faults": list(self.lamp.faults()),
             "ends": f"lighting.md, {name}, ends",
@@ -102,7 +97,7 @@ class _Lamp:
         }
         if fault is not None:
             expected["onset"] = self._at(fault.onset)
-            what, used = self._proved(name, fault), self._proof_items(name, fault)
+            what, used = self._proved(name, fault), self.proof_items(name, fault)
         else:
             assert report is not None
             expected["onset"] = self._at(report.onset)
@@ -120,13 +115,13 @@ class _Lamp:
             sentence=sentence(what, self._unverified(), self._spoken_for(name), self._check(name)),
             expected=expected,
             evidence=self._evidence(used),
-            witnesses=self._witnesses(),
+            witnesses=self.witnesses(),
             marks=("unverified",) if self.lamp.unverified() else (),
         )
 
     def _proved(self, name: str, fault: Fault) -> Said:
         """What the samples showed."""
-        if name in _RUNS and fault.proof:
+        if name in RUNS and fault.proof:
             return self._run(name, fault.proof[0], fault.proof[-1], fault.count)
         if name == "no_trigger":
             times = "、".join(self._clock(at) for at in fault.motions)
@@ -239,7 +234,7 @@ class _Lamp:
             why = self._unknown()
             return sentence(
                 Said(
-                    f"{self.name.zh}是亮是灭不明：{why.zh}。", f"Nothing is known of {_lower(self.name.en)}: {why.en}."
+                    f"{self.name.zh}是亮是灭不明：{why.zh}。", f"Nothing is known of {lowered(self.name.en)}: {why.en}."
                 ),
                 Said("这不算故障。", "That is no fault."),
             )
@@ -445,7 +440,7 @@ class _Lamp:
                 found[key] = item
         return tuple(sorted(found.values(), key=lambda item: (item.at, item.device, item.kind)))
 
-    def _proof_items(self, name: str, fault: Fault) -> tuple[Item, ...]:
+    def proof_items(self, name: str, fault: Fault) -> tuple[Item, ...]:
         """The samples, and for `no_trigger` the motions, that a fault rests on."""
         motions = [
             Item(device=device, kind="motion", at=self._at(at), used=True, why="motion", value={"active": True})
@@ -459,7 +454,7 @@ class _Lamp:
                 Item(device=item.device, kind=item.kind, at=item.at, used=True, why=why, value={"step_lux": each.value})
                 for item, each in zip(items, fault.proof, strict=True)
             ]
-        if name in _RUNS and items:
+        if name in RUNS and items:
             counted = {**items[-1].value, "count": fault.count}
             last = items[-1]
             items[-1] = Item(
@@ -547,7 +542,7 @@ class _Lamp:
             return memory.heard + source.limit
         return memory.stuck if memory.stuck is not None and memory.lost is None else memory.heard
 
-    def _witnesses(self) -> tuple[Witness, ...]:
+    def witnesses(self) -> tuple[Witness, ...]:
         """Its sources, and for `motion` the sensors that see who comes: from when to when their word holds."""
         found: dict[str, Witness] = {}
         for sight in self.lamp.sights:
@@ -577,183 +572,6 @@ class _Lamp:
         return clock(at, self.now, self.zone)
 
 
-class _Circuit:
-    """One circuit, as known at `now`."""
-
-    def __init__(self, judgement: Judgement, circuit: CircuitJudge, now: Instant) -> None:
-        self.judgement = judgement
-        self.lighting: Lighting = judgement.engine.lighting
-        self.circuit = circuit
-        self.now = now
-        self.zone = judgement.site.zone_info
-        self.panel = judgement.site.circuits[circuit.id].panel
-        self.name = Said(f"回路 {circuit.id}", f"Circuit {circuit.id}")
-
-    def explain(self) -> Explanation:
-        view = self.lighting.circuit(self.circuit.id)
-        state: str = "unknown" if view is None else view.state
-        name = self.circuit.fault()
-        row = next((row for row in table.GROUP_FAULTS if row.name == name), None)
-        standing = None if name is None else self.circuit.memory.standing.get(name)
-        lamps = [_Lamp(self.judgement, lamp, self.now) for lamp in self.circuit.lamps]
-        return Explanation(
-            kind="circuit",
-            id=self.circuit.id,
-            result=state,
-            cause=name,
-            known_at=self._at(self.now),
-            rule="lighting.md, State" if name is None else f"lighting.md, {name}, begins",
-            sentence=self._well(state) if row is None or standing is None else self._found(row, standing),
-            expected=self._reckoned(row, standing),
-            evidence=() if standing is None else self._evidence(lamps, standing),
-            witnesses=_together(lamps),
-            parts=tuple(lamp.explain() for lamp in lamps),
-        )
-
-    def _reckoned(self, row: table.GroupFault | None, standing: Standing | None) -> dict[str, Any]:
-        """Who counts on which side: of a fault as it was found and as it is now, else of what comes nearest to one."""
-        found: dict[str, Any] = {
-            "lamps": len(self.circuit.lamps),
-            "least": table.GROUP_LEAST,
-            "percent": table.GROUP_PERCENT,
-        }
-        if self.panel:
-            found["panel"] = self.panel
-        if self.circuit.memory.suppressed is not None:
-            found["told_by"] = self.circuit.memory.suppressed
-        if row is None or standing is None:
-            return found | {each.name: self._now(each) for each in table.GROUP_FAULTS}
-        wrong = [name for name in standing.lamps if standing.seen.get(name, row.wrong) is row.wrong]
-        return found | {
-            "onset": self._at(standing.onset),
-            "found": self._at(standing.found),
-            "window_s": seconds(self.circuit.window(standing.lamps)),
-            "span_s": seconds(self._span(standing)),
-            "failing": {name: self._at(onset) for name, onset in sorted(standing.lamps.items())},
-            "well": sorted(standing.well),
-            "neither": dict(sorted(standing.neither.items())),
-            "share_percent": _share(len(standing.lamps), len(standing.well)),
-            "last_seen_well": self._at(standing.last_sign),
-            "since_found": {name: "lit" if lit else "unlit" for name, lit in sorted(standing.seen.items())},
-            "still_percent": _share(len(wrong), len(standing.lamps) - len(wrong)),
-            "ends": f"lighting.md, {row.name}, ends",
-            "alert": {"told": standing.told},
-        }
-
-    def _now(self, row: table.GroupFault) -> dict[str, Any]:
-        together = self.circuit.together(row)
-        members = {name: onset for onset, name, _ in together}
-        well = sorted(lamp.id for lamp in self.circuit.lamps if lamp.memory.state == row.well)
-        return {
-            "failing": {name: self._at(onset) for name, onset in members.items()},
-            "well": well,
-            "neither": dict(sorted(self.circuit.neither(row, members).items())),
-            "share_percent": _share(len(members), len(well)),
-        }
-
-    def _found(self, row: table.GroupFault, standing: Standing) -> Sentence:
-        count, well = len(standing.lamps), len(standing.well)
-        first, last = min(standing.lamps.values()), max(standing.lamps.values())
-        share = _share(count, well)
-        window = length(self.circuit.window(standing.lamps))
-        times = self._between(first, last)
-        said = words.FAULTS[row.name]
-        names = series(sorted(standing.lamps))
-        dark = (
-            Said("转为不亮", "went dark") if row.name == "circuit_fault" else Said("被发现亮着", "were found burning")
-        )
-        aside = NOTHING
-        if standing.neither:
-            listed = [f"{name}（{words.NEITHER[why].zh}）" for name, why in sorted(standing.neither.items())]
-            listed_en = [f"{name} ({words.NEITHER[why].en})" for name, why in sorted(standing.neither.items())]
-            aside = Said(f"不计入：{series(listed).zh}。", f"Not counted: {series(listed_en).en}.")
-        where = NOTHING if not self.panel else Said(f"（配电箱 {self.panel}）", f" (panel {self.panel})")
-        told = NOTHING
-        if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
-            told = Said(f"已由 {by} 统一报警。", f"The alert {by} tells of it.")
-        return sentence(
-            Said(
-                f"{self.name.zh}{where.zh}{said.zh}：{names.zh} 共 {count} 盏灯在{times.zh}先后{dark.zh}"
-                f"（都在 {window.zh}之内），占能判断的 {count + well} 盏的 {number(share)}%，是一处原因，不是各灯自己的故障。",
-                f"{self.name.en}{where.en} {said.en}: {count} lamps ({names.en}) {dark.en} {times.en}, within one window of "
-                f"{window.en}: {number(share)} % of the {count + well} of which anything is known. That is one cause, not "
-                f"{count}.",
-            ),
-            aside,
-            told,
-            words.CHECK[row.name],
-        )
-
-    def _between(self, first: Instant, last: Instant) -> Said:
-        if first == last:
-            return Said(f" {self._clock(first)} 前后", f"at {self._clock(first)}")
-        return Said(
-            f" {self._clock(first)} 至 {self._clock(last)} ", f"from {self._clock(first)} to {self._clock(last)}"
-        )
-
-    def _well(self, state: str) -> Sentence:
-        if state == "unknown":
-            causes = sorted({lamp.memory.cause for lamp in self.circuit.lamps if lamp.memory.cause})
-            listed = series(causes)
-            why = Said(f"（{listed.zh}）", f" ({listed.en})") if causes else NOTHING
-            return sentence(
-                Said(
-                    f"{self.name.zh}状态不明：它的灯没有一盏能判断{why.zh}。这不算故障。",
-                    f"Nothing is known of {_lower(self.name.en)}: none of its lamps can be judged{why.en}. That is no fault.",
-                )
-            )
-        failing = [lamp.id for lamp in self.circuit.lamps if lamp.memory.state == "faulty"]
-        if not failing:
-            return sentence(Said(f"{self.name.zh}正常。", f"{self.name.en} is well."))
-        if not any("lamp_failure" in lamp.memory.faults for lamp in self.circuit.lamps):
-            names = series(failing)
-            return sentence(
-                Said(
-                    f"{self.name.zh}没有整路故障；有故障的灯：{names.zh}。",
-                    f"{self.name.en} has no fault as a whole; faulty lamps: {names.en}.",
-                )
-            )
-        dark = self._now(table.GROUP_FAULTS[0])
-        names = series(failing)
-        return sentence(
-            Said(
-                f"{self.name.zh}没有整路故障：故障灯 {names.zh}，同时不亮的 {len(dark['failing'])} 盏，"
-                f"占能判断的 {number(dark['share_percent'])}%；整路故障要至少 {table.GROUP_LEAST} 盏且达 "
-                f"{table.GROUP_PERCENT}%。",
-                f"{self.name.en} has no fault as a whole: faulty are {names.en}; {len(dark['failing'])} went dark together, "
-                f"{number(dark['share_percent'])} % of those of which anything is known; it takes {table.GROUP_LEAST} and "
-                f"{table.GROUP_PERCENT} %.",
-            )
-        )
-
-    def _evidence(self, lamps: Iterable[_Lamp], standing: Standing) -> tuple[Item, ...]:
-        """Of each lamp that counts the samples of its fault."""
-        items = [
-            item
-            for lamp in lamps
-            if lamp.lamp.id in standing.lamps
-            for name in _RUNS
-            if (fault := lamp.memory.faults.get(name)) is not None
-            for item in lamp._proof_items(name, fault)  # noqa: SLF001 - one module
-        ]
-        return tuple(sorted(items, key=lambda item: (item.at, item.device)))
-
-    @staticmethod
-    def _span(standing: Standing) -> Duration:
-        return max(standing.lamps.values()) - min(standing.lamps.values())
-
-    def _at(self, at: Instant) -> Any:
-        return moment(at, self.zone)
-
-    def _clock(self, at: Instant) -> str:
-        return clock(at, self.now, self.zone)
-
-
-def _share(count: int, against: int) -> float:
-    """Per cent, to one digit."""
-    return round(count * 100 / (count + against), 1) if count + against else 0.0
-
-
 def _aside(sight: Sight) -> dict[str, Sample]:
     """By reason, the newest reading of a source that did not count."""
     memory = sight.memory
@@ -765,13 +583,3 @@ def _aside(sight: Sight) -> dict[str, Sample]:
 
 def _rank(sample: Sample) -> Rank:
     return _RANKS.get(sample.by.partition("|")[2].partition("|")[0], Rank.WORD)
-
-
-def _together(lamps: Iterable[_Lamp]) -> tuple[Witness, ...]:
-    """The sources of all its lamps, each once."""
-    found = {witness.device: witness for lamp in lamps for witness in lamp._witnesses()}  # noqa: SLF001 - one module
-    return tuple(found[name] for name in sorted(found))
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]
