@@ -17,8 +17,8 @@ SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding
     ("right", "wrong", "told"),
     [
         ("  - {id: cp-garage", "\t- {id: cp-garage", "with spaces, not with a tab"),
-        ("reader: rdr-garage}", "reader: rdr-garage", "each `{`, `[` and quote to be closed"),
-        ("driver: rdm6300,", "driver: rdm6300，", "not the full-width ones"),
+        ("reader: rdr-garage}", "reader: rdr-garage", "a `{` in column 5 that is not closed"),
+        ("driver: rdm6300,", "driver: rdm6300，", "type `,` instead of the full-width `，`"),
         ("driver: rdm6300,", "driver:rdm6300,", "expected a colon and a space after `driver`"),
         ("driver: rdm6300,", "driver：rdm6300,", "expected a colon and a space after `driver`"),
         ("link: {serial: /dev/ttyUSB0}", "link: /dev/ttyUSB0", "such as `{serial: /dev/ttyUSB0}`"),
