@@ -22,12 +22,22 @@ LOOKALIKES: Mapping[str, str] = {
 }
 """What is typed instead of each sign; "": nothing, it is invisible. The first line is Unicode's block of full-width forms."""
 
+_MEANT = frozenset("，、。；！？（）【】《》〈〉“”‘’—")
+"""Signs that stand in names on purpose."""
+
 _NAMES: Mapping[str, str] = {"": "nothing", " ": "a plain blank"}
 
 
 def plain(text: str) -> str:
     """`text` with the ASCII signs that were meant."""
     return text.translate(_TABLE)
+
+
+def slips(text: str) -> str:
+    """The signs in a name, such as an id or a topic, that nobody puts there on purpose: full-width letters, digits, strokes, blanks."""
+    if text.isascii():
+        return ""
+    return "".join(sign for sign in text if sign in LOOKALIKES and sign not in _MEANT)
 
 
 def remark(text: str) -> str:

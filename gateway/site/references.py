@@ -61,6 +61,7 @@ class _References:
             for entry, path, _ in placed:
                 if (name := getattr(entry, "id", None)) is not None:
                     self._mentions.once((*path, "id"), f"an id of `{section}`", name)
+                    self._mistakes.doubtful((*path, "id"), name)
         for name, (_, path, _) in self._draft.parents.items():
             if name in self._draft.names["devices"]:
                 self._mistakes.error(

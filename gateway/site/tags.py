@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from gateway.site.lookalikes import remark
+
 Owner = TypeVar("Owner")
 
 FORMS = '"0008075634" (10 digits), "12314706" or "123,14706" (facility and number), hexadecimal, "hex:…" or "dec:…"'
@@ -55,8 +57,13 @@ def masked(tag: str) -> str:
 def _hexadecimal(digits: str, text: str) -> str:
     joined = digits.translate(_SEPARATORS).upper()
     if not _HEX.fullmatch(joined) or len(joined) > 2 * _LONGEST_BYTES:
-        raise ValueError(f"{text!r} is not a tag; expected {FORMS}")
+        raise _no_tag(text)
     return joined
+
+
+def _no_tag(text: str) -> ValueError:
+    typed = remark(text)
+    return ValueError(f"{text!r} is not a tag; expected {FORMS}" + (f"; {typed}" if typed else ""))
 
 
 def _decimal(digits: str, text: str) -> str:
@@ -68,7 +75,7 @@ def _decimal(digits: str, text: str) -> str:
             )
         return f"{facility:02X}{number:04X}"
     if not _DECIMAL.fullmatch(digits) or len(digits) > 2 * _LONGEST_BYTES:
-        raise ValueError(f"{text!r} is not a tag; expected {FORMS}")
+        raise _no_tag(text)
     value = int(digits)
     if len(digits) == 10 and value > 0xFFFF_FFFF:
         raise ValueError(

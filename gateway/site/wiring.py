@@ -58,6 +58,10 @@ class _Wiring:
             if entry.device_id is not None:
                 self._mentions.once((*path, "device_id"), f"a `device_id` of {entry.driver}", entry.device_id)
             self._driver(entry, path, damaged)
+            for key, value in (("channel", entry.channel), ("device_id", entry.device_id)):
+                self._mistakes.doubtful((*path, key), value)
+            for key, value in entry.link.items():
+                self._mistakes.doubtful((*path, "link", key), value)
             line = entry.link.get("serial")
             if line is not None and "link" not in damaged and entry.enabled:
                 self._line((*path, "link", "serial"), entry, *lines.setdefault(line, (entry, path)))
