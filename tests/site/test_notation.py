@@ -135,3 +135,22 @@ def test_every_shifted_line_and_every_missing_sign_is_explained_or_accepted(tmp_
         file.write_text(text.rpartition("\n")[0].rstrip("m") + '"', encoding="utf-8")
         with suppress(ConfigError):
             load_site(file, secrets=False)
+
+
+def test_what_belongs_to_a_key_and_stands_in_its_column_is_told_to_be_indented(tmp_path: Path) -> None:
+    text = BASE.replace("    link:\n      serial:", "    link:\n    serial:")
+    first = _refused(tmp_path, text).problems[0]
+    assert (first.line, first.path) == (20, "devices.rdr-garage.link")
+    assert "indented further than `link`" in first.message
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("        after: 10m\n", "        after: 10m\n        tolerance: 5m\n", "a key beside `visits`"),
+        ("    tags: [", "    zones: []\n    tags: [", "a section, which begins in column 1"),
+    ],
+)
+def test_a_key_of_something_above_is_told_where_it_belongs(tmp_path: Path, right: str, wrong: str, told: str) -> None:
+    assert right in BASE
+    assert told in _refused(tmp_path, BASE.replace(right, wrong, 1)).problems[0].message
