@@ -81,8 +81,8 @@ class Mistakes:
         self._comparisons += len(known)
         if self._comparisons > _MAX_COMPARISONS:
             return ""
-        meant = {plain(one): one for one in known}
-        near = difflib.get_close_matches(plain(word), meant, n=1, cutoff=0.6)
+        meant = {plain(one).casefold(): one for one in known}
+        near = difflib.get_close_matches(plain(word).casefold(), meant, n=1, cutoff=0.6)
         return f" (did you mean `{meant[near[0]]}`?)" if near else ""
 
     def written(self, path: Path) -> Any:

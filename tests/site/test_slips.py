@@ -25,6 +25,10 @@ SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding
         ('tags: ["0008075634"]', 'tags: "0008075634"', 'expected a list such as `["0008075634"]`'),
         ('tags: ["0008075634"]', "tags: [0008075634]", "expected a tag in quotes"),
         ("driver: rdm6300,", "driver: rdm630,", "did you mean `rdm6300`?"),
+        ("driver: rdm6300,", "driver: RDM6300,", "did you mean `rdm6300`?"),
+        ("behind: nvr,", "behind: NVR,", "did you mean `nvr`?"),
+        ("zones:", "Zones: []\nzones:", "did you mean `zones`?"),
+        ("{id: garage, name", "{id: 1, name", "one of digits alone in quotes"),
     ],
 )
 def test_a_slip_is_told_with_what_to_write_instead(tmp_path: Path, right: str, wrong: str, told: str) -> None:
