@@ -68,6 +68,12 @@ class _Wiring:
                     )
                 self._mistakes.doubtful((*path, "link", key), value)
             line = entry.link.get("serial")
+            if line is not None and not line.startswith("/") and "://" not in line:
+                self._mistakes.warning(
+                    (*path, "link", "serial"),
+                    f"found {line!r}; expected the whole path of a port, such as `/dev/ttyUSB0` (`ls /dev/serial/by-id` lists them), or a "
+                    "converter, such as `socket://10.0.0.5:4001`",
+                )
             if line is not None and "link" not in damaged and entry.enabled:
                 self._line((*path, "link", "serial"), entry, *lines.setdefault(line, (entry, path)))
 

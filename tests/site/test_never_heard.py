@@ -104,3 +104,21 @@ def test_half_a_byte_too_many_is_named() -> None:
 def test_a_number_as_long_as_no_cards_is_doubted(tmp_path: Path, written: str, doubtful: bool) -> None:
     told = _told(tmp_path, '"0008075634"]', f'"{written}"]')
     assert [each.path for each in told if "cards have" in each.message] == ["people.g-wang.tags[0]"] * doubtful
+
+
+@pytest.mark.parametrize(
+    ("written", "doubtful"),
+    [
+        ("COM3", True),
+        ("ttyUSB0", True),
+        ("dev/ttyUSB0", True),
+        ("/dev/serial/by-id/usb-1a86", False),
+        ("socket://10.0.0.5:4001", False),
+        ("rfc2217://10.0.0.5:2217", False),
+    ],
+)
+def test_a_port_without_its_path_is_doubted(tmp_path: Path, written: str, doubtful: bool) -> None:
+    told = _told(tmp_path, "link: {serial: /dev/ttyUSB0}", f"link: {{serial: '{written}'}}")
+    assert [(each.path, each.level) for each in told if "/dev/serial/by-id" in each.message] == [
+        ("devices.rdr-garage.link.serial", "warning")
+    ] * doubtful
