@@ -170,6 +170,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
         default_kind: the kind of a device whose entry names none.
         expect_every_s: how often a device of this family speaks unasked, None if never promised.
         topics: MQTT only: the topic filters of one device, from (site id, settings); `+` and `#` allowed.
+        own_topics: MQTT only: whoever sets a device up names its topics; they may begin with a slash.
         message_decoder / stream_decoder: makes the decoder of one device (for `native`: of the whole site).
         file_decoder: reads files that people bring.
         listener: of drivers with a message decoder: (site id, entry) of a device that would hear `topic`, for `decode`, where
@@ -192,6 +193,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     sends_seq: bool = False
     expect_every_s: float | None = None
     topics: Callable[[str, DeviceSettings], Sequence[str]] | None = None
+    own_topics: bool = False
     message_decoder: Callable[[str, DeviceSettings], MessageDecoder] | None = None
     stream_decoder: Callable[[DeviceSettings], StreamDecoder] | None = None
     file_decoder: Callable[[DeviceSettings], FileDecoder] | None = None

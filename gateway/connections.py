@@ -21,6 +21,7 @@ from gateway.overtaking import Overtaking, overtaking_filters
 from gateway.routing import Router, settings
 from gateway.rules.lineage import BROKER
 from gateway.site.model import Device, Mqtt, Site
+from gateway.strays import EVERYTHING
 
 
 def broker_session(
@@ -59,6 +60,19 @@ def broker_copies(
     return [
         mqtt_link(settings, client_id=f"{name}-{site.id}", filters=filters, receiver=receiver, kept=False, clock=clock)
     ]
+
+
+def broker_ear(site: Site, settings: Mqtt, receiver: Receiver, clock: Clock, *, name: str = "lamplighter") -> MqttLink:
+    """A connection beside the session that hears everything, of which the broker keeps nothing; not connected yet."""
+    return mqtt_link(
+        settings,
+        client_id=f"{name}-{site.id}",
+        filters=EVERYTHING,
+        receiver=receiver,
+        kept=False,
+        ending="-ear",
+        clock=clock,
+    )
 
 
 def serial_ports(router: Router, receiver: Receiver, clock: Clock = utc_now) -> Sequence[Link]:

@@ -11,10 +11,13 @@ from device_drivers.conversation import LinePoller, PanelReader, WebPoller
 from device_drivers.driver import DeviceSettings, Driver, MessageDecoder, Reading, Readings, Reject, StreamDecoder
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.native.decoder import NativeDecoder
+from device_drivers.native.topics import up
 from gateway.site.model import Device, Site
 
 Read = Callable[..., list[Reading]]
 """A decoder bound to one topic."""
+
+_MOST_STRANGERS = 50
 
 _CACHED = 65_536
 """Topics remembered; a hostile publisher cannot make the table grow further."""
@@ -53,6 +56,9 @@ class Router:
             device.id for device in site.devices.values() if device.id in self._readers_at and device.external_broker
         ]
         """Readers of which all that was sent is lost when a broker has lost our session."""
+        self.strangers: list[str] = []
+        """Devices that speak by a topic of this site and are not in it, in the order in which they were first heard; no more than fifty."""
+        self._site = site
         self.filters: list[str] = []
         """What to subscribe to; no filter twice."""
         native = drivers["native"]
@@ -101,9 +107,35 @@ class Router:
         except KeyError:
             decoder = self._decoder(topic)
             found = None if decoder is None else _bound(decoder, topic)
+            if isinstance(decoder, NativeDecoder):
+                self._meet(topic)
             if len(self._readers) < _CACHED:
                 self._readers[topic] = found
             return found
+
+    def _meet(self, topic: str) -> None:
+        """A topic for every device is heard for the first time: its device may be one that nobody has entered."""
+        device = topic.split("/")[2]
+        if device in self._site.devices or device in self.strangers or len(self.strangers) >= _MOST_STRANGERS:
+            return
+        if topic == up(self._site.id, device):
+            self.strangers.append(device)
+
+    def bound(self, topic: str) -> bool:
+        """Whether a device may speak on a topic; nothing is remembered of it."""
+        levels = topic.split("/")
+        return topic in self._exact or any(_matches(pattern, levels) for pattern, _ in self._wild)
+
+    def topics(self) -> dict[str, list[str]]:
+        """The topics, or patterns of topics, of each device that has some of its own."""
+        found: dict[str, list[str]] = {}
+        for topic, devices in self._bound.items():
+            for device in devices:
+                found.setdefault(device, []).append(topic)
+        for pattern, owner in self._bound_wild:
+            if owner is not None:
+                found.setdefault(owner, []).append("/".join(pattern))
+        return found
 
     def readers_of(self, source: str) -> Sequence[str]:
         """Readers whose taps may be among what came from a topic, or from a device's own line, and could not be read."""

@@ -678,6 +678,11 @@ class Gateway:
         """How each link is."""
         return [link.state for link in self._links]
 
+    def heard(self, device: str) -> bool:
+        """Whether a device was ever heard, as far as the judge remembers."""
+        life = self.judgement.engine.devices.life(device)
+        return life is None or life.last is not None
+
     def problem(self, name: str, text: str) -> None:
         """Set or (empty text) clear what a part has to say to a person."""
         if text:

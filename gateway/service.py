@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.connections import (
     broker_copies,
+    broker_ear,
     broker_session,
     called_links,
     file_imports,
@@ -30,6 +31,7 @@ from gateway.outbox.telemetry import TelemetryWorker, TelemetryWriter
 from gateway.outbox.watchdog import Ping, Watchdog, topic_ping, web_ping
 from gateway.runtime import Gateway
 from gateway.site.model import Mqtt, Site
+from gateway.strays import Strays
 from gateway.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
@@ -100,6 +102,15 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
             *called_links(site, intake.router, intake, gateway.clock),
             file_imports(site, data, intake),
         ]
+        strays = Strays(
+            site,
+            intake.router,
+            connect=lambda receiver: broker_ear(site, broker, receiver, gateway.clock),
+            heard=gateway.heard,
+            ready=lambda: mqtt.state.up,
+            tell=gateway.problem,
+            safe=intake.safe,
+        )
         retention = gateway.retention((writer.name,))
         yield Service(
             gateway,
@@ -111,6 +122,7 @@ async def open_service(site: Site, data: Path, gateway: Gateway) -> AsyncIterato
                 "notices": teller.run,
                 "checkpoints": gateway.checkpoints.run,
                 "retention": retention.run,
+                "strays": strays.run,
                 **{name: watchdog.run for name, watchdog in watchdogs.items()},
             },
         )

@@ -59,6 +59,7 @@ DRIVERS = (
         default_kind="phone",
         own_clock=False,
         topics=_topics,
+        own_topics=True,
         message_decoder=_decoder,
         listener=_listener,
         check=_check,

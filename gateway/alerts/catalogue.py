@@ -50,8 +50,8 @@ ROWS: tuple[Rule, ...] = (
     # Rounds (rounds.md, Alerts)
     Rule(
         "round_not_started", "minor", "absence", None,
-        "巡更未开始", "{name} 尚未开始：首点应到时间已过[[（{due}）]]，读卡器工作正常，无打点。请联系当班人员。",
-        "Round not started", "{name} has not begun: its first point was due[[ at {due}]], the readers work, nothing was read. Please call the guard on duty.",
+        "巡更未开始", "{name} 尚未开始：首点应到时间已过[[（{due}）]]，[[{heard} 工作正常，]][[{unheard} 从未上线，]]无打点。请联系当班人员。",
+        "Round not started", "{name} has not begun: its first point was due[[ at {due}]], nothing was read[[ ({heard}: in order)]][[ ({unheard}: never heard)]]. Please call the guard on duty.",
     ),
     Rule(
         "round_missed", "major", "absence", None,

@@ -39,6 +39,10 @@ MOST_UNSENT = 10_000
 
 _CANCEL_AGAIN_S = 0.1
 
+_MOST_TOLD = 50
+_SHOWN = 64
+"""Of how many refused log-ins the log says, and how much of their names."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -92,6 +96,10 @@ class EmbeddedBroker:
 class LogIn(BaseAuthPlugin):  # type: ignore[misc]
     """Lets the one user in. amqtt makes it from its dotted name."""
 
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        self._refused: set[tuple[str, str, str]] = set()
+
     @dataclass
     class Config:
         """What amqtt fills from the `plugins` of its configuration."""
@@ -103,7 +111,22 @@ class LogIn(BaseAuthPlugin):  # type: ignore[misc]
         """Whether user name and password are right, in constant time."""
         given = f"{session.username}\0{session.password}"
         right = f"{self.config.username}\0{self.config.password}"
-        return hmac.compare_digest(given.encode(), right.encode())
+        let_in = hmac.compare_digest(given.encode(), right.encode())
+        if not let_in:
+            self._tell(session)
+        return let_in
+
+    def _tell(self, session: Any) -> None:
+        """Say who was refused, once each: whoever sets a device up looks for it here. Nothing of a password."""
+        client, address, user = (
+            str(each)[:_SHOWN] for each in (session.client_id, session.remote_address, session.username)
+        )
+        if (client, address, user) in self._refused or len(self._refused) >= _MOST_TOLD:
+            return
+        self._refused.add((client, address, user))
+        right = self.config.username
+        reason = "its password is another" if user == right else f"its user is {user!r}, expected {right!r}"
+        _log.warning("embedded broker: %r at %s was refused: %s (told once)", client, address, reason)
 
 
 class _Arrival:

@@ -22,6 +22,7 @@ def mqtt_link(
     devices: Sequence[str] = (),
     had_session: bool = False,
     kept: bool = True,
+    ending: str = "-copies",
     clock: Clock = utc_now,
 ) -> MqttLink:
     """A session for the broker of `settings`, not yet connected: run it.
@@ -34,11 +35,12 @@ def mqtt_link(
         devices: ids of the devices that speak through this broker.
         had_session: the journal knows of an earlier session; finding none at the broker means it was lost.
         kept: False: only for copies (`BrokerSession`); a client id of the site file gets an ending of its own.
+        ending: that ending.
         clock: the wall clock, for `received`.
     """
     return SESSIONS[settings.session](
         settings,
-        client_id=(settings.client_id or client_id) + ("" if kept else "-copies"),
+        client_id=(settings.client_id or client_id) + ("" if kept else ending),
         filters=filters,
         receiver=receiver,
         devices=devices,

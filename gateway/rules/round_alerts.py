@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Literal
 
@@ -29,12 +29,14 @@ class RoundAlerts:
     def _time(self, at: Instant) -> str:
         return moment(at, self._zone).isoformat()
 
-    def round(self, state: RoundState, verdict: RoundVerdict, now: Instant, *, unstarted: bool) -> None:
+    def round(
+        self, state: RoundState, verdict: RoundVerdict, now: Instant, *, unstarted: Mapping[str, list[str]] | None
+    ) -> None:
         """Tell of a round as it is judged now.
 
         Args:
             verdict: the round's, now.
-            unstarted: it was due to start, nothing served it, and that is known from complete records.
+            unstarted: it was due to start and nothing served it; who says so, as a detail of the alert.
         """
         standing = ENDED.get(verdict)
         for rule, wanted in NAMES.items():
@@ -75,16 +77,19 @@ class RoundAlerts:
         checkpoint = self._site.checkpoints.get(named[0]) if len(named) == 1 else None
         return checkpoint.place if checkpoint is not None else None
 
-    def _not_started(self, state: RoundState, standing: str | None, now: Instant, *, unstarted: bool) -> None:
+    def _not_started(
+        self, state: RoundState, standing: str | None, now: Instant, *, unstarted: Mapping[str, list[str]] | None
+    ) -> None:
         rule = "round_not_started"
         told = state.tells.get(rule)
         if told is None:
-            if unstarted and standing is None:
+            if unstarted is not None and standing is None:
                 state.tells[rule] = ("open",)
                 details: dict[str, str | int | float | list[str]] = {
                     "route": state.route.id,
                     "start": self._time(state.start),
                     "due": self._time(state.not_started - state.route.tolerance),
+                    **unstarted,
                 }
                 self._found.signals.append(
                     Signal(

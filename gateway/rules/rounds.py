@@ -641,8 +641,8 @@ class Rounds(Shown):
             state.verdict = verdict
         self.found.touched["round", state.id] = None
 
-    def _unstarted(self, state: RoundState, verdict: RoundVerdict, now: Instant) -> bool:
-        """Whether a round was due to start, nothing served it, and that is known (or no witness was ever heard).
+    def _unstarted(self, state: RoundState, verdict: RoundVerdict, now: Instant) -> Mapping[str, list[str]] | None:
+        """By whose word a round was due to start and nothing served it: witnesses `heard`, or `unheard` if none ever was; None: it is not known.
 
         Not of a round that can no longer be started: the gateway came, or came back, too late to send anybody.
         """
@@ -654,15 +654,15 @@ class Rounds(Shown):
             or any(visit.service is not None for visit in state.visits)
         ):
             self._unwatch(key)
-            return False
+            return None
         records: dict[str, Record] = {}
         for visit in state.visits:
             records |= {record.id: record for record in self._of(visit)}
         span = (state.opens, state.not_started)
         self._watch(key, records.values(), span)
         if all(record.first_heard is None for record in records.values()):
-            return True
-        return settled(records.values(), *span)
+            return {"unheard": sorted(records)}
+        return {"heard": sorted(records)} if settled(records.values(), *span) else None
 
     # -- gaps --------------------------------------------------------------------------------------------------------
 

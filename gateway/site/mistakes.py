@@ -7,9 +7,14 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from gateway.errors import Problem
+from gateway.site.lookalikes import plain, remark, slips
 from gateway.site.positions import WHOLE_FILE, Document, Path
+from gateway.site.schema import is_secret_key
 
 _LONGEST_SHOWN = 60
+
+_PROSE = ("name", "image")
+"""Keys of texts in which the signs of another script are meant."""
 
 _MAX_COMPARISONS = 100_000
 """About a second of looking for near words."""
@@ -28,6 +33,7 @@ class Mistakes:
         self._document = document
         self._comparisons = 0
         self._found: dict[tuple[Path, str], Problem] = {}
+        self._touched: set[Path] = set()
 
     def error(self, path: Path, message: str, *, line: int | None = None) -> None:
         """Something that refuses the file; the same twice is one. `line`: where it is, if not where `path` stands."""
@@ -37,9 +43,25 @@ class Mistakes:
         """Something that is allowed and probably not meant."""
         self._add(path, message, "warning")
 
+    def doubtful(self, path: Path, value: object) -> None:
+        """A warning if a name that must match to the letter has signs that nobody types on purpose; at a place of another mistake none."""
+        if isinstance(value, str) and slips(value) and path not in self._touched:
+            self.warning(path, f"found {shown(value)}, which is another name than {plain(value)!r}")
+
     def _add(self, path: Path, message: str, level: Literal["error", "warning"], line: int | None = None) -> None:
         at = line or self._document.line(path)
+        if (typed := self._lookalikes(path)) and typed not in message:
+            message = f"{message}; {typed}"
+        self._touched.add(path)
         self._found.setdefault((path, message), Problem(self._file, at, self._name(path), message, level))
+
+    def _lookalikes(self, path: Path) -> str:
+        """What to type instead of the full-width signs in the key or value at `path`; nothing of secrets and of names for people."""
+        if not path or path[-1] in _PROSE or any(isinstance(key, str) and is_secret_key(key) for key in path):
+            return ""
+        value = self.written(path)
+        texts = [path[-1], *(value if isinstance(value, list) else [value])]
+        return remark("".join(text for text in texts if isinstance(text, str)))
 
     def _name(self, path: Path) -> str:
         """`("routes", 0, "visits", 2)` as `routes.night.visits[2]`: entries by their id where they have one."""
@@ -59,8 +81,9 @@ class Mistakes:
         self._comparisons += len(known)
         if self._comparisons > _MAX_COMPARISONS:
             return ""
-        near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-        return f" (did you mean `{near[0]}`?)" if near else ""
+        meant = {plain(one).casefold(): one for one in known}
+        near = difflib.get_close_matches(plain(word).casefold(), meant, n=1, cutoff=0.6)
+        return f" (did you mean `{meant[near[0]]}`?)" if near else ""
 
     def written(self, path: Path) -> Any:
         """What the file says at `path`; None: nothing."""

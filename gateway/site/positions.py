@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from gateway.errors import ConfigError, Problem
+from gateway.site.notation import diagnose
 
 MAX_BYTES = 16 * 1024 * 1024
 """A site of 10,000 devices, each with a lamp, is about 4 MB."""
@@ -70,24 +71,6 @@ class Document(NamedTuple):
         return None
 
 
-_REMEDIES = (
-    (re.compile(r"^ *\t"), "indent with spaces, not with a tab"),
-    (re.compile("[，：｛｝［］“”]"), 'outside of quotes use the ASCII signs , : { } [ ] " and not the full-width ones'),
-)
-"""What beginners trip over most, by the look of the line."""
-
-
-def _remedy(text: str, line: int | None) -> str:
-    """What to look for on a line that YAML does not understand, or before it, where a bracket was left open."""
-    lines = text.splitlines()[max((line or 1) - 3, 0) : line]
-    for sign, remedy in _REMEDIES:
-        if any(sign.search(each) for each in lines):
-            return remedy
-    return (
-        "expected each `{`, `[` and quote to be closed and entries to be parted by commas, here or on the lines before"
-    )
-
-
 def read_document(data: bytes, file: str) -> Document:
     """Read one YAML document.
 
@@ -105,10 +88,8 @@ def read_document(data: bytes, file: str) -> Document:
         _bound_depth(text, file)
         root = yaml.compose(text, Loader=_Notation)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        found = " ".join(part for part in (error.context, error.problem) if part)
-        line = mark.line + 1 if mark else None
-        raise _refused(file, line, f"is not YAML: {found}; {_remedy(text, line)}") from error
+        line, message = diagnose(text, error, _Notation)
+        raise _refused(file, line, f"is not YAML: {message}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(
@@ -202,7 +183,8 @@ class _Reader:
             elif key.value in values:
                 at = (*path, key.value)
                 first = self._lines[at]
-                self._problems.append((at, line, f"found a second time; it stands in line {first} already"))
+                entry = f"; if a new entry begins here, put `- ` before `{key.value}`" if _in_list(path) else ""
+                self._problems.append((at, line, f"found a second time; it stands in line {first} already{entry}"))
             else:
                 self._lines[*path, key.value] = line
                 values[key.value] = self._value(item, (*path, key.value))
@@ -240,6 +222,10 @@ class _Reader:
             self._plain[path] = text
             return float(text)
         return text
+
+
+def _in_list(path: Path) -> bool:
+    return bool(path) and isinstance(path[-1], int)
 
 
 def _short(tag: str) -> str:

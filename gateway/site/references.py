@@ -19,7 +19,7 @@ from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
 from gateway.site.positions import Path
 from gateway.site.sections import Draft, Placed
-from gateway.site.tags import MIN_COMMON_BYTES
+from gateway.site.tags import CARD_BYTES, MIN_COMMON_BYTES
 from gateway.site.telling import check_telling
 from gateway.site.walks import check_walks
 from gateway.site.wiring import check_wiring
@@ -61,6 +61,7 @@ class _References:
             for entry, path, _ in placed:
                 if (name := getattr(entry, "id", None)) is not None:
                     self._mentions.once((*path, "id"), f"an id of `{section}`", name)
+                    self._mistakes.doubtful((*path, "id"), name)
         for name, (_, path, _) in self._draft.parents.items():
             if name in self._draft.names["devices"]:
                 self._mistakes.error(
@@ -96,6 +97,13 @@ class _References:
                         at,
                         f"found only digits, which stand for hexadecimal {tag} (write hex:{tag}); a number printed on a "
                         'card has 10 digits in one piece, such as "0008075634"',
+                    )
+                said = str(self._mistakes.written(at)).lower().startswith(("hex:", "dec:"))
+                if len(tag) // 2 not in CARD_BYTES and not said:
+                    self._mistakes.warning(
+                        at,
+                        f"found a number of {len(tag) // 2} bytes; cards have {', '.join(map(str, CARD_BYTES))} of them. If it is right, "
+                        f"write hex:{tag}",
                     )
                 if (first := enrolled.setdefault(tag, at)) != at:
                     self._mistakes.error(

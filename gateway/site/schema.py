@@ -61,7 +61,7 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
 _TOLD = re.compile(r"(duty:)?[\w.\-]{1,64}")
 _A_TOLD = "the id of a contact, or whoever is on duty, such as `duty:captain`"
 _AN_ID = "an id: up to 64 letters, digits, `.`, `_` and `-`; one of digits alone in quotes"
-_A_PLACE_ID = "a place's id: a path of ids such as `tower-1/f03`"
+_A_PLACE_ID = "a place's id: a path of ids such as `tower-1/f03`; one of digits alone in quotes"
 _A_DURATION = "a duration such as `90s`, `5m`, `2h` or `1d`"
 _A_CLOCK = 'a clock time in quotes such as "22:00"'
 _A_SPAN = 'two clock times in quotes such as "22:00-06:00"'

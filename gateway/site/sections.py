@@ -189,7 +189,7 @@ class _Sections:
             known = sorted(_keys(_model_at(model, where[:-1])))
             joined = re.match(r"(\w+)[:：]", key)
             hint = f"a colon and a space after `{joined[1]}`" if joined else f"one of {', '.join(known)}"
-            near = "" if joined else self._mistakes.nearest(key, known)
+            near = "" if joined else _elsewhere(model, where) or self._mistakes.nearest(key, known)
             self._mistakes.error((*path, *where), f"unknown key{near}; expected {hint}")
         elif kind == schema.SECRET:
             self._mistakes.error((*path, *where), detail["msg"])
@@ -197,6 +197,8 @@ class _Sections:
             found = self._document.plain.get((*path, *where)) or shown(detail["input"])
             shape = schema.EXPECTED.get(key) if kind in _SHAPES else None
             expectation = f"expected {shape}" if shape else _expectation(detail)
+            if detail["input"] is None and kind in _SHAPES:
+                expectation += f"; on lines of its own it is indented further than `{key}`"
             self._mistakes.error((*path, *where), f"found {found}; {expectation}")
 
 
@@ -240,6 +242,15 @@ def _model_at(model: type[BaseModel], where: tuple[str | int, ...]) -> type[Base
         if isinstance(key, str) and key in by_name:
             model = next(_models(by_name[key].annotation), model)
     return model
+
+
+def _elsewhere(model: type[BaseModel], where: tuple[str | int, ...]) -> str:
+    """Where a key that is not known here is known: beside what it stands in, or as a section. That is a slip of indentation."""
+    key = where[-1]
+    for above in range(len(where) - 2, -1, -1):
+        if isinstance(where[above], str) and key in _keys(_model_at(model, where[:above])):
+            return f" here; it is a key beside `{where[above]}`: begin it in the same column"
+    return " here; it is a section, which begins in column 1" if key in schema.SECTIONS else ""
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from gateway.site.lookalikes import remark
+
 Owner = TypeVar("Owner")
 
 FORMS = '"0008075634" (10 digits), "12314706" or "123,14706" (facility and number), hexadecimal, "hex:…" or "dec:…"'
@@ -14,6 +16,11 @@ FORMS = '"0008075634" (10 digits), "12314706" or "123,14706" (facility and numbe
 MIN_COMMON_BYTES = 3
 """A number shorter than this is too common to stand for a longer one that ends with it."""
 
+CARD_BYTES = (3, 4, 5, 6, 7, 8, 10, 12, 16)
+"""Wiegand 26 has 3 bytes; Wiegand 34 and a single UID (ISO 14443-3) 4; 125 kHz 5; longer Wiegand 6; double and triple UIDs 7 and 10;
+iButtons and ISO 15693 8; EPC Gen2 mostly 12 or 16.
+"""
+
 _LONGEST_BYTES = 32
 _SHOWN_DIGITS = 4
 _FACILITY_NUMBER = re.compile(r"(\d{1,3}),(\d{1,5})", re.ASCII)
@@ -21,6 +28,7 @@ _PRINTED = re.compile(r"\d{10}", re.ASCII)
 _FACILITY_NUMBER_BARE = re.compile(r"(\d{3})(\d{5})", re.ASCII)
 _DECIMAL = re.compile(r"\d+(,\d+)?", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
+_LETTERS = str.maketrans("OoIl", "0011")
 _SEPARATORS = str.maketrans("", "", ":- \t")
 
 
@@ -54,9 +62,29 @@ def masked(tag: str) -> str:
 
 def _hexadecimal(digits: str, text: str) -> str:
     joined = digits.translate(_SEPARATORS).upper()
+    if len(joined) % 2 and _HEX.fullmatch(joined + "0"):
+        raise ValueError(f"{text!r} is not a tag: it has {len(joined)} hexadecimal digits; two are one byte")
     if not _HEX.fullmatch(joined) or len(joined) > 2 * _LONGEST_BYTES:
-        raise ValueError(f"{text!r} is not a tag; expected {FORMS}")
+        raise _no_tag(text)
     return joined
+
+
+def _no_tag(text: str) -> ValueError:
+    meant = text.translate(_LETTERS)
+    if meant != text and _is_tag(meant):
+        return ValueError(
+            f"{text!r} is not a tag; did you mean {meant!r}, with digits instead of the letters O, I or l?"
+        )
+    typed = remark(text)
+    return ValueError(f"{text!r} is not a tag; expected {FORMS}" + (f"; {typed}" if typed else ""))
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _decimal(digits: str, text: str) -> str:
@@ -68,7 +96,7 @@ def _decimal(digits: str, text: str) -> str:
             )
         return f"{facility:02X}{number:04X}"
     if not _DECIMAL.fullmatch(digits) or len(digits) > 2 * _LONGEST_BYTES:
-        raise ValueError(f"{text!r} is not a tag; expected {FORMS}")
+        raise _no_tag(text)
     value = int(digits)
     if len(digits) == 10 and value > 0xFFFF_FFFF:
         raise ValueError(

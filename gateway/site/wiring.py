@@ -58,7 +58,22 @@ class _Wiring:
             if entry.device_id is not None:
                 self._mentions.once((*path, "device_id"), f"a `device_id` of {entry.driver}", entry.device_id)
             self._driver(entry, path, damaged)
+            for key, value in (("channel", entry.channel), ("device_id", entry.device_id)):
+                self._mistakes.doubtful((*path, key), value)
+            for key, value in entry.link.items():
+                if key in schema.DeviceEntry.model_fields:
+                    self._mistakes.error(
+                        (*path, "link", key),
+                        f"stands inside of `link`; expected `{key}` beside `link`, in the same column or brackets",
+                    )
+                self._mistakes.doubtful((*path, "link", key), value)
             line = entry.link.get("serial")
+            if line is not None and not line.startswith("/") and "://" not in line:
+                self._mistakes.warning(
+                    (*path, "link", "serial"),
+                    f"found {line!r}; expected the whole path of a port, such as `/dev/ttyUSB0` (`ls /dev/serial/by-id` lists them), or a "
+                    "converter, such as `socket://10.0.0.5:4001`",
+                )
             if line is not None and "link" not in damaged and entry.enabled:
                 self._line((*path, "link", "serial"), entry, *lines.setdefault(line, (entry, path)))
 
@@ -113,6 +128,24 @@ class _Wiring:
                 self._mistakes.error(at, message)
             else:
                 self._mistakes.warning(at, f"{message}; without it nothing is heard from the device itself")
+            return
+        self._topics(DRIVERS[entry.driver], settings, path)
+
+    def _topics(self, driver: Driver, settings: DeviceSettings, path: Path) -> None:
+        """A topic with an empty level, or a blank at the edge of one, is another one to MQTT; hardly a device publishes there."""
+        written = settings.link.get("mqtt")
+        if driver.topics is None or written is None:
+            return
+        for topic in driver.topics("", settings):
+            levels = topic.split("/")[int(driver.own_topics and topic.startswith("/")) :]
+            if any(not level or level != level.strip() for level in levels):
+                right = "/".join(level.strip() for level in written.split("/") if level.strip())
+                self._mistakes.warning(
+                    (*path, "link", "mqtt"),
+                    f"found {written!r}, by which it is heard on {topic!r}: a slash at the beginning, two slashes and blanks make another "
+                    f"topic, on which hardly a device publishes; write {right!r}",
+                )
+                return
 
     def families(self) -> None:
         """One warning for each family whose driver is not built yet."""

@@ -142,6 +142,24 @@ async def test_what_the_gateway_sends_reaches_a_device(broker: EmbeddedBroker) -
         await link.publish("lamplighter/mingzhu/rdr-gate/down/ack", b"at qos 1")
 
 
+async def test_who_was_not_let_in_is_told_once_without_what_was_typed(
+    broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        with pytest.raises(aiomqtt.MqttError):
+            async with a_device(broker, identifier="lamp-7", password="hunter2"):
+                pass
+    with pytest.raises(aiomqtt.MqttError):
+        async with a_device(broker, identifier="lamp-8", username="mqtt"):
+            pass
+    told = [record.getMessage() for record in caplog.records if "was refused" in record.getMessage()]
+    assert [("'lamp-7'" in line, "'lamp-8'" in line) for line in told] == [(True, False), (False, True)]
+    assert "password is another" in told[0]
+    assert "user is 'mqtt', expected 'lamplighter'" in told[1]
+    assert "hunter2" not in caplog.text
+    assert PASSWORD not in caplog.text
+
+
 @pytest.mark.parametrize("how", [{"password": "wrong"}, {"username": None, "password": None}])
 async def test_nobody_enters_without_the_password(broker: EmbeddedBroker, how: dict[str, object]) -> None:
     with pytest.raises(aiomqtt.MqttError, match=r"[Nn]ot authorized"):

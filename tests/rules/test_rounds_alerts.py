@@ -38,6 +38,17 @@ def test_it_is_called_unstarted_when_no_witness_was_ever_heard() -> None:
     assert walk.signals() == [("round_not_started", "raise")]
 
 
+def test_it_says_whether_the_witnesses_work_or_were_never_heard() -> None:
+    unheard = Walk()
+    unheard.until("22:06")
+    assert set(unheard.last("round_not_started").details) == {"route", "start", "due", "unheard"}
+    heard = Walk()
+    heard.alive("21:50", "22:06")
+    heard.until("22:06")
+    assert set(heard.last("round_not_started").details) == {"route", "start", "due", "heard"}
+    assert heard.last("round_not_started").details["heard"] == unheard.last("round_not_started").details["unheard"]
+
+
 def test_the_first_tap_resolves_it() -> None:
     walk = Walk()
     walk.alive("21:50", "22:10")

@@ -581,7 +581,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(problems):
     [
         (b"", None, "is empty"),
         (b"# nothing\n", None, "is empty"),
-        (b"site: {id: s\nplaces: []\n", 2, "is not YAML"),
+        (b"site: {id: s\nplaces: []\n", 1, "is not YAML"),
         (b"site: {id: s}\n\tplaces: []\n", 2, "is not YAML"),
         (b"site:\n  name: \xd3\xf9\xcf\xaa\n", 2, "is not UTF-8: byte D3"),
         (b"a: 1\nb: \x07\n", 2, "the character U+0007 is not allowed"),

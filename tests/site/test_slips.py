@@ -17,14 +17,18 @@ SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding
     ("right", "wrong", "told"),
     [
         ("  - {id: cp-garage", "\t- {id: cp-garage", "with spaces, not with a tab"),
-        ("reader: rdr-garage}", "reader: rdr-garage", "each `{`, `[` and quote to be closed"),
-        ("driver: rdm6300,", "driver: rdm6300，", "not the full-width ones"),
+        ("reader: rdr-garage}", "reader: rdr-garage", "a `{` in column 5 that is not closed"),
+        ("driver: rdm6300,", "driver: rdm6300，", "type `,` instead of the full-width `，`"),
         ("driver: rdm6300,", "driver:rdm6300,", "expected a colon and a space after `driver`"),
         ("driver: rdm6300,", "driver：rdm6300,", "expected a colon and a space after `driver`"),
         ("link: {serial: /dev/ttyUSB0}", "link: /dev/ttyUSB0", "such as `{serial: /dev/ttyUSB0}`"),
         ('tags: ["0008075634"]', 'tags: "0008075634"', 'expected a list such as `["0008075634"]`'),
         ('tags: ["0008075634"]', "tags: [0008075634]", "expected a tag in quotes"),
         ("driver: rdm6300,", "driver: rdm630,", "did you mean `rdm6300`?"),
+        ("driver: rdm6300,", "driver: RDM6300,", "did you mean `rdm6300`?"),
+        ("behind: nvr,", "behind: NVR,", "did you mean `nvr`?"),
+        ("zones:", "Zones: []\nzones:", "did you mean `zones`?"),
+        ("{id: garage, name", "{id: 1, name", "one of digits alone in quotes"),
     ],
 )
 def test_a_slip_is_told_with_what_to_write_instead(tmp_path: Path, right: str, wrong: str, told: str) -> None:

@@ -116,3 +116,8 @@ def test_find_is_the_rule_as_written(enrolled, tag):
     fitting = [other for other in enrolled if fits(tag, other)]
     expected = tag if tag in enrolled else fitting[0] if len(fitting) == 1 else None
     assert TagIndex((other, other) for other in enrolled).find(tag) == expected
+
+
+def test_a_full_width_digit_in_a_number_is_named() -> None:
+    with pytest.raises(ValueError, match="type `8` instead of the full-width `８`"):
+        parse_tag("000８075634")
