@@ -516,7 +516,7 @@ class Record:
             elif self._signs is not None:
                 parts += self._signs.complete()
             if (handed_over := self._handed_over()) is not None:
-                known = without([(BEGINNING, handed_over)], self.doubts())
+                known = without([(BEGINNING, handed_over)], [*self.doubts(), *self.unproven()])
                 if self.numbered:
                     known = without(known, self.holes())
                 parts += known
@@ -531,6 +531,10 @@ class Record:
     def _handed_over(self) -> Instant | None:
         """The latest time to which everything was handed over."""
         return self._handed.reached(self._clocks)
+
+    def unproven(self) -> list[Interval]:
+        """True times of which no hand-over speaks, as one before it was said ahead of its receipt."""
+        return self._handed.unproven(self._clocks)
 
     def _last_report_before(self, received: Instant) -> Instant:
         """When the last report before a hand-over was received; reports within 2 s of each other are one hand-over."""

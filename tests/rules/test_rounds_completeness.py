@@ -140,6 +140,24 @@ def test_a_sync_end_ahead_of_its_receipt_completes_nothing() -> None:
     assert walk.verdict() == "pending"
 
 
+def test_a_sync_end_reaches_back_to_one_ahead_of_its_receipt_and_no_further() -> None:
+    walk = Walk(route=WALL)
+    walk.sync("08:00", "06:00")  # its clock is two hours fast, so is all that it read
+    walk.sync("06:20")  # somebody set it right
+    walk.until("06:30")
+    assert (walk.verdict(), walk.visit().watermark) == ("pending", None)
+    walk.sync("+1 06:00")
+    assert (walk.verdict(), walk.visit().watermark) == ("unverifiable", None)
+
+
+def test_what_was_handed_over_before_one_ahead_of_its_receipt_stays_complete() -> None:
+    walk = Walk(route=WALL)
+    walk.sync("23:00")
+    walk.sync("08:00", "06:00")
+    walk.sync("06:20")
+    assert (walk.verdict(), hhmm(walk.visit().watermark)) == ("missed", "23:00:00")
+
+
 def test_a_sync_end_dated_more_than_seven_days_before_completes_nothing() -> None:
     walk = Walk(route=WALL)
     walk.sync("+1 06:00", "+8 06:00:01", at="+1 06:00")
