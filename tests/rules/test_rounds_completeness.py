@@ -175,6 +175,15 @@ def test_a_sync_end_does_not_reach_across_a_missing_number() -> None:
     assert walk.verdict() == "missed"
 
 
+def test_no_reader_is_no_longer_the_cause_once_one_is_heard() -> None:
+    walk = Walk()
+    walk.until("23:16")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "no_reader")
+    walk.beat("23:40")
+    walk.until("23:41")
+    assert (walk.verdict(), walk.visit().cause, walk.visit().revision) == ("unverifiable", "reader_offline", 1)
+
+
 # -- signs of life ----------------------------------------------------------------------------------------------------
 
 
