@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from gateway.instants import Instant
 from gateway.rules.clocks import DOUBT, LOST, Clock
-from gateway.rules.intervals import BEGINNING
+from gateway.rules.intervals import BEGINNING, Interval
 
 
 class HandOver(NamedTuple):
@@ -55,6 +55,30 @@ class HandOvers:
             if correction.certain and to + correction.offsets[0] <= said.received + DOUBT:
                 return to + correction.offsets[0]
         return None
+
+    def unproven(self, clocks: Sequence[Clock]) -> list[Interval]:
+        """True times of which no hand-over speaks: from the last that can be believed up to one said ahead of its receipt, or the next after that.
+
+        A hand-over reaches back to the one before it, and no further; also where the one before completed nothing.
+        """
+        found: list[Interval] = []
+        known = BEGINNING
+        ahead: Instant | None = None
+        for to, said in sorted(zip(self.to, self._said, strict=True), key=lambda each: (each[1].received, each[0])):
+            if to < said.received - LOST or said.at < said.received - LOST:
+                continue
+            correction = clocks[said.boot].correction(said.place, to)
+            if not correction.certain:
+                continue  # what such a clock leaves open, its measures say
+            time = to + correction.offsets[0]
+            if time > said.received + DOUBT:
+                ahead = time if ahead is None else max(ahead, time)
+                continue
+            if ahead is not None:
+                found.append((known, min(ahead, time)))
+                ahead = None
+            known = max(known, time)
+        return found
 
     def receiveds(self) -> Iterator[Instant]:
         """When each was received."""

@@ -77,6 +77,7 @@ def lacks(record: Record, downs: Sequence[Interval], first: Instant, last: Insta
     reasons += [each for each in near if each.why == "gateway_down"]
     reasons += [each for each in near if each.why != "gateway_down"]
     reasons += [_Break(low, high, "clock_uncertain") for low, high in record.doubts()]
+    reasons += [_Break(low, high, "clock_uncertain") for low, high in record.unproven()]
     reasons += [_Break(low, high, "number_missing") for low, high in record.holes()]
     reasons += [_Break(low, high, "restarted") for low, high in record.restarts()]
     reasons += [_Break(low, high, "unreadable") for low, high in record.hidden()]

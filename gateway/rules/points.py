@@ -294,6 +294,16 @@ class Point:
                         waiting.append(other)
         return sorted(found.values(), key=lambda each: each.order)
 
+    def spent_near(self, visit: VisitState) -> bool:
+        """Whether a tap that served a round now forgotten would serve a visit: that round could have handed it on, or not, and nobody knows."""
+        if not self.spent:
+            return False
+        for tap in self.taps_between(visit.opens - SLACK, visit.closes + SLACK):
+            person = self.people.get(tap.person) if tap.person else None
+            if tap in self.spent and visit.fit(tap) is not None and visit.refusal(person) is None:
+                return True
+        return False
+
     def strayed(self, visit: VisitState) -> bool:
         """Whether a tap that fits no round, by a clock never measured, lies so near that it may have been for a visit."""
         for tap in self.taps_between(visit.opens - STRAY, visit.closes + STRAY):

@@ -263,8 +263,7 @@ class Record:
             return self._link(observation, at, received)  # type: ignore[arg-type]
         if kind is seen.DeviceStatus and not observation.online:  # type: ignore[union-attr]
             return wider(self._cut(at), self._cut(received))
-        if self.first_heard is None or received < self.first_heard:
-            self.first_heard = received
+        touched = self._heard_first(received)
         self.last_heard = max(self.last_heard, received)
         boot, seq = observation.boot, observation.seq
         index = self._boots.get(boot)
@@ -276,18 +275,17 @@ class Record:
                 now = stamp = instant(observation.device_now)  # type: ignore[union-attr]
             if observation.last_seq is not None:  # type: ignore[union-attr]
                 place = observation.last_seq  # type: ignore[union-attr]
-        touched: Touched = None
         if seq is not None:
             trail = self._trails[index] or self._number(index)
             if not trail.numbers.add(seq):
-                return None
+                return touched
             if trail.places and seq <= trail.places[-1]:
-                touched = self._true(index, trail.filled(seq))
+                touched = wider(touched, self._true(index, trail.filled(seq)))
         if place is not None:
             trail = self._trails[index] or self._number(index)
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
         else:
-            touched = self._sign(index, stamp, received)
+            touched = wider(touched, self._sign(index, stamp, received))
         if kind is seen.ReaderHeartbeat:
             self._inbox_boot, self._inbox_measures = boot, now is not None
             self._newest = max(self._newest, stamp)
@@ -305,6 +303,13 @@ class Record:
             touched = wider(touched, self._measure(index, UNPLACED if place is None else place, now, received))
         self._complete = None
         return touched
+
+    def _heard_first(self, received: Instant) -> Touched:
+        """Note since when it is heard. What rests on a reader that never was has that for its cause, until now."""
+        before = self.first_heard
+        if before is None or received < before:
+            self.first_heard = received
+        return (BEGINNING, received) if before is None else None
 
     def _new_boot(self, boot: str | None) -> int:
         index = len(self._clocks)
@@ -469,14 +474,13 @@ class Record:
     def _port_sign(self, at: Instant, received: Instant) -> Touched:
         if not self.transmits_only or not self._alive or self.numbered:
             return None
+        touched = self._heard_first(received)
         self.last_heard = max(self.last_heard, received)
-        if self.first_heard is None or received < self.first_heard:
-            self.first_heard = received
         index = self._boots.get(None)
         if index is None:
             index = self._new_boot(None)
         self._complete = None
-        return self._sign(index, at, received)
+        return wider(touched, self._sign(index, at, received))
 
     def _cut(self, at: Instant) -> Touched:
         self._cuts.add(at)
@@ -516,7 +520,7 @@ class Record:
             elif self._signs is not None:
                 parts += self._signs.complete()
             if (handed_over := self._handed_over()) is not None:
-                known = without([(BEGINNING, handed_over)], self.doubts())
+                known = without([(BEGINNING, handed_over)], [*self.doubts(), *self.unproven()])
                 if self.numbered:
                     known = without(known, self.holes())
                 parts += known
@@ -531,6 +535,10 @@ class Record:
     def _handed_over(self) -> Instant | None:
         """The latest time to which everything was handed over."""
         return self._handed.reached(self._clocks)
+
+    def unproven(self) -> list[Interval]:
+        """True times of which no hand-over speaks, as one before it was said ahead of its receipt."""
+        return self._handed.unproven(self._clocks)
 
     def _last_report_before(self, received: Instant) -> Instant:
         """When the last report before a hand-over was received; reports within 2 s of each other are one hand-over."""

@@ -576,9 +576,12 @@ class Rounds(Shown):
         point = self._points[visit.checkpoint]
         unserved = visit.service is None and now > visit.closes
         holders = self._holders(visit) if unserved else []
-        judged = judge(visit, point, witnesses, self._downs, now, holders=holders)
+        spent = unserved and any(map(point.spent_near, (visit, *(each for each, _ in holders))))
+        judged = judge(visit, point, witnesses, self._downs, now, holders=holders, spent=spent)
         if unserved:
             self._rest(visit, witnesses, holders, now)
+            if spent and visit.verdict in _UNSERVED:
+                return  # it was decided when what a forgotten round left open was known
         else:
             self._timers.set(visit.key, None)
             if now > visit.closes:

@@ -41,19 +41,21 @@ def judge(
     now: Instant,
     *,
     holders: Sequence[Concerned] = (),
+    spent: bool = False,
 ) -> Judged:
     """What is to be said of a visit now.
 
     Args:
         holders: visits that hold a tap which would serve this one (`Point.holders`). While one of them is open or not settled, a
             tap for it may come, and hand theirs on: until then nobody is accused.
+        spent: a round that is forgotten held such a tap; whether it was decided cannot be told any more.
     """
     if visit.service is not None:
         return Judged(visit.service.fit.verdict, None, "served")
     if now <= visit.closes:
         return Judged("pending", None, "open")
     undecided = [(each, records) for each, records in holders if not _decided(each, records, now)]
-    if not undecided and settled(witnesses, visit.opens, visit.closes):
+    if not undecided and not spent and settled(witnesses, visit.opens, visit.closes):
         if not point.strayed(visit):
             return Judged("skipped" if visit.optional else "missed", None, "settled")
         return Judged("skipped" if visit.optional else "unverifiable", "reader_clock", "stray_tap")

@@ -140,6 +140,24 @@ def test_a_sync_end_ahead_of_its_receipt_completes_nothing() -> None:
     assert walk.verdict() == "pending"
 
 
+def test_a_sync_end_reaches_back_to_one_ahead_of_its_receipt_and_no_further() -> None:
+    walk = Walk(route=WALL)
+    walk.sync("08:00", "06:00")  # its clock is two hours fast, so is all that it read
+    walk.sync("06:20")  # somebody set it right
+    walk.until("06:30")
+    assert (walk.verdict(), walk.visit().watermark) == ("pending", None)
+    walk.sync("+1 06:00")
+    assert (walk.verdict(), walk.visit().watermark) == ("unverifiable", None)
+
+
+def test_what_was_handed_over_before_one_ahead_of_its_receipt_stays_complete() -> None:
+    walk = Walk(route=WALL)
+    walk.sync("23:00")
+    walk.sync("08:00", "06:00")
+    walk.sync("06:20")
+    assert (walk.verdict(), hhmm(walk.visit().watermark)) == ("missed", "23:00:00")
+
+
 def test_a_sync_end_dated_more_than_seven_days_before_completes_nothing() -> None:
     walk = Walk(route=WALL)
     walk.sync("+1 06:00", "+8 06:00:01", at="+1 06:00")
@@ -155,6 +173,15 @@ def test_a_sync_end_does_not_reach_across_a_missing_number() -> None:
     assert walk.verdict() == "pending"
     walk.read("04FFFFFF", "22:10", "23:20", boot="b", seq=2)
     assert walk.verdict() == "missed"
+
+
+def test_no_reader_is_no_longer_the_cause_once_one_is_heard() -> None:
+    walk = Walk()
+    walk.until("23:16")
+    assert (walk.verdict(), walk.visit().cause) == ("unverifiable", "no_reader")
+    walk.beat("23:40")
+    walk.until("23:41")
+    assert (walk.verdict(), walk.visit().cause, walk.visit().revision) == ("unverifiable", "reader_offline", 1)
 
 
 # -- signs of life ----------------------------------------------------------------------------------------------------

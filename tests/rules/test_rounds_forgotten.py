@@ -8,7 +8,7 @@ from gateway.instants import HOUR
 from gateway.rules.rounds import KEPT
 from gateway.site.model import Route
 from gateway.site.model import Visit as Stop
-from tests.rules.walk import GATE, Walk, daily
+from tests.rules.walk import GATE, ROOF, WALL, Walk, daily
 
 DAYS = KEPT // (24 * HOUR)
 
@@ -47,3 +47,25 @@ def test_its_tap_serves_no_other_round_that_is_not_forgotten_yet(restarted: bool
     if restarted:
         walk.reborn()
     assert walk.verdict(start="22:10", route="late") == before
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_what_might_have_been_handed_its_tap_is_not_missed_when_it_is_forgotten(heard: bool) -> None:
+    stop = (Stop(checkpoint=ROOF),)
+    late = Route(id="late", visits=stop, readers=("wand-1",), evidence_deadline=24 * HOUR)
+    walk = Walk(
+        route={"visits": stop, "readers": ("wand-1", "wand-2"), "evidence_deadline": HOUR},
+        routes=(late,),
+        rounds=(daily("night", "22:00"), daily("late", "22:10")),
+    )
+    walk.read(WALL[ROOF], "22:20", "06:00", device="wand-1")
+    walk.sync("06:00")
+    walk.until("+1 23:30")
+    assert (walk.verdict(), walk.verdict(start="22:10", route="late")) == ("on_time", "unverifiable")
+    walk.until(f"+{DAYS} 11:00")
+    assert walk.rules.round("night@2026-11-22T22:00+08:00") is None
+    if heard:
+        walk.sync(f"+{DAYS} 11:10", device="wand-1")
+        walk.until(f"+{DAYS} 11:20")
+    walk.reborn()
+    assert walk.verdict(start="22:10", route="late") == "unverifiable"
