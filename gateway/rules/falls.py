@@ -39,21 +39,32 @@ class Falls:
         return self._roots.get(node)
 
     def above(self, parents: tuple[str, ...], child: str, heard: Instant | None) -> str | None:
-        """The root that takes a child of these parents with it; None if all are up or the child was heard since.
+        """The topmost thing above that took a child of these parents with it; None if all are up or the child was heard since.
+
+        What outlived a switch that is still down falls with its recorder all the same.
 
         Args:
             parents: direct parents, in the order in which one must be named.
             child: its id.
             heard: its last sign of life.
         """
-        roots = self._roots
-        if not roots:
+        if not self._roots:
             return None
+        seen: set[str] = set()
         for parent in parents:
-            root = roots.get(parent)
-            if root is not None and not self.outlived(root, child, heard):
-                return root
+            if (taker := self._taker(parent, child, heard, seen)) is not None:
+                return taker
         return None
+
+    def _taker(self, node: str, child: str, heard: Instant | None, seen: set[str]) -> str | None:
+        """The topmost of `node` and what stands above it that fell since the child was heard."""
+        if node in seen or node not in self._roots:
+            return None
+        seen.add(node)
+        for parent in self._lineage.parents.get(node, ()):
+            if (taker := self._taker(parent, child, heard, seen)) is not None:
+                return taker
+        return node if node in self._falls and not self.outlived(node, child, heard) else None
 
     def outlived(self, root: str, child: str, heard: Instant | None) -> bool:
         """Whether `child` gave a sign of life after `root` fell."""
@@ -76,7 +87,7 @@ class Falls:
         while waiting:
             each = waiting.popleft()
             before, after = self._roots.get(each), self._root(each)
-            if before == after and (each in affected or node not in {each, after}):
+            if before == after and each in affected:
                 continue
             affected[each] = None
             if after is None:

@@ -250,6 +250,8 @@ class LampJudge:
         if sight.source.rank != Rank.LUX and said is not None and said is not lit:
             self._tell_rivals(at)
         if self._beaten(sight, at):
+            if seen.lit is not None and seen.lit is not lit:
+                sight.void()  # once better proof falls silent, what the source itself no longer says must not stand
             sight.put_aside("beaten", lit, at, value)
             return False
         if memory.judged_from is not None and at < memory.judged_from:

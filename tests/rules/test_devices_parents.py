@@ -154,3 +154,26 @@ def test_the_broker_is_no_device_of_the_site(night):
     night.hear("22:01", link("mqtt", up=False))
     assert night.engine.devices.device("mqtt") is None
     assert ("device", "mqtt") not in night.touched
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["straight", "restored"])
+def test_what_outlived_its_switch_falls_with_its_recorder(restart):
+    site = estate(
+        device("switch"),
+        device("nvr", kind="nvr", network="switch"),
+        camera("cam-1", behind="nvr", channel=1),
+        camera("cam-2", behind="nvr", channel="2"),
+    )
+    night = Night(site, restart_always=restart)
+    night.hear("22:01", status("switch", online=False))
+    channels_of_nvr = [heartbeat("nvr", channel=1), heartbeat("nvr", channel="2")]
+    for minute in range(2, 31):
+        night.hear(f"22:{minute}" if minute > 9 else f"22:0{minute}", *channels_of_nvr)
+    assert night.camera("cam-1") == "ok 22:02:00", "heard since the switch fell"
+    night.go("22:45")
+    assert night.camera("cam-1") == "unknown 22:33:00 nvr", "the topmost that fell since it was heard"
+    assert night.alerts() == ["device_offline:nvr", "device_offline:switch"], "one recorder, one alert"
+    night.hear("22:46", status("nvr", online=True))
+    assert night.camera("cam-1") == "unknown 22:33:00 rejudging"
+    night.hear("22:47", *channels_of_nvr)
+    assert night.camera("cam-2") == "ok 22:47:00"

@@ -291,6 +291,24 @@ def test_power_older_than_three_times_its_span_is_beaten() -> None:
     assert told.view().lit is False
 
 
+def test_what_a_beaten_source_no_longer_says_is_no_proof_once_the_better_one_is_silent() -> None:
+    own = Device(id="lamp", driver="native", kind="sensor", expect_every=10 * MINUTE)
+    told = night(devices=(own,)).word("22:00", on=True).unlit("22:05").word("22:10", on=False).word("22:30", on=False)
+    assert told.state() == ("ok", None), "one contrary sample"
+    told.wait("22:36")
+    assert told.view().lit is None, "it took back at 22:10 that it burns"
+    told.word("22:40", on=False).word("22:50", on=False)
+    assert told.state() == ("faulty", "lamp_failure")
+
+
+def test_a_fault_is_not_verified_by_what_a_beaten_source_took_back() -> None:
+    own = Device(id="lamp", driver="native", kind="sensor", expect_every=10 * MINUTE)
+    told = night(devices=(own,)).word("22:00", on=True).unlit("22:05").word("22:10", on=False).unlit("22:15")
+    assert told.state() == ("faulty", "lamp_failure")
+    told.word("22:40", on=False).wait("22:46")
+    assert told.view().unverified
+
+
 def test_lux_beats_the_lamps_own_word() -> None:
     own = Device(id="lamp", driver="native", kind="lamp")
     told = night(devices=(own,)).unlit("22:00").word("22:05", on=True).unlit("22:10")
