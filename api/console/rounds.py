@@ -30,7 +30,7 @@ from api.resources.scores import book
 from gateway.alerts import wording
 from gateway.explain.explanation import Explanation
 from gateway.explain.rounds import explain_round
-from gateway.instants import Instant, instant, moment
+from gateway.instants import Instant, instant, moment, told_s
 from gateway.rules.findings import Round, Visit
 from gateway.scores.book import Appeal
 from gateway.scores.period import quarter_of
@@ -314,7 +314,7 @@ def deviation(seconds: float | None) -> str | None:
     """A signed deviation as `+7:05`; `0:00` is exactly on time."""
     if seconds is None:
         return None
-    whole = round(abs(seconds))
+    whole = told_s(abs(seconds))
     sign = "+" if seconds > 0 and whole else "−" if whole else ""
     return f"{sign}{whole // 60}:{whole % 60:02}"
 
