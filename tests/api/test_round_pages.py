@@ -34,6 +34,23 @@ async def test_the_calendar_counts_each_night_by_noon_and_links_to_it(operator: 
     assert re.search(r"on time\s+\d+", night)
 
 
+async def test_tonight_says_how_many_visits_are_due_so_far_and_how_many_are_still_to_come(
+    operator: httpx.AsyncClient,
+) -> None:
+    visits = [visit for item in scene.Scene().rounds for visit in item.visits]
+    to_come = sum(visit.verdict == "pending" and visit.cause is None for visit in visits)
+    page = (await operator.get("/rounds?month=2026-11&lang=en")).text
+    cell = page[page.index('href="/rounds?night=2026-11-22"') :]
+    cell = inside(cell[: cell.index("</a>")])
+    assert 0 < to_come < len(visits)
+    assert re.search(rf"not due\s+{to_come}\b", cell), cell
+    assert f"{len(visits) - to_come} of {len(visits)} visits due so far" in cell
+    after = page[page.index('href="/rounds?night=2026-11-23"') :]
+    assert "still to come" in inside(after[: after.index("</a>")])
+    night = (await operator.get("/rounds?night=2026-11-22&lang=en")).text
+    assert f"{len(visits) - to_come} of {len(visits)} visits due so far" in inside(night)
+
+
 async def test_a_night_holds_its_rounds_with_every_mark(operator: httpx.AsyncClient) -> None:
     page = (await operator.get("/rounds?night=2026-11-22&lang=en")).text
     shown = scene.Scene().rounds[0]
