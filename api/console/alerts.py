@@ -123,6 +123,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             told=told[::-1],
             said=lambda detail: said(language, detail),
             title=row.title,
+            name=row.name,
             message=row.message,
             offered=row.offered,
             may_silence=row.may_silence,

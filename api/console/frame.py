@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
@@ -18,6 +20,7 @@ from api.console.navigation import menus
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
+_HEADING = re.compile(r"""<h2(?: [^>]*?data-title="(?P<asked>[^"]*)")?[^>]*>(?P<said>.*?)</h2>""", re.DOTALL)
 
 
 @cache
@@ -63,23 +66,28 @@ class Frame:
             called = request.state.called.get(by, by)
             return say(language, "who.erased", id=by) if called is None else called
 
-        return self.environment.get_template(template).render(
-            t=t,
-            w=w,
-            may=may,
-            who=who,
-            route_name=partial(route_name, self.site),
-            shift_name=partial(shift_name, self.site),
-            site=self.site,
-            language=language,
-            languages=LANGUAGES,
-            html_tag=HTML_TAGS[language],
-            pages=menus(may, bounded=bounded),
-            bounded=bounded,
-            account=session.account if session else None,
-            path=request.url.path,
-            **values,
-        )
+        shared: dict[str, Any] = {
+            "t": t,
+            "w": w,
+            "may": may,
+            "who": who,
+            "route_name": partial(route_name, self.site),
+            "shift_name": partial(shift_name, self.site),
+            "site": self.site,
+            "language": language,
+            "languages": LANGUAGES,
+            "html_tag": HTML_TAGS[language],
+            "pages": menus(may, bounded=bounded),
+            "bounded": bounded,
+            "account": session.account if session else None,
+            "path": request.url.path,
+        }
+        content = ""
+        inner = values.get("inner", template)
+        if inner != template:
+            content = Markup(self.environment.get_template(inner).render(shared | values))  # noqa: S704 - escaped by the template
+        shared |= {"content": content, "heading": heading_of(content)}
+        return self.environment.get_template(template).render(shared | values)
 
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page; a language asked for in the address is kept in a cookie."""
@@ -95,6 +103,14 @@ class Frame:
         """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
         alone = "panel" not in request.query_params
         return self.respond(request, "alone.html" if alone else template, inner=template, **values)
+
+
+def heading_of(content: str) -> str:
+    """What a page is called: what its first `h2` asks to be called by (`data-title`), else what that says; nothing without one."""
+    found = _HEADING.search(content)
+    if found is None:
+        return ""
+    return Markup(found["asked"] or found["said"]).striptags()  # noqa: S704 - taken from an escaped page
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
