@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -17,6 +19,8 @@ from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
 from api.console.names import route_name, shift_name
 from api.console.navigation import menus
+from api.console.timeline import night_of
+from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
@@ -36,10 +40,16 @@ def _environment() -> Environment:
 
 
 class Frame:
-    """Renders the templates of one site's console."""
+    """Renders the templates of one site's console.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: whose.
+        now: says what time it is: times of another night than the present one are shown with their date.
+    """
+
+    def __init__(self, site: Site, now: Callable[[], Instant]) -> None:
         self.site = site
+        self.now = now
         self.environment = _environment()
 
     def render(self, request: Request, template: str, **values: Any) -> str:
@@ -66,7 +76,15 @@ class Frame:
             called = request.state.called.get(by, by)
             return say(language, "who.erased", id=by) if called is None else called
 
+        begin, end = night_of(self.now(), self.site)
+
+        def when(at: datetime, clock: str = "%H:%M") -> str:
+            """A time, with its date unless it is of this night."""
+            local = at.astimezone(self.site.zone_info)
+            return local.strftime(clock if begin <= instant(at) < end else f"%m-%d {clock}")
+
         shared: dict[str, Any] = {
+            "when": when,
             "t": t,
             "w": w,
             "may": may,
