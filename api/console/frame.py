@@ -17,8 +17,9 @@ from markupsafe import Markup
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
-from api.console.names import route_name, shift_name
+from api.console.names import person_name, route_name, shift_name
 from api.console.navigation import menus
+from api.console.rules import rule_name
 from api.console.timeline import night_of
 from gateway.instants import Instant, instant
 from gateway.site.model import Site
@@ -73,7 +74,9 @@ class Frame:
             kind, colon, _ = by.partition(":")
             if colon or by == "clock":
                 return word(language, "by", kind)
-            called = request.state.called.get(by, by)
+            if by not in request.state.called:
+                return word(language, "by", person_name(self.site, by, named=may("names")) or by)
+            called = request.state.called[by]
             return say(language, "who.erased", id=by) if called is None else called
 
         begin, end = night_of(self.now(), self.site)
@@ -90,6 +93,7 @@ class Frame:
             "may": may,
             "who": who,
             "route_name": partial(route_name, self.site),
+            "rule_name": partial(rule_name, language),
             "shift_name": partial(shift_name, self.site),
             "site": self.site,
             "language": language,
