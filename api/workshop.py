@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from device_drivers.simulation.world import World
+from gateway.alerts.history import CLOCK
 from gateway.alerts.lifecycle import Refused
 from gateway.books import BookOperation
 from gateway.instants import Instant
@@ -16,10 +17,13 @@ from gateway.work_orders.order import Order
 
 NOBODY_SENT = frozenset({"reported", "reopened"})
 ENDED = frozenset({"ended", "ended_by_itself"})
+DESK = "desk"
 
 
 class Workshop:
-    """Sends the first technician of the site to each new order; he proves with his tag that he came.
+    """Sends the first technician of the site to each new order of the story; he proves with his tag that he came.
+
+    What a person at the console made or took over is left to that person.
 
     Args:
         world: in which he walks.
@@ -45,18 +49,25 @@ class Workshop:
         if self._technician is None:
             return
         now = self._gateway.now()
-        for order in book.orders():
+        for order in filter(self._of_the_story, book.orders()):
             if order.state in NOBODY_SENT and order.id not in self._sent:
                 self._sent.add(order.id)
-                await self._say(order, "assign", "desk", {"to": self._technician.id})
+                await self._say(order, "assign", DESK, {"to": self._technician.id})
                 self._go(order, now)
             elif order.state == "assigned" and self._on_the_way.get(order.id, now + 1) <= now:
                 del self._on_the_way[order.id]
                 await self._say(order, "arrive", self._technician.id)
             elif order.state == "arrived" and order.fault in ENDED:
                 await self._say(order, "repair", self._technician.id)
-            elif order.state == "repaired" and order.source == "rule":
-                await self._say(order, "close", "desk")
+            elif order.state == "repaired":
+                await self._say(order, "close", DESK)
+
+    def _of_the_story(self, order: Order) -> bool:
+        """Whether it came from what the estate's devices reported, and nobody at the console has taken a step in it."""
+        assert self._technician is not None
+        ours = {DESK, self._technician.id, CLOCK}
+        steps = [step for step in order.history if step.action != "comment"]
+        return order.source == "rule" and all(":" in step.by or step.by in ours for step in steps)
 
     async def _say(self, order: Order, action: str, by: str, details: Mapping[str, str] | None = None) -> None:
         operation = BookOperation(

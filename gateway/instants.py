@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import ceil
 
 Instant = int
 """Microseconds since the Unix epoch, UTC."""
@@ -45,3 +46,12 @@ def seconds(duration: Duration) -> float | int:
     """A duration in seconds, an int where it is whole."""
     whole, rest = divmod(duration, SECOND)
     return whole if not rest else duration / SECOND
+
+
+def told_s(length_s: float) -> int:
+    """A length in whole seconds as people are told it: rounded up, so it reads as more than a limit of whole seconds exactly if it is more.
+
+    Args:
+        length_s: seconds, not negative; less than a microsecond too much is a float's dust.
+    """
+    return ceil(round(length_s, 6))

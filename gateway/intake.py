@@ -592,7 +592,7 @@ class Intake:
         for notice in outcome.notices:
             self.seq += 1
             row = (notice.contact, notice.alert, notice.kind, notice.title, notice.body, notice.due)
-            add("notice", (self.seq, notice.key, self.judgement.engine.now, *row))
+            add("notice", (self.seq, notice.key, notice.at, *row))
         for kind, subject in outcome.touched:
             view = self.judgement.view(kind, subject)
             if view is None:

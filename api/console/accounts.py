@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,9 @@ from api.access.keys import LASTS, LASTS_AT_MOST, NEVER
 from api.access.register import LONGEST_CALLED, Entry
 from api.access.roles import RIGHTS, ROLES, Right, Role
 from api.answers import Cursor, row_cursor
+from api.console.audited import audited
 from api.console.frame import Frame
+from api.console.languages import chosen
 from api.console.names import place_name
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -165,6 +168,7 @@ def _add_audit(app: FastAPI, gateway: GatewayPort, accounts: Accounts, frame: Fr
             "alone.html",
             inner="audit.html",
             rows=found.items,
+            audited=partial(audited, chosen(request, site.language)),
             wished=dict.fromkeys(given, "") | wished,
             narrowed=bool(wished),
             people=sorted(called.items(), key=lambda each: (each[1] or "~", each[0])),

@@ -17,7 +17,7 @@ from api.answers import write_cursor
 from api.console import history, room
 from api.console.frame import Frame
 from api.console.languages import chosen
-from api.console.names import place_name
+from api.console.names import person_name, place_name
 from api.console.told import said
 from api.notices import notices
 from api.phone.photos import picture_of
@@ -111,7 +111,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
         whole = part.places is None
         told = await notices(gateway, {"alert = ?": alert_id}, TOLD, session_of(request).account) if whole else []
-        language = chosen(request, site.language)
+        language, named = chosen(request, site.language), session_of(request).account.may("names")
         row = room.alert_row(site, found, language)
         orders = seen.judgement.books.get("work_order")
         below = _explained_by(seen, found)
@@ -123,10 +123,13 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             told=told[::-1],
             said=lambda detail: said(language, detail),
             title=row.title,
+            name=row.name,
             message=row.message,
             offered=row.offered,
             may_silence=row.may_silence,
-            reason=lambda why: history.reason(language, why),
+            reason=lambda why: history.reason(
+                language, why, lambda person: person_name(site, person, named=named) or person
+            ),
             quiet=next((one for one in seen.judgement.alerts.silences.standing() if one.id == found.suppressed), None),
             place=place_name(site, found.place),
             place_id=found.place,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -9,15 +12,20 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
-from api.console.names import route_name, shift_name
+from api.console.names import person_name, route_name, shift_name
 from api.console.navigation import menus
+from api.console.rules import rule_name
+from api.console.timeline import night_of
+from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
+_HEADING = re.compile(r"""<h2(?: [^>]*?data-title="(?P<asked>[^"]*)")?[^>]*>(?P<said>.*?)</h2>""", re.DOTALL)
 
 
 @cache
@@ -33,10 +41,16 @@ def _environment() -> Environment:
 
 
 class Frame:
-    """Renders the templates of one site's console."""
+    """Renders the templates of one site's console.
 
-    def __init__(self, site: Site) -> None:
+    Args:
+        site: whose.
+        now: says what time it is: times of another night than the present one are shown with their date.
+    """
+
+    def __init__(self, site: Site, now: Callable[[], Instant]) -> None:
         self.site = site
+        self.now = now
         self.environment = _environment()
 
     def render(self, request: Request, template: str, **values: Any) -> str:
@@ -60,26 +74,42 @@ class Frame:
             kind, colon, _ = by.partition(":")
             if colon or by == "clock":
                 return word(language, "by", kind)
-            called = request.state.called.get(by, by)
+            if by not in request.state.called:
+                return word(language, "by", person_name(self.site, by, named=may("names")) or by)
+            called = request.state.called[by]
             return say(language, "who.erased", id=by) if called is None else called
 
-        return self.environment.get_template(template).render(
-            t=t,
-            w=w,
-            may=may,
-            who=who,
-            route_name=partial(route_name, self.site),
-            shift_name=partial(shift_name, self.site),
-            site=self.site,
-            language=language,
-            languages=LANGUAGES,
-            html_tag=HTML_TAGS[language],
-            pages=menus(may, bounded=bounded),
-            bounded=bounded,
-            account=session.account if session else None,
-            path=request.url.path,
-            **values,
-        )
+        begin, end = night_of(self.now(), self.site)
+
+        def when(at: datetime, clock: str = "%H:%M") -> str:
+            """A time, with its date unless it is of this night."""
+            local = at.astimezone(self.site.zone_info)
+            return local.strftime(clock if begin <= instant(at) < end else f"%m-%d {clock}")
+
+        shared: dict[str, Any] = {
+            "when": when,
+            "t": t,
+            "w": w,
+            "may": may,
+            "who": who,
+            "route_name": partial(route_name, self.site),
+            "rule_name": partial(rule_name, language),
+            "shift_name": partial(shift_name, self.site),
+            "site": self.site,
+            "language": language,
+            "languages": LANGUAGES,
+            "html_tag": HTML_TAGS[language],
+            "pages": menus(may, bounded=bounded),
+            "bounded": bounded,
+            "account": session.account if session else None,
+            "path": request.url.path,
+        }
+        content = ""
+        inner = values.get("inner", template)
+        if inner != template:
+            content = Markup(self.environment.get_template(inner).render(shared | values))  # noqa: S704 - escaped by the template
+        shared |= {"content": content, "heading": heading_of(content)}
+        return self.environment.get_template(template).render(shared | values)
 
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page; a language asked for in the address is kept in a cookie."""
@@ -95,6 +125,14 @@ class Frame:
         """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
         alone = "panel" not in request.query_params
         return self.respond(request, "alone.html" if alone else template, inner=template, **values)
+
+
+def heading_of(content: str) -> str:
+    """What a page is called: what its first `h2` asks to be called by (`data-title`), else what that says; nothing without one."""
+    found = _HEADING.search(content)
+    if found is None:
+        return ""
+    return Markup(found["asked"] or found["said"]).striptags()  # noqa: S704 - taken from an escaped page
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:

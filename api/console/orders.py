@@ -20,7 +20,7 @@ from api.reports.ledger import tables
 from api.reports.tables import Reader
 from api.resources.work_orders import Action, book_of, ledger_of, month_now, order_of, with_words
 from gateway.alerts.catalogue import rule_of
-from gateway.alerts.wording import message
+from gateway.alerts.wording import cause_name, message
 from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.site.model import Site
 from gateway.work_orders.lifecycle import TABLE, State, Trigger
@@ -157,6 +157,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             tapped=_point(site, order.arrival.point) if order.arrival and order.arrival.point else "",
             came=person_name(site, order.arrival.person, named=named) if order.arrival else "",
             technicians=_technicians(site, named=named),
+            alert_name=lambda alert: cause_name(site, alert, chosen(request, site.language)),
             may_verify=order.area == "warranty",
         )
 

@@ -60,7 +60,7 @@ SCOPED: frozenset[Section] = frozenset({"summary", "alerts", "rounds", "zones", 
 def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Invitations) -> None:
     """Add the console."""
     site = gateway.site
-    frame = Frame(site)
+    frame = Frame(site, gateway.now)
     entrance.add(app, gateway, accounts, invitations, frame)
     accounts_pages.add(app, gateway, accounts, frame)
     orders.add(app, gateway, frame)

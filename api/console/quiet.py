@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from itertools import islice
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -26,8 +26,8 @@ from gateway.site.shifts import dated_shift
 
 _ENDED_FOR = 7 * DAY
 _ENDED_SHOWN = 50
-_OFFERED = 1000
-"""Things that are offered while a subject is typed; any other id may be typed too."""
+_OFFERED = 500
+"""So many things of each kind are offered by name; any other id may be typed."""
 _NIGHTS = 7
 _FORM: tuple[Target, ...] = ("place", "device", "lamp", "circuit", "zone", "checkpoint", "route", "parent", "site")
 
@@ -74,7 +74,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             planned=[row for row in standing if row.item.state == "planned"],
             ended=[quiet_row(site, item, language) for item in ended[:_ENDED_SHOWN]],
             kinds=_FORM,
-            offered=list(_offered(site, language)),
+            offered=_offered(site, language),
             rules=[
                 (rule, rule_of(rule).title_zh if language == "zh_CN" else rule_of(rule).title_en)
                 for rule in CATALOGUE
@@ -120,8 +120,9 @@ def subject_name(site: Site, on: Target, subject: str, language: Language) -> st
             return wording.name(site, subject, language)
 
 
-def _offered(site: Site, language: Language) -> Iterator[tuple[Target, str, str]]:
-    sections: Mapping[Target, Any] = {
+def _offered(site: Site, language: Language) -> Mapping[Target, Sequence[tuple[str, str]]]:
+    """What can be silenced, by kind: (id, as people call it)."""
+    sections: Mapping[Target, Iterable[str]] = {
         "place": site.places,
         "device": site.devices,
         "lamp": site.lamps,
@@ -132,13 +133,10 @@ def _offered(site: Site, language: Language) -> Iterator[tuple[Target, str, str]
         "parent": site.parents,
         "site": [site.id],
     }
-    count = 0
-    for on in _FORM:
-        for subject in sections[on]:
-            if count >= _OFFERED:
-                return
-            count += 1
-            yield on, subject, subject_name(site, on, subject, language)
+    return {
+        on: [(subject, subject_name(site, on, subject, language)) for subject in islice(sections[on], _OFFERED)]
+        for on in _FORM
+    }
 
 
 def _nights(gateway: GatewayPort, *, named: bool) -> list[DutyRow]:

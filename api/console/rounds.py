@@ -30,15 +30,15 @@ from api.resources.scores import book
 from gateway.alerts import wording
 from gateway.explain.explanation import Explanation
 from gateway.explain.rounds import explain_round
-from gateway.instants import Instant, instant, moment
+from gateway.instants import Instant, instant, moment, told_s
 from gateway.rules.findings import Round, Visit
 from gateway.scores.book import Appeal
 from gateway.scores.period import quarter_of
 from gateway.site.clocks import wall_time
 from gateway.site.model import Site
 
-COUNTED = ("on_time", "off_time", "missed", "unverifiable", "awaiting")
-"""What a night of the calendar counts; `off_time` is early or late."""
+COUNTED = ("on_time", "off_time", "missed", "unverifiable", "awaiting", "pending")
+"""What a night of the calendar counts; `off_time` is early or late, `pending` still to come."""
 _OF_CODE: Mapping[str, str] = {"early": "off_time", "late": "off_time"}
 _DEDUCTED = frozenset({"missed", "early", "late"})
 
@@ -47,11 +47,12 @@ Judged = tuple[str, str | None]
 
 
 class Night(msgspec.Struct, frozen=True, kw_only=True):
-    """One night of the calendar: local noon of `date` to the next noon."""
+    """One night of the calendar: local noon of `date` to the next noon. `ahead`: it has not begun, so that it is not counted."""
 
     date: date
     inside: bool
     tonight: bool
+    ahead: bool
     rounds: int
     counts: Mapping[str, int]
 
@@ -195,6 +196,7 @@ async def _weeks(gateway: GatewayPort, first: date, tonight: date) -> list[list[
                 date=day,
                 inside=day.month == first.month,
                 tonight=day == tonight,
+                ahead=day > tonight,
                 rounds=rounds[day],
                 counts=counts.get(day, Counter()),
             )
@@ -314,7 +316,7 @@ def deviation(seconds: float | None) -> str | None:
     """A signed deviation as `+7:05`; `0:00` is exactly on time."""
     if seconds is None:
         return None
-    whole = round(abs(seconds))
+    whole = told_s(abs(seconds))
     sign = "+" if seconds > 0 and whole else "−" if whole else ""
     return f"{sign}{whole // 60}:{whole % 60:02}"
 

@@ -24,7 +24,7 @@ from api.resources.figures import reckon_over, walked_days
 from gateway.figures import walks
 from gateway.figures.predictability import nights, predictability
 from gateway.figures.walks import NOBODY, Walks
-from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, moment
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, instant, moment, told_s
 from gateway.rules.findings import Gap
 from gateway.rules.intervals import covers
 from gateway.site.clocks import wall_time
@@ -65,6 +65,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     @app.get("/rounds/gaps", include_in_schema=False, dependencies=[needs("rounds")])
     async def gaps_page(request: Request, days: int = 7) -> Response:
         _check(days, DAYS, "days")
+        language = chosen(request, site.language)
         rows = await gap_rows(gateway, days)
         return frame.respond(
             request,
@@ -72,7 +73,8 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             inner="gaps.html",
             rows=rows,
             days=days,
-            chart=_gap_chart(rows, chosen(request, site.language)) if rows else None,
+            chart=_gap_chart(rows, language) if rows else None,
+            length=lambda length_s: length_of(length_s, language),
         )
 
     @app.get("/rounds/map", include_in_schema=False, dependencies=[needs("rounds")])
@@ -173,6 +175,7 @@ def _gap_chart(rows: Sequence[GapRow], language: Language) -> Any:
                     say(language, "gaps.over" if row.exceeded else "gaps.within"),
                 ),
             ),
+            says=f"{say(language, 'gaps.over' if row.exceeded else 'gaps.within')} {length_of(row.largest_s or 0, language)}",
         )
         for row in shown
     ]
@@ -183,9 +186,16 @@ def _gap_chart(rows: Sequence[GapRow], language: Language) -> Any:
         table=say(language, "gaps.table"),
         head=(say(language, "gaps.checkpoint"), say(language, "gaps.largest")),
     )
-    levels = [Level(each / 60, f"{say(language, 'gaps.limit')} {each / 60:g} {minutes}") for each in limits]
+    levels = [Level(each / 60, f"{say(language, 'gaps.limit')} {length_of(each, language)}") for each in limits]
     names = [(say(language, "gaps.within"), "info"), (say(language, "gaps.over"), "bad")]
     return bar_chart(caption, bars, unit=minutes, levels=levels, names=names)  # type: ignore[arg-type]
+
+
+def length_of(length_s: float, language: Language) -> str:
+    """A length in minutes, and in seconds where there are any: never rounded so that it would contradict its limit."""
+    minutes, rest = divmod(told_s(length_s), 60)
+    shown = f"{minutes} {say(language, 'gaps.minutes')}"
+    return f"{shown} {rest} {say(language, 'gaps.seconds')}" if rest else shown
 
 
 def _spans(site: Site, now: Instant, count: int) -> list[tuple[Instant, Instant]]:

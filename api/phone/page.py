@@ -40,7 +40,7 @@ _HEADERS = {
 def add(app: FastAPI, gateway: GatewayPort) -> None:
     """Add `/phone`, `/t/…` and what belongs to them."""
     site = gateway.site
-    frame = Frame(site)
+    frame = Frame(site, gateway.now)
     version = _version()
 
     def shell(request: Request) -> Response:

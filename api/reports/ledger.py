@@ -52,7 +52,7 @@ def tables(
     columns = [each for each in COLUMNS if reader.named or each[0] not in PERSONAL]
     rows = []
     for number, order in enumerate(orders, 1):
-        owner = None if order.owner is None else called.get(order.owner, order.owner)
+        owner = None if order.owner is None else called.get(order.owner, _named(site, order.owner, reader))
         cells = {"number": number, **row(site, order, reader), "owner": owner or order.owner or ""}
         rows.append(tuple(cells[name] for name, _ in columns))
     late = frozenset(number for number, order in enumerate(orders) if order.punctual == "late")
@@ -182,3 +182,8 @@ def _source(order: OrderShape, reader: Reader) -> str:
     row = rule_of(order.rule)
     title = row.title_zh if reader.language == "zh_CN" else row.title_en
     return f"{word(reader.language, 'order.source', order.source)}: {title}"
+
+
+def _named(site: Site, by: str, reader: Reader) -> str:
+    """Who has no account: a person of the site, or a desk."""
+    return word(reader.language, "by", person_name(site, by, named=reader.named) or by)

@@ -13,6 +13,7 @@ from api.reports.document import AlertLine, Counts, Report, RoundLine, VisitLine
 from gateway.alerts import wording
 from gateway.alerts.catalogue import rule_of
 from gateway.duty_checks.check import FINDINGS
+from gateway.instants import told_s
 from gateway.site.model import Site
 
 Sort = Literal["text", "number", "percent", "time", "clock", "date"]
@@ -361,7 +362,9 @@ def _shown(value: float | None) -> str | None:
 
 
 def _minutes(seconds: float) -> float:
-    return round(seconds / 60, 1)
+    """Minutes with one digit, rounded away from zero: what exceeds a limit of whole minutes reads as more than it."""
+    tenths = -(-told_s(abs(seconds)) // 6)
+    return (tenths if seconds >= 0 else -tenths) / 10
 
 
 def _unknown(share: float | None, words: _Words) -> str:

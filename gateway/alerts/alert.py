@@ -65,9 +65,13 @@ class AlertTransition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to one contact, to be sent at least once. `key` is the idempotency key: the same evidence, the same key."""
+    """One message to one contact, to be sent at least once. `key` is the idempotency key: the same evidence, the same key.
+
+    `at`: when it arose, by the clock of what it tells, which may be before it is written; `due`: when it is to be sent.
+    """
 
     key: str
+    at: Instant
     contact: str
     alert: str
     kind: Literal["raised", "escalated", "reminder", "resolved", "retracted", "corrected", "merged"]

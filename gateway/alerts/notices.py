@@ -53,7 +53,7 @@ class Notices:
             title, body = texts[language]
             key = f"{alert.id}/{kind}/{case.tellings}/{contact}"
             self._made.append(
-                Notice(key=key, contact=contact, alert=alert.id, kind=kind, due=due, title=title, body=body)
+                Notice(key=key, at=at, contact=contact, alert=alert.id, kind=kind, due=due, title=title, body=body)
             )
             if named:
                 case.hears_of(contact, named)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import rule_of
+from gateway.instants import told_s
 from gateway.site.model import Severity, Site
 
 Language = Literal["zh_CN", "en"]
@@ -243,7 +244,7 @@ def _said(site: Site, value: str, language: Language) -> str:
 
 
 def _duration(seconds: float, language: Language) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(told_s(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     units = ("小时", "分", "秒") if language == "zh_CN" else (" h", " min", " s")
     gap = "" if language == "zh_CN" else " "

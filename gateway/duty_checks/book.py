@@ -259,6 +259,7 @@ class DutyChecks:
             self._changes.notices.append(
                 Notice(
                     key=key,
+                    at=now,
                     contact=contact,
                     alert=f"duty_check/{check.id}",
                     kind="raised",

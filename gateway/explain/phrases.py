@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from gateway.explain.explanation import Sentence
-from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment, seconds
+from gateway.instants import DAY, HOUR, MINUTE, SECOND, Duration, Instant, moment, seconds, told_s
 
 
 class Said(NamedTuple):
@@ -33,9 +33,9 @@ def length(span: Duration) -> Said:
         if span >= unit and span % unit == 0:
             return Said(f"{span // unit} {zh}", f"{span // unit} {en}")
     if span < 2 * MINUTE:
-        value = seconds(round(span / SECOND) * SECOND if span >= SECOND else span)
+        value = told_s(span / SECOND) if span >= SECOND else seconds(span)
         return Said(f"{value} 秒", f"{value} s")
-    rest, zhs, ens = round(span / SECOND) * SECOND, [], []
+    rest, zhs, ens = told_s(span / SECOND) * SECOND, [], []
     for unit, zh, en in ((HOUR, "小时", "h"), (MINUTE, "分", "min"), (SECOND, "秒", "s")):
         count, rest = divmod(rest, unit)
         if count:

@@ -131,3 +131,12 @@ def test_a_route_that_has_a_name_is_called_by_it():
     named = replace(SITE, routes=SITE.routes | {"night": night})
     assert name(named, ROUND, "zh_CN") == "线路 夜间巡更 11-22 23:00"
     assert name(replace(named, language="en"), ROUND, "en") == "round 夜间巡更 11-22 23:00"
+
+
+@pytest.mark.parametrize(
+    ("length_s", "said"), [(7200.3, "2小时1秒"), (7199.6, "2小时"), (7200.0000000001, "2小时"), (59.2, "1分")]
+)
+def test_a_length_reads_as_more_than_its_limit_exactly_if_it_is_more(length_s: float, said: str) -> None:
+    details = {"from": "2026-11-25T02:00:00+08:00", "length": length_s, "at_most": 7200}
+    told = message(SITE, "gap_exceeded", "cp", details, "zh_CN")
+    assert f"已 {said}（" in told

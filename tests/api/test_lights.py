@@ -72,7 +72,8 @@ async def test_a_lamp_s_page_says_state_since_and_why(operator) -> None:
     text = await page(operator, "/lights/lamp-t1-f03-a")
     assert "Faulty" in text
     assert "lamp out" in text
-    assert "lighting.md" in text
+    assert "Rule:" in text
+    assert "lighting.md" not in text, "its section stands in the JSON"
     assert (await operator.get("/lights/nope")).status_code == 404
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -111,6 +112,23 @@ async def test_the_alerts_page_says_who_was_told(told: FakeGateway, operator: ht
     for words in ("Who was told", "captain", "the receiver answers 503", "accepted 204", "quiet hours", "not sent"):
         assert words in page.text
     assert page.text.index("captain") < page.text.index("manager")
+
+
+async def test_times_of_another_night_stand_with_their_date_and_what_was_sent_much_later_says_so(
+    told: FakeGateway, operator: httpx.AsyncClient
+) -> None:
+    page = (await operator.get(f"/alerts/{ALERT}", params={"lang": "en"})).text
+    times = re.findall(r"<time datetime=[^>]*>([^<]*)</time><span class=\"by\">", page)
+    assert times
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d", time) for time in times), "tonight's without"
+    assert "told later" not in page
+    await told.write([
+        ("UPDATE notice SET created = ? WHERE seq = 2", (AT - 6 * 24 * 60 * MINUTE,)),
+    ])  # fmt: skip
+    page = (await operator.get(f"/alerts/{ALERT}", params={"lang": "en"})).text
+    before = moment(AT - 6 * 24 * 60 * MINUTE, told.site.zone_info)
+    assert f">{before:%m-%d %H:%M:%S}</time>" in page
+    assert page.count("told later") == 1
 
 
 async def test_a_link_to_an_alert_that_is_long_over_still_opens(told: FakeGateway, operator: httpx.AsyncClient) -> None:

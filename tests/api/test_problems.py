@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -112,3 +113,16 @@ async def test_a_person_in_a_browser_sees_a_page(role: Role, path: str, says: st
     assert says in page.text
     program = await client.get(path)
     assert (program.status_code, program.headers["content-type"]) == (page.status_code, "application/problem+json")
+
+
+@pytest.mark.parametrize(("path", "says"), [("/rounds?month=x", "无法识别"), ("/audit", "无权查看")])
+async def test_a_person_reads_what_is_wrong_in_their_language(
+    operator: httpx.AsyncClient, path: str, says: str
+) -> None:
+    joint = "&" if "?" in path else "?"
+    page = (await operator.get(f"{path}{joint}lang=zh_CN", headers={"accept": "text/html"})).text
+    assert says in page
+    shown = page[page.index("<main") : page.index("<details><summary")]
+    assert not re.search(r">[^<]*[a-z]{4,} [a-z]{2,}[^<]*<", shown), (
+        "English stands only in the fold for whoever mends it"
+    )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.access.invitations import Invitations
+from gateway.rules.findings import Exceedance, Gap
 from gateway.runtime import Gateway
 from tests.api import scene
 from tests.api.conftest import LogIn
@@ -31,6 +32,23 @@ async def test_the_calendar_counts_each_night_by_noon_and_links_to_it(operator: 
     assert "tonight" in night
     assert "missed" in night
     assert re.search(r"on time\s+\d+", night)
+
+
+async def test_tonight_says_how_many_visits_are_due_so_far_and_how_many_are_still_to_come(
+    operator: httpx.AsyncClient,
+) -> None:
+    visits = [visit for item in scene.Scene().rounds for visit in item.visits]
+    to_come = sum(visit.verdict == "pending" and visit.cause is None for visit in visits)
+    page = (await operator.get("/rounds?month=2026-11&lang=en")).text
+    cell = page[page.index('href="/rounds?night=2026-11-22"') :]
+    cell = inside(cell[: cell.index("</a>")])
+    assert 0 < to_come < len(visits)
+    assert re.search(rf"not due\s+{to_come}\b", cell), cell
+    assert f"{len(visits) - to_come} of {len(visits)} visits due so far" in cell
+    after = page[page.index('href="/rounds?night=2026-11-23"') :]
+    assert "still to come" in inside(after[: after.index("</a>")])
+    night = (await operator.get("/rounds?night=2026-11-22&lang=en")).text
+    assert f"{len(visits) - to_come} of {len(visits)} visits due so far" in inside(night)
 
 
 async def test_a_night_holds_its_rounds_with_every_mark(operator: httpx.AsyncClient) -> None:
@@ -107,3 +125,28 @@ async def test_an_old_window_counts_among_the_largest_gaps(operator: httpx.Async
     )
     assert "300 min" not in inside((await operator.get("/rounds/gaps?days=7&lang=en")).text)
     assert "300 min" in inside((await operator.get("/rounds/gaps?days=30&lang=en")).text)
+
+
+@pytest.mark.parametrize(
+    ("largest_s", "exceeded", "shown"),
+    [(7200.3, True, "120 min 1 s"), (7218.0, True, "120 min 18 s"), (7199.6, False, "120 min"), (7200.0, False, "120 min")],
+)  # fmt: skip
+async def test_a_gap_reads_as_longer_than_its_limit_exactly_if_it_exceeds_it(
+    operator: httpx.AsyncClient, gateway: FakeGateway, largest_s: float, *, exceeded: bool, shown: str
+) -> None:
+    start, end = scene.NIGHT, scene.NIGHT + timedelta(seconds=largest_s)
+    long = Exceedance(since=start, until=end, length_s=largest_s, open=False)
+    gateway.scene.gaps[:] = [
+        Gap(
+            checkpoint="cp-garage-2",
+            window_start=start,
+            window_end=start + timedelta(hours=8),
+            largest_s=largest_s,
+            exceeded=exceeded,
+            exceedances=(long,) if exceeded else (),
+        )
+    ]
+    page = (await operator.get("/rounds/gaps?days=7&lang=en")).text
+    cells = re.findall(r'<td data-label="Largest gap">([^<]*)</td>', page)
+    assert shown in cells
+    assert f"{shown}</title>" in page, "the drawing says the same"

@@ -85,6 +85,32 @@ async def test_planned_work_is_made_and_called_off_on_the_page(room: Room, size:
     assert room.mistakes == []
 
 
+@pytest.mark.parametrize("size", ["desk", "phone"])
+async def test_a_place_is_chosen_by_its_name(room: Room, size: str) -> None:
+    page = await room.enter(size=SIZES[size])
+    await page.goto(f"{room.url}/silences")
+    offered = page.locator("select[data-fills=subject]")
+    names = await offered.locator("optgroup:not([hidden]) option").all_text_contents()
+    assert "地下车库" in names
+    assert not any("/" in name for name in names), "places are called by their names"
+    await offered.select_option(label="地下车库")
+    await expect(page.locator("input[name=subject]")).to_have_value("garage")
+    await page.locator("select[name=on]").select_option("lamp")
+    await expect(page.locator("input[name=subject]")).to_have_value("")
+    shown = await offered.locator("optgroup:not([hidden]) option").all_text_contents()
+    assert shown
+    assert not set(shown) & set(names), "only what is of the chosen kind"
+    await page.locator("input[name=subject]").fill("garage")
+    await expect(offered).to_have_value("place:garage")
+    await expect(page.locator("select[name=on]")).to_have_value("place")
+    await page.locator("input[name=why]").fill("刷漆")
+    await page.locator("form.arrange button").click()
+    await expect(page.locator(".quiet-row").first).to_contain_text("地下车库")
+    [silence] = room.gateway.judgement.alerts.silences.standing()
+    assert (silence.on, silence.subject) == ("place", "garage")
+    assert room.mistakes == []
+
+
 async def test_somebody_stands_in_on_the_page(room: Room) -> None:
     page = await room.enter()
     await page.goto(f"{room.url}/on-duty")

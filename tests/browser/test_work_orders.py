@@ -100,7 +100,7 @@ async def test_a_call_is_taken_on_a_phone_and_goes_its_way(office: Office) -> No
     await expect(page.locator("h2").first).to_have_text("1号楼 3层 · 302")
     await expect(page.locator("[data-due]")).to_have_text("还剩 30 分")
     await page.get_by_role("button", name="派单").click()
-    await page.locator("#do-assign").get_by_label("派给").fill("m-liu")
+    await page.locator("#do-assign").get_by_label("派给").select_option(label="刘师傅")
     await page.locator("#do-assign").get_by_role("button", name="确定").click()
     await expect(page.locator(".head-line")).to_contain_text("已派单")
     site_now = datetime.now(UTC).astimezone(SITE.zone_info)

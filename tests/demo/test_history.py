@@ -109,6 +109,9 @@ async def test_a_week_is_judged_as_it_was(tmp_path: Path, clock_time: str, monke
             assert await gateway.quarantine(limit=5) == []
             assert gateway.intake.counters.judge_failures == 0
             before = [(each.id, each.verdict, each.revision) for each in engine.rounds.rounds()]
+            odd = "SELECT alert, kind FROM notice WHERE alert NOT LIKE 'report/%' AND NOT EXISTS (SELECT 1 FROM alert_transition AS row "
+            odd += "WHERE row.alert = notice.alert AND row.at = notice.created)"
+            assert await gateway.query(odd) == [], "each notice carries the time of the row that it tells"
             told = await gateway.query("SELECT count(*) FROM notice")
         # a restart is silent: the same verdicts, no alert and no notice anew
         async with Gateway(site, folder, clock=lambda: utc_now() + ahead) as gateway:

@@ -26,11 +26,21 @@ document.addEventListener("click", async (event) => {
   if (done && single) location.reload();
 });
 
-// What was chosen from the list says of what kind it is.
+// What is chosen by its name fills in the id; an id that is typed chooses the name; the kind says what there is to choose from.
 document.addEventListener("input", (event) => {
-  if (event.target.name !== "subject" || !event.target.list) return;
-  const found = [...event.target.list.options].find((option) => option.value === event.target.value);
-  if (found) event.target.form.elements.on.value = found.dataset.on;
+  const offered = event.target.form?.querySelector("select[data-fills]");
+  if (!offered) return;
+  const { on, [offered.dataset.fills]: subject } = event.target.form.elements;
+  if (event.target === offered) subject.value = offered.value.slice(offered.value.indexOf(":") + 1);
+  else if (event.target === on) subject.value = offered.value = "";
+  else if (event.target === subject) {
+    const found = [`${on.value}:`, ...[...on.options].map((option) => `${option.value}:`)]
+      .map((kind) => kind + subject.value)
+      .find((value) => [...offered.options].some((option) => option.value === value));
+    offered.value = found ?? "";
+    if (found) on.value = found.slice(0, found.indexOf(":"));
+  }
+  for (const group of offered.querySelectorAll("optgroup")) group.hidden = group.dataset.on !== on.value;
 });
 
 document.addEventListener("submit", async (event) => {

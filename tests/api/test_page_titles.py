@@ -1,0 +1,59 @@
+"""What a page is called in the browser's tab and history: each its own, with the property's name."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+
+from api.console.frame import heading_of
+from api.console.navigation import PAGES
+from tests.api import scene
+from tests.api.conftest import LogIn
+
+MORE = (
+    "/rounds/gaps",
+    "/rounds/map",
+    "/rounds/timing",
+    "/rounds?night=2026-11-22",
+    "/rounds?month=2026-10",
+    "/nothing",
+)
+
+
+def title_of(page: httpx.Response) -> str:
+    """The page's title, as the browser shows it."""
+    found = re.search(r"<title>(.*?)</title>", page.text, re.DOTALL)
+    assert found is not None, page.url
+    return html.unescape(found[1])
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+async def test_each_page_has_its_own_title_with_the_propertys_name(log_in: LogIn, language: str) -> None:
+    admin = await log_in("admin")
+    shown = scene.Scene()
+    things = [
+        *(f"/rounds/{item.id}" for item in shown.rounds[:2]),
+        *(f"/devices/{device}" for device in list(shown.site.devices)[:2]),
+        *(f"/lights/{lamp}" for lamp in list(shown.site.lamps)[:2]),
+        *(f"/places/{place}" for place in list(shown.site.places)[:2]),
+    ]
+    titles: dict[str, str] = {}
+    for path in (*(entry.path for entry in PAGES), *MORE, *things):
+        page = await admin.get(path, params=None, headers={"accept": "text/html", "accept-language": language[:2]})
+        title = title_of(page)
+        assert shown.site.name in title, path
+        assert title not in titles, f"{path} is called as {titles.get(title)}: {title}"
+        assert not title.startswith(shown.site.name), f"{path}: what differs comes first"
+        titles[title] = path
+
+
+def test_a_heading_is_called_by_what_it_asks_else_by_its_words() -> None:
+    assert (
+        heading_of('<p>x</p><h2 class="y">Rounds <span class="soft">2026-11</span></h2><h2>later</h2>')
+        == "Rounds 2026-11"
+    )
+    assert heading_of('<h2 data-title="Night &#34;1&#34;">Night</h2>') == 'Night "1"'
+    assert heading_of("<p>none</p>") == ""
