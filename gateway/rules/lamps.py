@@ -265,7 +265,7 @@ class LampJudge:
         if was is not None and was is not lit:
             self.note(was, was_at)
         changed = was is not None and was is not lit
-        self._flicker(sight, sample, changed, hole)
+        self._flicker(sight, sample, changed, hole, turned=said is not None and said is not lit)
         if value is not None:
             seen.value = value
             if sight.source.rank == Rank.LUX and lit and changed and at - was_at <= sight.source.limit:
@@ -371,12 +371,12 @@ class LampJudge:
                 motions, proof = [each for each, _ in memory.misses], [each for _, each in memory.misses]
                 self.begin("no_trigger", Fault(motions[0], proof, len(proof), motions))
 
-    def _flicker(self, sight: Sight, sample: Sample, changed: bool, hole: bool) -> None:
-        """`cycling_failure`."""
+    def _flicker(self, sight: Sight, sample: Sample, changed: bool, hole: bool, turned: bool) -> None:
+        """`cycling_failure`; `turned`: the source said something else last, also where that proves nothing any more (a restart)."""
         memory, at = self.memory, sample.at
         if "cycling_failure" in memory.faults:
             excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
-            if memory.quiet is None or hole or (changed and not excused):
+            if memory.quiet is None or hole or ((changed or turned) and not excused):
                 memory.quiet = at
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")

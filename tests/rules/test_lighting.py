@@ -431,6 +431,16 @@ def test_six_changes_within_ten_minutes_are_cycling() -> None:
     assert told.lit("22:16").state() == ("ok", None)
 
 
+def test_a_change_over_a_restart_is_no_steadiness() -> None:
+    told = night()
+    for index, at in enumerate(minutes(0, 7)):
+        (told.lit if index % 2 == 0 else told.unlit)(at)
+    told.restart("22:08", "22:16").unlit("22:17")
+    assert told.state() == ("faulty", "cycling_failure"), "it was lit when it was seen last"
+    told.unlit("22:22").restart("22:23", "22:24").unlit("22:27")
+    assert told.view().faults == ("lamp_failure",), "ten minutes in which it said the same"
+
+
 def test_while_the_controller_is_silent_nobody_knows_what_it_commanded() -> None:
     own = Device(id="lamp", driver="native", kind="lamp", expect_every=10 * MINUTE)
     told = night(expected={"mode": "commanded"}, devices=(own,))
