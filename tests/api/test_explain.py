@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from api.access.invitations import Invitations
+from api.console.languages import Language
+from api.console.rules import rule_name
 from gateway.instants import instant
 from gateway.runtime import Gateway
 from gateway.site.load import load_site
@@ -146,9 +148,10 @@ async def test_a_round_s_page_says_of_each_visit_why_it_is_judged_so(tmp_path: P
         await enter(client, gateway, invitations)
         (found,) = [each.id for each in gateway.judgement.engine.rounds.rounds() if each.verdict == "missed"]
         why = (await client.get(f"/api/v1/rounds/{found}/explain")).json()["parts"][0]
+        languages: dict[str, Language] = {"zh": "zh_CN", "en": "en"}
         for language, words in why["sentence"].items():
-            page = html.unescape(
-                (await client.get(f"/rounds/{found}?lang={'zh_CN' if language == 'zh' else 'en'}")).text
-            )
+            shown = languages[language]
+            page = html.unescape((await client.get(f"/rounds/{found}?lang={shown}")).text)
             assert words in page
-            assert why["rule"] in page
+            assert rule_name(shown, why["rule"]) in page
+            assert why["rule"] not in page, "a page of the specification says nothing to whoever reads this"
