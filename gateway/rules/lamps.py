@@ -324,7 +324,8 @@ class LampJudge:
             known.count += 1
             known.proof = [known.proof[0], max(known.proof[-1], sample, key=_time)] if known.proof else [sample]
         run = memory.run
-        if run is None or run.lit is not lit or abs(at - run.last.at) > sight.source.limit:
+        apart = run is None or run.lit is not lit or abs(at - run.last.at) > sight.source.limit
+        if run is None or apart or (lit and self._called_for(*sorted((run.last.at, at)))):
             memory.run = Run(lit, sample, sample)
             return
         run.count += 1
@@ -333,6 +334,13 @@ class LampJudge:
             return
         if run.count >= table.RUN_SAMPLES and run.last.at - run.first.at >= self.spec.confirm:
             self.begin(name, Fault(run.first.at, [run.first, run.last], run.count))
+
+    def _called_for(self, first: Instant, last: Instant) -> bool:
+        """Whether it was expected on between two times at which it was not: what ends `day_burner` adds nothing up over it, either."""
+        if self.plan is not None:
+            change = self.plan.span(first).until
+            return change is not None and change <= last
+        return any(value and first < when <= last for when, value in self.memory.commands)
 
     def _burns_alone(self, lit: bool, at: Instant) -> bool:
         """For `motion`: lit though no motion explains it, and all motions of that time would be known."""

@@ -14,6 +14,8 @@ from tests.rules.lit_night import Night, clock, lamp, site_of
 
 PIR = Device(id="pir", driver="native", kind="motion_sensor", place="corridor")
 MOTION = {"mode": "motion"}
+SWITCHED = Device(id="lamp", driver="native", kind="lamp")
+"""Says each command once, as it comes."""
 
 
 def night(**more: Any) -> Night:
@@ -456,6 +458,28 @@ def test_a_controller_that_repeats_its_command_lets_a_lamp_be_accused() -> None:
     told = night(expected={"mode": "commanded"}, devices=(own,))
     told.word("13:00", commanded=False).lit("13:05").word("13:10", commanded=False).lit("13:15")
     assert told.state() == ("faulty", "day_burner")
+
+
+def test_what_was_seen_before_it_was_called_for_accuses_no_lamp_after_it() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(SWITCHED,))
+    told.word("13:00", on=False, commanded=False).lit("13:05").word("13:06", on=True, commanded=True)
+    told.word("13:16", on=False, commanded=False).lit("13:17")
+    assert told.view().faults == (), "once since it was switched off, and it may just have gone out"
+    assert told.lit("13:28").state() == ("faulty", "day_burner")
+
+
+def test_nor_do_two_noons_with_a_night_between() -> None:
+    slow = Device(id="lux-lamp", driver="native", kind="lux_sensor", place="corridor", expect_every=24 * 60 * MINUTE)
+    told = night(devices=(slow,)).lit("-1 12:30", "12:30")
+    assert told.view().faults == ()
+    assert told.lit("12:45").state() == ("faulty", "day_burner")
+
+
+def test_a_dead_lamp_that_is_switched_often_is_found() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(SWITCHED,))
+    told.word("13:00", on=True, commanded=True).unlit("13:05").word("13:06", on=False, commanded=False)
+    told.word("13:10", on=True, commanded=True).unlit("13:16")
+    assert told.state() == ("faulty", "lamp_failure")
 
 
 def test_changes_after_a_command_are_no_cycling() -> None:
