@@ -460,6 +460,16 @@ def test_a_controller_that_repeats_its_command_lets_a_lamp_be_accused() -> None:
     assert told.state() == ("faulty", "day_burner")
 
 
+def test_an_older_word_against_a_fault_does_not_verify_it() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp", expect_every=60 * MINUTE)
+    told = night(expected={"mode": "always"}, devices=(own,))
+    told.word("22:00", on=True).unlit("22:05", "22:16")
+    assert (told.view().faults, told.view().unverified) == (("lamp_failure",), False)
+    told.wait("22:50")
+    assert (told.view().faults, told.view().unverified) == (("lamp_failure",), True), "nobody says so any more"
+    assert told.unlit("22:51").view().unverified is False
+
+
 def test_what_was_seen_before_it_was_called_for_accuses_no_lamp_after_it() -> None:
     told = night(expected={"mode": "commanded"}, devices=(SWITCHED,))
     told.word("13:00", on=False, commanded=False).lit("13:05").word("13:06", on=True, commanded=True)
