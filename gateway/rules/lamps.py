@@ -385,7 +385,9 @@ class LampJudge:
         if "cycling_failure" in memory.faults:
             excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
             if memory.quiet is None or hole or ((changed or turned) and not excused):
-                memory.quiet = at
+                memory.quiet = (
+                    at if memory.quiet is None else max(memory.quiet, at)
+                )  # what is told late was not seen later
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")
         elif changed and not self.in_edge(at) and (memory.excused is None or at >= memory.excused):

@@ -443,6 +443,14 @@ def test_a_change_over_a_restart_is_no_steadiness() -> None:
     assert told.view().faults == ("lamp_failure",), "ten minutes in which it said the same"
 
 
+def test_what_is_told_late_makes_nobody_steady() -> None:
+    told = night()
+    for index, at in enumerate(minutes(0, 7)):
+        (told.lit if index % 2 == 0 else told.unlit)(at)
+    told.lux("21:50", 0.5, received="22:06:30").unlit("22:07")
+    assert "cycling_failure" in told.view().faults, "a minute after its last change"
+
+
 def test_while_the_controller_is_silent_nobody_knows_what_it_commanded() -> None:
     own = Device(id="lamp", driver="native", kind="lamp", expect_every=10 * MINUTE)
     told = night(expected={"mode": "commanded"}, devices=(own,))
