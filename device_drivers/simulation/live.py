@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pty
 import tty
@@ -17,6 +18,10 @@ from device_drivers.simulation.world import Said, World
 _QUEUE = 1000
 _PATIENCE_S = 5.0
 """How long a broker may take to answer."""
+
+_client_log = logging.getLogger(f"{__name__}.client")
+_client_log.setLevel(logging.CRITICAL)
+"""To aiomqtt an answer for which nobody waits any more (somebody was stopped, the broker was slow) is an error with its traceback."""
 
 
 class SerialLine:
@@ -66,6 +71,7 @@ class Broker:
             password=self.password,
             clean_session=False,
             timeout=_PATIENCE_S,
+            logger=_client_log,
         )
         connecting = asyncio.create_task(client.__aenter__(), name=f"simulated {name} connects")
         try:

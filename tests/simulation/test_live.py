@@ -101,3 +101,16 @@ async def test_stopped_as_a_message_is_acknowledged_they_say_no_more(
         await asyncio.wait([speaking], timeout=8)
         assert speaking.cancelled()
     assert complaints == []
+
+
+async def test_an_answer_for_which_nobody_waits_any_more_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Mosquitto(tmp_path) as mosquitto:
+        async with Broker("127.0.0.1", mosquitto.port).session("r1") as client:
+            asking = asyncio.create_task(client.subscribe("s/#", qos=1))
+            await asyncio.sleep(0)  # it is sent
+            asking.cancel()
+            await client.publish("s/1", b"", qos=1)  # its answer comes after the other one
+    assert asking.cancelled()
+    assert caplog.records == []
