@@ -6,21 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigError, Problem
-from gateway.site.load import load_site
 from gateway.site.lookalikes import LOOKALIKES, plain
-
-SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding="utf-8")
-
-
-def _told(tmp_path: Path, right: str, wrong: str) -> list[Problem]:
-    assert right in SMALL
-    file = tmp_path / "site.yaml"
-    file.write_text(SMALL.replace(right, wrong), encoding="utf-8")
-    try:
-        return load_site(file, secrets=False)[1]
-    except ConfigError as error:
-        return error.problems
+from tests.site.small import problems_with
 
 
 @pytest.mark.parametrize(
@@ -52,31 +39,31 @@ def _told(tmp_path: Path, right: str, wrong: str) -> list[Problem]:
 def test_a_full_width_sign_is_named_with_what_to_type(
     tmp_path: Path, right: str, wrong: str, path: str, sign: str
 ) -> None:
-    told = [problem for problem in _told(tmp_path, right, wrong) if problem.path == path]
+    told = [problem for problem in problems_with(tmp_path, right, wrong) if problem.path == path]
     assert told
     assert f"type `{plain(sign)}` instead of the full-width `{sign}`" in told[0].message
 
 
 def test_a_blank_that_is_none_is_named_by_its_number(tmp_path: Path) -> None:
-    [problem] = _told(tmp_path, "reader: rdr-garage}", 'reader: "rdr-garage\u3000"}')
+    [problem] = problems_with(tmp_path, "reader: rdr-garage}", 'reader: "rdr-garage\u3000"}')
     assert "type a plain blank instead of U+3000" in problem.message
-    [problem] = _told(tmp_path, "reader: rdr-garage}", "reader: rdr-garage\u200b}")
+    [problem] = problems_with(tmp_path, "reader: rdr-garage}", "reader: rdr-garage\u200b}")
     assert "type nothing instead of U+200B" in problem.message
 
 
 def test_chinese_names_with_their_own_signs_are_nobodys_business(tmp_path: Path) -> None:
-    assert _told(tmp_path, "name: 地下车库", "name: 地下车库（东）：一号、二号") == []
-    assert _told(tmp_path, "{id: lamp-garage,", "{id: 车库灯,") == []
-    assert _told(tmp_path, "mqtt: zigbee2mqtt/lux-garage", "mqtt: zigbee2mqtt/车库（东）") == []
+    assert problems_with(tmp_path, "name: 地下车库", "name: 地下车库（东）：一号、二号") == []
+    assert problems_with(tmp_path, "{id: lamp-garage,", "{id: 车库灯,") == []
+    assert problems_with(tmp_path, "mqtt: zigbee2mqtt/lux-garage", "mqtt: zigbee2mqtt/车库（东）") == []
 
 
 def test_what_is_refused_for_another_reason_shows_nothing_of_a_secret(tmp_path: Path) -> None:
-    told = _told(tmp_path, "password: env:LAMPLIGHTER_MQTT_PASSWORD", "password: geheim：９")
+    told = problems_with(tmp_path, "password: env:LAMPLIGHTER_MQTT_PASSWORD", "password: geheim：９")
     assert [problem for problem in told if "instead of" in problem.message] == []
 
 
 def test_the_id_that_was_meant_is_found_although_it_is_written_full_width(tmp_path: Path) -> None:
-    told = _told(tmp_path, "place: garage, seen_by", "place: ｇａｒａｇｅ, seen_by")
+    told = problems_with(tmp_path, "place: garage, seen_by", "place: ｇａｒａｇｅ, seen_by")
     assert any("did you mean `garage`?" in problem.message for problem in told)
 
 

@@ -6,21 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigError, Problem
-from gateway.site.load import load_site
 from gateway.site.tags import parse_tag
-
-SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding="utf-8")
-
-
-def _told(tmp_path: Path, right: str, wrong: str) -> list[Problem]:
-    assert right in SMALL
-    file = tmp_path / "site.yaml"
-    file.write_text(SMALL.replace(right, wrong), encoding="utf-8")
-    try:
-        return load_site(file, secrets=False)[1]
-    except ConfigError as error:
-        return error.problems
+from tests.site.small import problems_with
 
 
 @pytest.mark.parametrize(
@@ -36,7 +23,7 @@ def _told(tmp_path: Path, right: str, wrong: str) -> list[Problem]:
     ],
 )
 def test_a_topic_with_an_empty_level_is_doubted(tmp_path: Path, driver: str, written: str, right: str) -> None:
-    told = _told(
+    told = problems_with(
         tmp_path,
         "driver: zigbee2mqtt, link: {mqtt: zigbee2mqtt/lux-garage}",
         f'driver: {driver}, link: {{mqtt: "{written}"}}',
@@ -55,12 +42,12 @@ def test_a_topic_with_an_empty_level_is_doubted(tmp_path: Path, driver: str, wri
     ],
 )
 def test_a_topic_that_a_device_may_have_is_not(tmp_path: Path, entry: str) -> None:
-    told = _told(tmp_path, "driver: zigbee2mqtt, link: {mqtt: zigbee2mqtt/lux-garage}", entry)
+    told = problems_with(tmp_path, "driver: zigbee2mqtt, link: {mqtt: zigbee2mqtt/lux-garage}", entry)
     assert [problem for problem in told if problem.path == "devices.lux-garage.link.mqtt"] == []
 
 
 def test_a_key_of_the_device_inside_of_its_link_is_refused(tmp_path: Path) -> None:
-    told = _told(
+    told = problems_with(
         tmp_path,
         "link: {serial: /dev/ttyUSB0}, place: garage}",
         "link: {serial: /dev/ttyUSB0, place: garage}}",
@@ -102,7 +89,7 @@ def test_half_a_byte_too_many_is_named() -> None:
     ],
 )
 def test_a_number_as_long_as_no_cards_is_doubted(tmp_path: Path, written: str, doubtful: bool) -> None:
-    told = _told(tmp_path, '"0008075634"]', f'"{written}"]')
+    told = problems_with(tmp_path, '"0008075634"]', f'"{written}"]')
     assert [each.path for each in told if "cards have" in each.message] == ["people.g-wang.tags[0]"] * doubtful
 
 
@@ -118,7 +105,7 @@ def test_a_number_as_long_as_no_cards_is_doubted(tmp_path: Path, written: str, d
     ],
 )
 def test_a_port_without_its_path_is_doubted(tmp_path: Path, written: str, doubtful: bool) -> None:
-    told = _told(tmp_path, "link: {serial: /dev/ttyUSB0}", f"link: {{serial: '{written}'}}")
+    told = problems_with(tmp_path, "link: {serial: /dev/ttyUSB0}", f"link: {{serial: '{written}'}}")
     assert [(each.path, each.level) for each in told if "/dev/serial/by-id" in each.message] == [
         ("devices.rdr-garage.link.serial", "warning")
     ] * doubtful
