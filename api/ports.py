@@ -134,6 +134,87 @@ class Checkpoints(Protocol):
         ...
 
 
+class Archive(Protocol):
+    """What the journal keeps."""
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[LogRow]:
+        """Newest first; `received` in [since, until); `before`: only rows with a lower `seq`."""
+        ...
+
+    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
+        """Newest first; `before`: only rows with a lower `seq`; `source`: only from there."""
+        ...
+
+    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
+        """Rows of the quarantine by number, in order; those that are not there are left out."""
+        ...
+
+    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
+        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
+        ...
+
+    async def rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        """Rounds with start in [since, until) that memory no longer holds, in the JSON shape of `Round`."""
+        ...
+
+    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
+        """Every change of a verdict of a round's visits, in the JSON shape of `VisitRevision`, by position and revision."""
+        ...
+
+    async def gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        """Windows of largest gaps with start in [since, until) as last judged, in the JSON shape of `Gap`."""
+        ...
+
+    async def alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        """Final alerts that memory no longer holds, newest `raised` first, `raised` earlier than `before`."""
+        ...
+
+    async def alert(self, alert_id: str) -> Mapping[str, Any] | None:
+        """One alert that memory may no longer hold; None: there never was one."""
+        ...
+
+    async def items(
+        self, book: BookName, since: Instant, until: Instant, limit: int = 1000
+    ) -> Sequence[Mapping[str, Any]]:
+        """Items of a book with start in [since, until) as they are now, by start, in their JSON shape."""
+        ...
+
+    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
+        """One item of a book as it is now; None: there never was one."""
+        ...
+
+    async def entries(
+        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> Sequence[Mapping[str, Any]]:
+        """What happened to the items of a book in [since, until), or to one of them, in the JSON shape of `Entry`."""
+        ...
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
+        """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
+        ...
+
+    async def walks(self, since: Instant, until: Instant) -> Sequence[Condition]:
+        """Settled days of checkpoints that begin in [since, until)."""
+        ...
+
+    async def kept_from(self) -> Instant | None:
+        """From when on all evidence and all rounds are kept; None: nothing is forgotten yet."""
+        ...
+
+    async def query(self, sql: str, params: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+        """Rows of one SELECT."""
+        ...
+
+
 class GatewayPort(Protocol):
     """A running gateway."""
 
@@ -145,6 +226,8 @@ class GatewayPort(Protocol):
     def events(self) -> Events: ...
     @property
     def checkpoints(self) -> Checkpoints: ...
+    @property
+    def archive(self) -> Archive: ...
 
     def now(self) -> Instant: ...
 
@@ -212,31 +295,6 @@ class GatewayPort(Protocol):
         """
         ...
 
-    async def observations(
-        self,
-        *,
-        device: str | None = None,
-        kind: str | None = None,
-        since: Instant | None = None,
-        until: Instant | None = None,
-        before: int | None = None,
-        limit: int,
-    ) -> Sequence[LogRow]:
-        """Newest first; `received` in [since, until); `before`: only rows with a lower `seq`."""
-        ...
-
-    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
-        """Newest first; `before`: only rows with a lower `seq`; `source`: only from there."""
-        ...
-
-    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
-        """Rows of the quarantine by number, in order; those that are not there are left out."""
-        ...
-
-    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
-        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
-        ...
-
     async def rereadable(self, rows: Sequence[int]) -> Rereading:
         """What reading rows of the quarantine again, by today's site file and drivers, would give and change; nothing is done."""
         ...
@@ -248,18 +306,6 @@ class GatewayPort(Protocol):
         """
         ...
 
-    async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        """Rounds with start in [since, until) that memory no longer holds, in the JSON shape of `Round`."""
-        ...
-
-    async def past_gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        """Windows of largest gaps with start in [since, until) as last judged, in the JSON shape of `Gap`."""
-        ...
-
-    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
-        """Every change of a verdict of a round's visits, in the JSON shape of `VisitRevision`, by position and revision."""
-        ...
-
     async def explain_past(
         self, kind: ExplainedKind, subject: str, known_at: Instant, *, named: bool
     ) -> Explanation | None:
@@ -267,42 +313,6 @@ class GatewayPort(Protocol):
 
         None: there was no such thing then. Takes seconds on a large site; one at a time.
         """
-        ...
-
-    async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Final alerts that memory no longer holds, newest `raised` first, `raised` earlier than `before`."""
-        ...
-
-    async def past_alert(self, alert_id: str) -> Mapping[str, Any] | None:
-        """One alert that memory may no longer hold; None: there never was one."""
-        ...
-
-    async def items(
-        self, book: BookName, since: Instant, until: Instant, limit: int = 1000
-    ) -> Sequence[Mapping[str, Any]]:
-        """Items of a book with start in [since, until) as they are now, by start, in their JSON shape."""
-        ...
-
-    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
-        """One item of a book as it is now; None: there never was one."""
-        ...
-
-    async def entries(
-        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
-    ) -> Sequence[Mapping[str, Any]]:
-        """What happened to the items of a book in [since, until), or to one of them, in the JSON shape of `Entry`."""
-        ...
-
-    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
-        """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
-        ...
-
-    async def kept_from(self) -> Instant | None:
-        """From when on all evidence and all rounds are kept; None: nothing is forgotten yet."""
-        ...
-
-    async def walks(self, since: Instant, until: Instant) -> Sequence[Condition]:
-        """Settled days of checkpoints that begin in [since, until)."""
         ...
 
     async def vitals(self) -> Vitals:

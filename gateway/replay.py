@@ -30,6 +30,7 @@ __all__ = [
     "Operator",
     "Replayed",
     "Target",
+    "line_of",
     "operate",
     "operation_of",
     "read_evidence",
@@ -239,6 +240,27 @@ def operation_of(line: Operator, *, accepted: bool = False) -> Operation | Devic
     if isinstance(target, Target):
         return Operation(at=at, by=line.by, action=line.action, rule=target.rule, subject=target.subject, why=line.why)  # type: ignore[arg-type]
     return Operation(at=at, by=line.by, action=line.action, alert=target, why=line.why)  # type: ignore[arg-type]
+
+
+def line_of(operation: Operation | DeviceOperation | BookOperation) -> Operator:
+    """The line by which an operation stands in the log; `operation_of` reads it back."""
+    at, by, action, why = moment(operation.at, UTC), operation.by, operation.action, operation.why
+    if isinstance(operation, BookOperation):
+        return Operator(
+            at=at,
+            by=by,
+            action=action,
+            book=operation.book,
+            subject=operation.subject,
+            details=operation.details,
+            why=why,
+        )
+    if isinstance(operation, DeviceOperation):
+        return Operator(at=at, by=by, action=action, device=operation.device, impairment=operation.impairment, why=why)
+    target: str | Target | None = operation.alert
+    if target is None:
+        target = Target(rule=operation.rule or "", subject=operation.subject or "")
+    return Operator(at=at, by=by, action=action, alert=target, why=why)
 
 
 def document(judgement: Judgement, evidence: Evidence, since: Instant, now: Instant) -> dict[str, Any]:

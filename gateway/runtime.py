@@ -18,7 +18,8 @@ import msgspec
 from device_drivers.catalogue import DRIVERS
 from device_drivers.driver import Driver, Reading, Reject
 from gateway.alerts.alert import Alert, Operation
-from gateway.books import BookName, BookOperation
+from gateway.archive import Archive
+from gateway.books import BookOperation
 from gateway.clock import Doubt, SteadyClock
 from gateway.deliveries import JournalSource
 from gateway.enrolment import Enrolments, enrolment_row, name_gone, name_row
@@ -26,21 +27,19 @@ from gateway.errors import JournalError, StalledError
 from gateway.events import EventHub
 from gateway.explain.explanation import Explanation
 from gateway.explain.past import Asked, Kind, Past
-from gateway.figures.history import REACH
 from gateway.instants import MINUTE, SECOND, Instant, instant
 from gateway.intake import Intake
 from gateway.journal.checkpoints import Checkpoints, settings
 from gateway.journal.notes import origin_of
 from gateway.journal.reader import Reader
-from gateway.journal.retention import KEPT_FROM, Retention
-from gateway.journal.rows import Condition, LogRow, QuarantineRow
+from gateway.journal.retention import Retention
 from gateway.journal.store import Store
 from gateway.journal.writer import Writer
 from gateway.judgement import Judgement
 from gateway.links.link import Link, LinkState
 from gateway.outbox.local import LocalStore, Sample
 from gateway.recovery import FORMAT, Down, first_rows, recover, state_of
-from gateway.replay import Operator, Target
+from gateway.replay import line_of
 from gateway.rereading import Rereader, Rereading
 from gateway.routing import Router
 from gateway.rules.operations import DeviceOperation
@@ -75,9 +74,6 @@ _SWITCH_INTERVAL_S = 0.0002
 
 _NOT_NOW = "nothing can be changed at the moment"
 _IN_DOUBT = "it is not known whether this will be kept; look again once the disk takes something, and repeat it if it is not there"
-
-_CONDITIONS_AT_ONCE = 500_000
-"""Rows that one question about a period may read: some 100 MB."""
 
 _CANCEL_AGAIN_S = 6.0
 """Longer than a task may take to end in order: the console gives running requests 5 s (api/server.py)."""
@@ -167,6 +163,7 @@ class Gateway:
         self.intake: Intake
         self.source: JournalSource
         self.checkpoints: Checkpoints
+        self.archive: Archive
         self.wake_deliveries: list[Callable[[], None]] = []
         self.deliveries: Mapping[str, Delivery] = {}
         self.telemetry: LocalStore | None = None
@@ -202,6 +199,7 @@ class Gateway:
         self._known_at_start = recovered.judgement.now
         self._past = Past(store.path, self.site)
         self.judgement = recovered.judgement
+        self.archive = Archive(self._reader, self._shown)
         self._repeats = recovered.repeats
         last_seq = store.last_seq()
         self.events = EventHub(self._reader, last_seq)
@@ -240,6 +238,10 @@ class Gateway:
             self._note_restart(now)
         if self._steady is not None:
             self._steady.tell = self._note_time
+
+    def _shown(self, round_id: str) -> bool:
+        """Whether memory shows a round; an enrolment puts other rounds there."""
+        return self.judgement.engine.rounds.shows(round_id)
 
     def _note_time(self, doubt: Doubt) -> None:
         """The clock was set, or may be wrong: what is not heard in that time is not known."""
@@ -442,7 +444,7 @@ class Gateway:
         at = self.judgement.now if stands else self.intake.not_before(operation.at)
         operation = msgspec.structs.replace(operation, at=at)
         after = self.judgement.operate(operation)
-        self.intake.record("operator", msgspec.json.encode(self._line(operation)), at)
+        self.intake.record("operator", msgspec.json.encode(line_of(operation)), at)
         await self._for_somebody(self.intake.wake())
         return self.judgement.alerts.alert(after.id) if isinstance(after, Alert) else after
 
@@ -512,32 +514,6 @@ class Gateway:
         self._snapshot_seq, self._snapshot_not_before = -_SNAPSHOT_ROWS, 0.0
         await self._for_somebody(self.intake.wake())
 
-    def _line(self, operation: Operation | DeviceOperation | BookOperation) -> Operator:
-        at = datetime.fromtimestamp(operation.at // SECOND, UTC).replace(microsecond=operation.at % SECOND)
-        if isinstance(operation, BookOperation):
-            return Operator(
-                at=at,
-                by=operation.by,
-                action=operation.action,
-                book=operation.book,
-                subject=operation.subject,
-                details=operation.details,
-                why=operation.why,
-            )
-        if isinstance(operation, DeviceOperation):
-            return Operator(
-                at=at,
-                by=operation.by,
-                action=operation.action,
-                device=operation.device,
-                impairment=operation.impairment,
-                why=operation.why,
-            )
-        target: str | Target | None = operation.alert
-        if target is None:
-            target = Target(rule=operation.rule or "", subject=operation.subject or "")
-        return Operator(at=at, by=operation.by, action=operation.action, alert=target, why=operation.why)
-
     async def samples(  # noqa: PLR0917
         self,
         device: str,
@@ -552,35 +528,6 @@ class Gateway:
             return None
         return await self.telemetry.samples(device, quantity, since, until, max_points=max_points, channel=channel)
 
-    async def observations(
-        self,
-        *,
-        device: str | None = None,
-        kind: str | None = None,
-        since: Instant | None = None,
-        until: Instant | None = None,
-        before: int | None = None,
-        limit: int = 100,
-    ) -> list[LogRow]:
-        """Rows of the log, newest first."""
-        return await self._reader.observations(
-            device=device, kind=kind, since=since, until=until, before=before, limit=limit
-        )
-
-    async def quarantine(
-        self, *, before: int | None = None, source: str | None = None, limit: int = 100
-    ) -> list[QuarantineRow]:
-        """What could not be read, newest first; `source`: only from there."""
-        return await self._reader.quarantine(before=before, source=source, limit=limit)
-
-    async def quarantined(self, rows: Sequence[int]) -> list[QuarantineRow]:
-        """Rows of the quarantine by number; those that are not there are left out."""
-        return await self._reader.quarantined(rows)
-
-    async def unreadable(self, newest: int) -> list[tuple[str, str, int, Instant]]:
-        """Of the newest so many rows of the quarantine: (source, reason, how many, when the last one came), the most first."""
-        return await self._reader.unreadable(newest)
-
     async def rereadable(self, rows: Sequence[int]) -> Rereading:
         """What reading rows of the quarantine again, by today's site file and drivers, would give and change; nothing is done."""
         return await self._rereader.preview(rows)
@@ -592,70 +539,11 @@ class Gateway:
         """
         return await self._rereader.read(rows, by, also_worse=also_worse)
 
-    async def past_rounds(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
-        """Rounds with start in [since, until) that memory does not show, as last judged, by start."""
-        shows = self.judgement.engine.rounds.shows
-        rows = self._reader.all_findings("round", since, until)
-        return [msgspec.json.decode(body) async for round_id, body in rows if not shows(round_id)]
-
-    async def past_gaps(self, since: Instant, until: Instant) -> list[dict[str, Any]]:
-        """Windows of largest gaps with start in [since, until) as last judged, by start."""
-        return [msgspec.json.decode(body) async for _, body in self._reader.all_findings("gap", since, until)]
-
-    async def revisions(self, round_id: str) -> list[dict[str, Any]]:
-        """Every change of a verdict of a round's visits, by position and revision."""
-        sql = "SELECT body FROM visit_revision WHERE round = ? ORDER BY position, revision, seq"
-        return [msgspec.json.decode(row[0]) for row in await self._reader.query(sql, (round_id,))]
-
     async def explain_past(self, kind: Kind, subject: str, known_at: Instant, *, named: bool) -> Explanation | None:
         """Why something was judged as it was, by what had been received by `known_at`; also of what memory no longer holds."""
         await self.intake.wake()
-        started = max(self._started, await self.kept_from() or self._started)
+        started = max(self._started, await self.archive.kept_from() or self._started)
         return await self._past.explain(started, Asked(kind, subject, known_at, named))
-
-    async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[dict[str, Any]]:
-        """Items of a book with start in [since, until) as they are now, by start."""
-        return [msgspec.json.decode(body) for body in await self._reader.findings(book, since, until, limit)]
-
-    async def item(self, book: BookName, item: str) -> dict[str, Any] | None:
-        """One item of a book as it is now."""
-        body = await self._reader.finding(book, item)
-        return None if body is None else msgspec.json.decode(body)
-
-    async def entries(
-        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
-    ) -> list[dict[str, Any]]:
-        """What happened to the items of a book in [since, until), or to one of them, in order."""
-        return [
-            msgspec.json.decode(row.body)
-            for row in await self._reader.entries(book, item=item, since=since, until=until)
-        ]
-
-    async def past_alerts(self, before: Instant | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """Alerts raised before `before`, newest first."""
-        rows = await self._reader.query(
-            "SELECT body FROM finding WHERE kind = 'alert' AND start < ? ORDER BY start DESC LIMIT ?",
-            (before if before is not None else 1 << 62, limit),
-        )
-        return [msgspec.json.decode(row[0]) for row in rows]
-
-    async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
-        """An alert as it was last, also when memory no longer holds it."""
-        body = await self._reader.finding("alert", alert_id)
-        return None if body is None else msgspec.json.decode(body)
-
-    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
-        """Rows that say what subjects of `kinds` were in [since, until), each subject's in order; None: too many."""
-        return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
-
-    async def kept_from(self) -> Instant | None:
-        """From when on all evidence and all rounds are kept; None: nothing is forgotten yet."""
-        found = await self._reader.query("SELECT value FROM meta WHERE key = ?", (KEPT_FROM,))
-        return int(found[0][0]) if found else None
-
-    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
-        """Settled days of checkpoints that begin in [since, until)."""
-        return await self._reader.walks(since, until)
 
     async def vitals(self) -> Vitals:
         """How the gateway itself is: its journal, disk, memory and queues."""

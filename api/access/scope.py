@@ -519,6 +519,52 @@ class _Events:
         return self._all.latest
 
 
+class _Archive:
+    """Of what the journal keeps, the past of a part."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._all = part.whole.archive
+
+    async def rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        return _kept(self._part.past_round, await self._all.rounds(since, until))
+
+    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
+        seen = self._part.site.checkpoints
+        return [row for row in await self._all.revisions(round_id) if row["checkpoint"] in seen]
+
+    async def alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        for _ in range(MOST_LOOKED_AT // _AT_ONCE):
+            rows = await self._all.alerts(before, _AT_ONCE)
+            found |= {item["id"]: item for item in _kept(self._part.past_alert, rows)}
+            if len(found) >= limit or len(rows) < _AT_ONCE:
+                break
+            oldest = parse_instant(rows[-1]["raised"])
+            before = (
+                oldest + 1 if before is None or oldest + 1 < before else oldest
+            )  # those of one instant are asked for again
+        return list(found.values())[:limit]
+
+    async def alert(self, alert_id: str) -> Mapping[str, Any] | None:
+        found = await self._all.alert(alert_id)
+        return None if found is None else self._part.past_alert(found)
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
+        rows = await self._all.conditions(kinds, since, until)
+        site = self._part.site
+        things: Mapping[str, Mapping[str, object]] = {
+            "lamp": site.lamps,
+            "seat": site.lamps,
+            "duty": site.lamps,
+            "camera": site.devices,
+            "zone": site.zones,
+        }
+        if rows is None:
+            return None
+        return [row for row in rows if row.kind == "gateway" or row.id in things.get(row.kind, {})]
+
+
 class _Gateway:
     """A gateway of which only a part is there: what `needs(…, scoped=True)` routes ask for, and nothing else."""
 
@@ -527,6 +573,7 @@ class _Gateway:
         self._part = part
         self.site = site
         self.events = _Events(part)
+        self.archive = _Archive(part)
         self._judgement: _Judgement | None = None
 
     @property
@@ -541,44 +588,6 @@ class _Gateway:
     def links(self) -> Sequence[Any]:
         """Links are the whole site's."""
         return ()
-
-    async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        return _kept(self._part.past_round, await self._whole.past_rounds(since, until))
-
-    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
-        seen = self.site.checkpoints
-        return [row for row in await self._whole.revisions(round_id) if row["checkpoint"] in seen]
-
-    async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
-        found: dict[str, Mapping[str, Any]] = {}
-        for _ in range(MOST_LOOKED_AT // _AT_ONCE):
-            rows = await self._whole.past_alerts(before, _AT_ONCE)
-            found |= {item["id"]: item for item in _kept(self._part.past_alert, rows)}
-            if len(found) >= limit or len(rows) < _AT_ONCE:
-                break
-            oldest = parse_instant(rows[-1]["raised"])
-            before = (
-                oldest + 1 if before is None or oldest + 1 < before else oldest
-            )  # those of one instant are asked for again
-        return list(found.values())[:limit]
-
-    async def past_alert(self, alert_id: str) -> Mapping[str, Any] | None:
-        found = await self._whole.past_alert(alert_id)
-        return None if found is None else self._part.past_alert(found)
-
-    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
-        rows = await self._whole.conditions(kinds, since, until)
-        site = self.site
-        things: Mapping[str, Mapping[str, object]] = {
-            "lamp": site.lamps,
-            "seat": site.lamps,
-            "duty": site.lamps,
-            "camera": site.devices,
-            "zone": site.zones,
-        }
-        if rows is None:
-            return None
-        return [row for row in rows if row.kind == "gateway" or row.id in things.get(row.kind, {})]
 
     async def explain_past(
         self, kind: ExplainedKind, subject: str, known_at: Instant, *, named: bool

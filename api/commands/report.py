@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
@@ -20,11 +19,10 @@ from api.reports.tables import Reader as Whose
 from api.reports.tables import Table, tables, title
 from api.resources.reports import notes
 from device_drivers.errors import LamplighterError
+from gateway.archive import Archive
 from gateway.enrolment import enrolled_site
-from gateway.figures.history import REACH
-from gateway.instants import Instant, instant
+from gateway.instants import instant
 from gateway.journal.reader import Reader
-from gateway.journal.rows import Condition
 from gateway.journal.store import FILE
 from gateway.site.load import load_site
 from gateway.site.model import Site
@@ -73,26 +71,13 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-class _Journal:
-    """The journal's reading side as a report's source."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    async def query(self, sql: str, params: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
-        return await self._reader.query(sql, params)
-
-    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> Sequence[Condition] | None:
-        return await self._reader.conditions(kinds, since, until, REACH, _CONDITIONS_AT_ONCE)
-
-
 async def _report(site: Site, data: Path, name: str) -> tuple[Site, Report]:
     """With the site as it is by what was enrolled."""
     asked = period(site, name)
     reader = Reader(data / FILE)
     try:
         site = enrolled_site(site, reader)
-        return site, await gather(site, _Journal(reader), asked, instant(datetime.now(UTC)))
+        return site, await gather(site, Archive(reader), asked, instant(datetime.now(UTC)))
     finally:
         reader.close()
 

@@ -105,7 +105,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         part = part_seen(request)
         seen = part.gateway
         found = seen.judgement.alerts.alert(alert_id)
-        if found is None and (past := await seen.past_alert(alert_id)) is not None:
+        if found is None and (past := await seen.archive.alert(alert_id)) is not None:
             found = msgspec.convert(past, Alert)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")

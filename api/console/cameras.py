@@ -298,7 +298,7 @@ class _Kept:
             now = self._gateway.judgement.now
             if self._outages is None or not 0 <= now - self._outages[0] < _KEPT:
                 since = night_of(now, self._gateway.site)[0] - (NIGHTS - 1) * DAY
-                rows = await self._gateway.conditions(("gateway", "camera"), since, now)
+                rows = await self._gateway.archive.conditions(("gateway", "camera"), since, now)
                 found = (
                     [] if rows is None else await asyncio.to_thread(outages_in, self._gateway.site, rows, since, now)
                 )
@@ -310,7 +310,7 @@ class _Kept:
         local = moment(night_of(now, site)[0], site.zone_info)
         begins = [local - timedelta(days=number) for number in range(NIGHTS - 1, -1, -1)]
         first = night_of(now, site)[0] - (NIGHTS - 1) * DAY
-        rows = await self._gateway.conditions(("gateway", "zone"), first, now)
+        rows = await self._gateway.archive.conditions(("gateway", "zone"), first, now)
         if rows is None:
             return [(begin, []) for begin in begins]
 

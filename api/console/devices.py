@@ -114,10 +114,10 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         language = chosen(request, site.language)
         account = session_of(request).account
         sees = allowed(account.role, "evidence")
-        rows = await gateway.observations(device=device_id, limit=_OBSERVATIONS) if sees else []
+        rows = await gateway.archive.observations(device=device_id, limit=_OBSERVATIONS) if sees else []
         unread = [
             quarantine_shape(row, site.zone_info)
-            for row in (await gateway.quarantine(before=None, limit=_UNREAD_SEEN) if sees else [])
+            for row in (await gateway.archive.quarantine(before=None, limit=_UNREAD_SEEN) if sees else [])
             if _is_of(device, row.source, row.topic)
         ]
         below = [each.id for each in site.devices.values() if device_id in each.parents]

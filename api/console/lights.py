@@ -462,7 +462,7 @@ class _Rates:
         today = moment(now, site.zone_info).replace(hour=0, minute=0, second=0, microsecond=0)
         days = [today - timedelta(days=number) for number in range(_DAYS - 1, -1, -1)]
         kinds = ("gateway", "lamp", "seat", "duty")
-        rows = await self._gateway.conditions(kinds, instant(days[0]), now)
+        rows = await self._gateway.archive.conditions(kinds, instant(days[0]), now)
         if rows is None:
             return [(day, None) for day in days]
 

@@ -56,7 +56,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             if not 0 < row < 1 << 62:
                 raise Denied(422, "row: expected the number of a row.", "invalid")
             before = row + 1
-        found = await gateway.quarantine(before=before, source=source or None, limit=SHOWN + 1)
+        found = await gateway.archive.quarantine(before=before, source=source or None, limit=SHOWN + 1)
         owners = _owners(site)
         asked = {"source": source} if source else {}
         more = found[SHOWN - 1].seq if len(found) > SHOWN else None

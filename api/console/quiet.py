@@ -62,7 +62,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         language, now = chosen(request, site.language), gateway.now()
         standing = [quiet_row(site, item, language) for item in gateway.judgement.alerts.silences.standing()]
         standing.sort(key=lambda row: (row.item.state != "active", row.item.until, row.item.id))
-        items = await gateway.items("silence", now - LONGEST - _ENDED_FOR, now + AHEAD + 1)
+        items = await gateway.archive.items("silence", now - LONGEST - _ENDED_FOR, now + AHEAD + 1)
         ended = [msgspec.convert(item, Silence) for item in items if item["state"] in {"ended", "cancelled"}]
         ended = [item for item in ended if now - instant(item.ended or item.until) <= _ENDED_FOR]
         ended.sort(key=lambda item: item.ended or item.until, reverse=True)

@@ -123,7 +123,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         old = why is None
         if old and judged_again:
             why = await part.gateway.explain_past("round", round_id, gateway.now(), named=named)
-        revisions = await part.gateway.revisions(round_id)
+        revisions = await part.gateway.archive.revisions(round_id)
         rows = _visits(part.gateway, account, shown, why, revisions, language)
         known_at = _instant(as_of, site.zone_info)
         if known_at is not None and known_at > gateway.now():

@@ -108,7 +108,7 @@ async def gap_rows(gateway: GatewayPort, days: int) -> list[GapRow]:
     site, now = gateway.site, gateway.now()
     since = now - days * DAY
     windows: dict[str, _Window] = {}
-    for item in await gateway.past_gaps(since - DAY, now):
+    for item in await gateway.archive.gaps(since - DAY, now):
         windows[f"{item['checkpoint']}@{item['window_start']}"] = _stored(item)
     for gap in gateway.judgement.engine.rounds.gaps():
         if since - DAY <= instant(gap.window_start) < now:

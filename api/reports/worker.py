@@ -72,7 +72,7 @@ class ReportWorker:
         """One transaction holds the report and what is to be sent."""
         gateway = self._gateway
         site = gateway.site
-        report = await gather(site, gateway, due, now, await self._digest())
+        report = await gather(site, gateway.archive, due, now, await self._digest())
         body = msgspec.json.encode(report)
         batch = gateway.intake.batch
         batch.statements.append(("INSERT OR IGNORE INTO report VALUES (?,?,?,?)", (due.id, now, due.kind, body)))

@@ -75,7 +75,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def read_alert(request: Request, alert_id: str) -> Response:
         """One alert with its history."""
         seen = part_seen(request).gateway
-        found: AnyAlert | None = seen.judgement.alerts.alert(alert_id) or await seen.past_alert(alert_id)
+        found: AnyAlert | None = seen.judgement.alerts.alert(alert_id) or await seen.archive.alert(alert_id)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r}.")
         return answer(request, found)
@@ -156,7 +156,7 @@ async def alert_page(
         before = after[0] + 1 if after is not None else None
         count = limit + 1
         while True:
-            fetched = list(await gateway.past_alerts(before, count))
+            fetched = list(await gateway.archive.alerts(before, count))
             past = [item for item in fetched if _text(item, "id") not in known and _follows(item, after)]
             if len(past) > limit or len(fetched) < count or count >= _MOST_SAME_INSTANT:
                 break

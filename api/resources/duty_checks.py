@@ -229,7 +229,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     )
     async def read_duty_check(request: Request, key: str) -> Response:
         """One check, as far as it concerns who asks."""
-        item = await gateway.item("duty_check", key)
+        item = await gateway.archive.item("duty_check", key)
         found = None if item is None else shown(gateway, request, item)
         if found is None:
             raise Denied(404, f"There is no duty check {key!r}.")
@@ -244,7 +244,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         return account.may("checks") or any(may_check(gateway, request, check) for check in site.duty_checks)
 
     async def _own(request: Request, key: str) -> None:
-        item = await gateway.item("duty_check", key)
+        item = await gateway.archive.item("duty_check", key)
         if item is None or item["kind"] == "plan":
             raise Denied(404, f"There is no duty check {key!r}.")
         _checker(request, item["check"])
@@ -295,7 +295,7 @@ async def all_items(gateway: GatewayPort, book: BookName, since: Instant, until:
     """Every item of a book in [since, until), however many."""
     found: list[Item] = []
     for begin in range(since, until, _AT_ONCE):
-        found += await gateway.items(book, begin, min(begin + _AT_ONCE, until), 10_000)
+        found += await gateway.archive.items(book, begin, min(begin + _AT_ONCE, until), 10_000)
     return found
 
 

@@ -49,7 +49,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
 
         Numbers of tags stand whole for who enrols or keeps them; else their last digits.
         """
-        rows = await gateway.observations(
+        rows = await gateway.archive.observations(
             device=device,
             kind=kind,
             since=at(since, "since"),
@@ -71,7 +71,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         limit: Limit = DEFAULT_LIMIT,
     ) -> Response:
         """Bytes that could not be read, and why, newest first."""
-        rows = await gateway.quarantine(before=row_cursor(cursor), source=source, limit=limit + 1)
+        rows = await gateway.archive.quarantine(before=row_cursor(cursor), source=source, limit=limit + 1)
         shown = [quarantine_shape(row, zone) for row in rows[:limit]]
         return answer(request, Page(items=shown, next=_next([row.seq for row in rows], limit)))
 
@@ -149,7 +149,7 @@ async def quarantine_groups(gateway: GatewayPort) -> list[QuarantineGroup]:
     zone = gateway.site.zone_info
     return [
         QuarantineGroup(source=source, reason=reason, count=count, last=moment(last, zone))
-        for source, reason, count, last in await gateway.unreadable(GROUPED)
+        for source, reason, count, last in await gateway.archive.unreadable(GROUPED)
     ]
 
 

@@ -91,7 +91,7 @@ async def _forgotten(gateway: GatewayPort, kind: Kind, key: str) -> bool:
 
 async def with_revisions(gateway: GatewayPort, explanation: Explanation, known_at: Instant) -> Explanation:
     """A round's explanation with every verdict that each of its visits had had by then, as the journal has them."""
-    kept = [row for row in await gateway.revisions(explanation.id) if parse_instant(row["at"]) <= known_at]
+    kept = [row for row in await gateway.archive.revisions(explanation.id) if parse_instant(row["at"]) <= known_at]
     parts = tuple(
         msgspec.structs.replace(part, revisions=tuple(_shown(row) for row in kept if _part_of(row) == part.id))
         for part in explanation.parts

@@ -216,7 +216,7 @@ async def reckon_over(
     reckon: Callable[[Timeline], Sequence[Item]],
 ) -> tuple[Timeline, Sequence[Item]]:
     """Read the conditions of a period and compute, in a thread: the intake goes on meanwhile."""
-    rows = await gateway.conditions(kinds, since, until)
+    rows = await gateway.archive.conditions(kinds, since, until)
     if rows is None:
         raise Denied(422, "until: too much happened in that period for one question; ask for a shorter one.", "invalid")
 
@@ -229,7 +229,7 @@ async def reckon_over(
 
 async def walked_days(gateway: GatewayPort, since: Instant, until: Instant) -> list[Condition]:
     """Who walked where in [since, until): what is settled from the journal, the rest from the rules."""
-    found = list(await gateway.walks(since - since % DAY, until))
+    found = list(await gateway.archive.walks(since - since % DAY, until))
     for number, day in enumerate(
         walks.living(gateway.judgement.engine, max(since, gateway.judgement.history.walked_to), until)
     ):

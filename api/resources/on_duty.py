@@ -42,7 +42,9 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         first, last = instant_of(since, "since"), instant_of(until, "until")
         if first is None and last is None:
             return answer(request, Page[Any](items=gateway.judgement.alerts.duty.swaps()))
-        found = await gateway.items("duty", first or 0, gateway.now() + AHEAD + 1 if last is None else last, MOST)
+        found = await gateway.archive.items(
+            "duty", first or 0, gateway.now() + AHEAD + 1 if last is None else last, MOST
+        )
         return answer(request, Page[Any](items=found))
 
     @app.post(
@@ -106,7 +108,7 @@ async def shifts_at(gateway: GatewayPort, when: Instant) -> list[DatedShift]:
     for shift in on_shift(gateway.site, when):
         swaps = {swap.id: swap for swap in gateway.judgement.alerts.duty.swaps()}
         if shift.end <= gateway.now():
-            items = await gateway.items("duty", shift.start, shift.start + 1, MOST)
+            items = await gateway.archive.items("duty", shift.start, shift.start + 1, MOST)
             swaps |= {swap.id: swap for item in items if (swap := msgspec.convert(item, Swap)).state == "over"}
         for name in sorted(swaps, key=lambda name: int(name.rpartition("/")[2])):
             shift = after_swap(shift, swaps[name])  # noqa: PLW2901  one after the other

@@ -93,7 +93,7 @@ async def find(gateway: GatewayPort, name: str, *, as_sent: bool) -> Report:
             raise Denied(404, f"No report {name!r} was made.")
         return _report.decode(rows[0][0])
     try:
-        return await gather(gateway.site, gateway, period(gateway.site, name), gateway.now())
+        return await gather(gateway.site, gateway.archive, period(gateway.site, name), gateway.now())
     except NoSuchPeriodError as error:
         raise Denied(404, f"{error}.") from error
 

@@ -124,7 +124,7 @@ async def rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -
 async def _rounds_between(gateway: GatewayPort, since: Instant, until: Instant) -> list[AnyRound]:
     living = gateway.judgement.engine.rounds.rounds(since, until)
     known = {item.id for item in living}
-    past = [item for item in await gateway.past_rounds(since, until) if item["id"] not in known]
+    past = [item for item in await gateway.archive.rounds(since, until) if item["id"] not in known]
     return [*past, *living]
 
 
@@ -137,7 +137,7 @@ async def round_of(gateway: GatewayPort, round_id: str) -> AnyRound | None:
         start = parse_instant(round_id.rpartition("@")[2])
     except (ValueError, OverflowError):
         return None
-    return next((item for item in await gateway.past_rounds(start, start + 1) if item["id"] == round_id), None)
+    return next((item for item in await gateway.archive.rounds(start, start + 1) if item["id"] == round_id), None)
 
 
 def id_of(item: AnyRound) -> str:

@@ -257,7 +257,7 @@ async def _score(gateway: GatewayPort, period: Period) -> ScoreDocument:
 
 async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
     site, judged = gateway.site, gateway.judgement.now
-    kept_from = await gateway.kept_from()
+    kept_from = await gateway.archive.kept_from()
     forgotten = kept_from is not None and period.since < kept_from
     if forgotten and (last := await _last_published(gateway, period)) is not None:
         return appealed(last, book(gateway).appeals())
@@ -265,7 +265,7 @@ async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
     walked = await rounds_between(gateway, period.since, until)
     checks = await all_items(gateway, "duty_check", period.since, min(period.until, until + 1))
     orders = await all_items(gateway, "work_order", period.since, min(period.until, until + 1))
-    rows = await gateway.conditions(_CONDITIONS, period.since, until)
+    rows = await gateway.archive.conditions(_CONDITIONS, period.since, until)
     marks, appeals = _marks(gateway, period), book(gateway).appeals()
 
     def work() -> ScoreDocument:
@@ -279,7 +279,7 @@ async def _daily(gateway: GatewayPort, period: Period) -> ScoreDocument:
 
 
 async def _last_published(gateway: GatewayPort, period: Period) -> ScoreDocument | None:
-    entries = await gateway.entries("score", item=f"sheet/{period.id}")
+    entries = await gateway.archive.entries("score", item=f"sheet/{period.id}")
     return msgspec.convert(entries[-1]["item"]["document"], ScoreDocument) if entries else None
 
 
@@ -309,7 +309,7 @@ async def revisions(gateway: GatewayPort, period: Period) -> list[Revision]:
     """What was published of a period, oldest first."""
     found: list[Revision] = []
     before: dict[str, Deduction] = {}
-    for entry in await gateway.entries("score", item=f"sheet/{period.id}"):
+    for entry in await gateway.archive.entries("score", item=f"sheet/{period.id}"):
         sheet = entry["item"]
         document = msgspec.convert(sheet["document"], ScoreDocument)
         counted = {each.key: each for item in document.items for each in item.deductions if each.state == "counted"}

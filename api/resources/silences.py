@@ -45,7 +45,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
             ]
         else:
             first, last = _span(gateway, since, until)
-            items = await gateway.items("silence", first, last, MOST)
+            items = await gateway.archive.items("silence", first, last, MOST)
             found = [item for item in items if kind in {None, item["kind"]}]
         return answer(request, Page(items=found[:limit]))
 
@@ -57,11 +57,11 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     )
     async def read_silence(request: Request, silence_id: str) -> Response:
         """One silence or window with its history."""
-        found = await gateway.item("silence", silence_id)
+        found = await gateway.archive.item("silence", silence_id)
         if found is None:
             raise Denied(404, f"There is no silence {silence_id!r}.")
         standing = {item.id: item for item in gateway.judgement.alerts.silences.standing()}
-        entries = await gateway.entries("silence", item=silence_id)
+        entries = await gateway.archive.entries("silence", item=silence_id)
         history = [
             {"at": moment(entry["at"], zone), "state": entry["state"], "by": entry["by"], "why": entry["why"]}
             for entry in entries

@@ -206,7 +206,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
     async def erase(request: Request, order_id: str) -> Response:
         """Erase what a reporter said of himself: name, telephone, words. The order, its times and proofs stay."""
         found = await order_of(gateway, order_id)
-        rows = await gateway.entries("work_order", item=order_id)
+        rows = await gateway.archive.entries("work_order", item=order_id)
         keys = keys_of([found, *(msgspec.convert(row["item"], Order) for row in rows)])
         await gateway.write([("UPDATE personal SET body = NULL WHERE key = ?", (key,)) for key in sorted(keys)])
         who = session_of(request).account.name
@@ -326,7 +326,7 @@ async def orders_of(
         return living
     if since is None and until is None:
         first = gateway.now() - DEFAULT_PERIOD
-    past = await gateway.items("work_order", first, last, MONTH_LIMIT)
+    past = await gateway.archive.items("work_order", first, last, MONTH_LIMIT)
     known = {order.id for order in living}
     return living + [order for item in past if (order := msgspec.convert(item, Order)).id not in known]
 
@@ -339,7 +339,7 @@ async def order_of(gateway: GatewayPort, order_id: str) -> Order:
     """
     found = book_of(gateway).order(order_id)
     if found is None:
-        item = await gateway.item("work_order", order_id)
+        item = await gateway.archive.item("work_order", order_id)
         if item is None:
             raise Denied(404, f"There is no work order {order_id!r}.")
         found = msgspec.convert(item, Order)

@@ -48,12 +48,12 @@ async def test_they_are_in_the_history_and_told_live(tmp_path: Path) -> None:
         assert isinstance(made, Silence)
         end = BookOperation(at=gateway.now(), by="li", book="silence", action="end", subject=made.id, why="mended")
         await gateway.operate(end)
-        entries = await gateway.entries("silence")
+        entries = await gateway.archive.entries("silence")
         assert [(one["action"], one["state"], one["by"], one["why"]) for one in entries] == [
             ("create", "active", "chen", "known"),
             ("end", "ended", "li", "mended"),
         ]
-        found = await gateway.item("silence", made.id)
+        found = await gateway.archive.item("silence", made.id)
         assert found is not None
         assert msgspec.convert(found, Silence).state == "ended"
 
@@ -64,12 +64,12 @@ async def test_a_restart_knows_them_and_repeats_nothing(tmp_path: Path, snapshot
         await gateway.operate(create(gateway, on="lamp", subject="lamp-1"))
         await gateway.operate(create(gateway, "maintenance", on="parent", subject="panel-1", ahead=MINUTE))
         before = standing(gateway)
-        entries = await gateway.entries("silence")
+        entries = await gateway.archive.entries("silence")
     if not snapshot:  # as after an update that reads snapshots of another format: all is judged again
         forget_snapshots(tmp_path)
     async with Gateway(ESTATE, tmp_path) as gateway:
         assert standing(gateway) == before
-        assert await gateway.entries("silence") == entries
+        assert await gateway.archive.entries("silence") == entries
         third = await gateway.operate(create(gateway, on="lamp", subject="lamp-2"))
         assert isinstance(third, Silence)
         assert third.id == "silence/2"

@@ -94,6 +94,95 @@ class FakeHealth(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
+class FakeArchive:
+    """What the journal keeps, from the lists of a `FakeGateway`."""
+
+    def __init__(self, of: FakeGateway) -> None:
+        self._of = of
+
+    async def observations(
+        self,
+        *,
+        device: str | None = None,
+        kind: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        before: int | None = None,
+        limit: int,
+    ) -> Sequence[LogRow]:
+        found = [
+            row
+            for row in reversed(self._of.log)
+            if device in {None, row.device}
+            and kind in {None, row.kind}
+            and (since is None or row.received >= since)
+            and (until is None or row.received < until)
+            and (before is None or row.seq < before)
+        ]
+        return found[:limit]
+
+    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
+        found = [row for row in reversed(self._of.unread) if source in {None, row.source}]
+        return [row for row in found if before is None or row.seq < before][:limit]
+
+    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
+        return [row for row in self._of.unread if row.seq in rows]
+
+    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
+        counts: dict[tuple[str, str], list[Instant]] = {}
+        for row in self._of.unread[-newest:]:
+            counts.setdefault((row.source, row.reason), []).append(row.received)
+        return [(*about, len(times), max(times)) for about, times in counts.items()]
+
+    async def rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        return [item for item in self._of.old_rounds if since <= parse_instant(item["start"]) < until]
+
+    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
+        return [item for item in self._of.old_gaps if since <= parse_instant(item["window_start"]) < until]
+
+    async def alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        found = [item for item in self._of.old_alerts if before is None or parse_instant(item["raised"]) < before]
+        return sorted(found, key=lambda item: item["raised"], reverse=True)[:limit]
+
+    async def alert(self, alert_id: str) -> dict[str, Any] | None:
+        return next((each for each in self._of.old_alerts if each["id"] == alert_id), None)
+
+    async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[Mapping[str, Any]]:
+        latest = {entry["id"]: entry for entry in self._of.booked if entry["book"] == book}
+        found = sorted(
+            (entry for entry in latest.values() if since <= entry["start"] < until), key=lambda e: e["start"]
+        )
+        return [entry["item"] for entry in found[:limit]]
+
+    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
+        found = [entry["item"] for entry in self._of.booked if (entry["book"], entry["id"]) == (book, item)]
+        return found[-1] if found else None
+
+    async def entries(
+        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
+    ) -> list[Mapping[str, Any]]:
+        return [
+            entry
+            for entry in self._of.booked
+            if entry["book"] == book and item in {None, entry["id"]} and since <= entry["at"] < until
+        ]
+
+    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
+        return None if self._of.too_much else [row for row in self._of.told if row.kind in kinds]
+
+    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
+        return [row for row in self._of.told if row.kind == "walk" and since <= row.since < until]
+
+    async def kept_from(self) -> Instant | None:
+        return None
+
+    async def query(self, sql: str, params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        return await self._of.query(sql, params)
+
+
 class FakeGateway:
     """Fulfils `api.ports.GatewayPort`."""
 
@@ -106,6 +195,7 @@ class FakeGateway:
         self.judgement = Judgement(self.site, instant(NOW) - 24 * 3600 * 1_000_000)
         self.events = FakeEvents()
         self.checkpoints = FakeCheckpoints()
+        self.archive = FakeArchive(self)
         self.state = FakeHealth()
         self.log: list[LogRow] = []
         self.unread: list[QuarantineRow] = []
@@ -231,93 +321,14 @@ class FakeGateway:
         known = self.telemetry.get((device, quantity))
         return None if known is None else [each for each in known if since <= each.at < until][:max_points]
 
-    async def observations(
-        self,
-        *,
-        device: str | None = None,
-        kind: str | None = None,
-        since: Instant | None = None,
-        until: Instant | None = None,
-        before: int | None = None,
-        limit: int,
-    ) -> Sequence[LogRow]:
-        found = [
-            row
-            for row in reversed(self.log)
-            if device in {None, row.device}
-            and kind in {None, row.kind}
-            and (since is None or row.received >= since)
-            and (until is None or row.received < until)
-            and (before is None or row.seq < before)
-        ]
-        return found[:limit]
-
-    async def quarantine(self, *, before: int | None, source: str | None = None, limit: int) -> Sequence[QuarantineRow]:
-        found = [row for row in reversed(self.unread) if source in {None, row.source}]
-        return [row for row in found if before is None or row.seq < before][:limit]
-
-    async def quarantined(self, rows: Sequence[int]) -> Sequence[QuarantineRow]:
-        return [row for row in self.unread if row.seq in rows]
-
-    async def unreadable(self, newest: int) -> Sequence[tuple[str, str, int, Instant]]:
-        counts: dict[tuple[str, str], list[Instant]] = {}
-        for row in self.unread[-newest:]:
-            counts.setdefault((row.source, row.reason), []).append(row.received)
-        return [(*about, len(times), max(times)) for about, times in counts.items()]
-
     async def rereadable(self, rows: Sequence[int]) -> Rereading:
         return Rereading(rows=())
 
     async def reread(self, rows: Sequence[int], by: str, *, also_worse: bool = False) -> Rereading:
         return Rereading(rows=())
 
-    async def past_rounds(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        return [item for item in self.old_rounds if since <= parse_instant(item["start"]) < until]
-
-    async def past_gaps(self, since: Instant, until: Instant) -> Sequence[Mapping[str, Any]]:
-        return [item for item in self.old_gaps if since <= parse_instant(item["window_start"]) < until]
-
     async def explain_past(self, kind: str, subject: str, known_at: Instant, *, named: bool) -> None:
         """No evidence is stored here."""
-
-    async def revisions(self, round_id: str) -> Sequence[Mapping[str, Any]]:
-        return []
-
-    async def past_alerts(self, before: Instant | None, limit: int) -> Sequence[Mapping[str, Any]]:
-        found = [item for item in self.old_alerts if before is None or parse_instant(item["raised"]) < before]
-        return sorted(found, key=lambda item: item["raised"], reverse=True)[:limit]
-
-    async def past_alert(self, alert_id: str) -> dict[str, Any] | None:
-        return next((each for each in self.old_alerts if each["id"] == alert_id), None)
-
-    async def items(self, book: BookName, since: Instant, until: Instant, limit: int = 1000) -> list[Mapping[str, Any]]:
-        latest = {entry["id"]: entry for entry in self.booked if entry["book"] == book}
-        found = sorted(
-            (entry for entry in latest.values() if since <= entry["start"] < until), key=lambda e: e["start"]
-        )
-        return [entry["item"] for entry in found[:limit]]
-
-    async def item(self, book: BookName, item: str) -> Mapping[str, Any] | None:
-        found = [entry["item"] for entry in self.booked if (entry["book"], entry["id"]) == (book, item)]
-        return found[-1] if found else None
-
-    async def entries(
-        self, book: BookName, *, item: str | None = None, since: Instant = 0, until: Instant = 1 << 62
-    ) -> list[Mapping[str, Any]]:
-        return [
-            entry
-            for entry in self.booked
-            if entry["book"] == book and item in {None, entry["id"]} and since <= entry["at"] < until
-        ]
-
-    async def conditions(self, kinds: Sequence[str], since: Instant, until: Instant) -> list[Condition] | None:
-        return None if self.too_much else [row for row in self.told if row.kind in kinds]
-
-    async def kept_from(self) -> Instant | None:
-        return None
-
-    async def walks(self, since: Instant, until: Instant) -> list[Condition]:
-        return [row for row in self.told if row.kind == "walk" and since <= row.since < until]
 
     async def vitals(self) -> Vitals:
         return Vitals(

@@ -254,7 +254,7 @@ async def test_a_forged_request_does_nothing(
 async def test_every_answer_carries_the_security_headers(
     stranger: httpx.AsyncClient, operator: httpx.AsyncClient, gateway: FakeGateway
 ) -> None:
-    gateway.past_rounds = None  # type: ignore[assignment, method-assign]
+    gateway.archive.rounds = None  # type: ignore[assignment, method-assign]
     answers = [
         await stranger.get("/login"),
         await stranger.get("/api/v1/site"),

@@ -89,7 +89,7 @@ async def test_a_body_too_long_is_refused_even_if_it_hides_its_length(
 
 
 async def test_a_fault_of_ours_tells_nothing_of_the_inside(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
-    gateway.past_rounds = None  # type: ignore[assignment, method-assign]
+    gateway.archive.rounds = None  # type: ignore[assignment, method-assign]
     answer = await operator.get("/api/v1/rounds")
     assert answer.status_code == 500
     assert answer.json()["title"] == "Internal Server Error"

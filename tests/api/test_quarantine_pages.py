@@ -65,7 +65,7 @@ async def test_a_visit_is_made_missed_by_nobody_but_a_manager(tmp_path: Path) ->
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
-        states = [row.seq for row in await gateway.quarantine(limit=1000) if row.topic != SENSOR]
+        states = [row.seq for row in await gateway.archive.quarantine(limit=1000) if row.topic != SENSOR]
         operator, manager = await client_of(gateway, "operator"), await client_of(gateway, "manager")
         answer = await operator.post("/api/v1/quarantine/reread", json={"rows": states})
         assert answer.json()["worse"] == 1
@@ -94,7 +94,7 @@ async def test_the_page_of_one_row_shows_it_and_what_came_before(tmp_path: Path)
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
         client = await client_of(gateway, "maintenance")
-        newest = (await gateway.quarantine(limit=1))[0].seq
+        newest = (await gateway.archive.quarantine(limit=1))[0].seq
         page = (await client.get("/quarantine", params={"row": newest - 3})).text
         assert f'id="row-{newest - 3}" class="is-meant"' in page
         assert f'id="row-{newest}"' not in page

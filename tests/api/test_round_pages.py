@@ -85,7 +85,7 @@ async def test_what_was_known_stands_beside_what_is_known(tmp_path: Path) -> Non
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
-        rows = sorted(row.seq for row in await gateway.quarantine(limit=1000))
+        rows = sorted(row.seq for row in await gateway.archive.quarantine(limit=1000))
         await gateway.reread(rows, "u-chen")
         clock.time += timedelta(minutes=1)
         client = await client_of(gateway, "operator")

@@ -28,7 +28,7 @@ async def test_what_could_not_be_read_is_tried_and_read_by_the_keyboard_alone(
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
-        taps = [row.seq for row in await gateway.quarantine(limit=1000) if row.topic == SENSOR]
+        taps = [row.seq for row in await gateway.archive.quarantine(limit=1000) if row.topic == SENSOR]
         invitations = Invitations()
         here = Room(gateway, chromium, invitations, create_app(gateway, invitations=invitations))  # type: ignore[arg-type]
         async with here.served():

@@ -100,7 +100,7 @@ class Ward:
         return next(each for each in found.visits if each.checkpoint == checkpoint)
 
     async def reads(self) -> list[tuple[str, int | None]]:
-        rows = await self.gateway.observations(kind="tag_read", limit=99)
+        rows = await self.gateway.archive.observations(kind="tag_read", limit=99)
         return [(row.device, row.n) for row in rows][::-1]
 
 
@@ -243,7 +243,7 @@ async def test_what_was_seen_is_reported_with_a_picture_that_says_nothing_of_the
     await expect(page.locator("#sync")).to_have_attribute("data-kept", "1")
     await context.set_offline(False)
     await expect(page.locator("#sync-words")).to_contain_text("已全部收到")
-    (row,) = await ward.gateway.observations(kind="incident", limit=9)
+    (row,) = await ward.gateway.archive.observations(kind="incident", limit=9)
     said = json.loads(row.body)
     assert (said["text"], said["checkpoint"]) == ("漏水: 阀门在滴水", "pump")
     ((body,),) = await ward.gateway.query("SELECT body FROM personal WHERE key = ?", (f"incident/{said['photo']}",))
@@ -309,7 +309,7 @@ async def test_an_address_longer_than_any_tag_holds_keeps_no_other_tap_from_goin
     await context.set_offline(False)
     await expect(page.locator(".point.received")).to_have_count(1)
     await expect(page.locator("#sync")).to_have_attribute("data-kept", "0")
-    assert len(await ward.gateway.quarantine(limit=9)) == 1
+    assert len(await ward.gateway.archive.quarantine(limit=9)) == 1
 
 
 async def test_two_windows_that_open_at_once_are_one_phone(ward: Ward) -> None:
@@ -452,7 +452,7 @@ async def test_a_tag_is_read_by_the_page_itself_where_the_browser_can(ward: Ward
         url,
     )
     await expect(page.locator("#done li")).to_have_count(2)
-    (read,) = [json.loads(row.body) for row in await ward.gateway.observations(kind="tag_read", limit=1)]
+    (read,) = [json.loads(row.body) for row in await ward.gateway.archive.observations(kind="tag_read", limit=1)]
     assert (read["method"], read["counter"], read["person"]) == ("sun", 7, "g-wang")
 
 
@@ -473,7 +473,7 @@ async def test_a_code_is_looked_for_by_the_camera_and_marked_as_such(ward: Ward)
     await page.evaluate("(code) => { window.code = code; }", f"{ward.url}/t/{GATE}?q=1")
     await expect(page.locator(".point.received")).to_have_count(1)
     await expect(page.locator("#qr-dialog")).to_be_hidden()
-    (row,) = await ward.gateway.observations(kind="tag_read", limit=9)
+    (row,) = await ward.gateway.archive.observations(kind="tag_read", limit=9)
     assert json.loads(row.body)["method"] == "qr"
     assert await page.evaluate("document.querySelector('#qr-video').srcObject === null"), "the camera is off again"
 
@@ -505,5 +505,5 @@ async def test_a_call_that_was_not_received_stays_in_sight_and_goes_first_after_
     await expect(page.locator("#sync-words")).to_contain_text("紧急求助还没有收到")
     await context.set_offline(False)
     await expect(page.locator("#sync-words")).to_contain_text("已全部收到")
-    rows = await ward.gateway.observations(limit=99)
+    rows = await ward.gateway.archive.observations(limit=99)
     assert [row.kind for row in rows if row.kind in {"panic", "tag_read"}][::-1] == ["panic", "tag_read"]

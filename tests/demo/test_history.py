@@ -106,7 +106,7 @@ async def test_a_week_is_judged_as_it_was(tmp_path: Path, clock_time: str, monke
             assert all(order.repair.proved is not None for order in orders.values())
             assert orders["lamp_failure"].arrival.point == "cp-t1-lobby"
             assert orders["lamp_failure"].arrival.person == "m-liu"
-            assert await gateway.quarantine(limit=5) == []
+            assert await gateway.archive.quarantine(limit=5) == []
             assert gateway.intake.counters.judge_failures == 0
             before = [(each.id, each.verdict, each.revision) for each in engine.rounds.rounds()]
             odd = "SELECT alert, kind FROM notice WHERE alert NOT LIKE 'report/%' AND NOT EXISTS (SELECT 1 FROM alert_transition AS row "

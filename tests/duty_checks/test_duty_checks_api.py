@@ -172,6 +172,6 @@ async def test_the_word_to_the_checker_is_a_notice_that_waits_for_delivery_and_s
         rows = await estate.gateway.query("SELECT contact, title, body FROM notice WHERE contact = 'li'", ())
         assert [row[0] for row in rows] == ["li"]
         assert "南门" in rows[0][2]
-        assert not [each for each in await estate.gateway.past_alerts() if "captain" in each["id"]]
+        assert not [each for each in await estate.gateway.archive.alerts() if "captain" in each["id"]]
         await estate.go(20, readers=())
         assert len(await estate.gateway.query("SELECT 1 FROM notice WHERE contact = 'li'", ())) == 1

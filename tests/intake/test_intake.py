@@ -84,12 +84,12 @@ async def test_what_cannot_be_read_is_quarantined_with_the_reason_and_acknowledg
     ]
     gateway.intake.messages(link, bad)
     await gateway.intake.drained()
-    rows = await gateway.quarantine(limit=10)
+    rows = await gateway.archive.quarantine(limit=10)
     assert len(rows) == 5
     assert sorted(bytes(row.payload) for row in rows) == sorted(each.payload for each in bad)
     assert all(row.reason for row in rows)
     assert len(link.acknowledged) == 5
-    assert [row.kind for row in await gateway.observations(limit=10)] == [
+    assert [row.kind for row in await gateway.archive.observations(limit=10)] == [
         "link"
     ]  # only our own word: a tap may be among it
 
@@ -111,7 +111,7 @@ async def test_another_content_under_a_known_key_is_kept_aside(gateway: Gateway,
     assert stored(tmp_path, "SELECT kind, n FROM log") == [("tag_read", 1), ("link", None)]
     (word,) = stored(tmp_path, "SELECT body FROM log WHERE kind = 'link'")
     assert b"a number again" in word[0]
-    (row,) = await gateway.quarantine(limit=10)
+    (row,) = await gateway.archive.quarantine(limit=10)
     assert "another content under the key" in row.reason
     assert b"0000AAAA" in row.payload
 
@@ -132,7 +132,7 @@ async def test_unknown_fields_of_a_native_record_are_kept(gateway: Gateway) -> N
     body = tap(1)[:-1] + b',"rssi":-61}'
     gateway.intake.messages(RecordingLink(), [envelope(UP, body)])
     await gateway.intake.drained()
-    (row,) = await gateway.observations(device="rdr-gate", limit=5)
+    (row,) = await gateway.archive.observations(device="rdr-gate", limit=5)
     assert msgspec.json.decode(row.body)["rssi"] == -61
 
 
@@ -205,7 +205,7 @@ async def test_a_clock_that_steps_back_does_not_stop_the_intake(tmp_path: Path) 
     async with Gateway(SITE, tmp_path, clock=lambda: next(moments)) as gateway:
         gateway.intake.messages(RecordingLink(), [envelope(UP, tap(1), at=NOW - timedelta(hours=1))])
         await gateway.intake.drained()
-        rows = await gateway.observations(limit=5)
+        rows = await gateway.archive.observations(limit=5)
         assert len(rows) == 1
 
 
@@ -222,13 +222,13 @@ async def test_a_fault_of_the_judge_loses_nothing_is_shown_and_does_not_keep_the
             gateway.intake.messages(link, [envelope(UP, tap(1)), envelope(UP, tap(2))])
             await gateway.intake.drained()
             assert len(link.acknowledged) == 2
-            assert len(await gateway.observations(kind="tag_read", limit=5)) == 2
+            assert len(await gateway.archive.observations(kind="tag_read", limit=5)) == 2
             assert any("could not be judged" in problem for problem in gateway.health().problems)
     apsw.Connection(str(tmp_path / "journal.db")).execute("DELETE FROM snapshot")
     with monkeypatch.context() as patch:
         patch.setattr("gateway.rules.rounds.Rounds.apply", broken)
         async with Gateway(SITE, tmp_path, clock=lambda: NOW) as gateway:
-            assert len(await gateway.observations(kind="tag_read", limit=5)) == 2
+            assert len(await gateway.archive.observations(kind="tag_read", limit=5)) == 2
 
 
 async def test_many_devices_are_told_together_and_none_is_forgotten(gateway: Gateway) -> None:

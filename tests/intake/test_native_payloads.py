@@ -29,7 +29,7 @@ async def taken(folder: Path, *payloads: bytes) -> tuple[list[tuple[object, ...]
     async with Gateway(TWO, folder, clock=lambda: NOW) as gateway:
         gateway.intake.messages(link, [envelope(UP, payload, n) for n, payload in enumerate(payloads, 1)])
         await gateway.intake.drained()
-        aside = [bytes(row.payload) for row in await gateway.quarantine(limit=10)]
+        aside = [bytes(row.payload) for row in await gateway.archive.quarantine(limit=10)]
     rows = [row for row in stored(folder, KEPT) if row[1] is not None]
     return rows, aside, len(link.acknowledged)
 

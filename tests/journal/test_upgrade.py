@@ -145,7 +145,7 @@ async def test_a_journal_of_each_earlier_schema_keeps_every_row_and_goes_on(numb
         alerts = {each.id: each.state for each in gateway.judgement.alerts.alerts(active=True)}
         for (kind, subject), old in shown.items():
             if kind == "alert":
-                new = await gateway.past_alert(subject)
+                new = await gateway.archive.alert(subject)
                 assert new is not None
                 assert new["rule"] == old["rule"]
                 assert new["history"][: len(old["history"])] == old["history"]

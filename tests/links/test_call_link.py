@@ -530,7 +530,7 @@ async def test_a_thousand_cameras_live_for_three_intervals_and_nobody_is_called_
                 await asyncio.sleep(max(0.0, began + INTERVAL_S - asyncio.get_running_loop().time()))
             states = {state.state for state in gateway.judgement.engine.devices.devices()}
             rows = await gateway.query("SELECT kind, count(*) FROM log WHERE device != '' GROUP BY kind")
-            alerts = await gateway.past_alerts()
+            alerts = await gateway.archive.alerts()
             transport.close()
         finally:
             task.cancel()

@@ -59,7 +59,7 @@ async def test_nobody_writes_for_another(tmp_path: Path) -> None:
             "/api/v1/phone/photos", params={"device": wang.device, "boot": "q1", "seq": 1}, content=JPEG
         )
         assert answer.status_code == 409
-        assert await on.gateway.observations(device=wang.device, kind="tag_read", limit=9) == []
+        assert await on.gateway.archive.observations(device=wang.device, kind="tag_read", limit=9) == []
         stranger = httpx.AsyncClient(transport=httpx.ASGITransport(app=on.app), base_url=BASE, headers={"Origin": BASE})
         stranger.cookies.update(
             {each.name: each.value or "" for each in wang.client.cookies.jar if "phone" in each.name}
@@ -118,7 +118,7 @@ async def test_whatever_is_handed_in_is_taken_or_quarantined_and_nothing_breaks(
         answer = await phone.client.post("/api/v1/phone/records", content=body)
         assert answer.status_code in {200, 409}, answer.text
         if answer.status_code == 200 and answer.json()["unread"]:
-            assert len(await on.gateway.quarantine(before=None, limit=9)) >= 1
+            assert len(await on.gateway.archive.quarantine(before=None, limit=9)) >= 1
 
 
 async def test_a_picture_is_kept_once_and_shown_to_those_who_read_evidence(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ async def test_a_tap_by_address_arrives_in_the_journal_and_serves_the_visit(tmp_
         said = await phone.send()
         assert (said["taken"], said["unread"]) == (1, 0)
         assert said["taps"] == [{"seq": 1, "checkpoint": "gate", "name": "南门", "method": "nfc"}]
-        (row,) = await on.gateway.observations(device=phone.device, kind="tag_read", limit=9)
+        (row,) = await on.gateway.archive.observations(device=phone.device, kind="tag_read", limit=9)
         assert (row.boot, row.n) == ("q1", 1)
         visit = on.visit("gate")
         assert (visit.verdict, visit.person, visit.marks) == ("on_time", "g-wang", ())
@@ -97,11 +97,11 @@ async def test_handed_in_twice_is_once(tmp_path: Path) -> None:
         on.at("22:06")
         await phone.send(keep=True)
         await phone.send()
-        rows = await on.gateway.observations(device=phone.device, limit=99)
+        rows = await on.gateway.archive.observations(device=phone.device, limit=99)
         assert sorted(row.kind for row in rows if row.kind in {"tag_read", "incident"}) == ["incident", "tag_read"]
         assert on.visit("gate").deviation_s == -60
-        assert [each["rule"] for each in await on.gateway.past_alerts(None, 99)].count("incident") <= 1
-        assert list(await on.gateway.quarantine(before=None, limit=9)) == []
+        assert [each["rule"] for each in await on.gateway.archive.alerts(None, 99)].count("incident") <= 1
+        assert list(await on.gateway.archive.quarantine(before=None, limit=9)) == []
 
 
 @pytest.mark.parametrize("hours", [3, -3])
@@ -199,7 +199,7 @@ async def test_a_signed_tag_counts_by_its_counter_and_a_copy_of_it_is_told(tmp_p
         said = await phone.send()
         assert (said["taken"], said["unread"]) == (1, 1)
         assert len(phone.queue) == 0, "the queue never sticks"
-        (row,) = await on.gateway.quarantine(before=None, limit=9)
+        (row,) = await on.gateway.archive.quarantine(before=None, limit=9)
         assert "MAC" in row.reason
 
 
@@ -231,7 +231,7 @@ async def test_a_signed_tap_that_came_before_its_keys_counts_once_it_is_read_aga
         assert (said["taken"], said["unread"]) == (1, 1)
     async with night(tmp_path, site(), clock) as on:
         on.at("22:48")
-        (row,) = await on.gateway.quarantine(limit=9)
+        (row,) = await on.gateway.archive.quarantine(limit=9)
         shown = await on.gateway.rereadable([row.seq])
         assert [(each.outcome, each.new, each.device) for each in shown.rows] == [("read", 1, device)]
         await on.gateway.reread([row.seq], "u-chen")
@@ -264,5 +264,5 @@ async def test_a_phone_that_gives_a_number_again_accuses_nobody_of_what_it_says_
         on.clock.time += timedelta(days=2)
         on.gateway.intake.tick(on.gateway.now())
         assert (on.visit("gate").verdict, on.visit("gate").cause) == ("unverifiable", "reader_gap")
-        (row,) = await on.gateway.quarantine(limit=9)
+        (row,) = await on.gateway.archive.quarantine(limit=9)
         assert "an earlier record" in row.reason

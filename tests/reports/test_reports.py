@@ -65,7 +65,7 @@ async def test_the_figures_are_those_of_the_verdicts(week: tuple[Gateway, Clock]
     gateway, _ = week
     site = gateway.site
     for asked in latest(site, "day", gateway.now()):
-        report = await gather(site, gateway, asked, gateway.now())
+        report = await gather(site, gateway.archive, asked, gateway.now())
         rounds = [
             each
             for each in gateway.judgement.engine.rounds.rounds()
@@ -95,7 +95,7 @@ async def test_alerts_of_the_week_are_all_there_with_how_they_were_handled(week:
     for back in range(9):
         try:
             asked = period(gateway.site, f"day:{day - timedelta(days=back)}")
-            report = await gather(gateway.site, gateway, asked, now)
+            report = await gather(gateway.site, gateway.archive, asked, now)
         except NoSuchPeriodError:
             continue
         for line in report.alerts:
@@ -103,7 +103,7 @@ async def test_alerts_of_the_week_are_all_there_with_how_they_were_handled(week:
             found[line.id] = line.state
     assert found == {alert.id: alert.state for alert in gateway.judgement.alerts.alerts()}
     standing = (
-        await gather(gateway.site, gateway, period(gateway.site, f"day:{day - timedelta(days=1)}"), now)
+        await gather(gateway.site, gateway.archive, period(gateway.site, f"day:{day - timedelta(days=1)}"), now)
     ).standing
     assert {line.id for line in standing} == {alert.id for alert in gateway.judgement.alerts.alerts(active=True)}
 
@@ -114,7 +114,7 @@ async def test_a_repair_stands_in_the_report_with_what_proves_it(week: tuple[Gat
     orders = {order.id: order for order in gateway.judgement.books["work_order"].recent()}  # type: ignore[attr-defined]
     lamp = next(order for order in orders.values() if order.rule == "lamp_failure")
     day = (lamp.reported - timedelta(hours=8)).date()
-    report = await gather(site, gateway, period(site, f"day:{day}"), gateway.now())
+    report = await gather(site, gateway.archive, period(site, f"day:{day}"), gateway.now())
     table = next(table for table in tables(site, report, Reader("zh_CN", named=True)) if table.id == "repairs")
     row = next(row for row in table.rows if row[0] == lamp.id)
     said = dict(zip([column.heading for column in table.columns], row, strict=True))
@@ -131,7 +131,7 @@ async def test_a_repair_stands_in_the_report_with_what_proves_it(week: tuple[Gat
 async def test_who_reads_english_reads_what_alerts_said_in_english(week: tuple[Gateway, Clock]) -> None:
     gateway, _ = week
     site = gateway.site
-    report = await gather(site, gateway, next(latest(site, "week", gateway.now())), gateway.now())
+    report = await gather(site, gateway.archive, next(latest(site, "week", gateway.now())), gateway.now())
     [chinese, english] = [
         next(table for table in tables(site, report, Reader(language, named=True)) if table.id == "alerts")
         for language in ("zh_CN", "en")
@@ -143,7 +143,7 @@ async def test_who_reads_english_reads_what_alerts_said_in_english(week: tuple[G
 async def test_json_holds_the_whole_report(week: tuple[Gateway, Clock]) -> None:
     gateway, _ = week
     asked = next(latest(gateway.site, "day", gateway.now()))
-    report = await gather(gateway.site, gateway, asked, gateway.now(), Digest(size=7, root="00", at=utc_now()))
+    report = await gather(gateway.site, gateway.archive, asked, gateway.now(), Digest(size=7, root="00", at=utc_now()))
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
 
 
@@ -154,7 +154,7 @@ async def test_excel_opened_again_says_cell_by_cell_what_the_page_says(
     gateway, _ = week
     site = gateway.site
     asked = next(latest(site, "day", gateway.now()))
-    report = await gather(site, gateway, asked, gateway.now())
+    report = await gather(site, gateway.archive, asked, gateway.now())
     reader = Reader(language, named=True)  # type: ignore[arg-type]
     shown = tables(site, report, reader)
     heading = title(site, report, reader.language)
@@ -204,7 +204,7 @@ async def test_names_are_only_shown_to_those_who_may_know_them(week: tuple[Gatew
     gateway, _ = week
     site = gateway.site
     asked = next(latest(site, "day", gateway.now()))
-    report = await gather(site, gateway, asked, gateway.now())
+    report = await gather(site, gateway.archive, asked, gateway.now())
     names = {person.name for person in site.people.values()}
     walked = {person for line in report.rounds for person in line.people}
     assert walked

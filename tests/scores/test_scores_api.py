@@ -177,8 +177,8 @@ async def test_a_round_that_memory_shows_is_not_read_from_the_journal_again(esta
     await estate.go(120)
     gateway = estate.gateway
     since, until = gateway.now() - DAY, gateway.now() + 1
-    assert await gateway.items("round", since, until)
-    assert list(await gateway.past_rounds(since, until)) == []
+    assert await gateway.archive.items("round", since, until)
+    assert list(await gateway.archive.rounds(since, until)) == []
     assert [id_of(each) for each in await rounds_between(gateway, since, until)] == ["night@2026-11-24T13:00+00:00"]
 
 
@@ -208,7 +208,7 @@ async def test_of_thousands_of_rounds_none_is_left_out(estate, tmp_path) -> None
     await estate.gateway.write([(sql, (kind, *row)) for kind in ("round", "gap") for row in rows])
     until, ids = since + 2 * DAY, [each.id for each in stored]
     assert [id_of(each) for each in await rounds_between(estate.gateway, since, until)] == ids
-    assert [each["id"] for each in await estate.gateway.past_gaps(since, until)] == ids
+    assert [each["id"] for each in await estate.gateway.archive.gaps(since, until)] == ids
     with closing(Reader(tmp_path / FILE)) as reader:
         assert [each.id for each in await stored_rounds(reader, since, until)] == ids
     boss = await estate.enter("boss", "manager")

@@ -156,7 +156,9 @@ async def test_an_order_by_rule_whose_alert_the_next_site_file_does_not_find_can
             await after.gateway.intake.drained()
             shown = (await desk.client.get(f"/api/v1/work-orders/{order.id}")).json()
             assert (shown["state"], shown["assignee"], shown["due"]) == (becomes, "m", order.due.isoformat())
-            stored = [each for each in await after.gateway.items("work_order", 0, 1 << 62, 9) if each["rule"] == rule]
+            stored = [
+                each for each in await after.gateway.archive.items("work_order", 0, 1 << 62, 9) if each["rule"] == rule
+            ]
             assert [(each["id"], each["state"]) for each in stored] == [(order.id, becomes)]
     async with night(tmp_path / "left", IS, clock) as after, after.phone(None, "operator") as desk:
         after.at("21:55")

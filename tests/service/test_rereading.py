@@ -87,7 +87,7 @@ def outcomes(rows: tuple[Reread, ...]) -> list[tuple[str, int]]:
 
 
 async def unread(gateway: Gateway) -> list[int]:
-    return sorted(row.seq for row in await gateway.quarantine(limit=1000))
+    return sorted(row.seq for row in await gateway.archive.quarantine(limit=1000))
 
 
 async def test_a_card_read_under_an_unknown_topic_serves_its_visit_once_the_topic_is_bound(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ async def test_a_card_read_under_an_unknown_topic_serves_its_visit_once_the_topi
         revisions = await gateway.query("SELECT revision, verdict FROM visit_revision ORDER BY seq")
         assert revisions == [(1, "unverifiable"), (2, "on_time")]
         assert await unread(gateway) == rows, "the rows stay"
-        stayed = await gateway.quarantined(rows[:1])
+        stayed = await gateway.archive.quarantined(rows[:1])
         assert stayed[0].again is not None
         assert (stayed[0].again.by, stayed[0].again.outcome) == ("u-chen", "read")
 
@@ -161,11 +161,11 @@ async def test_what_a_decoder_refused_for_a_mistake_in_the_site_file_is_read_onc
         done = await gateway.reread(rows, "u-chen")
         assert outcomes(done.rows) == [("unreadable", 0)], "still a mistake: it stays"
         assert "checksum" in done.rows[0].reason
-        assert (await gateway.quarantined(rows))[0].again is not None
+        assert (await gateway.archive.quarantined(rows))[0].again is not None
     async with Gateway(site(settings={"checksum": "sum"}), tmp_path, clock=clock) as gateway:
         done = await gateway.reread(rows, "u-chen")
         assert outcomes(done.rows) == [("read", 1)]
-        assert [row.kind for row in await gateway.observations(device="rdr")] == ["tag_read", "link"]
+        assert [row.kind for row in await gateway.archive.observations(device="rdr")] == ["tag_read", "link"]
         history = await gateway.query("SELECT by, outcome, observations FROM read_again ORDER BY seq")
         assert history == [("u-chen", "unreadable", 0), ("u-chen", "read", 1)]
 
@@ -175,7 +175,7 @@ async def test_a_visit_is_not_missed_because_only_signs_of_life_were_read_again(
     async with Gateway(site(topic="rdr-gaet"), tmp_path, clock=clock) as gateway:
         await the_night(gateway, clock)
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
-        states = [row.seq for row in await gateway.quarantine(limit=1000) if row.topic != SENSOR]
+        states = [row.seq for row in await gateway.archive.quarantine(limit=1000) if row.topic != SENSOR]
         assert (await gateway.rereadable(states)).worse == 1
         done = await gateway.reread(states, "u-chen")
         assert ({each.outcome for each in done.rows}, done.worse) == ({"withheld"}, 1)
@@ -183,7 +183,7 @@ async def test_a_visit_is_not_missed_because_only_signs_of_life_were_read_again(
         assert await gateway.query("SELECT count(*) FROM read_again") == [(0,)]
         done = await gateway.reread(states, "u-chen", also_worse=True)
         assert visit(gateway)[:2] == ("missed", 2), "somebody said that it may be"
-        rest = [row.seq for row in await gateway.quarantine(limit=1000) if row.topic == SENSOR]
+        rest = [row.seq for row in await gateway.archive.quarantine(limit=1000) if row.topic == SENSOR]
         await gateway.reread(rest, "u-chen")
         assert visit(gateway)[:2] == ("on_time", 3)
 

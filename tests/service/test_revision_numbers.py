@@ -27,4 +27,4 @@ async def test_after_a_restart_revisions_are_counted_on_from_what_was_told(tmp_p
         assert verdict(gateway) == ("missed", 5)
         await gateway.enrol(EnrolTag(tag=CARD, person="g-wang"), "u-chen")
         assert verdict(gateway) == ("on_time", 6)
-        assert [row["revision"] for row in await gateway.revisions(ROUND)][-1] == 6
+        assert [row["revision"] for row in await gateway.archive.revisions(ROUND)][-1] == 6

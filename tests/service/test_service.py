@@ -108,7 +108,7 @@ async def test_a_panic_over_the_embedded_broker_reaches_the_captain_by_http(tmp_
             press = Panic(at=datetime.now(UTC), boot="b", seq=1)
             await client.publish("lamplighter/s/btn/up", msgspec.json.encode(press), qos=1)
             # acknowledged, so it is on disk
-            assert len(await service.gateway.observations(device="btn", limit=5)) == 1
+            assert len(await service.gateway.archive.observations(device="btn", limit=5)) == 1
         await until(lambda: captain.received)
         told = json.loads(captain.received[0].body)
         assert "btn" in told["message"]
@@ -177,10 +177,10 @@ async def test_a_card_at_a_serial_reader_arrives_through_pyserial(tmp_path: Path
             rows = []
             async with asyncio.timeout(15):
                 while not rows:
-                    rows = await service.gateway.observations(device="rdm", kind="tag_read", limit=5)
+                    rows = await service.gateway.archive.observations(device="rdm", kind="tag_read", limit=5)
                     await asyncio.sleep(0.02)
             assert json.loads(rows[0].body)["tag"] == "6F007B3972"
-            assert [bytes(row.payload) for row in await service.gateway.quarantine(limit=5)] == [b"\x00noise"]
+            assert [bytes(row.payload) for row in await service.gateway.archive.quarantine(limit=5)] == [b"\x00noise"]
     finally:
         os.close(near)
         os.close(far)

@@ -67,7 +67,7 @@ def url(counter: int) -> str:
 
 
 async def reads(service: Service, device: str) -> list[tuple[str, int]]:
-    rows = await service.gateway.observations(device=device, kind="tag_read")
+    rows = await service.gateway.archive.observations(device=device, kind="tag_read")
     return [(body["method"], body["counter"]) for row in rows for body in [json.loads(row.body)]]
 
 
@@ -78,10 +78,10 @@ async def test_a_copy_of_a_tap_is_told_though_the_gateway_restarted_between(tmp_
     async with running(tmp_path) as (service, client):
         await client.publish("site/phone-2/tap", url(7), qos=1)
         assert await reads(service, "phone-2") == [("sun", 7)]
-        (alert,) = [each for each in await service.gateway.past_alerts() if each["rule"] == "tag_cloned"]
+        (alert,) = [each for each in await service.gateway.archive.alerts() if each["rule"] == "tag_cloned"]
         assert (alert["subject"], alert["state"], alert["severity"]) == ("cp-roof", "open", "major")
         assert "phone-2" in alert["message"]
         assert "phone-1" in alert["message"]
         await client.publish("site/phone-2/tap", url(8).replace("0", "1"), qos=1)
-        assert len(await service.gateway.quarantine()) == 1
+        assert len(await service.gateway.archive.quarantine()) == 1
         assert await reads(service, "phone-2") == [("sun", 7)]

@@ -49,7 +49,7 @@ async def test_a_visit_in_whose_time_something_could_not_be_read_is_never_missed
     async with Gateway(site(), tmp_path, clock=clock) as gateway:
         await night(gateway, clock, broken)
         assert verdict(gateway)[0] == found
-        assert len(await gateway.quarantine(limit=5)) == (0 if broken is None else 1)
+        assert len(await gateway.archive.quarantine(limit=5)) == (0 if broken is None else 1)
         if found == "unverifiable":
             shown = gateway.judgement.engine.rounds.round(ROUND)
             assert shown is not None

@@ -100,7 +100,7 @@ async def test_a_recorders_stream_reaches_its_camera_and_a_camera_that_is_off_le
         assert not any("off" in problem for problem in health.problems)
         lose.set()
         await until(lambda: state(service) == "impaired")
-        rows = await service.gateway.observations(device="nvr", kind="video_state", limit=5)
+        rows = await service.gateway.archive.observations(device="nvr", kind="video_state", limit=5)
         assert b'"channel":2' in rows[0].body
-        kinds = {row.kind for row in await service.gateway.observations(device="off", limit=50)}
+        kinds = {row.kind for row in await service.gateway.archive.observations(device="off", limit=50)}
         assert kinds == {"reachable"}

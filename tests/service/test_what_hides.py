@@ -271,7 +271,7 @@ async def alerts_of(night: Night, gateway: Gateway) -> tuple[dict[str, str], dic
     await gateway.intake.drained()
     final = {"closed", "retracted"}
     book = {each.id: each.state for each in gateway.judgement.alerts.alerts() if each.state not in final}
-    journal = {each["id"]: each["state"] for each in await gateway.past_alerts() if each["state"] not in final}
+    journal = {each["id"]: each["state"] for each in await gateway.archive.alerts() if each["state"] not in final}
     return book, journal
 
 
