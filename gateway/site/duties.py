@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.duty_checks.check import FINDINGS
 from gateway.instants import DAY, HOUR, MINUTE
+from gateway.site.checks import Checks
 from gateway.site.durations import written
 from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
@@ -21,12 +22,7 @@ def check_duties(draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
     checks.duty_checks()
 
 
-class _Duties:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _Duties(Checks):
     def shifts(self) -> None:
         for entry, path, damaged in self._draft.shifts:
             for key in ("rotation", "captain", "exceptions"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.site import schema
 from gateway.site.assembly import device_kind, feed
+from gateway.site.checks import Checks
 from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
 from gateway.site.positions import Path
@@ -28,12 +29,7 @@ def check_lamps(draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
     checks.lamps()
 
 
-class _Lamps:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _Lamps(Checks):
     def lamps(self) -> None:
         for circuit, path, _ in self._draft.circuits:
             self._mentions.refer((*path, "panel"), circuit.panel, "feeders", "a device or of an entry of `parents`")

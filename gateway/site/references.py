@@ -13,6 +13,7 @@ from gateway.scores.table import KINDS as SCORED
 from gateway.scores.table import known
 from gateway.site import schema
 from gateway.site.assembly import device_kind, is_embedded, shown_by
+from gateway.site.checks import Checks
 from gateway.site.duties import check_duties
 from gateway.site.lamps import check_lamps
 from gateway.site.mentions import Mentions
@@ -49,12 +50,7 @@ def check_references(draft: Draft, mistakes: Mistakes) -> None:
     checks.services()
 
 
-class _References:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _References(Checks):
     def ids(self) -> None:
         for section in schema.LISTS:
             placed: Iterable[Placed[schema.Entry]] = getattr(self._draft, section)

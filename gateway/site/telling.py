@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.alerts.catalogue import CATALOGUE
+from gateway.site.checks import Checks
 from gateway.site.durations import written
 from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
@@ -21,12 +22,7 @@ def check_telling(draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
     checks.reports()
 
 
-class _Telling:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _Telling(Checks):
     def alerts(self) -> None:
         entry, path, damaged = self._draft.alerts
         for name, contact in entry.contacts.items():

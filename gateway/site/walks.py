@@ -9,6 +9,7 @@ from itertools import pairwise
 from gateway.instants import DAY, MINUTE, Duration
 from gateway.site import schema
 from gateway.site.assembly import device_kind, is_portable
+from gateway.site.checks import Checks
 from gateway.site.durations import written
 from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
@@ -24,12 +25,7 @@ def check_walks(draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
     checks.rounds()
 
 
-class _Walks:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _Walks(Checks):
     def checkpoints(self) -> None:
         for entry, path, damaged in self._draft.checkpoints:
             self._mentions.refer((*path, "place"), entry.place, "places", "a place")

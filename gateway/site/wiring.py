@@ -11,6 +11,7 @@ from device_drivers.driver import DeviceKind, DeviceSettings, Driver
 from device_drivers.errors import SettingsError
 from gateway.site import schema
 from gateway.site.assembly import device_kind, facts
+from gateway.site.checks import Checks
 from gateway.site.mentions import Mentions
 from gateway.site.mistakes import Mistakes
 from gateway.site.positions import Path
@@ -32,12 +33,7 @@ def check_wiring(draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
     checks.parents()
 
 
-class _Wiring:
-    def __init__(self, draft: Draft, mentions: Mentions, mistakes: Mistakes) -> None:
-        self._draft = draft
-        self._mentions = mentions
-        self._mistakes = mistakes
-
+class _Wiring(Checks):
     def devices(self) -> None:
         lines: dict[str, tuple[schema.DeviceEntry, Path]] = {}
         for entry, path, damaged in self._draft.devices:
