@@ -1,6 +1,8 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Everything else is for developers.
 PYTHON ?= python3
 BIN := .venv/bin
+# More than there are cores: faults, browsers and servers are mostly waited for.
+SIDE_BY_SIDE = --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadfile
 
 .PHONY: help demo run setup dev test unit check mutations nightly faults faults-nightly openapi format bench sbom audit lock clean
 
@@ -47,7 +49,8 @@ dev: .venv/.dev
 
 test: .venv/.dev
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder  # browsers and servers are waited for
+	$(BIN)/pytest -ra -m "not alone" $(SIDE_BY_SIDE) --no-loadscope-reorder
+	$(BIN)/pytest -ra -m alone tests/faults
 
 unit: .venv/.dev
 	$(BIN)/pytest -m "not mosquitto and not influxdb and not browser and not slow"
@@ -67,12 +70,14 @@ nightly: .venv/.dev
 
 faults: .venv/.dev
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile
+	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py -m "not alone" $(SIDE_BY_SIDE)
+	$(BIN)/pytest -ra -m alone tests/faults
 
 faults-nightly: export LAMPLIGHTER_FAULTS ?= 1000
 faults-nightly: .venv/.nightly
 	@tests/support/system-packages servers
-	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py --timeout 14400 --numprocesses $$(getconf _NPROCESSORS_ONLN) --dist loadfile
+	$(BIN)/pytest -ra tests/faults tests/journal/test_upgrade.py -m "not alone" --timeout 14400 --numprocesses $$(getconf _NPROCESSORS_ONLN) --dist loadfile
+	$(BIN)/pytest -ra -m alone tests/faults --timeout 14400
 	$(BIN)/python -m tests.faults.fuzz all -max_total_time=1800
 	$(BIN)/python -m tests.faults.soak --weeks 8
 

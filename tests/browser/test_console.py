@@ -216,6 +216,16 @@ async def test_a_round_opens_beside_the_room_with_each_visit_and_why(room: Room)
     await expect(page.locator('.band[href*="T23%3A00"]')).to_be_focused()
 
 
+async def runs_over(page: Page) -> list[str]:
+    """The sizes at which the page that is open runs over the edge of the screen."""
+    found = []
+    for size, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        if await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") > 0:
+            found.append(size)
+    return found
+
+
 @pytest.mark.parametrize("language", ["zh_CN", "en"])
 async def test_nothing_runs_over_the_edge(room: Room, language: str) -> None:
     page = await room.enter(language=language)

@@ -384,6 +384,7 @@ HEAD = b"POST /login/password HTTP/1.1\r\nHost: here\r\nX-Slow: " + b"a" * 4000
 BODY_OF = b"POST /login/password HTTP/1.1\r\nHost: here\r\nOrigin: http://here\r\nContent-Length: 60000\r\n\r\n"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("says", "after"), [(HEAD, b""), (b"b" * 4000, BODY_OF)], ids=["heads", "bodies"])
 async def test_slow_callers_lock_nobody_out(gateway: Gateway, says: bytes, after: bytes) -> None:
     bounds = Bounds(gateway, Limits().connections + 200)
@@ -404,6 +405,7 @@ def hello() -> bytes:
 
 
 @pytest.mark.nightly
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("says", "after"), [(hello(), b""), (b"\x16" * 60, hello())], ids=["handshakes", "after the hello"]
 )
@@ -417,6 +419,7 @@ async def test_slow_callers_over_tls_lock_nobody_out(over_tls: Gateway, says: by
     assert "Traceback" not in over_tls.process.log
 
 
+@pytest.mark.alone
 async def test_slow_callers_of_the_service_for_cameras_lock_nobody_out(gateway: Gateway) -> None:
     bounds = Bounds(gateway, LinkLimits().connections + 200)
     crowd = Crowd(gateway.face_port, HEAD.replace(b"/login/password", b"/VIID/System/Keepalive"))
@@ -434,6 +437,7 @@ async def test_slow_callers_of_the_service_for_cameras_lock_nobody_out(gateway: 
     bounds.kept("slow cameras")
 
 
+@pytest.mark.alone
 async def test_ten_thousand_connections_take_up_what_is_allowed_and_no_more(gateway: Gateway) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = CONNECTIONS + 1000
