@@ -207,11 +207,15 @@ class LampJudge:
             self.memory.run = None
 
     def _excuse(self, at: Instant) -> None:
-        """A command or motion explains changes: counting starts anew after it."""
+        """A command or motion explains the change that lies over it: counting starts anew after that."""
         memory = self.memory
         memory.excused = at if memory.excused is None else max(memory.excused, at)
         for sight in self.sights:
-            sight.memory.changes = [change for change in sight.memory.changes if change.at > at]
+            sight.memory.changes = [
+                change
+                for change in sight.memory.changes
+                if change.at > at and (change.otherwise is None or change.otherwise > at)
+            ]
 
     def report(self, fault: str, at: Instant, now: Instant, lasts: Duration | None, source: str) -> None:
         """It says of itself that a fault is; without being repeated that holds for `lasts`, if given."""
@@ -265,7 +269,9 @@ class LampJudge:
         if was is not None and was is not lit:
             self.note(was, was_at)
         changed = was is not None and was is not lit
-        self._flicker(sight, sample, changed, hole, turned=said is not None and said is not lit)
+        if changed:
+            seen.turned = at
+        self._flicker(sight, sample, was_at if changed else None, hole, turned=said is not None and said is not lit)
         if value is not None:
             seen.value = value
             if sight.source.rank == Rank.LUX and lit and changed and at - was_at <= sight.source.limit:
@@ -379,9 +385,11 @@ class LampJudge:
                 motions, proof = [each for each, _ in memory.misses], [each for _, each in memory.misses]
                 self.begin("no_trigger", Fault(motions[0], proof, len(proof), motions))
 
-    def _flicker(self, sight: Sight, sample: Sample, changed: bool, hole: bool, turned: bool) -> None:
-        """`cycling_failure`; `turned`: the source said something else last, also where that proves nothing any more (a restart)."""
-        memory, at = self.memory, sample.at
+    def _flicker(self, sight: Sight, sample: Sample, otherwise: Instant | None, hole: bool, turned: bool) -> None:
+        """`cycling_failure`; `otherwise`: of a change, when the source had proved the other last; `turned`: it said the other last, also
+        where that proves nothing any more (a restart).
+        """
+        memory, at, changed = self.memory, sample.at, otherwise is not None
         if "cycling_failure" in memory.faults:
             excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
             if memory.quiet is None or hole or ((changed or turned) and not excused):
@@ -390,9 +398,14 @@ class LampJudge:
                 )  # what is told late was not seen later
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")
-        elif changed and not self.in_edge(at) and (memory.excused is None or at >= memory.excused):
+        elif (
+            otherwise is not None
+            and not self.in_edge(at)
+            and (memory.excused is None or min(at, otherwise) > memory.excused)
+        ):
             seen = sight.memory
-            seen.changes = sorted([*seen.changes, sample], key=_time)[-table.FLICKER_CHANGES :]
+            change = msgspec.structs.replace(sample, otherwise=otherwise)
+            seen.changes = sorted([*seen.changes, change], key=_time)[-table.FLICKER_CHANGES :]
             first, last = seen.changes[0].at, seen.changes[-1].at
             if len(seen.changes) == table.FLICKER_CHANGES and last - first <= table.FLICKER_WITHIN:
                 self.begin("cycling_failure", Fault(first, seen.changes, len(seen.changes)))

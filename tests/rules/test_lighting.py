@@ -509,6 +509,31 @@ def test_changes_after_a_command_are_no_cycling() -> None:
     assert told.told() == []
 
 
+def test_the_change_that_was_commanded_is_none_of_the_six() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(Device(id="lamp", driver="native", kind="lamp"),))
+    told.word("22:00", commanded=True).lit("22:01").word("22:01:30", commanded=False).unlit("22:02")
+    told.lit("22:03").unlit("22:04").lit("22:05").unlit("22:06").lit("22:07")
+    assert told.view().faults == (), "five of six changes are its own"
+    assert told.unlit("22:08").view().faults == ("cycling_failure",)
+
+
+def test_nor_is_it_where_the_command_is_heard_after_what_it_did() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(Device(id="lamp", driver="native", kind="lamp"),))
+    told.word("22:00", commanded=True).lit("22:01").unlit("22:02")
+    told.word("22:01:30", commanded=False, received="22:02:10")
+    told.lit("22:03").unlit("22:04").lit("22:05").unlit("22:06").lit("22:07")
+    assert told.view().faults == (), "five of six changes are its own"
+    assert told.unlit("22:08").view().faults == ("cycling_failure",)
+
+
+def test_motion_explains_nothing_once_the_lamp_was_seen_steady_after_it() -> None:
+    told = night(devices=(PIR,))
+    told.lit("22:00").motion("22:00:30").lit("22:01")
+    for index, at in enumerate(minutes(2, 6)):
+        (told.unlit if index % 2 == 0 else told.lit)(at)
+    assert told.view().faults == ("cycling_failure",), "it was seen steady after the motion"
+
+
 def test_three_weak_switch_ons_are_dim_and_three_full_ones_end_it() -> None:
     told = night(expected={"mode": "commanded"})
 
