@@ -306,9 +306,9 @@ class LampJudge:
         for other in self.sights:
             if other is sight or other.memory.lit is None:
                 continue
-            if other.source.rank < sight.source.rank and at - other.memory.at <= 3 * other.source.every:
+            if other.source.rank < sight.source.rank and at - other.memory.at <= _reach(other, sight):
                 return True
-            if other.source.rank > sight.source.rank and other.memory.at - at > 3 * sight.source.every:
+            if other.source.rank > sight.source.rank and other.memory.at - at > _reach(sight, other):
                 return True
         return False
 
@@ -489,10 +489,12 @@ class LampJudge:
         return None if best is None or self._unproved(best.memory.at, now) else best.memory.lit
 
     def best(self) -> Sight | None:
-        """The newest proof still valid; of equally old ones the better."""
+        """The proof that counts now: the newest of those still valid, but a better one beats it while it is fresh."""
         found: Sight | None = None
-        for sight in self.sights:
-            if sight.memory.lit is not None and (found is None or sight.memory.at > found.memory.at):
+        for sight in self.sights:  # the better first
+            if sight.memory.lit is None:
+                continue
+            if found is None or sight.memory.at - found.memory.at > _reach(found, sight):
                 found = sight
         return found
 
@@ -558,6 +560,11 @@ class LampJudge:
         # An older word of another source against it has not ended it, and proves it no more than silence.
         shown = {"day_burner": True, "lamp_failure": False}.get(faults[0])
         return all(sight.memory.lit in {None, None if shown is None else not shown} for sight in self.sights)
+
+
+def _reach(better: Sight, other: Sight) -> Duration:
+    """How much older than the other's proof the better one may be and still beat it (lighting.md, Proof)."""
+    return 3 * better.source.every if better.source.rank < other.source.rank else 0
 
 
 def _time(sample: Sample) -> Instant:

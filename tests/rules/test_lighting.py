@@ -293,6 +293,15 @@ def test_power_older_than_three_times_its_span_is_beaten() -> None:
     assert told.view().lit is False
 
 
+def test_power_heard_after_a_newer_word_beats_it_too() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(fed_by=("meter", None), devices=(own,))
+    told.word("22:02", on=False).watts("22:00", 18.0, received="22:02:10")
+    assert (told.state(), told.view().lit) == (("ok", None), True), "two minutes older, and better"
+    told.word("22:33", on=False)
+    assert told.view().lit is False, "older by more than three times its span"
+
+
 def test_what_a_beaten_source_no_longer_says_is_no_proof_once_the_better_one_is_silent() -> None:
     own = Device(id="lamp", driver="native", kind="sensor", expect_every=10 * MINUTE)
     told = night(devices=(own,)).word("22:00", on=True).unlit("22:05").word("22:10", on=False).word("22:30", on=False)
