@@ -423,7 +423,7 @@ class Lighting:
         """The circuit is well again: its lamps are judged as if new, by samples since `since`."""
         known = circuit.memory.standing.pop(row.name)
         if known.told:
-            self._alerts.signal(row.name, circuit.id, "resolve", now, why="recovered")
+            self._alerts.signal(row.name, circuit.id, "resolve", now, why=circuit.why_over(row, known))
         for lamp in circuit.lamps:
             lamp.start_anew(row.of, since)
             self._restate(lamp, now)

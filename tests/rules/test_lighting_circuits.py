@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device_drivers import observations as seen
+from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Device
 from tests.rules.lit_night import Night, clock, lamp, site_of
 
@@ -185,6 +186,7 @@ def test_lamps_burning_by_day_together_are_a_schedule_fault_until_dusk() -> None
     assert told.circuit()[1] is None
     assert told.state("a") == ("unknown", "rejudging")
     assert told.told()[-1] == ("schedule_fault", "resolve", "16:52")
+    assert told.signal("schedule_fault", "resolve").why == "expected on again", "nobody saw it mended"
     all_say(told, 80.0, "16:55")
     assert told.state("a") == ("ok", None)
 
@@ -232,6 +234,31 @@ def test_a_disabled_lamp_is_not_waited_for() -> None:
     told = Night(site_of(lamp("a", circuit="c"), lamp("b", circuit="c"), devices=(out,)))
     told.lit("21:50", name="a").lit("21:50", name="b").unlit("22:00", "22:10", name="a")
     assert told.told() == [("lamp_failure", "raise", "22:10")]
+
+
+def test_a_lamp_out_of_service_holds_no_circuit_fault() -> None:
+    lamps = [lamp(name, circuit="c") for name in "abc"]
+    told = Night(site_of(*lamps, devices=tuple(Device(id=name, driver="native", kind="lamp") for name in "abc")))
+    for name in "abc":
+        told.unlit("22:00", "22:10", name=name)
+    assert told.circuit() == ("faulty", "circuit_fault")
+    for name in "bc":
+        told.rules.operate(DeviceOperation(at=clock("22:15"), by="chen", device=name, action="disable"))
+    assert told.circuit() == ("faulty", "circuit_fault"), "the one that is left is dark"
+    told.lit("22:20", name="a")
+    assert told.circuit()[1] is None
+    assert told.signal("circuit_fault", "resolve").why == "recovered"
+
+
+def test_a_circuit_fault_whose_lamps_are_all_out_of_service_was_not_seen_mended() -> None:
+    lamps = [lamp(name, circuit="c") for name in "abc"]
+    told = Night(site_of(*lamps, devices=tuple(Device(id=name, driver="native", kind="lamp") for name in "abc")))
+    for name in "abc":
+        told.unlit("22:00", "22:10", name=name)
+    for name in "abc":
+        told.rules.operate(DeviceOperation(at=clock("22:15"), by="chen", device=name, action="disable"))
+    assert told.circuit()[1] is None
+    assert told.signal("circuit_fault", "resolve").why == "disabled"
 
 
 def test_a_report_of_one_lamp_is_told_at_once() -> None:
