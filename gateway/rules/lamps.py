@@ -450,10 +450,11 @@ class LampJudge:
             if report.until is not None and report.until <= now:
                 self.withdraw(name, "timeout")
 
-    def start_anew(self, fault: str, at: Instant) -> None:
-        """The fault of its circuit is over: only samples from `at` on count (lighting.md, State)."""
+    def start_anew(self, at: Instant) -> None:
+        """The fault of its circuit is over: only samples from `at` on count, so what earlier ones proved falls (lighting.md, State)."""
         memory = self.memory
-        memory.faults.pop(fault, None)
+        for fault in list(memory.faults):
+            self.end(fault, "rejudging")
         memory.rejudging = True
         memory.judged_from = at
         self._forget()
@@ -471,7 +472,7 @@ class LampJudge:
         """What was seen before adds up to nothing any more; when it was last seen lit, or unlit, stays known."""
         self.memory.run, self.memory.misses = None, []
         for sight in self.sights:
-            sight.memory.changes = []
+            sight.memory.changes, sight.memory.short, sight.memory.full = [], [], 0
             sight.void()
 
     # -- state -----------------------------------------------------------------------------------------------------

@@ -425,7 +425,7 @@ class Lighting:
         if known.told:
             self._alerts.signal(row.name, circuit.id, "resolve", now, why=circuit.why_over(row, known))
         for lamp in circuit.lamps:
-            lamp.start_anew(row.of, since)
+            lamp.start_anew(since)
             self._restate(lamp, now)
 
     def _calm(self, lamp: LampJudge, circuit: CircuitJudge | None) -> None:
@@ -530,7 +530,7 @@ class Lighting:
             dark = any("lamp_failure" in lamp.memory.faults for lamp in circuit.lamps)
             if circuit.memory.standing.pop("circuit_fault", None) is not None or dark:
                 for lamp in circuit.lamps:
-                    lamp.start_anew("lamp_failure", now)
+                    lamp.start_anew(now)
                     self._restate(lamp, now)
             self._retell(circuit, now)
 

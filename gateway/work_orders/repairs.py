@@ -14,8 +14,8 @@ from gateway.work_orders.case import Case
 from gateway.work_orders.history import History
 from gateway.work_orders.sensors import Speaks
 
-_UNSEEN = frozenset({"expected on again", "disabled", "removed", "timeout", "operator"})
-"""Why an alert may end without its sensor having seen a repair: by a plan, a person, the site file, or a report that was not repeated."""
+_UNSEEN = frozenset({"expected on again", "disabled", "removed", "timeout", "operator", "rejudging"})
+"""Why an alert may end without its sensor having seen a repair: by a plan, a person, the site file, a report that was not repeated, or a circuit that begins anew."""
 
 
 class Repairs:

@@ -260,7 +260,7 @@ def test_an_end_that_comes_back_proves_nothing(desk):
     assert desk.order(order).repair.contradicted
 
 
-@pytest.mark.parametrize("why", ["expected on again", "disabled", "removed", "timeout", "operator"])
+@pytest.mark.parametrize("why", ["expected on again", "disabled", "removed", "timeout", "operator", "rejudging"])
 def test_an_end_that_no_sensor_saw_proves_no_repair(why):
     desk = Desk(restarts=True)
     order = desk.fault("02:00", "camera_impaired", "cam")
