@@ -346,7 +346,7 @@ class Lighting:
             return
         enable = operation.action == "enable"
         self._sources.operate(name, enable=enable, now=operation.at)
-        if lamp is not None:
+        if lamp is not None and lamp.disabled is enable:
             lamp.serve(enable)
             self._settle(lamp, operation.at)
 

@@ -730,6 +730,15 @@ def test_a_lamp_of_which_only_faults_are_reported_is_unknown_for_want_of_proof()
     assert told.state() == ("unknown", "no_proof")
 
 
+def test_taking_a_lamp_into_service_that_is_in_service_forgets_no_fault() -> None:
+    told = (
+        night(devices=(SWITCHED,)).say(seen.LampFault, "lamp", "21:00", fault="relay_failure").unlit("22:00", "22:10")
+    )
+    told.rules.operate(DeviceOperation(at=clock("22:20"), by="chen", action="enable", device="lamp"))
+    assert told.view().faults == ("lamp_failure", "relay_failure")
+    assert [action for _, action, _ in told.told()] == ["raise", "raise"]
+
+
 def test_back_in_service_a_lamp_is_judged_by_new_samples() -> None:
     own = Device(id="lamp", driver="native", kind="lamp", place="corridor")
     told = night(expected={"mode": "always"}, devices=(own,)).lit("12:00")
