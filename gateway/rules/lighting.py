@@ -655,6 +655,16 @@ class Lighting:
             circuit.waits = circuit.waiting()
             circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
+        self._drop_reports()
+
+    def _drop_reports(self) -> None:
+        """What a device reported that the site no longer has is over: nothing could ever end it."""
+        for lamp in self._lamps.values():
+            gone = [name for name, one in lamp.memory.reports.items() if one.source not in self.site.devices]
+            for name in gone:
+                lamp.withdraw(name, "removed")
+            if gone:
+                self._settle(lamp, self._now)
 
     def _restore_timers(self, state: Mapping[str, Any]) -> None:
         """What was armed is armed again; what the snapshot does not know keeps what it started with."""

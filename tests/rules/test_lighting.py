@@ -587,6 +587,16 @@ def test_a_report_that_fell_due_while_the_gateway_was_down_is_waited_for_once_mo
     assert told.wait("22:11").view().fault is None
 
 
+def test_what_a_device_reported_ends_when_it_is_no_longer_in_the_site() -> None:
+    hub = Device(id="hub", driver="native", kind="hub")
+    told = night(devices=(hub,)).say(seen.LampFault, "hub", "21:00", fault="relay_failure", lamp="lamp").lit("21:05")
+    assert told.state() == ("faulty", "relay_failure")
+    told.site = site_of(lamp())
+    told.again()
+    assert told.state() == ("ok", None), "nobody could ever say that it ended"
+    assert told.signal("relay_failure", "resolve").why == "removed"
+
+
 def test_an_operator_clears_a_report() -> None:
     own = Device(id="lamp", driver="native", kind="lamp")
     told = night(devices=(own,)).say(seen.LampFault, "lamp", "22:00", fault="emergency_battery")
