@@ -16,7 +16,7 @@ from gateway.work_orders.book import WorkOrders
 from gateway.work_orders.order import Order
 
 NOBODY_SENT = frozenset({"reported", "reopened"})
-ENDED = frozenset({"ended", "ended_by_itself"})
+ENDED = frozenset({"ended", "ended_by_itself", "ended_unseen"})
 DESK = "desk"
 
 

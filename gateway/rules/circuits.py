@@ -155,14 +155,25 @@ class CircuitJudge:
 
     def over(self, row: GroupFault, standing: Standing, now: Instant) -> bool:
         """Whether fewer than 60 % of the lamps that showed it still do."""
-        wrong, members = 0, 0
-        for lamp in self.lamps:
-            if lamp.id not in standing.lamps:
-                continue
-            members += 1
-            again = row.wrong and lamp.mode != "motion" and lamp.expected_now(now)
-            wrong += standing.seen.get(lamp.id, row.wrong) is row.wrong and not again
-        return wrong * 100 < GROUP_PERCENT * members or members == 0
+        members = self._members(standing)
+        wrong = sum(
+            standing.seen.get(lamp.id, row.wrong) is row.wrong
+            and not (row.wrong and lamp.mode != "motion" and lamp.expected_now(now))
+            for lamp in members
+        )
+        return not _most(wrong, members)
+
+    def why_over(self, row: GroupFault, standing: Standing) -> str:
+        """Why a fault is over: its lamps were seen well, are expected on again, or are out of service."""
+        members = self._members(standing)
+        wrong = sum(standing.seen.get(lamp.id, row.wrong) is row.wrong for lamp in members)
+        if not members:
+            return "disabled"
+        return "expected on again" if _most(wrong, members) else "recovered"
+
+    def _members(self, standing: Standing) -> list[LampJudge]:
+        """The lamps that it rests on; one that was taken out of service meanwhile says nothing for or against it."""
+        return [lamp for lamp in self.lamps if lamp.id in standing.lamps and not lamp.disabled]
 
     def may_tell(self, lamp: LampJudge, fault: str, now: Instant) -> Instant | None:
         """Whether one lamp's alert of `fault` may be told: None: it may; else the instant from which it may."""
@@ -206,6 +217,11 @@ def _largest_window(
             if failing[end][0] - first <= window and end + 1 - start > len(best):
                 best = failing[start : end + 1]
     return best
+
+
+def _most(wrong: int, members: list[LampJudge]) -> bool:
+    """Whether so many of the members are enough for a fault of the circuit to stand."""
+    return bool(members) and wrong * 100 >= GROUP_PERCENT * len(members)
 
 
 def _window(lamps: list[LampJudge]) -> Duration:

@@ -205,9 +205,9 @@ class Corroborations:
     def light(self, source: Source, at: Instant, received: Instant) -> None:
         """A light sensor said something new: whether a lamp that waits for motion went on or out."""
         for sight in source.sights:
-            changes = sight.memory.changes
-            if sight.lamp.spec.expected.mode == "motion" and changes and changes[-1].at in {at, received}:
-                self._note(source.device, "light", at, received, active=changes[-1].lit)
+            memory = sight.memory
+            if sight.lamp.spec.expected.mode == "motion" and memory.lit is not None and memory.turned in {at, received}:
+                self._note(source.device, "light", at, received, active=memory.lit)
                 return
         if source.device not in self._sensors:
             self._sensor(source.device, "light", received)

@@ -207,11 +207,15 @@ class LampJudge:
             self.memory.run = None
 
     def _excuse(self, at: Instant) -> None:
-        """A command or motion explains changes: counting starts anew after it."""
+        """A command or motion explains the change that lies over it: counting starts anew after that."""
         memory = self.memory
         memory.excused = at if memory.excused is None else max(memory.excused, at)
         for sight in self.sights:
-            sight.memory.changes = [change for change in sight.memory.changes if change.at > at]
+            sight.memory.changes = [
+                change
+                for change in sight.memory.changes
+                if change.at > at and (change.otherwise is None or change.otherwise > at)
+            ]
 
     def report(self, fault: str, at: Instant, now: Instant, lasts: Duration | None, source: str) -> None:
         """It says of itself that a fault is; without being repeated that holds for `lasts`, if given."""
@@ -265,7 +269,9 @@ class LampJudge:
         if was is not None and was is not lit:
             self.note(was, was_at)
         changed = was is not None and was is not lit
-        self._flicker(sight, sample, changed, hole, turned=said is not None and said is not lit)
+        if changed:
+            seen.turned = at
+        self._flicker(sight, sample, was_at if changed else None, hole, turned=said is not None and said is not lit)
         if value is not None:
             seen.value = value
             if sight.source.rank == Rank.LUX and lit and changed and at - was_at <= sight.source.limit:
@@ -300,9 +306,9 @@ class LampJudge:
         for other in self.sights:
             if other is sight or other.memory.lit is None:
                 continue
-            if other.source.rank < sight.source.rank and at - other.memory.at <= 3 * other.source.every:
+            if other.source.rank < sight.source.rank and at - other.memory.at <= _reach(other, sight):
                 return True
-            if other.source.rank > sight.source.rank and other.memory.at - at > 3 * sight.source.every:
+            if other.source.rank > sight.source.rank and other.memory.at - at > _reach(sight, other):
                 return True
         return False
 
@@ -379,9 +385,11 @@ class LampJudge:
                 motions, proof = [each for each, _ in memory.misses], [each for _, each in memory.misses]
                 self.begin("no_trigger", Fault(motions[0], proof, len(proof), motions))
 
-    def _flicker(self, sight: Sight, sample: Sample, changed: bool, hole: bool, turned: bool) -> None:
-        """`cycling_failure`; `turned`: the source said something else last, also where that proves nothing any more (a restart)."""
-        memory, at = self.memory, sample.at
+    def _flicker(self, sight: Sight, sample: Sample, otherwise: Instant | None, hole: bool, turned: bool) -> None:
+        """`cycling_failure`; `otherwise`: of a change, when the source had proved the other last; `turned`: it said the other last, also
+        where that proves nothing any more (a restart).
+        """
+        memory, at, changed = self.memory, sample.at, otherwise is not None
         if "cycling_failure" in memory.faults:
             excused = memory.excused is not None and 0 <= at - memory.excused <= 3 * self.spec.expected.hold
             if memory.quiet is None or hole or ((changed or turned) and not excused):
@@ -390,9 +398,14 @@ class LampJudge:
                 )  # what is told late was not seen later
             elif at - memory.quiet >= table.FLICKER_WITHIN:
                 self.end("cycling_failure", "steady for 10 min")
-        elif changed and not self.in_edge(at) and (memory.excused is None or at >= memory.excused):
+        elif (
+            otherwise is not None
+            and not self.in_edge(at)
+            and (memory.excused is None or min(at, otherwise) > memory.excused)
+        ):
             seen = sight.memory
-            seen.changes = sorted([*seen.changes, sample], key=_time)[-table.FLICKER_CHANGES :]
+            change = msgspec.structs.replace(sample, otherwise=otherwise)
+            seen.changes = sorted([*seen.changes, change], key=_time)[-table.FLICKER_CHANGES :]
             first, last = seen.changes[0].at, seen.changes[-1].at
             if len(seen.changes) == table.FLICKER_CHANGES and last - first <= table.FLICKER_WITHIN:
                 self.begin("cycling_failure", Fault(first, seen.changes, len(seen.changes)))
@@ -437,10 +450,11 @@ class LampJudge:
             if report.until is not None and report.until <= now:
                 self.withdraw(name, "timeout")
 
-    def start_anew(self, fault: str, at: Instant) -> None:
-        """The fault of its circuit is over: only samples from `at` on count (lighting.md, State)."""
+    def start_anew(self, at: Instant) -> None:
+        """The fault of its circuit is over: only samples from `at` on count, so what earlier ones proved falls (lighting.md, State)."""
         memory = self.memory
-        memory.faults.pop(fault, None)
+        for fault in list(memory.faults):
+            self.end(fault, "rejudging")
         memory.rejudging = True
         memory.judged_from = at
         self._forget()
@@ -458,7 +472,7 @@ class LampJudge:
         """What was seen before adds up to nothing any more; when it was last seen lit, or unlit, stays known."""
         self.memory.run, self.memory.misses = None, []
         for sight in self.sights:
-            sight.memory.changes = []
+            sight.memory.changes, sight.memory.short, sight.memory.full = [], [], 0
             sight.void()
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -476,10 +490,12 @@ class LampJudge:
         return None if best is None or self._unproved(best.memory.at, now) else best.memory.lit
 
     def best(self) -> Sight | None:
-        """The newest proof still valid; of equally old ones the better."""
+        """The proof that counts now: the newest of those still valid, but a better one beats it while it is fresh."""
         found: Sight | None = None
-        for sight in self.sights:
-            if sight.memory.lit is not None and (found is None or sight.memory.at > found.memory.at):
+        for sight in self.sights:  # the better first
+            if sight.memory.lit is None:
+                continue
+            if found is None or sight.memory.at - found.memory.at > _reach(found, sight):
                 found = sight
         return found
 
@@ -545,6 +561,11 @@ class LampJudge:
         # An older word of another source against it has not ended it, and proves it no more than silence.
         shown = {"day_burner": True, "lamp_failure": False}.get(faults[0])
         return all(sight.memory.lit in {None, None if shown is None else not shown} for sight in self.sights)
+
+
+def _reach(better: Sight, other: Sight) -> Duration:
+    """How much older than the other's proof the better one may be and still beat it (lighting.md, Proof)."""
+    return 3 * better.source.every if better.source.rank < other.source.rank else 0
 
 
 def _time(sample: Sample) -> Instant:

@@ -346,7 +346,7 @@ class Lighting:
             return
         enable = operation.action == "enable"
         self._sources.operate(name, enable=enable, now=operation.at)
-        if lamp is not None:
+        if lamp is not None and lamp.disabled is enable:
             lamp.serve(enable)
             self._settle(lamp, operation.at)
 
@@ -423,9 +423,9 @@ class Lighting:
         """The circuit is well again: its lamps are judged as if new, by samples since `since`."""
         known = circuit.memory.standing.pop(row.name)
         if known.told:
-            self._alerts.signal(row.name, circuit.id, "resolve", now, why="recovered")
+            self._alerts.signal(row.name, circuit.id, "resolve", now, why=circuit.why_over(row, known))
         for lamp in circuit.lamps:
-            lamp.start_anew(row.of, since)
+            lamp.start_anew(since)
             self._restate(lamp, now)
 
     def _calm(self, lamp: LampJudge, circuit: CircuitJudge | None) -> None:
@@ -530,7 +530,7 @@ class Lighting:
             dark = any("lamp_failure" in lamp.memory.faults for lamp in circuit.lamps)
             if circuit.memory.standing.pop("circuit_fault", None) is not None or dark:
                 for lamp in circuit.lamps:
-                    lamp.start_anew("lamp_failure", now)
+                    lamp.start_anew(now)
                     self._restate(lamp, now)
             self._retell(circuit, now)
 
@@ -655,6 +655,16 @@ class Lighting:
             circuit.waits = circuit.waiting()
             circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
+        self._drop_reports()
+
+    def _drop_reports(self) -> None:
+        """What a device reported that the site no longer has is over: nothing could ever end it."""
+        for lamp in self._lamps.values():
+            gone = [name for name, one in lamp.memory.reports.items() if one.source not in self.site.devices]
+            for name in gone:
+                lamp.withdraw(name, "removed")
+            if gone:
+                self._settle(lamp, self._now)
 
     def _restore_timers(self, state: Mapping[str, Any]) -> None:
         """What was armed is armed again; what the snapshot does not know keeps what it started with."""

@@ -112,12 +112,16 @@ class Source:
 
 
 class Sample(msgspec.Struct, array_like=True):
-    """One reading as evidence: of which source (its key, or a device), lit or not, and the value in its unit, if it has one."""
+    """One reading as evidence: of which source (its key, or a device), lit or not, and the value in its unit, if it has one.
+
+    `otherwise`: of a change, when that source had said the other last.
+    """
 
     at: Instant
     by: str
     lit: bool
     value: float | None = None
+    otherwise: Instant | None = None
 
 
 class SightMemory(msgspec.Struct, array_like=True):
@@ -125,7 +129,7 @@ class SightMemory(msgspec.Struct, array_like=True):
 
     `said`, `said_at`: its last reading, also where better proof beat it. `lit` None: it proves nothing now. `good`: the last 20
     good steps at switch-on; `short`: the successive switch-ons below 60 % of their median, at most the three that count;
-    `full`: how many from 80 % on. `changes`: the last between lit and unlit. `aside`: by reason, its last reading that did
+    `full`: how many from 80 % on. `changes`: the last between lit and unlit that nothing explained; `turned`: when it changed last. `aside`: by reason, its last reading that did
     not count (`edge`, `beaten`, `rejudged`, `sensor_stuck`, `source_down`); `by_day`, `day_lux`: the last by day.
     """
 
@@ -141,6 +145,7 @@ class SightMemory(msgspec.Struct, array_like=True):
     aside: dict[str, Sample] = {}
     by_day: Instant | None = None
     day_lux: float = 0.0
+    turned: Instant | None = None
 
 
 class Sight:

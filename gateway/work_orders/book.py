@@ -119,7 +119,7 @@ class WorkOrders:
         elif alert.suppressed == "merged" and step.before in ACTIVE:
             self._merge(case, at, alert.caused_by, "merged")
         elif alert.state == "resolved" and by_rule:
-            if self._repairs.ended(case, at, f"rule:{alert.rule}"):
+            if self._repairs.ended(case, at, f"rule:{alert.rule}", step.why):
                 self._settle(case, at)
         elif alert.state == "closed" and step.before == "resolved" and step.by == "clock":
             self._repairs.held(case, at)

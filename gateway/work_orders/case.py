@@ -70,6 +70,7 @@ class Case(msgspec.Struct, kw_only=True):
         earlier: earlier cycles as they were when the order was reopened; what proves them may come later.
         past: what cycles and clocks before these came to.
         standing: of the alert the order came from; None: there is none.
+        unseen: it is over, but that was not seen by its sensor.
         verified_end: the alert closed: the sensor has held the end for 10 min.
         contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
         contradict_at: when a stated repair is held against the sensor; `mute`: at the last such time it could not speak.
@@ -106,6 +107,7 @@ class Case(msgspec.Struct, kw_only=True):
 
     standing: Fault | None = None
     ended: Instant | None = None
+    unseen: bool = False
     verified_end: bool = False
     near: list[str] = msgspec.field(default_factory=list)
 
@@ -189,16 +191,22 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def proved_end(self) -> Instant | None:
         """The end that the sensor saw after somebody had come: the proof of the repair."""
-        if self.standing != "ended" or self.ended is None or self.arrived is None or self.ended < self.arrived:
-            return None
-        return self.ended
+        return None if self.unseen else self._end_after_arrival
 
     @property
     def fault(self) -> Fault | None:
-        """What the sensor says: an end before anybody came is no repair."""
-        if self.standing == "ended" and self.proved_end is None:
+        """What the sensor says: an end before anybody came is no repair, nor is one that it did not see."""
+        if self.standing != "ended":
+            return self.standing
+        if self._end_after_arrival is None:
             return "ended_by_itself"
-        return self.standing
+        return "ended_unseen" if self.unseen else "ended"
+
+    @property
+    def _end_after_arrival(self) -> Instant | None:
+        if self.standing != "ended" or self.ended is None or self.arrived is None or self.ended < self.arrived:
+            return None
+        return self.ended
 
     @property
     def repaired(self) -> Instant | None:

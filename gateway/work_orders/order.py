@@ -16,7 +16,7 @@ Source = Literal["rule", "alert", "report"]
 """From an alert by rule, from an alert by hand, or from a person's report."""
 Punctual = Literal["running", "in_time", "late", "unknown", "none"]
 """Of the step that the clock waits for: not yet decided; in time; late; the gateway was down at the time; it is owed no more."""
-Fault = Literal["standing", "ended", "ended_by_itself", "merged", "disproved", "closed_by_hand"]
+Fault = Literal["standing", "ended", "ended_by_itself", "ended_unseen", "merged", "disproved", "closed_by_hand"]
 """What the sensor that reported the fault says of it."""
 
 

@@ -14,6 +14,9 @@ from gateway.work_orders.case import Case
 from gateway.work_orders.history import History
 from gateway.work_orders.sensors import Speaks
 
+_UNSEEN = frozenset({"expected on again", "disabled", "removed", "timeout", "operator", "rejudging"})
+"""Why an alert may end without its sensor having seen a repair: by a plan, a person, the site file, a report that was not repeated, or a circuit that begins anew."""
+
 
 class Repairs:
     """Holds what the sensors of a site say against what people say.
@@ -31,7 +34,7 @@ class Repairs:
 
     def stands(self, case: Case) -> None:
         """The sensor reports the fault, and it is part of no other."""
-        case.standing, case.ended, case.verified_end = "standing", None, False
+        case.standing, case.ended, case.unseen, case.verified_end = "standing", None, False, False
         case.merged_into = None
 
     def relapsed(self, case: Case, at: Instant) -> None:
@@ -41,11 +44,11 @@ class Repairs:
             case.contradict_at = max(at, case.repair_stated + self._after)
         self._history.record(case, "note", at, f"rule:{case.rule}", "again", case.alerts[-1])
 
-    def ended(self, case: Case, at: Instant, by: str) -> bool:
-        """The sensor saw the end; whether that is news."""
+    def ended(self, case: Case, at: Instant, by: str, why: str) -> bool:
+        """The fault is over, for a reason that tells whether the sensor saw it; whether that is news."""
         if case.standing == "ended":
             return False
-        case.standing, case.ended = "ended", at
+        case.standing, case.ended, case.unseen = "ended", at, why in _UNSEEN
         self._withdraw_contradiction(case)
         self._history.record(case, "note", at, by, "sensor_ended", case.fault or "ended")
         return True
@@ -68,7 +71,7 @@ class Repairs:
 
     def set_aside(self, case: Case, why: Literal["merged", "disproved"]) -> None:
         """The fault is part of another, or never was: no end of it proves anything."""
-        case.standing, case.ended = why, None
+        case.standing, case.ended, case.unseen = why, None, False
         self._withdraw_contradiction(case)
 
     def said(self, case: Case, stated: Instant, at: Instant) -> None:
@@ -80,7 +83,7 @@ class Repairs:
         """The order is reopened: what was seen and said of the repair before stands in its history."""
         case.contradicted, case.disbelieved, case.contradict_at, case.mute = False, False, None, False
         if case.standing == "ended":
-            case.standing, case.ended, case.verified_end = None, None, False
+            case.standing, case.ended, case.unseen, case.verified_end = None, None, False, False
 
     def excuse(self, case: Case, now: Instant) -> None:
         """The sensor was not heard while the gateway was down: it has its time from the return on."""

@@ -16,8 +16,8 @@ def case_of(order: Order, tell_at: Instant) -> Case:
     case = _begun(order, order.urgency, due)
     case.state, case.owner = order.state, order.owner
     case.alerts, case.what, case.personal = list(order.alerts), order.what, order.personal
-    case.standing = "ended" if order.fault == "ended_by_itself" else order.fault
-    case.ended = _when(order.fault_ended)
+    case.standing = "ended" if order.fault in ("ended_by_itself", "ended_unseen") else order.fault
+    case.ended, case.unseen = _when(order.fault_ended), order.fault == "ended_unseen"
     case.follow_ups, case.reopened = list(order.follow_ups), order.reopened
     case.reworked, case.rework_of, case.reworked_by = order.reworked, order.rework_of, order.reworked_by
     case.joined, case.merged_into = list(order.joined), order.merged_into

@@ -293,6 +293,15 @@ def test_power_older_than_three_times_its_span_is_beaten() -> None:
     assert told.view().lit is False
 
 
+def test_power_heard_after_a_newer_word_beats_it_too() -> None:
+    own = Device(id="lamp", driver="native", kind="lamp")
+    told = night(fed_by=("meter", None), devices=(own,))
+    told.word("22:02", on=False).watts("22:00", 18.0, received="22:02:10")
+    assert (told.state(), told.view().lit) == (("ok", None), True), "two minutes older, and better"
+    told.word("22:33", on=False)
+    assert told.view().lit is False, "older by more than three times its span"
+
+
 def test_what_a_beaten_source_no_longer_says_is_no_proof_once_the_better_one_is_silent() -> None:
     own = Device(id="lamp", driver="native", kind="sensor", expect_every=10 * MINUTE)
     told = night(devices=(own,)).word("22:00", on=True).unlit("22:05").word("22:10", on=False).word("22:30", on=False)
@@ -509,6 +518,31 @@ def test_changes_after_a_command_are_no_cycling() -> None:
     assert told.told() == []
 
 
+def test_the_change_that_was_commanded_is_none_of_the_six() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(Device(id="lamp", driver="native", kind="lamp"),))
+    told.word("22:00", commanded=True).lit("22:01").word("22:01:30", commanded=False).unlit("22:02")
+    told.lit("22:03").unlit("22:04").lit("22:05").unlit("22:06").lit("22:07")
+    assert told.view().faults == (), "five of six changes are its own"
+    assert told.unlit("22:08").view().faults == ("cycling_failure",)
+
+
+def test_nor_is_it_where_the_command_is_heard_after_what_it_did() -> None:
+    told = night(expected={"mode": "commanded"}, devices=(Device(id="lamp", driver="native", kind="lamp"),))
+    told.word("22:00", commanded=True).lit("22:01").unlit("22:02")
+    told.word("22:01:30", commanded=False, received="22:02:10")
+    told.lit("22:03").unlit("22:04").lit("22:05").unlit("22:06").lit("22:07")
+    assert told.view().faults == (), "five of six changes are its own"
+    assert told.unlit("22:08").view().faults == ("cycling_failure",)
+
+
+def test_motion_explains_nothing_once_the_lamp_was_seen_steady_after_it() -> None:
+    told = night(devices=(PIR,))
+    told.lit("22:00").motion("22:00:30").lit("22:01")
+    for index, at in enumerate(minutes(2, 6)):
+        (told.unlit if index % 2 == 0 else told.lit)(at)
+    assert told.view().faults == ("cycling_failure",), "it was seen steady after the motion"
+
+
 def test_three_weak_switch_ons_are_dim_and_three_full_ones_end_it() -> None:
     told = night(expected={"mode": "commanded"})
 
@@ -551,6 +585,16 @@ def test_a_report_that_fell_due_while_the_gateway_was_down_is_waited_for_once_mo
     told.restart("22:00:30", "22:10")
     assert told.wait("22:10:59").view().fault == "thermal_shutdown"
     assert told.wait("22:11").view().fault is None
+
+
+def test_what_a_device_reported_ends_when_it_is_no_longer_in_the_site() -> None:
+    hub = Device(id="hub", driver="native", kind="hub")
+    told = night(devices=(hub,)).say(seen.LampFault, "hub", "21:00", fault="relay_failure", lamp="lamp").lit("21:05")
+    assert told.state() == ("faulty", "relay_failure")
+    told.site = site_of(lamp())
+    told.again()
+    assert told.state() == ("ok", None), "nobody could ever say that it ended"
+    assert told.signal("relay_failure", "resolve").why == "removed"
 
 
 def test_an_operator_clears_a_report() -> None:
@@ -694,6 +738,15 @@ def test_a_lamp_of_which_only_faults_are_reported_is_unknown_for_want_of_proof()
     told = night(seen_by=(), devices=(CONTROLLER,))
     told.say(seen.LampFault, "ctl", "22:00", lamp="lamp", fault="relay_failure", active=False)
     assert told.state() == ("unknown", "no_proof")
+
+
+def test_taking_a_lamp_into_service_that_is_in_service_forgets_no_fault() -> None:
+    told = (
+        night(devices=(SWITCHED,)).say(seen.LampFault, "lamp", "21:00", fault="relay_failure").unlit("22:00", "22:10")
+    )
+    told.rules.operate(DeviceOperation(at=clock("22:20"), by="chen", action="enable", device="lamp"))
+    assert told.view().faults == ("lamp_failure", "relay_failure")
+    assert [action for _, action, _ in told.told()] == ["raise", "raise"]
 
 
 def test_back_in_service_a_lamp_is_judged_by_new_samples() -> None:

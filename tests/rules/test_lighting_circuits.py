@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device_drivers import observations as seen
+from gateway.rules.operations import DeviceOperation
 from gateway.site.model import Device
 from tests.rules.lit_night import Night, clock, lamp, site_of
 
@@ -114,6 +115,47 @@ def test_a_sample_older_than_the_end_does_not_count_for_the_fresh_start() -> Non
     assert told.state("e") == ("unknown", "rejudging")
 
 
+def test_after_its_end_a_lamp_that_flickered_before_is_as_new() -> None:
+    told = circuit_of(5)
+    for minute in range(7):
+        told.lux(f"21:{minute:02}", 80.0 if minute % 2 == 0 else 0.5, name="a")
+    assert told.state("a") == ("faulty", "cycling_failure")
+    all_say(told, 0.5, "21:10", "21:19", names=("b", "c", "d"))
+    all_say(told, 0.5, "21:20", names=("b", "c", "d"))
+    assert told.circuit() == ("faulty", "circuit_fault")
+    all_say(told, 80.0, "21:25", names=("b", "c"))
+    assert told.circuit()[1] is None
+    assert told.state("a") == ("unknown", "rejudging")
+    assert told.signal("cycling_failure", "resolve").why == "rejudging", "nobody saw it steady"
+    assert told.lit("21:26", name="a").state("a") == ("ok", None)
+
+
+def test_after_its_end_a_lamp_that_was_dim_is_as_new_and_found_dim_again_by_what_it_used_to_give() -> None:
+    commanded = {"expected": {"mode": "commanded"}}
+    told = Night(site_of(lamp("a", circuit="c", **commanded), *(lamp(name, circuit="c") for name in NAMES[1:])))
+    for index in range(13):
+        hour, minute = 13 + index // 3, index % 3 * 20
+        told.lux(f"{hour}:{minute:02}", 1.0, "a").lux(f"{hour}:{minute + 9:02}", 101.0 if index < 10 else 51.0, "a")
+    assert told.state("a") == ("faulty", "dim")
+    all_say(told, 0.5, "21:10", "21:20", names=("b", "c", "d"))
+    all_say(told, 80.0, "21:25", names=("b", "c"))
+    assert told.state("a") == ("unknown", "rejudging")
+    for minute in (30, 36, 42):
+        assert told.view("a").faults == ()
+        told.lux(f"21:{minute}", 1.0, "a").lux(f"21:{minute + 3}", 51.0, "a")
+    assert told.state("a") == ("faulty", "dim")
+
+
+def test_after_its_end_a_reported_fault_stands_on() -> None:
+    own = Device(id="a", driver="native", kind="lamp")
+    told = Night(site_of(*(lamp(name, circuit="c") for name in NAMES), devices=(own,)))
+    told.say(seen.LampFault, "a", "21:00", fault="control_gear_failure")
+    all_say(told, 0.5, "21:10", "21:20", names=("b", "c", "d"))
+    all_say(told, 80.0, "21:25", names=("b", "c"))
+    assert told.circuit()[1] is None
+    assert told.state("a") == ("faulty", "control_gear_failure"), "its device has not said that it ended"
+
+
 def test_while_it_stands_lamps_raise_no_failure_of_their_own() -> None:
     told = dark(5, 3)
     all_say(told, 0.5, "22:20", "22:30", names=("d", "e"))
@@ -185,6 +227,7 @@ def test_lamps_burning_by_day_together_are_a_schedule_fault_until_dusk() -> None
     assert told.circuit()[1] is None
     assert told.state("a") == ("unknown", "rejudging")
     assert told.told()[-1] == ("schedule_fault", "resolve", "16:52")
+    assert told.signal("schedule_fault", "resolve").why == "expected on again", "nobody saw it mended"
     all_say(told, 80.0, "16:55")
     assert told.state("a") == ("ok", None)
 
@@ -232,6 +275,31 @@ def test_a_disabled_lamp_is_not_waited_for() -> None:
     told = Night(site_of(lamp("a", circuit="c"), lamp("b", circuit="c"), devices=(out,)))
     told.lit("21:50", name="a").lit("21:50", name="b").unlit("22:00", "22:10", name="a")
     assert told.told() == [("lamp_failure", "raise", "22:10")]
+
+
+def test_a_lamp_out_of_service_holds_no_circuit_fault() -> None:
+    lamps = [lamp(name, circuit="c") for name in "abc"]
+    told = Night(site_of(*lamps, devices=tuple(Device(id=name, driver="native", kind="lamp") for name in "abc")))
+    for name in "abc":
+        told.unlit("22:00", "22:10", name=name)
+    assert told.circuit() == ("faulty", "circuit_fault")
+    for name in "bc":
+        told.rules.operate(DeviceOperation(at=clock("22:15"), by="chen", device=name, action="disable"))
+    assert told.circuit() == ("faulty", "circuit_fault"), "the one that is left is dark"
+    told.lit("22:20", name="a")
+    assert told.circuit()[1] is None
+    assert told.signal("circuit_fault", "resolve").why == "recovered"
+
+
+def test_a_circuit_fault_whose_lamps_are_all_out_of_service_was_not_seen_mended() -> None:
+    lamps = [lamp(name, circuit="c") for name in "abc"]
+    told = Night(site_of(*lamps, devices=tuple(Device(id=name, driver="native", kind="lamp") for name in "abc")))
+    for name in "abc":
+        told.unlit("22:00", "22:10", name=name)
+    for name in "abc":
+        told.rules.operate(DeviceOperation(at=clock("22:15"), by="chen", device=name, action="disable"))
+    assert told.circuit()[1] is None
+    assert told.signal("circuit_fault", "resolve").why == "disabled"
 
 
 def test_a_report_of_one_lamp_is_told_at_once() -> None:

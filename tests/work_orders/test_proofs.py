@@ -260,6 +260,38 @@ def test_an_end_that_comes_back_proves_nothing(desk):
     assert desk.order(order).repair.contradicted
 
 
+@pytest.mark.parametrize("why", ["expected on again", "disabled", "removed", "timeout", "operator", "rejudging"])
+def test_an_end_that_no_sensor_saw_proves_no_repair(why):
+    desk = Desk(restarts=True)
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.ends("02:22", "camera_impaired", "cam", why=why).at("03:00")
+    found = desk.order(order)
+    assert (found.state, found.repair, found.fault) == ("arrived", None, "ended_unseen")
+    desk.do("03:10", "repair", order)
+    done = desk.at("04:00").order(order)
+    assert (done.state, done.repair.proved, done.repair.contradicted) == ("repaired", None, False), (
+        "said, and not denied"
+    )
+
+
+def test_a_sensor_that_sees_the_fault_again_after_an_end_it_did_not_see_denies_the_repair(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:20", "repair", order)
+    desk.ends("02:22", "camera_impaired", "cam", why="timeout").fault("02:25", "camera_impaired", "cam")
+    desk.at("02:55")
+    assert (desk.order(order).fault, desk.order(order).repair.contradicted) == ("standing", True)
+    desk.ends("03:00", "camera_impaired", "cam", why="cleared")
+    assert f"{desk.order(order).repair.proved:%H:%M}" == "03:00"
+
+
+def test_an_end_that_no_sensor_saw_before_anybody_came_needs_nobody(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.ends("02:22", "camera_impaired", "cam", why="timeout").at("02:33")
+    assert (desk.order(order).state, desk.order(order).reason) == ("cancelled", "ended_by_itself")
+
+
 def test_a_repair_that_is_only_said_is_contradicted_by_its_sensor(desk):
     order = desk.fault("02:00", "camera_impaired", "cam")
     desk.do("02:10", "arrive", order)
