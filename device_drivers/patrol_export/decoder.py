@@ -15,7 +15,7 @@ from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Incident, SyncEnd, TagRead
 from device_drivers.patrol_export import times
-from device_drivers.patrol_export.chips import read_chip
+from device_drivers.patrol_export.chips import is_running_number, read_chip
 from device_drivers.patrol_export.columns import (
     FOOTERS,
     UNEVENTFUL,
@@ -115,6 +115,7 @@ class _File:
         sheets = [(table, header) for table in tables.sheets if (header := find_header(table.rows)) is not None]
         if not sheets:
             raise DecodeError(_no_header(tables), b"")
+        sheets = [(table, self._without_running_number(table, header)) for table, header in sheets]
         for table, header in sheets:
             notes.append(_columns(table, header))
         passed = [table.name for table in tables.sheets if table.rows and table not in [each for each, _ in sheets]]
@@ -131,6 +132,19 @@ class _File:
         return Sheet(self._found, preview, notes, self._hidden(received, owners))
 
     # -- rows
+
+    def _without_running_number(self, table: Table, header: Header) -> Header:
+        """The header without its column of chip numbers, if that one only counts the rows and checkpoints have names."""
+        if not {"chip_id", "checkpoint"} <= header.columns.keys():
+            return header
+        rows = (row for row in _below(table, header) if not is_header_again(row.cells, header) and not _is_footer(row))
+        cells = [cell for row in rows if (cell := _cell(row, header.columns, "chip_id")) is not None]
+        if not is_running_number(cells):
+            return header
+        self._notes.append(
+            f"the column {header.labels['chip_id']} counts the rows: checkpoints are known by their names"
+        )
+        return header._replace(columns={name: at for name, at in header.columns.items() if name != "chip_id"})
 
     def _how(self, sheets: Sequence[tuple[Table, Header]], tables: Tables) -> times.Reading:
         column = [

@@ -122,6 +122,26 @@ def test_a_serial_number_column_is_no_chip_number() -> None:
     assert [each.tag for each in reads(sheet)] == [TAG]
 
 
+@pytest.mark.parametrize("form", [int, str])
+@pytest.mark.parametrize("chips", ["hex", "decimal"])
+def test_a_running_number_of_rows_is_no_chip_number_and_the_names_count(form: type[int | str], chips: str) -> None:
+    rows: list[list[Any]] = [["编号", "巡检时间", "巡检点"]]
+    rows += [[form(n), f"2026-05-01 08:3{n}:00", f"{n}号楼"] for n in (1, 2, 3)]
+    said = {"chips": chips, "checkpoints": {f"{n}号楼": f"0F004E86D{n}" for n in (1, 2, 3)}}
+    for last in (2, 4):
+        sheet = read(workbook([("s", [*rows[:last], ["合计", None, None]])]), **said)
+        assert [each.tag for each in reads(sheet)] == [f"0F004E86D{n}" for n in range(1, last)], reasons(sheet)
+    assert "the column 编号 counts the rows" in " | ".join(sheet.notes)
+
+
+def test_numbers_of_checkpoints_are_no_chips_and_leave_nothing_complete() -> None:
+    rows = [["地点编号", "巡检时间", "巡检器"], [7, "2026-05-01 08:30:00", "01"], [12, "2026-05-01 08:40:00", "01"]]
+    sheet = read(workbook([("s", rows)]))
+    assert reads(sheet) == []
+    assert ends(sheet) == []
+    assert reasons(sheet)[0] == "sheet 's' row 2: chip number '7' has 1 digits, expected 10"
+
+
 def test_a_time_of_day_under_the_whole_times_heading_takes_the_date_beside_it() -> None:
     sheet = read(
         text([["日期", "巡检时间", "编号"], ["2026-05-01", "00:19:49", TAG], ["2026-05-02", "2026-05-01 08:00", TAG]])
