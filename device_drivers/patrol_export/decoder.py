@@ -192,7 +192,7 @@ class _File:
             return None
         columns = header.columns
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
-        if (moment is None or chip is None) and _is_footer(row):
+        if (moment is None or chip is None) and _is_footer(row) and not _is_tap(row, columns, how):
             return None
         if row.cut and chip is None:
             raise ValueError("the file ends inside this row")
@@ -387,8 +387,7 @@ class _File:
         for table, header in sheets:
             around = [*table.rows[: header.rows[0]], *table.rows[-6:]]
             for row in around:
-                words = " ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None)
-                if (match := _EXPORTED.search(words)) is None:
+                if (match := _EXPORTED.search(_words(row))) is None:
                     continue
                 text = match["time"]
                 while text:
@@ -484,6 +483,21 @@ def _is_moved(row: Row, header: Header, chip: Cell) -> bool:
 def _is_footer(row: Row) -> bool:
     first = next((str(cell) for cell in row.cells if cell is not None), "").strip().casefold()
     return first.startswith(FOOTERS)
+
+
+def _is_tap(row: Row, columns: Mapping[Field, int], how: times.Reading) -> bool:
+    """Whether a row that begins like a footer (`Summit House`) has a place and a time all the same, which is not that of the export."""
+    if _cell(row, columns, "checkpoint") is None or _EXPORTED.search(_words(row)) is not None:
+        return False
+    try:
+        _at(row, columns, how)
+    except ValueError:
+        return False
+    return True
+
+
+def _words(row: Row) -> str:
+    return " ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None)
 
 
 def _reject(row: Row, sheet: str, reason: str) -> Reject:

@@ -434,6 +434,20 @@ def test_a_line_of_words_below_the_records_hides_nothing() -> None:
     assert len(ends(sheet)) == 1
 
 
+@pytest.mark.parametrize(
+    "place", ["Summit House", "Page Street 3", "Printing room", "Reporting desk", "总数学馆", "Exporthalle"]
+)
+def test_a_tap_at_a_place_that_begins_like_a_footer_is_no_footer(place: str) -> None:
+    rows = [["地点", "时间"], [place, "2026-05-01 08:30:00"], ["2号楼", "2026-05-01 08:40:00"]]
+    rows += [["导出时间：", "2026-05-01 09:00:00"], ["合计：2", ""]]
+    known = read(text(rows), checkpoints={place: TAG, "2号楼": "0F004E86DA"})
+    assert [each.tag for each in reads(known)] == [TAG, "0F004E86DA"]
+    assert reasons(known) == []
+    unknown = read(text(rows), checkpoints={"2号楼": "0F004E86DA"})
+    assert f"has no tag for {place!r}" in reasons(unknown)[0]
+    assert f"{ends(unknown)[0].complete_to:%H:%M:%S}" == "08:29:59"
+
+
 # -- text
 
 
