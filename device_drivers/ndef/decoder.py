@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("tag", "uid", "id")
 """Parameters of a URL that may hold the tag's number."""
+
+TAP_PATH = "/t/"
+"""Where tags on the wall point to in the console; what follows may be the tag's number."""
 
 _SHORTEST, _LONGEST = 8, 20
 """Hexadecimal digits of a tag's number: 4 to 10 bytes."""
@@ -81,11 +85,7 @@ class NdefDecoder:
 
     def _number(self, record: Uri | Text) -> str | None:
         uri = getattr(record, "uri", None)
-        if uri is None:
-            return number(record[0])
-        values = parameters(uri)
-        found = (number(values[name]) for name in self._parameters if name in values)
-        return next((tag for tag in found if tag is not None), None)
+        return number(record[0]) if uri is None else number_in_url(uri, self._parameters)
 
 
 def digest(text: str) -> str:
@@ -97,6 +97,19 @@ def number(text: str) -> str | None:
     """A tag's number, also as an NTAG 21x mirrors it, `04A1B2C3D4E5F6x00001A` with its counter; None if it is none."""
     word = text.split("x", 1)[0].replace(":", "").replace("-", "").replace(" ", "").upper()
     return word if _SHORTEST <= len(word) <= _LONGEST and len(word) % 2 == 0 and _HEX.issuperset(word) else None
+
+
+def number_in_url(url: str, names: Sequence[str] = PARAMETERS) -> str | None:
+    """A tag's number in an address: in one of these parameters, else in the path behind `/t/`; None if there is none."""
+    values = parameters(url)
+    for name in names:
+        if name in values and (found := number(unquote(values[name]))) is not None:
+            return found
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return None
+    return number(unquote(path.rpartition(TAP_PATH)[2])) if TAP_PATH in path else None
 
 
 def parameters(url: str) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from device_drivers.ndef.record import DRIVERS
 from device_drivers.ndef.records import Text, Uri, read_message
 from device_drivers.ntag424.device import encrypted_url, plain_url
 from device_drivers.observations import TagRead
+from device_drivers.phone.decoder import tag_of
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 META, FILE, UID = bytes(range(16)), bytes(range(1, 17)), bytes.fromhex("04112233445566")
@@ -73,6 +74,25 @@ def test_a_smart_poster_gives_its_url() -> None:
     assert read_message(b"\xd1\x02" + bytes([len(inner)]) + b"Sp" + inner) == [
         Uri("https://tap.example/t?tag=04A1B2C3")
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "number"),
+    [
+        ("https://console.example/t/04A1B2C3D40001", "04A1B2C3D40001"),
+        ("https://console.example/lamps/t/04:a1:b2:c3:d4:00:01?from=wall#x", "04A1B2C3D40001"),
+        ("https://console.example/t/04%3AA1%3AB2%3AC3%3AD4%3A00%3A01", "04A1B2C3D40001"),
+        ("https://console.example/t/gate-3?uid=04A1B2C3D40001", "04A1B2C3D40001"),
+        ("https://console.example/x?uid=04%3AA1%3AB2%3AC3%3AD4%3A00%3A01", "04A1B2C3D40001"),
+        ("https://console.example/t/gate-3", None),
+        ("https://console.example/04A1B2C3D40001", None),
+        ("https://console.example/t/[", None),
+        ("https://[/t/04A1B2C3D40001", None),
+    ],
+)
+def test_a_url_names_the_same_tag_to_a_reader_as_to_a_phone(url: str, number: str | None) -> None:
+    assert tag(uri_message(url)) == (number or digest(url))
+    assert tag_of(url) == (number or digest(url))
 
 
 @pytest.mark.parametrize("code", range(0x24))
