@@ -16,6 +16,8 @@ LONGEST = 8192
 
 _TLV, _TERMINATOR, _NULL = 0x03, 0xFE, 0x00
 """The block of a type 2 tag that holds a message, the end of blocks, and filling (NFC Forum, Type 2 Tag)."""
+_CONTROL, _CONTROL_OCTETS = (b"\x01\x03", b"\x02\x03"), 5
+"""Blocks that say which bytes are locked or reserved: an NTAG 213 leaves the factory with one before its message."""
 
 _PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the table of the URI record; the library has no public name for it
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -110,15 +112,27 @@ def _as_url(data: bytes) -> Uri | None:
 
 
 def _block(data: bytes) -> bytes | None:
-    """The message inside a block of a tag's memory; None if this is none."""
-    if data[0] != _TLV or len(data) < 3:
+    """The message inside a tag's memory, behind what it has from the factory; None if this is none.
+
+    Raises:
+        DecodeError: nothing is written there.
+    """
+    begin = 0
+    while data[begin : begin + 1] == b"\0" or data[begin : begin + 2] in _CONTROL:
+        begin += 1 if data[begin] == _NULL else _CONTROL_OCTETS
+    data = data[begin:]
+    if len(data) < 2 or data[0] != _TLV:
         return None
     start = 2 if data[1] != 0xFF else 4
     length = data[1] if start == 2 else int.from_bytes(data[2:4], "big")
     rest = data[start + length :]
+    if rest and rest[0] not in (_TERMINATOR, _NULL):
+        return None
+    if not length:
+        raise DecodeError("nothing is written on this tag: its memory has no message", data[:64])
     if length < 3 or len(data) < start + length or not data[start] & 0x80:
         return None
-    return data[start : start + length] if not rest or rest[0] in (_TERMINATOR, _NULL) else None
+    return data[start : start + length]
 
 
 def _messages(data: bytes) -> list[Uri | Text]:

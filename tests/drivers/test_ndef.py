@@ -76,6 +76,19 @@ def test_a_smart_poster_gives_its_url() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", ["0103A00C34", "0103A0104400", "0203F03033", "00", "0103A00C340203F03033"])
+def test_the_message_in_a_memory_is_read_behind_what_a_tag_has_from_the_factory(before: str) -> None:
+    memory = bytes.fromhex(before) + block(uri_message("https://tap.example/t?tag=04A1B2C3")) + bytes(9)
+    assert read_message(memory) == [Uri("https://tap.example/t?tag=04A1B2C3")]
+    assert tag(memory.hex().encode()) == "04A1B2C3"
+
+
+@pytest.mark.parametrize("memory", ["0103A00C340300FE", "0300FE", "0300", "0103A0104403000000000000"])
+def test_a_tag_on_which_nothing_is_written_is_refused_in_words(memory: str) -> None:
+    with pytest.raises(DecodeError, match="nothing is written on this tag"):
+        read_message(bytes.fromhex(memory))
+
+
 @pytest.mark.parametrize(
     ("url", "number"),
     [
