@@ -81,7 +81,8 @@ class NdefDecoder:
         for record in records:
             if (tag := self._number(record)) is not None:
                 return tag
-        return digest(records[0][0]) if records and records[0][0] else None
+        said = next((record[0] for record in records if record[0]), None)
+        return None if said is None else digest(said)
 
     def _number(self, record: Uri | Text) -> str | None:
         uri = getattr(record, "uri", None)

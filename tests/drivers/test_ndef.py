@@ -89,6 +89,13 @@ def test_a_tag_on_which_nothing_is_written_is_refused_in_words(memory: str) -> N
         read_message(bytes.fromhex(memory))
 
 
+def test_an_empty_record_before_a_text_or_url_hides_neither() -> None:
+    empty, record = text_message(""), uri_message("https://tap.example/gate")
+    message = bytes([empty[0] & ~0x40]) + empty[1:] + bytes([record[0] & ~0x80]) + record[1:]
+    assert read_message(message) == [Text("", "en"), Uri("https://tap.example/gate")]
+    assert tag(message) == digest("https://tap.example/gate")
+
+
 @pytest.mark.parametrize(
     ("url", "number"),
     [
