@@ -15,7 +15,8 @@ USUAL_BITS = (26, 34)
 
 _HEX_DIGITS = (6, 8, 10, 14)
 """Of a converter that has taken the parities away: cards of 3, 4, 5 and 7 bytes."""
-_MARKS = str.maketrans({":": ",", "-": ",", "/": ","})
+_MARKS = str.maketrans({":": ",", "-": ",", "/": ",", " ": ","})
+_FACILITY_DIGITS, _FACILITY_AND_CARD_DIGITS = 3, 8
 
 
 def card_of_bits(text: str) -> bytes:
@@ -82,6 +83,8 @@ def _decimal(text: str, bits: tuple[int, ...]) -> bytes:
 
 def _facility(text: str, _: tuple[int, ...]) -> bytes:
     first, comma, second = text.translate(_MARKS).partition(",")
+    if not comma and len(first) == _FACILITY_AND_CARD_DIGITS:
+        first, comma, second = first[:_FACILITY_DIGITS], ",", first[_FACILITY_DIGITS:]
     if not (comma and first.isdigit() and second.isdigit() and len(first) <= 3 and len(second) <= 5):
         raise ValueError("no facility and card such as 123,14706")
     if int(first) > 0xFF or int(second) > 0xFFFF:

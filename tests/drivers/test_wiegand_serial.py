@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.driver import DeviceSettings, Reading, Reject
 from device_drivers.errors import SettingsError
 from device_drivers.wiegand_serial.decoder import LONGEST, WiegandDecoder
 from device_drivers.wiegand_serial.device import line
@@ -44,6 +44,18 @@ def test_any_card_comes_back_from_its_bits_and_one_wrong_bit_never_passes(card: 
         wrong = bits[:place] + ("1" if bits[place] == "0" else "0") + bits[place + 1 :]
         with pytest.raises(ValueError, match="parity"):
             card_of_bits(wrong)
+
+
+@pytest.mark.parametrize("sent", ["123,14706", "123:14706", "123-14706", "123/14706", "123 14706", "12314706"])
+def test_a_facility_and_a_card_are_read_with_any_mark_between_them_or_none(sent: str):
+    found = decoder("facility").feed(sent.encode() + b"\r\n", NOW)
+    assert [item.observation.tag for item in found if isinstance(item, Reading)] == ["7B3972"]
+
+
+@pytest.mark.parametrize("sent", ["1231470", "123147060", "25600001", "12365536", "123  14706", "12a14706"])
+def test_digits_that_are_no_facility_and_card_are_refused(sent: str):
+    (found,) = decoder("facility").feed(sent.encode() + b"\r\n", NOW)
+    assert isinstance(found, Reject)
 
 
 @pytest.mark.parametrize("form", FORMS)
