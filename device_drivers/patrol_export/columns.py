@@ -53,8 +53,11 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
 UNSET = frozenset({"", "未设置", "未登记", "未定义", "未知", "无", "空", "-", "--", "/", "notset", "unset", "none", "null", "na", "unknown", "undefined"})  # fmt: skip
 """What programs write where they know no name."""
 
-UNEVENTFUL = UNSET | {"正常", "普通", "巡检", "巡更", "打点", "刷卡", "签到", "正常巡检", "正常巡更", "normal", "ok", "patrol", "checkin", "0"}  # fmt: skip
-"""What stands in the event column of a tap at which nothing was reported."""
+UNEVENTFUL = UNSET | {
+    "正常", "普通", "巡检", "巡更", "巡逻", "巡查", "打点", "刷卡", "签到", "到位", "正常巡检", "正常巡更", "正常巡逻", "一切正常", "无异常", "normal",
+    "ok", "patrol", "checkin", "0", "日班", "白班", "早班", "中班", "晚班", "夜班", "dayshift", "nightshift", "morningshift", "eveningshift",
+}  # fmt: skip
+"""What stands in the event column of a tap at which nothing was reported: that all is well, or which shift it was."""
 
 FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
 """How a line below the records begins that is none itself."""

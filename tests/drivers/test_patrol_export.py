@@ -390,6 +390,23 @@ def test_events_are_incidents_unless_ignored() -> None:
     assert len(read(text(rows), events="ignore").found) == 2
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["Night Shift", "DAY SHIFT", "夜班", "白班", "日班", "正常巡逻", "一切正常", "无异常", "无", "到位", "巡逻", "OK"],
+)
+def test_a_shift_or_that_all_is_well_in_the_event_column_is_no_incident(word: str) -> None:
+    sheet = read(text([HEADER_ZH, ["2026/05/01 00:19:49", "01", "", "1号楼", word, TAG]]))
+    kinds = [type(item.observation).__name__ for item in sheet.found if isinstance(item, Reading)]
+    assert kinds == ["TagRead", "SyncEnd"]
+
+
+@pytest.mark.parametrize("word", ["夜班无人", "Night shift: door open", "异常", "不正常", "未到位"])
+def test_what_is_more_than_a_shift_is_an_incident(word: str) -> None:
+    sheet = read(text([HEADER_ZH, ["2026/05/01 00:19:49", "01", "", "1号楼", word, TAG]]))
+    found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+    assert [each.text for each in found if isinstance(each, Incident)] == [word]
+
+
 # -- up to when
 
 
