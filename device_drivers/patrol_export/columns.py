@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from device_drivers.patrol_export.characters import simplified
 from device_drivers.patrol_export.tables import Cell, Row
 
 Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "event", "chip_id"]
@@ -15,7 +16,7 @@ Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "even
 SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     "time": (
         "巡检时间", "巡更时间", "巡查时间", "巡逻时间", "打卡时间", "刷卡时间", "读卡时间", "签到时间", "打点时间",
-        "记录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
+        "记录时间", "纪录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
         "recordtime", "readtime", "readingtime", "checktime", "checkintime", "clocktime", "scantime", "eventtime",
         "taptime", "swipetime", "visittime", "touchtime", "actualtime", "timestamp", "tourtime", "arrivaltime",
     ),
@@ -40,7 +41,7 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     ),
     "event": ("事件", "事件名称", "巡检事件", "巡更事件", "巡检情况", "状况", "event", "eventname", "incident", "events"),
     "chip_id": (
-        "芯片号", "芯片编号", "芯片id", "芯片码", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
+        "芯片号", "芯片编号", "芯片id", "芯片码", "晶片号", "晶片编号", "晶片id", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
         "巡检点编号", "巡更点编号", "巡检点卡号", "巡更点卡号", "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
         "信息钮编号", "信息钮", "钮号", "钮扣号", "感应卡号", "id卡号", "chipid", "chip", "chipno", "chipnumber", "chipcode",
         "tagid", "tag", "tagno", "tagnumber", "cardno", "cardid", "card", "cardnumber", "checkpointid", "checkpointno",
@@ -59,7 +60,7 @@ UNEVENTFUL = UNSET | {
 }  # fmt: skip
 """What stands in the event column of a tap at which nothing was reported: that all is well, or which shift it was."""
 
-FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
+FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "列印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
 """How a line below the records begins that is none itself."""
 
 _LONGEST_WORD = 60
@@ -94,7 +95,7 @@ def plain(text: object) -> str:
 
 @lru_cache(maxsize=4096)  # names repeat from row to row
 def _plain(text: str) -> str:
-    word = unicodedata.normalize("NFKC", text).casefold()
+    word = simplified(unicodedata.normalize("NFKC", text).casefold())
     word = re.sub(r"[(\[【].*?[)\]】]", "", word)
     return re.sub(r"[\W_]+", "", word)
 

@@ -15,6 +15,7 @@ from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Incident, SyncEnd, TagRead
 from device_drivers.patrol_export import times
+from device_drivers.patrol_export.characters import simplified
 from device_drivers.patrol_export.chips import is_running_number, read_chip
 from device_drivers.patrol_export.columns import (
     FOOTERS,
@@ -40,7 +41,7 @@ _NAMED = 6
 """Of a longer list only so many are named in a note."""
 
 _EXPORTED = re.compile(
-    r"(?:导出|打印|制表|生成|export(?:ed)?|print(?:ed)?|generated|created)\s*(?:日期|时间|时刻|date|time|at|on)*\s*[:：]?\s*"
+    r"(?:导出|打印|列印|制表|生成|export(?:ed)?|print(?:ed)?|generated|created)\s*(?:日期|时间|时刻|date|time|at|on)*\s*[:：]?\s*"
     r"(?P<time>\d.{7,60})",
     re.IGNORECASE,
 )
@@ -482,7 +483,7 @@ def _is_moved(row: Row, header: Header, chip: Cell) -> bool:
 
 def _is_footer(row: Row) -> bool:
     first = next((str(cell) for cell in row.cells if cell is not None), "").strip().casefold()
-    return first.startswith(FOOTERS)
+    return simplified(first).startswith(FOOTERS)
 
 
 def _is_tap(row: Row, columns: Mapping[Field, int], how: times.Reading) -> bool:
@@ -497,7 +498,7 @@ def _is_tap(row: Row, columns: Mapping[Field, int], how: times.Reading) -> bool:
 
 
 def _words(row: Row) -> str:
-    return " ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None)
+    return simplified(" ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None))
 
 
 def _reject(row: Row, sheet: str, reason: str) -> Reject:

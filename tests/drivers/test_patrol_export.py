@@ -106,6 +106,38 @@ def test_columns_are_found_by_their_heading_in_any_order(
     assert local(read(workbook([("s", rows)]))) == ["2026-05-01 00:19:49"]
 
 
+def test_an_export_in_traditional_characters_is_read() -> None:
+    rows = [
+        ["巡邏記錄表 匯出時間：2026-05-01 09:00:00"],
+        ["巡檢時間", "巡檢器", "人員", "巡檢點", "事件", "編號"],
+        ["2026/05/01 00:19:49", "01", "王強", "未設置", "無", TAG],
+        ["2026/05/01 00:29:49", "01", "王強", "1號樓", "漏水", TAG],
+        ["合計：2"],
+        ["製表：陳"],
+    ]
+    for data in (workbook([("五月", rows)]), text(rows, encoding="utf-8-sig"), text(rows)):
+        sheet = read(data)
+        assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:29:49"]
+        found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+        assert [(each.text, each.checkpoint) for each in found if isinstance(each, Incident)] == [("漏水", "1號樓")]
+        assert f"{ends(sheet)[0].complete_to:%H:%M}" == "09:00"
+        assert reasons(sheet) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["日期", "時間", "卡號"],
+        ["打卡時間", "感應卡號"],
+        ["記錄時間", "標籤編號"],
+        ["紀錄時間", "晶片編號"],
+        ["實際時間", "地點"],
+    ],
+)
+def test_headings_in_traditional_characters_are_known(header: list[str]) -> None:
+    assert find_header([Row(1, tuple(header))]) is not None
+
+
 def test_no_word_of_the_table_stands_for_two_columns() -> None:
     words = [word for each in SYNONYMS.values() for word in each]
     assert len(words) == len(set(words))
