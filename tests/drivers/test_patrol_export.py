@@ -600,6 +600,35 @@ def test_a_quoted_cell_may_end_a_file() -> None:
         assert local(sheet) == ["2026-05-01 00:10:49"], reasons(sheet)
 
 
+BOOK_2003 = """<?xml version="1.0" encoding="UTF-8"?>
+<?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+ <Styles><Style ss:ID="s1"><NumberFormat ss:Format="@"/></Style></Styles>
+ <Worksheet ss:Name="5月"><Table ss:ExpandedColumnCount="4">
+  <Column ss:Width="80"/>
+  <Row><Cell ss:MergeAcross="3"><Data ss:Type="String">巡更记录</Data></Cell></Row>
+  <Row><Cell><Data ss:Type="String">巡检时间</Data></Cell><Cell><Data ss:Type="String">人员</Data></Cell>
+   <Cell><Data ss:Type="String">巡检点</Data></Cell><Cell><Data ss:Type="String">编号</Data></Cell></Row>
+  <Row><Cell><Data ss:Type="DateTime">2026-05-01T00:19:49.000</Data></Cell><Cell ss:MergeDown="1"><Data ss:Type="String">王强</Data></Cell>
+   <Cell/><Cell ss:StyleID="s1"><Data ss:Type="String">0F004E86D9</Data><Comment><Data>&lt;note&gt;</Data></Comment></Cell></Row>
+  <Row><Cell><Data ss:Type="Number">46143.027777778</Data></Cell><Cell ss:Index="4"><Data ss:Type="String">0F004E86DA</Data></Cell></Row>
+  <Row ss:Index="9"><Cell><Data ss:Type="String">2026/05/01 01:19:49</Data></Cell><Cell ss:Index="4"><Data ss:Type="String">0F004E86DB</Data></Cell></Row>
+ </Table></Worksheet>
+</Workbook>"""
+
+
+@pytest.mark.parametrize("prefix", ["", "ss:"])
+def test_an_xml_workbook_of_2003_that_calls_itself_xls_is_read(prefix: str) -> None:
+    data = BOOK_2003
+    for name in ("Row", "Cell", "Data", "Table", "Worksheet", "Workbook"):
+        data = data.replace(f"<{name}", f"<{prefix}{name}").replace(f"</{name}", f"</{prefix}{name}")
+    sheet = read(data.encode(), people={"王强": "g-wang"})
+    assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:40:00", "2026-05-01 01:19:49"], reasons(sheet)
+    assert [each.tag for each in reads(sheet)] == ["0F004E86D9", "0F004E86DA", "0F004E86DB"]
+    assert [each.person for each in reads(sheet)] == ["g-wang", "g-wang", None]
+    assert sheet.notes[0].startswith("XML workbook (2003)")
+
+
 def test_an_old_excel_file_is_read() -> None:
     data = biff(
         [["Patrol Time", "ReaderNum", "Chip ID"], ["2026/05/01 00:19:49", "01", TAG], [46266.3541666667, "01", TAG]]
