@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from device_drivers.errors import DecodeError
 from device_drivers.patrol_export.characters import simplified
 from device_drivers.patrol_export.tables import Cell, Row
 
@@ -68,6 +69,9 @@ _LONGEST_WORD = 60
 LOOKED_AT = 40
 """Rows from the top of a sheet among which its header must stand."""
 
+MOST_TABLES = 200
+"""Tables of one sheet, each with other headings than the one above: a day's sum and its records, for three months."""
+
 _FIELDS = {word: field for field, words in SYNONYMS.items() for word in words}
 _RANKS = {word: rank for words in SYNONYMS.values() for rank, word in enumerate(words)}
 
@@ -107,17 +111,46 @@ def fields_of(cells: Sequence[Cell]) -> dict[int, Field]:
 
 def find_header(rows: Sequence[Row]) -> Header | None:
     """The header of a sheet: one row, or two that say the same in two languages; None if there is none."""
-    for index, row in enumerate(rows[:LOOKED_AT]):
-        found = fields_of(row.cells)
-        if len(set(found.values())) < 2:
-            continue
-        if index + 1 < len(rows) and _continues(rows[index + 1].cells):
-            header = _header(rows, (index, index + 1))
-        else:
-            header = _header(rows, (index,))
-        if header is not None:
-            return header
-    return None
+    return next((header for index in range(min(len(rows), LOOKED_AT)) if (header := _header_at(rows, index))), None)
+
+
+def parted(rows: Sequence[Row]) -> list[tuple[Sequence[Row], Header]]:
+    """The tables of a sheet, each with its header and all rows above the next: one, unless other headings stand further down.
+
+    Raises:
+        DecodeError: there are more than a report has.
+    """
+    found: list[tuple[Sequence[Row], Header]] = []
+    header = find_header(rows)
+    while header is not None:
+        index, other = header.rows[-1] + 1, None
+        while index < len(rows):
+            again = _header_at(rows, index) if _may_be_header(rows[index].cells) else None
+            if again is not None and not again.columns.items() <= header.columns.items():
+                other = again
+                break
+            index += len(again.rows) if again is not None else 1
+        found.append((rows[:index], header))
+        if len(found) > MOST_TABLES:
+            raise DecodeError(f"more than {MOST_TABLES} tables in one sheet: export a shorter time", b"")
+        rows = rows[index:]
+        header = other and other._replace(rows=tuple(range(len(other.rows))))
+    return found
+
+
+def _header_at(rows: Sequence[Row], index: int) -> Header | None:
+    if len(set(fields_of(rows[index].cells).values())) < 2:
+        return None
+    if index + 1 < len(rows) and _continues(rows[index + 1].cells):
+        return _header(rows, (index, index + 1))
+    return _header(rows, (index,))
+
+
+def _may_be_header(cells: Sequence[Cell]) -> bool:
+    """Whether a row has words only, none of which begins with a digit: seen soon, since a record has its time."""
+    return all(cell is None or (isinstance(cell, str) and not cell[:1].isdigit()) for cell in cells) and _continues(
+        cells
+    )
 
 
 def _continues(cells: Sequence[Cell]) -> bool:

@@ -25,6 +25,7 @@ from device_drivers.patrol_export.columns import (
     Header,
     find_header,
     is_header_again,
+    parted,
     plain,
 )
 from device_drivers.patrol_export.settings import Settings
@@ -113,13 +114,16 @@ class _File:
         notes = self._notes
         self._delimited = tables.delimited
         notes.append(f"{tables.form}; times without a zone are of {self._settings.timezone}")
-        sheets = [(table, header) for table in tables.sheets if (header := find_header(table.rows)) is not None]
+        sheets = [
+            (Table(table.name, list(rows)), header) for table in tables.sheets for rows, header in parted(table.rows)
+        ]
         if not sheets:
             raise DecodeError(_no_header(tables), b"")
         sheets = [(table, self._without_running_number(table, header)) for table, header in sheets]
-        for table, header in sheets:
-            notes.append(_columns(table, header))
-        passed = [table.name for table in tables.sheets if table.rows and table not in [each for each, _ in sheets]]
+        notes += [_columns(table, header) for table, header in sheets[:_NAMED]]
+        if len(sheets) > _NAMED:
+            notes.append(f"and {len(sheets) - _NAMED} more tables with a header of their own")
+        passed = [table.name for table in tables.sheets if table.rows and find_header(table.rows) is None]
         if passed:
             notes.append(f"without a header, passed over: sheet {_list(passed)}")
         how = self._how(sheets, tables)

@@ -106,6 +106,37 @@ def test_columns_are_found_by_their_heading_in_any_order(
     assert local(read(workbook([("s", rows)]))) == ["2026-05-01 00:19:49"]
 
 
+@pytest.mark.parametrize("two_rows", [False, True])
+def test_other_headings_further_down_a_sheet_are_those_of_the_rows_below_them(two_rows: bool) -> None:
+    rows: list[list[Any]] = [["日期", "地点", "应到", "实到"], ["2026-05-01", "1号楼", "1", "1"], ["巡检器：01"]]
+    rows += [[HEADER_ZH[index] for index in (3, 5, 0, 1)]]
+    rows += [[HEADER_EN[index] for index in (3, 5, 0, 1)]] if two_rows else []
+    rows += [["1号楼", TAG, "2026/05/01 00:19:49", "01"], rows[3], ["2号楼", "0F004E86DA", "2026/05/01 00:29:49", "01"]]
+    rows += [[*HEADER_ZH], ["2026/05/01 00:39:49", "01", "", "3号楼", "", "0F004E86DB"]]
+    for data in (workbook([("s", rows)]), text(rows)):
+        sheet = read(data)
+        assert [each.tag for each in reads(sheet)] == [TAG, "0F004E86DA", "0F004E86DB"]
+        assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:29:49", "2026-05-01 00:39:49"]
+        assert len(reasons(sheet)) == 2, reasons(sheet)
+        assert "no time of day" in reasons(sheet)[0]
+
+
+def test_a_sheet_of_ever_other_headings_is_refused_soon() -> None:
+    began = time.monotonic()
+    with pytest.raises(DecodeError, match="more than 200 tables"):
+        read(f"巡检时间,编号\n2026/05/01 00:19:49,{TAG}\n编号,巡检时间\n{TAG},2026/05/01 00:19:49\n".encode() * 45_000)
+    assert time.monotonic() - began < 20
+
+
+def test_the_same_headings_again_in_one_language_begin_no_other_table() -> None:
+    row = ["2026/05/01 00:19:49", "01", "王强", "1号楼", "漏水", TAG]
+    later = ["2026/05/01 00:29:49", *row[1:]]
+    for again in ([HEADER_ZH], [HEADER_EN], [HEADER_ZH, HEADER_EN], [["巡检时间", "", "人员", "", "", "编号"]]):
+        sheet = read(text([HEADER_ZH, HEADER_EN, row, *again, later]))
+        kinds = [type(item.observation).__name__ for item in sheet.found if isinstance(item, Reading)]
+        assert kinds == ["TagRead", "Incident", "TagRead", "Incident", "SyncEnd"]
+
+
 def test_an_export_in_traditional_characters_is_read() -> None:
     rows = [
         ["巡邏記錄表 匯出時間：2026-05-01 09:00:00"],
