@@ -47,29 +47,34 @@ class NdefDecoder:
         self._device = device
         self._parameters = tuple(parameters)
         self._sun = sun
-        self._known: dict[bytes, str | None] = {}
+        self._known: dict[bytes, tuple[str, ...]] = {}
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
         """Decode one message. `at` is `received`."""
         if retained:
             raise DecodeError("a retained tap is old state, not an event")
-        if payload in self._known:
-            tag = self._known[payload]
-        else:
-            from device_drivers.ndef.records import Uri, read_message  # noqa: PLC0415  starts without the library
+        tags = self._known.get(payload)
+        if tags is None:
+            from device_drivers.ndef.records import read_messages  # noqa: PLC0415  starts without the library
 
-            records = read_message(payload)
-            for record in records:
-                if isinstance(record, Uri) and is_signed(record.uri):
-                    return [self._signed(record.uri, received)]
-            tag = self._tag(records)
+            messages = dict.fromkeys(tuple(records) for records in read_messages(payload))  # one read twice is one tap
+            if any(is_signed(url) for records in messages for url in _urls(records)):
+                return [reading for records in messages for reading in self._read(records, received)]
+            found = [tag for records in messages if (tag := self._tag(records)) is not None]
+            tags = tuple(dict.fromkeys(found))
             if len(self._known) >= _MOST:
                 self._known.clear()
             if len(payload) <= _KEPT_BYTES:
-                self._known[payload] = tag
-        if tag is None:
-            return []
-        return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
+                self._known[payload] = tags
+        return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc")) for tag in tags]
+
+    def _read(self, records: Sequence[Uri | Text], received: datetime) -> list[Reading]:
+        """The tap of one message, where it or one beside it is signed."""
+        for url in _urls(records):
+            if is_signed(url):
+                return [self._signed(url, received)]
+        tag = self._tag(records)
+        return [] if tag is None else [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
 
     def _signed(self, url: str, received: datetime) -> Reading:
         if self._sun is None:
@@ -87,6 +92,10 @@ class NdefDecoder:
     def _number(self, record: Uri | Text) -> str | None:
         uri = getattr(record, "uri", None)
         return number(record[0]) if uri is None else number_in_url(uri, self._parameters)
+
+
+def _urls(records: Sequence[Uri | Text]) -> list[str]:
+    return [url for record in records if (url := getattr(record, "uri", None)) is not None]
 
 
 def digest(text: str) -> str:

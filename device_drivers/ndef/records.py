@@ -66,7 +66,16 @@ class Uri(NamedTuple):
 
 
 def read_message(data: bytes) -> list[Uri | Text]:
-    """The URIs and texts that a reader passed, in order; other records are understood and left out.
+    """The URIs and texts that a reader passed, of all messages, in order.
+
+    Raises:
+        DecodeError: it is nothing that is known.
+    """
+    return [record for message in read_messages(data) for record in message]
+
+
+def read_messages(data: bytes) -> list[list[Uri | Text]]:
+    """The URIs and texts of each message that a reader passed, in order; other records are understood and left out.
 
     Taken are an NDEF message, several, the block of a tag's memory that holds one, any of them in hexadecimal, the inside of a
     URI record alone, and a URL as text.
@@ -79,19 +88,19 @@ def read_message(data: bytes) -> list[Uri | Text]:
     if not data:
         raise DecodeError("an empty message")
     if (url := _as_url(data)) is not None:
-        return [url]
+        return [[url]]
     if len(data) >= 6 and len(data) % 2 == 0 and _HEX.issuperset(data):
         data = unhexlify(data)
     if (block := _block(data)) is not None:
-        return _records(block)
+        return [_records(block)]
     if data[0] & 0x80:
         return _messages(data)
     try:
-        return [_bare_uri(data)]
+        return [[_bare_uri(data)]]
     except DecodeError as error:
         reason = error.reason
     try:
-        return _records(data)
+        return [_records(data)]
     except DecodeError as error:
         raise DecodeError(f"{reason} ({error.reason})" if reason else error.reason, data[:64]) from None
 
@@ -135,12 +144,12 @@ def _block(data: bytes) -> bytes | None:
     return data[start : start + length]
 
 
-def _messages(data: bytes) -> list[Uri | Text]:
+def _messages(data: bytes) -> list[list[Uri | Text]]:
     """One message or several glued ones; filling behind them is left out."""
-    found: list[Uri | Text] = []
+    found: list[list[Uri | Text]] = []
     while data:
         end = _message_end(data)
-        found += _records(data[:end])
+        found.append(_records(data[:end]))
         data = data[end:]
         if data and data[0] == _TERMINATOR:
             break

@@ -89,6 +89,23 @@ def test_a_tag_on_which_nothing_is_written_is_refused_in_words(memory: str) -> N
         read_message(bytes.fromhex(memory))
 
 
+def test_glued_messages_of_two_tags_are_two_taps_and_of_one_tag_one() -> None:
+    def tags(*urls: str) -> list[str]:
+        make = DRIVERS[0].message_decoder
+        assert make is not None
+        sun = {"meta_key": META.hex(), "file_key": FILE.hex()}
+        payload = b"".join(uri_message(url) for url in urls)
+        found = make("s", DeviceSettings(id="phone-1", settings={"sun": sun})).decode("", payload, NOW)
+        return [each.observation.tag for each in found if isinstance(each.observation, TagRead)]
+
+    gate, roof = "https://tap.example/t/04A1B2C3D40001", "https://tap.example/t?uid=04A1B2C3D40002"
+    signed = encrypted_url(UID, 7, meta_key=META, file_key=FILE)
+    assert tags(gate, roof) == ["04A1B2C3D40001", "04A1B2C3D40002"]
+    assert tags(gate, gate) == ["04A1B2C3D40001"]
+    assert tags(signed, signed) == [UID.hex().upper()]
+    assert tags(gate, signed, roof) == ["04A1B2C3D40001", UID.hex().upper(), "04A1B2C3D40002"]
+
+
 def test_an_empty_record_before_a_text_or_url_hides_neither() -> None:
     empty, record = text_message(""), uri_message("https://tap.example/gate")
     message = bytes([empty[0] & ~0x40]) + empty[1:] + bytes([record[0] & ~0x80]) + record[1:]
