@@ -21,6 +21,7 @@ _CONTROL, _CONTROL_OCTETS = (b"\x01\x03", b"\x02\x03"), 5
 
 _PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the table of the URI record; the library has no public name for it
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+_BETWEEN_OCTETS = b" :-\t\r\n"
 
 
 _UTF_16 = 0x80
@@ -89,8 +90,9 @@ def read_messages(data: bytes) -> list[list[Uri | Text]]:
         raise DecodeError("an empty message")
     if (url := _as_url(data)) is not None:
         return [[url]]
-    if len(data) >= 6 and len(data) % 2 == 0 and _HEX.issuperset(data):
-        data = unhexlify(data)
+    digits = data.translate(None, _BETWEEN_OCTETS)
+    if data[0] in _HEX and len(digits) >= 6 and len(digits) % 2 == 0 and _HEX.issuperset(digits):
+        data = unhexlify(digits)
     if (block := _block(data)) is not None:
         return [_records(block)]
     if data[0] & 0x80:

@@ -89,6 +89,21 @@ def test_a_tag_on_which_nothing_is_written_is_refused_in_words(memory: str) -> N
         read_message(bytes.fromhex(memory))
 
 
+@pytest.mark.parametrize("code", range(0x24))
+def test_a_bare_uri_of_digits_only_is_not_taken_for_hexadecimal(code: int) -> None:
+    (found,) = read_message(bytes([code]) + b"123456")
+    assert isinstance(found, Uri)
+    assert found.uri.endswith("123456")
+
+
+@pytest.mark.parametrize("mark", ["", " ", ":", "-"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", " "])
+def test_a_message_in_hexadecimal_is_read_with_marks_between_its_octets_and_a_line_end(mark: str, end: str) -> None:
+    message = uri_message("https://tap.example/t?tag=04A1B2C3")
+    sent = message.hex(mark) if mark else message.hex()
+    assert tag((sent.upper() + end).encode()) == "04A1B2C3"
+
+
 def test_glued_messages_of_two_tags_are_two_taps_and_of_one_tag_one() -> None:
     def tags(*urls: str) -> list[str]:
         make = DRIVERS[0].message_decoder
