@@ -111,5 +111,7 @@ class ProbeDecoder:
         if self._printed:
             rom = rom[::-1]
         if why := trouble(rom):
-            raise ValueError(why)
+            other = "rom" if self._printed else "printed"
+            hint = "" if trouble(rom[::-1]) else f"; backwards it is a ROM: `order: {other}` in the reader's settings"
+            raise ValueError(why + hint)
         return rom

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from device_drivers.driver import Reading
 from device_drivers.errors import DecodeError
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("tag", "uid", "id")
 """Parameters of a URL that may hold the tag's number."""
+
+TAP_PATH = "/t/"
+"""Where tags on the wall point to in the console; what follows may be the tag's number."""
 
 _SHORTEST, _LONGEST = 8, 20
 """Hexadecimal digits of a tag's number: 4 to 10 bytes."""
@@ -43,29 +47,34 @@ class NdefDecoder:
         self._device = device
         self._parameters = tuple(parameters)
         self._sun = sun
-        self._known: dict[bytes, str | None] = {}
+        self._known: dict[bytes, tuple[str, ...]] = {}
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
         """Decode one message. `at` is `received`."""
         if retained:
             raise DecodeError("a retained tap is old state, not an event")
-        if payload in self._known:
-            tag = self._known[payload]
-        else:
-            from device_drivers.ndef.records import Uri, read_message  # noqa: PLC0415  starts without the library
+        tags = self._known.get(payload)
+        if tags is None:
+            from device_drivers.ndef.records import read_messages  # noqa: PLC0415  starts without the library
 
-            records = read_message(payload)
-            for record in records:
-                if isinstance(record, Uri) and is_signed(record.uri):
-                    return [self._signed(record.uri, received)]
-            tag = self._tag(records)
+            messages = dict.fromkeys(tuple(records) for records in read_messages(payload))  # one read twice is one tap
+            if any(is_signed(url) for records in messages for url in _urls(records)):
+                return [reading for records in messages for reading in self._read(records, received)]
+            found = [tag for records in messages if (tag := self._tag(records)) is not None]
+            tags = tuple(dict.fromkeys(found))
             if len(self._known) >= _MOST:
                 self._known.clear()
             if len(payload) <= _KEPT_BYTES:
-                self._known[payload] = tag
-        if tag is None:
-            return []
-        return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
+                self._known[payload] = tags
+        return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc")) for tag in tags]
+
+    def _read(self, records: Sequence[Uri | Text], received: datetime) -> list[Reading]:
+        """The tap of one message, where it or one beside it is signed."""
+        for url in _urls(records):
+            if is_signed(url):
+                return [self._signed(url, received)]
+        tag = self._tag(records)
+        return [] if tag is None else [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
 
     def _signed(self, url: str, received: datetime) -> Reading:
         if self._sun is None:
@@ -77,15 +86,16 @@ class NdefDecoder:
         for record in records:
             if (tag := self._number(record)) is not None:
                 return tag
-        return digest(records[0][0]) if records and records[0][0] else None
+        said = next((record[0] for record in records if record[0]), None)
+        return None if said is None else digest(said)
 
     def _number(self, record: Uri | Text) -> str | None:
         uri = getattr(record, "uri", None)
-        if uri is None:
-            return number(record[0])
-        values = parameters(uri)
-        found = (number(values[name]) for name in self._parameters if name in values)
-        return next((tag for tag in found if tag is not None), None)
+        return number(record[0]) if uri is None else number_in_url(uri, self._parameters)
+
+
+def _urls(records: Sequence[Uri | Text]) -> list[str]:
+    return [url for record in records if (url := getattr(record, "uri", None)) is not None]
 
 
 def digest(text: str) -> str:
@@ -97,6 +107,19 @@ def number(text: str) -> str | None:
     """A tag's number, also as an NTAG 21x mirrors it, `04A1B2C3D4E5F6x00001A` with its counter; None if it is none."""
     word = text.split("x", 1)[0].replace(":", "").replace("-", "").replace(" ", "").upper()
     return word if _SHORTEST <= len(word) <= _LONGEST and len(word) % 2 == 0 and _HEX.issuperset(word) else None
+
+
+def number_in_url(url: str, names: Sequence[str] = PARAMETERS) -> str | None:
+    """A tag's number in an address: in one of these parameters, else in the path behind `/t/`; None if there is none."""
+    values = parameters(url)
+    for name in names:
+        if name in values and (found := number(unquote(values[name]))) is not None:
+            return found
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return None
+    return number(unquote(path.rpartition(TAP_PATH)[2])) if TAP_PATH in path else None
 
 
 def parameters(url: str) -> Mapping[str, str]:

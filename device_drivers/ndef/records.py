@@ -16,9 +16,12 @@ LONGEST = 8192
 
 _TLV, _TERMINATOR, _NULL = 0x03, 0xFE, 0x00
 """The block of a type 2 tag that holds a message, the end of blocks, and filling (NFC Forum, Type 2 Tag)."""
+_CONTROL, _CONTROL_OCTETS = (b"\x01\x03", b"\x02\x03"), 5
+"""Blocks that say which bytes are locked or reserved: an NTAG 213 leaves the factory with one before its message."""
 
 _PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the table of the URI record; the library has no public name for it
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+_BETWEEN_OCTETS = b" :-\t\r\n"
 
 
 _UTF_16 = 0x80
@@ -64,7 +67,16 @@ class Uri(NamedTuple):
 
 
 def read_message(data: bytes) -> list[Uri | Text]:
-    """The URIs and texts that a reader passed, in order; other records are understood and left out.
+    """The URIs and texts that a reader passed, of all messages, in order.
+
+    Raises:
+        DecodeError: it is nothing that is known.
+    """
+    return [record for message in read_messages(data) for record in message]
+
+
+def read_messages(data: bytes) -> list[list[Uri | Text]]:
+    """The URIs and texts of each message that a reader passed, in order; other records are understood and left out.
 
     Taken are an NDEF message, several, the block of a tag's memory that holds one, any of them in hexadecimal, the inside of a
     URI record alone, and a URL as text.
@@ -77,19 +89,20 @@ def read_message(data: bytes) -> list[Uri | Text]:
     if not data:
         raise DecodeError("an empty message")
     if (url := _as_url(data)) is not None:
-        return [url]
-    if len(data) >= 6 and len(data) % 2 == 0 and _HEX.issuperset(data):
-        data = unhexlify(data)
+        return [[url]]
+    digits = data.translate(None, _BETWEEN_OCTETS)
+    if data[0] in _HEX and len(digits) >= 6 and len(digits) % 2 == 0 and _HEX.issuperset(digits):
+        data = unhexlify(digits)
     if (block := _block(data)) is not None:
-        return _records(block)
+        return [_records(block)]
     if data[0] & 0x80:
         return _messages(data)
     try:
-        return [_bare_uri(data)]
+        return [[_bare_uri(data)]]
     except DecodeError as error:
         reason = error.reason
     try:
-        return _records(data)
+        return [_records(data)]
     except DecodeError as error:
         raise DecodeError(f"{reason} ({error.reason})" if reason else error.reason, data[:64]) from None
 
@@ -110,23 +123,35 @@ def _as_url(data: bytes) -> Uri | None:
 
 
 def _block(data: bytes) -> bytes | None:
-    """The message inside a block of a tag's memory; None if this is none."""
-    if data[0] != _TLV or len(data) < 3:
+    """The message inside a tag's memory, behind what it has from the factory; None if this is none.
+
+    Raises:
+        DecodeError: nothing is written there.
+    """
+    begin = 0
+    while data[begin : begin + 1] == b"\0" or data[begin : begin + 2] in _CONTROL:
+        begin += 1 if data[begin] == _NULL else _CONTROL_OCTETS
+    data = data[begin:]
+    if len(data) < 2 or data[0] != _TLV:
         return None
     start = 2 if data[1] != 0xFF else 4
     length = data[1] if start == 2 else int.from_bytes(data[2:4], "big")
     rest = data[start + length :]
+    if rest and rest[0] not in (_TERMINATOR, _NULL):
+        return None
+    if not length:
+        raise DecodeError("nothing is written on this tag: its memory has no message", data[:64])
     if length < 3 or len(data) < start + length or not data[start] & 0x80:
         return None
-    return data[start : start + length] if not rest or rest[0] in (_TERMINATOR, _NULL) else None
+    return data[start : start + length]
 
 
-def _messages(data: bytes) -> list[Uri | Text]:
+def _messages(data: bytes) -> list[list[Uri | Text]]:
     """One message or several glued ones; filling behind them is left out."""
-    found: list[Uri | Text] = []
+    found: list[list[Uri | Text]] = []
     while data:
         end = _message_end(data)
-        found += _records(data[:end])
+        found.append(_records(data[:end]))
         data = data[end:]
         if data and data[0] == _TERMINATOR:
             break

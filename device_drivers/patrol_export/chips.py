@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from device_drivers.errors import DecodeError
-from device_drivers.patrol_export.tables import Cell
+from device_drivers.patrol_export.tables import MOST_ROWS, Cell
 from device_drivers.tag import normal_tag
 
 DIGITS = 10
@@ -29,10 +30,10 @@ def read_chip(cell: Cell, *, decimal: bool) -> str:
         ValueError: what is wrong with it.
     """
     match cell:
-        case int() if 0 <= cell < 10**_EXACT:
-            text = f"{cell:0{DIGITS}d}"
-        case float() if cell.is_integer() and 0 <= cell < 10**_EXACT:
-            text = f"{int(cell):0{DIGITS}d}"
+        case int() | float() if 0 <= cell < 10**_EXACT and float(cell).is_integer():
+            text = str(int(cell))
+            if decimal or len(text) >= _SHORTEST:  # fewer are the number of a row or a place
+                text = text.zfill(DIGITS)
         case str():
             text = unicodedata.normalize("NFKC", cell).strip()
         case _:
@@ -46,6 +47,25 @@ def read_chip(cell: Cell, *, decimal: bool) -> str:
     if not _SHORTEST <= len(tag) <= _LONGEST or len(tag) % 2:
         raise ValueError(f"chip number {text[:40]!r} has {len(tag)} digits, expected {DIGITS}")
     return tag
+
+
+def is_running_number(cells: Sequence[Cell]) -> bool:
+    """Whether the cells of a column count its rows: each number is one more than the one above it, or there is only a 1."""
+    numbers = [_counted(cell) for cell in cells]
+    first = numbers[0] if numbers else None
+    if first is None or (len(numbers) == 1 and first != 1):
+        return False
+    return numbers == list(range(first, first + len(numbers)))
+
+
+def _counted(cell: Cell) -> int | None:
+    match cell:
+        case int() | float() if 0 <= cell <= MOST_ROWS and float(cell).is_integer():
+            return int(cell)
+        case str() if cell.isascii() and cell.isdecimal() and len(cell) <= _SHORTEST:
+            return int(cell)
+        case _:
+            return None
 
 
 def _printed(text: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from device_drivers.errors import DecodeError
+from device_drivers.patrol_export.characters import simplified
 from device_drivers.patrol_export.tables import Cell, Row
 
 Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "event", "chip_id"]
@@ -15,7 +17,7 @@ Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "even
 SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     "time": (
         "巡检时间", "巡更时间", "巡查时间", "巡逻时间", "打卡时间", "刷卡时间", "读卡时间", "签到时间", "打点时间",
-        "记录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
+        "记录时间", "纪录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
         "recordtime", "readtime", "readingtime", "checktime", "checkintime", "clocktime", "scantime", "eventtime",
         "taptime", "swipetime", "visittime", "touchtime", "actualtime", "timestamp", "tourtime", "arrivaltime",
     ),
@@ -40,7 +42,7 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     ),
     "event": ("事件", "事件名称", "巡检事件", "巡更事件", "巡检情况", "状况", "event", "eventname", "incident", "events"),
     "chip_id": (
-        "芯片号", "芯片编号", "芯片id", "芯片码", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
+        "芯片号", "芯片编号", "芯片id", "芯片码", "晶片号", "晶片编号", "晶片id", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
         "巡检点编号", "巡更点编号", "巡检点卡号", "巡更点卡号", "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
         "信息钮编号", "信息钮", "钮号", "钮扣号", "感应卡号", "id卡号", "chipid", "chip", "chipno", "chipnumber", "chipcode",
         "tagid", "tag", "tagno", "tagnumber", "cardno", "cardid", "card", "cardnumber", "checkpointid", "checkpointno",
@@ -53,16 +55,22 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
 UNSET = frozenset({"", "未设置", "未登记", "未定义", "未知", "无", "空", "-", "--", "/", "notset", "unset", "none", "null", "na", "unknown", "undefined"})  # fmt: skip
 """What programs write where they know no name."""
 
-UNEVENTFUL = UNSET | {"正常", "普通", "巡检", "巡更", "打点", "刷卡", "签到", "正常巡检", "正常巡更", "normal", "ok", "patrol", "checkin", "0"}  # fmt: skip
-"""What stands in the event column of a tap at which nothing was reported."""
+UNEVENTFUL = UNSET | {
+    "正常", "普通", "巡检", "巡更", "巡逻", "巡查", "打点", "刷卡", "签到", "到位", "正常巡检", "正常巡更", "正常巡逻", "一切正常", "无异常", "normal",
+    "ok", "patrol", "checkin", "0", "日班", "白班", "早班", "中班", "晚班", "夜班", "dayshift", "nightshift", "morningshift", "eveningshift",
+}  # fmt: skip
+"""What stands in the event column of a tap at which nothing was reported: that all is well, or which shift it was."""
 
-FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
+FOOTERS = ("合计", "总计", "小计", "共计", "总数", "制表", "打印", "列印", "导出", "审核", "页码", "备注", "说明", "total", "sum", "page", "print", "export", "generated", "end of", "report", "remark")  # fmt: skip
 """How a line below the records begins that is none itself."""
 
 _LONGEST_WORD = 60
 
 LOOKED_AT = 40
 """Rows from the top of a sheet among which its header must stand."""
+
+MOST_TABLES = 200
+"""Tables of one sheet, each with other headings than the one above: a day's sum and its records, for three months."""
 
 _FIELDS = {word: field for field, words in SYNONYMS.items() for word in words}
 _RANKS = {word: rank for words in SYNONYMS.values() for rank, word in enumerate(words)}
@@ -91,7 +99,7 @@ def plain(text: object) -> str:
 
 @lru_cache(maxsize=4096)  # names repeat from row to row
 def _plain(text: str) -> str:
-    word = unicodedata.normalize("NFKC", text).casefold()
+    word = simplified(unicodedata.normalize("NFKC", text).casefold())
     word = re.sub(r"[(\[【].*?[)\]】]", "", word)
     return re.sub(r"[\W_]+", "", word)
 
@@ -103,17 +111,46 @@ def fields_of(cells: Sequence[Cell]) -> dict[int, Field]:
 
 def find_header(rows: Sequence[Row]) -> Header | None:
     """The header of a sheet: one row, or two that say the same in two languages; None if there is none."""
-    for index, row in enumerate(rows[:LOOKED_AT]):
-        found = fields_of(row.cells)
-        if len(set(found.values())) < 2:
-            continue
-        if index + 1 < len(rows) and _continues(rows[index + 1].cells):
-            header = _header(rows, (index, index + 1))
-        else:
-            header = _header(rows, (index,))
-        if header is not None:
-            return header
-    return None
+    return next((header for index in range(min(len(rows), LOOKED_AT)) if (header := _header_at(rows, index))), None)
+
+
+def parted(rows: Sequence[Row]) -> list[tuple[Sequence[Row], Header]]:
+    """The tables of a sheet, each with its header and all rows above the next: one, unless other headings stand further down.
+
+    Raises:
+        DecodeError: there are more than a report has.
+    """
+    found: list[tuple[Sequence[Row], Header]] = []
+    header = find_header(rows)
+    while header is not None:
+        index, other = header.rows[-1] + 1, None
+        while index < len(rows):
+            again = _header_at(rows, index) if _may_be_header(rows[index].cells) else None
+            if again is not None and not again.columns.items() <= header.columns.items():
+                other = again
+                break
+            index += len(again.rows) if again is not None else 1
+        found.append((rows[:index], header))
+        if len(found) > MOST_TABLES:
+            raise DecodeError(f"more than {MOST_TABLES} tables in one sheet: export a shorter time", b"")
+        rows = rows[index:]
+        header = other and other._replace(rows=tuple(range(len(other.rows))))
+    return found
+
+
+def _header_at(rows: Sequence[Row], index: int) -> Header | None:
+    if len(set(fields_of(rows[index].cells).values())) < 2:
+        return None
+    if index + 1 < len(rows) and _continues(rows[index + 1].cells):
+        return _header(rows, (index, index + 1))
+    return _header(rows, (index,))
+
+
+def _may_be_header(cells: Sequence[Cell]) -> bool:
+    """Whether a row has words only, none of which begins with a digit: seen soon, since a record has its time."""
+    return all(cell is None or (isinstance(cell, str) and not cell[:1].isdigit()) for cell in cells) and _continues(
+        cells
+    )
 
 
 def _continues(cells: Sequence[Cell]) -> bool:

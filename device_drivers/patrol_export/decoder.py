@@ -15,7 +15,8 @@ from device_drivers.driver import Reading, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Incident, SyncEnd, TagRead
 from device_drivers.patrol_export import times
-from device_drivers.patrol_export.chips import read_chip
+from device_drivers.patrol_export.characters import simplified
+from device_drivers.patrol_export.chips import is_running_number, read_chip
 from device_drivers.patrol_export.columns import (
     FOOTERS,
     UNEVENTFUL,
@@ -24,6 +25,7 @@ from device_drivers.patrol_export.columns import (
     Header,
     find_header,
     is_header_again,
+    parted,
     plain,
 )
 from device_drivers.patrol_export.settings import Settings
@@ -40,7 +42,7 @@ _NAMED = 6
 """Of a longer list only so many are named in a note."""
 
 _EXPORTED = re.compile(
-    r"(?:导出|打印|制表|生成|export(?:ed)?|print(?:ed)?|generated|created)\s*(?:日期|时间|时刻|date|time|at|on)*\s*[:：]?\s*"
+    r"(?:导出|打印|列印|制表|生成|export(?:ed)?|print(?:ed)?|generated|created)\s*(?:日期|时间|时刻|date|time|at|on)*\s*[:：]?\s*"
     r"(?P<time>\d.{7,60})",
     re.IGNORECASE,
 )
@@ -112,12 +114,16 @@ class _File:
         notes = self._notes
         self._delimited = tables.delimited
         notes.append(f"{tables.form}; times without a zone are of {self._settings.timezone}")
-        sheets = [(table, header) for table in tables.sheets if (header := find_header(table.rows)) is not None]
+        sheets = [
+            (Table(table.name, list(rows)), header) for table in tables.sheets for rows, header in parted(table.rows)
+        ]
         if not sheets:
             raise DecodeError(_no_header(tables), b"")
-        for table, header in sheets:
-            notes.append(_columns(table, header))
-        passed = [table.name for table in tables.sheets if table.rows and table not in [each for each, _ in sheets]]
+        sheets = [(table, self._without_running_number(table, header)) for table, header in sheets]
+        notes += [_columns(table, header) for table, header in sheets[:_NAMED]]
+        if len(sheets) > _NAMED:
+            notes.append(f"and {len(sheets) - _NAMED} more tables with a header of their own")
+        passed = [table.name for table in tables.sheets if table.rows and find_header(table.rows) is None]
         if passed:
             notes.append(f"without a header, passed over: sheet {_list(passed)}")
         how = self._how(sheets, tables)
@@ -131,6 +137,19 @@ class _File:
         return Sheet(self._found, preview, notes, self._hidden(received, owners))
 
     # -- rows
+
+    def _without_running_number(self, table: Table, header: Header) -> Header:
+        """The header without its column of chip numbers, if that one only counts the rows and checkpoints have names."""
+        if not {"chip_id", "checkpoint"} <= header.columns.keys():
+            return header
+        rows = (row for row in _below(table, header) if not is_header_again(row.cells, header) and not _is_footer(row))
+        cells = [cell for row in rows if (cell := _cell(row, header.columns, "chip_id")) is not None]
+        if not is_running_number(cells):
+            return header
+        self._notes.append(
+            f"the column {header.labels['chip_id']} counts the rows: checkpoints are known by their names"
+        )
+        return header._replace(columns={name: at for name, at in header.columns.items() if name != "chip_id"})
 
     def _how(self, sheets: Sequence[tuple[Table, Header]], tables: Tables) -> times.Reading:
         column = [
@@ -178,7 +197,7 @@ class _File:
             return None
         columns = header.columns
         moment, chip, checkpoint = (_cell(row, columns, name) for name in ("time", "chip_id", "checkpoint"))
-        if (moment is None or chip is None) and _is_footer(row):
+        if (moment is None or chip is None) and _is_footer(row) and not _is_tap(row, columns, how):
             return None
         if row.cut and chip is None:
             raise ValueError("the file ends inside this row")
@@ -373,8 +392,7 @@ class _File:
         for table, header in sheets:
             around = [*table.rows[: header.rows[0]], *table.rows[-6:]]
             for row in around:
-                words = " ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None)
-                if (match := _EXPORTED.search(words)) is None:
+                if (match := _EXPORTED.search(_words(row))) is None:
                     continue
                 text = match["time"]
                 while text:
@@ -469,7 +487,22 @@ def _is_moved(row: Row, header: Header, chip: Cell) -> bool:
 
 def _is_footer(row: Row) -> bool:
     first = next((str(cell) for cell in row.cells if cell is not None), "").strip().casefold()
-    return first.startswith(FOOTERS)
+    return simplified(first).startswith(FOOTERS)
+
+
+def _is_tap(row: Row, columns: Mapping[Field, int], how: times.Reading) -> bool:
+    """Whether a row that begins like a footer (`Summit House`) has a place and a time all the same, which is not that of the export."""
+    if _cell(row, columns, "checkpoint") is None or _EXPORTED.search(_words(row)) is not None:
+        return False
+    try:
+        _at(row, columns, how)
+    except ValueError:
+        return False
+    return True
+
+
+def _words(row: Row) -> str:
+    return simplified(" ".join(str(cell) for cell in dict.fromkeys(row.cells) if cell is not None))
 
 
 def _reject(row: Row, sheet: str, reason: str) -> Reject:

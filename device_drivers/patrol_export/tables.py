@@ -1,4 +1,4 @@
-"""From a file's bytes to sheets of rows: Excel (.xlsx, .xls), the HTML that some programs call .xls, CSV and text.
+"""From a file's bytes to sheets of rows: Excel (.xlsx, .xls), the HTML or XML that some programs call .xls, CSV and text.
 
 What a file is, is seen from its first bytes, never from its name. Everything is bounded: a file of a million rows or a
 small one that unpacks to gigabytes is refused before it is read.
@@ -123,7 +123,10 @@ def open_tables(data: bytes) -> Tables:
         return read_xls(data)
     text, encoding = decoded(data)
     if _is_html(text):
-        return Tables([Table("", Gathering().rows(_html_rows(text)))], f"HTML table, {encoding}")
+        reader, form = (
+            (_WorkbookReader(), "XML workbook (2003)") if _WORKBOOK in text[:4096] else (_TableReader(), "HTML table")
+        )
+        return Tables([Table("", Gathering().rows(_rows_of(text, reader)))], f"{form}, {encoding}")
     return _delimited(text, encoding)
 
 
@@ -252,16 +255,20 @@ def _unclosed(line: int) -> str:
     return f"line {line}: a quotation mark that opens a cell is not closed, the rows behind it run together: close it, or export as .xlsx"
 
 
-# -- HTML that is called .xls
+# -- HTML, or the XML of Excel 2003, that is called .xls
+
+_WORKBOOK = "urn:schemas-microsoft-com:office:spreadsheet"
+"""Names such a workbook, whatever prefix its elements have."""
+_AS_HTML = {"row": "tr", "cell": "td"}
 
 
 def _is_html(text: str) -> bool:
     head = text[:4096].lstrip().lower()
-    return head.startswith("<") and ("<table" in text[:200_000].lower())
+    top = text[:200_000].lower()
+    return head.startswith("<") and ("<table" in top or "<ss:table" in top)
 
 
-def _html_rows(text: str) -> Iterator[Row]:
-    reader = _TableReader()
+def _rows_of(text: str, reader: _TableReader) -> Iterator[Row]:
     for start in range(0, len(text), 65_536):
         reader.feed(text[start : start + 65_536])
         yield from reader.taken()
@@ -340,6 +347,36 @@ class _TableReader(HTMLParser):
         self._cells = None
         # positive: begun in the row that just ended; negative: still to be filled in, that many rows
         self._below = {column: (-abs(rest), text) for column, (rest, text) in self._below.items()}
+
+
+class _WorkbookReader(_TableReader):
+    """Rows of an XML workbook: a cell may say in which column it stands, and into how many more it reaches."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = {name.rpartition(":")[2]: value for name, value in attrs}
+        match tag.rpartition(":")[2]:
+            case "row":
+                super().handle_starttag("tr", [])
+            case "cell":
+                self._skip_to(_span(said.get("index")))
+                spans = (("rowspan", said.get("mergedown")), ("colspan", said.get("mergeacross")))
+                super().handle_starttag(
+                    "td", [(name, str(_span(more) + 1)) for name, more in spans if more not in (None, "0")]
+                )
+            case "comment":
+                self._end_cell()
+
+    def handle_endtag(self, tag: str) -> None:
+        name = tag.rpartition(":")[2]
+        super().handle_endtag(_AS_HTML.get(name, name))
+
+    def _skip_to(self, column: int) -> None:
+        if self._cells is None:
+            return
+        self._fill()
+        while len(self._cells) < min(column - 1, MOST_COLUMNS):
+            self._cells.append("")
+            self._fill()
 
 
 def _span(text: str | None) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, NamedTuple
 
+from device_drivers.patrol_export.characters import simplified
 from device_drivers.patrol_export.tables import Cell
 
 Order = Literal["ymd", "mdy", "dmy"]
@@ -130,7 +131,7 @@ def _slashed(text: str) -> re.Match[str] | None:
 def _normal(text: str) -> str:
     if text.isascii() and text.lower() == text.upper():
         return text.strip()  # digits and signs: the usual form
-    word = unicodedata.normalize("NFKC", text).casefold().strip()
+    word = simplified(unicodedata.normalize("NFKC", text).casefold()).strip()
     return _WEEKDAY.sub(" ", word).strip()
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from device_drivers.driver import Reading, Readings, Reject
 from device_drivers.errors import DecodeError
-from device_drivers.ndef.decoder import PARAMETERS, digest, is_signed, number, parameters
+from device_drivers.ndef.decoder import digest, is_signed, number, number_in_url
 from device_drivers.observations import Incident, Panic, ReaderHeartbeat, SyncEnd, TagRead
 from device_drivers.phone.handover import Call, Handover, Link, Record, Report, Tap, read_handover, read_record
 from device_drivers.tag import normal_tag
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from device_drivers.ntag424.decoder import Ntag424Decoder
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-TAP_PATH = "/t/"
-"""Where tags on the wall point to; what follows may be the tag's number."""
 
 
 class PhoneDecoder:
@@ -128,16 +125,7 @@ class PhoneDecoder:
 
 def tag_of(url: str) -> str:
     """The tag that an address without a signature names: by its path or a parameter, else a number that stands for the whole text."""
-    values = parameters(url)
-    for name in PARAMETERS:
-        if name in values and (found := number(values[name])) is not None:
-            return found
-    try:
-        path = urlsplit(url).path
-    except ValueError:
-        path = ""
-    named = number(unquote(path.rpartition(TAP_PATH)[2])) if TAP_PATH in path else number(url)
-    return named if named is not None else digest(url)
+    return number_in_url(url) or number(url) or digest(url)
 
 
 def photo_key(device: str, boot: str, seq: int) -> str:

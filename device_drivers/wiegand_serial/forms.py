@@ -15,7 +15,9 @@ USUAL_BITS = (26, 34)
 
 _HEX_DIGITS = (6, 8, 10, 14)
 """Of a converter that has taken the parities away: cards of 3, 4, 5 and 7 bytes."""
-_MARKS = str.maketrans({":": ",", "-": ",", "/": ","})
+_MARKS = str.maketrans({":": ",", "-": ",", "/": ",", " ": ","})
+_BETWEEN_OCTETS = str.maketrans(":-", "  ")
+_FACILITY_DIGITS, _FACILITY_AND_CARD_DIGITS = 3, 8
 
 
 def card_of_bits(text: str) -> bytes:
@@ -54,6 +56,7 @@ def _bits(text: str, bits: tuple[int, ...]) -> bytes:
 
 
 def _hex(text: str, bits: tuple[int, ...]) -> bytes:
+    text = _joined(text)
     digits = _HEX_DIGITS if bits == USUAL_BITS else tuple(2 * CARD_BYTES[each] for each in bits)
     if len(text) not in digits:
         raise ValueError(f"{len(text)} hexadecimal digits, expected {_or(digits)}")
@@ -63,6 +66,14 @@ def _hex(text: str, bits: tuple[int, ...]) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise ValueError("a line with something else than hexadecimal digits") from None
+
+
+def _joined(text: str) -> str:
+    """The digits of octets that are written apart (`D4:1B:81`, `0xD4 0x1B 0x81`), or behind one `0x`."""
+    pieces = [piece.lower().removeprefix("0x") for piece in text.translate(_BETWEEN_OCTETS).split()]
+    if len(pieces) > 1 and any(len(piece) != 2 for piece in pieces):
+        raise ValueError("hexadecimal digits that are parted, but not in pairs")
+    return "".join(pieces)
 
 
 def _decimal(text: str, bits: tuple[int, ...]) -> bytes:
@@ -82,6 +93,8 @@ def _decimal(text: str, bits: tuple[int, ...]) -> bytes:
 
 def _facility(text: str, _: tuple[int, ...]) -> bytes:
     first, comma, second = text.translate(_MARKS).partition(",")
+    if not comma and len(first) == _FACILITY_AND_CARD_DIGITS:
+        first, comma, second = first[:_FACILITY_DIGITS], ",", first[_FACILITY_DIGITS:]
     if not (comma and first.isdigit() and second.isdigit() and len(first) <= 3 and len(second) <= 5):
         raise ValueError("no facility and card such as 123,14706")
     if int(first) > 0xFF or int(second) > 0xFFFF:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, StreamDecoder
+from device_drivers.driver import DeviceSettings, Reject, StreamDecoder
 from device_drivers.errors import SettingsError
 from device_drivers.ibutton.decoder import LONGEST_LINE
 from device_drivers.ibutton.device import Adapter, probe_line, rom_of
@@ -61,6 +61,17 @@ def test_no_more_than_a_line_is_kept(pieces: list[bytes]):
     for piece in pieces:
         stream.feed(piece, NOW)
         assert len(stream._rest) < LONGEST_LINE
+
+
+@pytest.mark.parametrize(("order", "line"), [("rom", ROM[::-1]), ("printed", ROM)])
+def test_a_rom_that_is_right_backwards_is_refused_with_the_setting_that_reads_it(order: str, line: bytes):
+    make = DRIVERS["ibutton_probe"].stream_decoder
+    assert make is not None
+    stream = make(DeviceSettings(id="rdr", link={"serial": "-"}, settings={"order": order}))
+    (found,) = stream.feed(line.hex().encode() + b"\r\n", NOW)
+    assert isinstance(found, Reject)
+    other = "printed" if order == "rom" else "rom"
+    assert f"; backwards it is a ROM: `order: {other}` in the reader's settings" in found.reason
 
 
 def test_an_adapter_without_speed_is_measured_and_asked_in_one_round():

@@ -18,6 +18,7 @@ from device_drivers.ndef.record import DRIVERS
 from device_drivers.ndef.records import Text, Uri, read_message
 from device_drivers.ntag424.device import encrypted_url, plain_url
 from device_drivers.observations import TagRead
+from device_drivers.phone.decoder import tag_of
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 META, FILE, UID = bytes(range(16)), bytes(range(1, 17)), bytes.fromhex("04112233445566")
@@ -73,6 +74,77 @@ def test_a_smart_poster_gives_its_url() -> None:
     assert read_message(b"\xd1\x02" + bytes([len(inner)]) + b"Sp" + inner) == [
         Uri("https://tap.example/t?tag=04A1B2C3")
     ]
+
+
+@pytest.mark.parametrize("before", ["0103A00C34", "0103A0104400", "0203F03033", "00", "0103A00C340203F03033"])
+def test_the_message_in_a_memory_is_read_behind_what_a_tag_has_from_the_factory(before: str) -> None:
+    memory = bytes.fromhex(before) + block(uri_message("https://tap.example/t?tag=04A1B2C3")) + bytes(9)
+    assert read_message(memory) == [Uri("https://tap.example/t?tag=04A1B2C3")]
+    assert tag(memory.hex().encode()) == "04A1B2C3"
+
+
+@pytest.mark.parametrize("memory", ["0103A00C340300FE", "0300FE", "0300", "0103A0104403000000000000"])
+def test_a_tag_on_which_nothing_is_written_is_refused_in_words(memory: str) -> None:
+    with pytest.raises(DecodeError, match="nothing is written on this tag"):
+        read_message(bytes.fromhex(memory))
+
+
+@pytest.mark.parametrize("code", range(0x24))
+def test_a_bare_uri_of_digits_only_is_not_taken_for_hexadecimal(code: int) -> None:
+    (found,) = read_message(bytes([code]) + b"123456")
+    assert isinstance(found, Uri)
+    assert found.uri.endswith("123456")
+
+
+@pytest.mark.parametrize("mark", ["", " ", ":", "-"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", " "])
+def test_a_message_in_hexadecimal_is_read_with_marks_between_its_octets_and_a_line_end(mark: str, end: str) -> None:
+    message = uri_message("https://tap.example/t?tag=04A1B2C3")
+    sent = message.hex(mark) if mark else message.hex()
+    assert tag((sent.upper() + end).encode()) == "04A1B2C3"
+
+
+def test_glued_messages_of_two_tags_are_two_taps_and_of_one_tag_one() -> None:
+    def tags(*urls: str) -> list[str]:
+        make = DRIVERS[0].message_decoder
+        assert make is not None
+        sun = {"meta_key": META.hex(), "file_key": FILE.hex()}
+        payload = b"".join(uri_message(url) for url in urls)
+        found = make("s", DeviceSettings(id="phone-1", settings={"sun": sun})).decode("", payload, NOW)
+        return [each.observation.tag for each in found if isinstance(each.observation, TagRead)]
+
+    gate, roof = "https://tap.example/t/04A1B2C3D40001", "https://tap.example/t?uid=04A1B2C3D40002"
+    signed = encrypted_url(UID, 7, meta_key=META, file_key=FILE)
+    assert tags(gate, roof) == ["04A1B2C3D40001", "04A1B2C3D40002"]
+    assert tags(gate, gate) == ["04A1B2C3D40001"]
+    assert tags(signed, signed) == [UID.hex().upper()]
+    assert tags(gate, signed, roof) == ["04A1B2C3D40001", UID.hex().upper(), "04A1B2C3D40002"]
+
+
+def test_an_empty_record_before_a_text_or_url_hides_neither() -> None:
+    empty, record = text_message(""), uri_message("https://tap.example/gate")
+    message = bytes([empty[0] & ~0x40]) + empty[1:] + bytes([record[0] & ~0x80]) + record[1:]
+    assert read_message(message) == [Text("", "en"), Uri("https://tap.example/gate")]
+    assert tag(message) == digest("https://tap.example/gate")
+
+
+@pytest.mark.parametrize(
+    ("url", "number"),
+    [
+        ("https://console.example/t/04A1B2C3D40001", "04A1B2C3D40001"),
+        ("https://console.example/lamps/t/04:a1:b2:c3:d4:00:01?from=wall#x", "04A1B2C3D40001"),
+        ("https://console.example/t/04%3AA1%3AB2%3AC3%3AD4%3A00%3A01", "04A1B2C3D40001"),
+        ("https://console.example/t/gate-3?uid=04A1B2C3D40001", "04A1B2C3D40001"),
+        ("https://console.example/x?uid=04%3AA1%3AB2%3AC3%3AD4%3A00%3A01", "04A1B2C3D40001"),
+        ("https://console.example/t/gate-3", None),
+        ("https://console.example/04A1B2C3D40001", None),
+        ("https://console.example/t/[", None),
+        ("https://[/t/04A1B2C3D40001", None),
+    ],
+)
+def test_a_url_names_the_same_tag_to_a_reader_as_to_a_phone(url: str, number: str | None) -> None:
+    assert tag(uri_message(url)) == (number or digest(url))
+    assert tag_of(url) == (number or digest(url))
 
 
 @pytest.mark.parametrize("code", range(0x24))

@@ -106,6 +106,69 @@ def test_columns_are_found_by_their_heading_in_any_order(
     assert local(read(workbook([("s", rows)]))) == ["2026-05-01 00:19:49"]
 
 
+@pytest.mark.parametrize("two_rows", [False, True])
+def test_other_headings_further_down_a_sheet_are_those_of_the_rows_below_them(two_rows: bool) -> None:
+    rows: list[list[Any]] = [["日期", "地点", "应到", "实到"], ["2026-05-01", "1号楼", "1", "1"], ["巡检器：01"]]
+    rows += [[HEADER_ZH[index] for index in (3, 5, 0, 1)]]
+    rows += [[HEADER_EN[index] for index in (3, 5, 0, 1)]] if two_rows else []
+    rows += [["1号楼", TAG, "2026/05/01 00:19:49", "01"], rows[3], ["2号楼", "0F004E86DA", "2026/05/01 00:29:49", "01"]]
+    rows += [[*HEADER_ZH], ["2026/05/01 00:39:49", "01", "", "3号楼", "", "0F004E86DB"]]
+    for data in (workbook([("s", rows)]), text(rows)):
+        sheet = read(data)
+        assert [each.tag for each in reads(sheet)] == [TAG, "0F004E86DA", "0F004E86DB"]
+        assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:29:49", "2026-05-01 00:39:49"]
+        assert len(reasons(sheet)) == 2, reasons(sheet)
+        assert "no time of day" in reasons(sheet)[0]
+
+
+def test_a_sheet_of_ever_other_headings_is_refused_soon() -> None:
+    began = time.monotonic()
+    with pytest.raises(DecodeError, match="more than 200 tables"):
+        read(f"巡检时间,编号\n2026/05/01 00:19:49,{TAG}\n编号,巡检时间\n{TAG},2026/05/01 00:19:49\n".encode() * 45_000)
+    assert time.monotonic() - began < 20
+
+
+def test_the_same_headings_again_in_one_language_begin_no_other_table() -> None:
+    row = ["2026/05/01 00:19:49", "01", "王强", "1号楼", "漏水", TAG]
+    later = ["2026/05/01 00:29:49", *row[1:]]
+    for again in ([HEADER_ZH], [HEADER_EN], [HEADER_ZH, HEADER_EN], [["巡检时间", "", "人员", "", "", "编号"]]):
+        sheet = read(text([HEADER_ZH, HEADER_EN, row, *again, later]))
+        kinds = [type(item.observation).__name__ for item in sheet.found if isinstance(item, Reading)]
+        assert kinds == ["TagRead", "Incident", "TagRead", "Incident", "SyncEnd"]
+
+
+def test_an_export_in_traditional_characters_is_read() -> None:
+    rows = [
+        ["巡邏記錄表 匯出時間：2026-05-01 09:00:00"],
+        ["巡檢時間", "巡檢器", "人員", "巡檢點", "事件", "編號"],
+        ["2026/05/01 00:19:49", "01", "王強", "未設置", "無", TAG],
+        ["2026/05/01 00:29:49", "01", "王強", "1號樓", "漏水", TAG],
+        ["合計：2"],
+        ["製表：陳"],
+    ]
+    for data in (workbook([("五月", rows)]), text(rows, encoding="utf-8-sig"), text(rows)):
+        sheet = read(data)
+        assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:29:49"]
+        found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+        assert [(each.text, each.checkpoint) for each in found if isinstance(each, Incident)] == [("漏水", "1號樓")]
+        assert f"{ends(sheet)[0].complete_to:%H:%M}" == "09:00"
+        assert reasons(sheet) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ["日期", "時間", "卡號"],
+        ["打卡時間", "感應卡號"],
+        ["記錄時間", "標籤編號"],
+        ["紀錄時間", "晶片編號"],
+        ["實際時間", "地點"],
+    ],
+)
+def test_headings_in_traditional_characters_are_known(header: list[str]) -> None:
+    assert find_header([Row(1, tuple(header))]) is not None
+
+
 def test_no_word_of_the_table_stands_for_two_columns() -> None:
     words = [word for each in SYNONYMS.values() for word in each]
     assert len(words) == len(set(words))
@@ -120,6 +183,26 @@ def test_headings_are_known_whatever_stands_around_them(word: str) -> None:
 def test_a_serial_number_column_is_no_chip_number() -> None:
     sheet = read(text([["序号", "编号", "巡检时间", "卡号"], ["1", "7", "2026-05-01 00:19:49", TAG]]))
     assert [each.tag for each in reads(sheet)] == [TAG]
+
+
+@pytest.mark.parametrize("form", [int, str])
+@pytest.mark.parametrize("chips", ["hex", "decimal"])
+def test_a_running_number_of_rows_is_no_chip_number_and_the_names_count(form: type[int | str], chips: str) -> None:
+    rows: list[list[Any]] = [["编号", "巡检时间", "巡检点"]]
+    rows += [[form(n), f"2026-05-01 08:3{n}:00", f"{n}号楼"] for n in (1, 2, 3)]
+    said = {"chips": chips, "checkpoints": {f"{n}号楼": f"0F004E86D{n}" for n in (1, 2, 3)}}
+    for last in (2, 4):
+        sheet = read(workbook([("s", [*rows[:last], ["合计", None, None]])]), **said)
+        assert [each.tag for each in reads(sheet)] == [f"0F004E86D{n}" for n in range(1, last)], reasons(sheet)
+    assert "the column 编号 counts the rows" in " | ".join(sheet.notes)
+
+
+def test_numbers_of_checkpoints_are_no_chips_and_leave_nothing_complete() -> None:
+    rows = [["地点编号", "巡检时间", "巡检器"], [7, "2026-05-01 08:30:00", "01"], [12, "2026-05-01 08:40:00", "01"]]
+    sheet = read(workbook([("s", rows)]))
+    assert reads(sheet) == []
+    assert ends(sheet) == []
+    assert reasons(sheet)[0] == "sheet 's' row 2: chip number '7' has 1 digits, expected 10"
 
 
 def test_a_time_of_day_under_the_whole_times_heading_takes_the_date_beside_it() -> None:
@@ -370,6 +453,23 @@ def test_events_are_incidents_unless_ignored() -> None:
     assert len(read(text(rows), events="ignore").found) == 2
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["Night Shift", "DAY SHIFT", "夜班", "白班", "日班", "正常巡逻", "一切正常", "无异常", "无", "到位", "巡逻", "OK"],
+)
+def test_a_shift_or_that_all_is_well_in_the_event_column_is_no_incident(word: str) -> None:
+    sheet = read(text([HEADER_ZH, ["2026/05/01 00:19:49", "01", "", "1号楼", word, TAG]]))
+    kinds = [type(item.observation).__name__ for item in sheet.found if isinstance(item, Reading)]
+    assert kinds == ["TagRead", "SyncEnd"]
+
+
+@pytest.mark.parametrize("word", ["夜班无人", "Night shift: door open", "异常", "不正常", "未到位"])
+def test_what_is_more_than_a_shift_is_an_incident(word: str) -> None:
+    sheet = read(text([HEADER_ZH, ["2026/05/01 00:19:49", "01", "", "1号楼", word, TAG]]))
+    found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+    assert [each.text for each in found if isinstance(each, Incident)] == [word]
+
+
 # -- up to when
 
 
@@ -412,6 +512,20 @@ def test_a_line_of_words_below_the_records_hides_nothing() -> None:
     sheet = read(workbook([("s", rows)]))
     assert len(reasons(sheet)) == 1
     assert len(ends(sheet)) == 1
+
+
+@pytest.mark.parametrize(
+    "place", ["Summit House", "Page Street 3", "Printing room", "Reporting desk", "总数学馆", "Exporthalle"]
+)
+def test_a_tap_at_a_place_that_begins_like_a_footer_is_no_footer(place: str) -> None:
+    rows = [["地点", "时间"], [place, "2026-05-01 08:30:00"], ["2号楼", "2026-05-01 08:40:00"]]
+    rows += [["导出时间：", "2026-05-01 09:00:00"], ["合计：2", ""]]
+    known = read(text(rows), checkpoints={place: TAG, "2号楼": "0F004E86DA"})
+    assert [each.tag for each in reads(known)] == [TAG, "0F004E86DA"]
+    assert reasons(known) == []
+    unknown = read(text(rows), checkpoints={"2号楼": "0F004E86DA"})
+    assert f"has no tag for {place!r}" in reasons(unknown)[0]
+    assert f"{ends(unknown)[0].complete_to:%H:%M:%S}" == "08:29:59"
 
 
 # -- text
@@ -515,6 +629,35 @@ def test_a_quoted_cell_may_end_a_file() -> None:
     for end in ("", "\r\n", " \r\n"):
         sheet = read(f'巡检时间,编号,事件\r\n2026/05/01 00:10:49,{TAG},"灯坏,\r\n门坏"{end}'.encode())
         assert local(sheet) == ["2026-05-01 00:10:49"], reasons(sheet)
+
+
+BOOK_2003 = """<?xml version="1.0" encoding="UTF-8"?>
+<?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+ <Styles><Style ss:ID="s1"><NumberFormat ss:Format="@"/></Style></Styles>
+ <Worksheet ss:Name="5月"><Table ss:ExpandedColumnCount="4">
+  <Column ss:Width="80"/>
+  <Row><Cell ss:MergeAcross="3"><Data ss:Type="String">巡更记录</Data></Cell></Row>
+  <Row><Cell><Data ss:Type="String">巡检时间</Data></Cell><Cell><Data ss:Type="String">人员</Data></Cell>
+   <Cell><Data ss:Type="String">巡检点</Data></Cell><Cell><Data ss:Type="String">编号</Data></Cell></Row>
+  <Row><Cell><Data ss:Type="DateTime">2026-05-01T00:19:49.000</Data></Cell><Cell ss:MergeDown="1"><Data ss:Type="String">王强</Data></Cell>
+   <Cell/><Cell ss:StyleID="s1"><Data ss:Type="String">0F004E86D9</Data><Comment><Data>&lt;note&gt;</Data></Comment></Cell></Row>
+  <Row><Cell><Data ss:Type="Number">46143.027777778</Data></Cell><Cell ss:Index="4"><Data ss:Type="String">0F004E86DA</Data></Cell></Row>
+  <Row ss:Index="9"><Cell><Data ss:Type="String">2026/05/01 01:19:49</Data></Cell><Cell ss:Index="4"><Data ss:Type="String">0F004E86DB</Data></Cell></Row>
+ </Table></Worksheet>
+</Workbook>"""
+
+
+@pytest.mark.parametrize("prefix", ["", "ss:"])
+def test_an_xml_workbook_of_2003_that_calls_itself_xls_is_read(prefix: str) -> None:
+    data = BOOK_2003
+    for name in ("Row", "Cell", "Data", "Table", "Worksheet", "Workbook"):
+        data = data.replace(f"<{name}", f"<{prefix}{name}").replace(f"</{name}", f"</{prefix}{name}")
+    sheet = read(data.encode(), people={"王强": "g-wang"})
+    assert local(sheet) == ["2026-05-01 00:19:49", "2026-05-01 00:40:00", "2026-05-01 01:19:49"], reasons(sheet)
+    assert [each.tag for each in reads(sheet)] == ["0F004E86D9", "0F004E86DA", "0F004E86DB"]
+    assert [each.person for each in reads(sheet)] == ["g-wang", "g-wang", None]
+    assert sheet.notes[0].startswith("XML workbook (2003)")
 
 
 def test_an_old_excel_file_is_read() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.driver import DeviceSettings, Reading, Reject
 from device_drivers.errors import SettingsError
 from device_drivers.wiegand_serial.decoder import LONGEST, WiegandDecoder
 from device_drivers.wiegand_serial.device import line
@@ -44,6 +44,32 @@ def test_any_card_comes_back_from_its_bits_and_one_wrong_bit_never_passes(card: 
         wrong = bits[:place] + ("1" if bits[place] == "0" else "0") + bits[place + 1 :]
         with pytest.raises(ValueError, match="parity"):
             card_of_bits(wrong)
+
+
+@pytest.mark.parametrize("sent", ["D41B81", "d4:1b:81", "D4-1B-81", "D4 1B 81", "0xD41B81", "0XD4 0x1B 0x81"])
+def test_hexadecimal_digits_are_read_with_any_marks_between_them(sent: str):
+    found = decoder("hex").feed(sent.encode() + b"\r\n", NOW)
+    assert [item.observation.tag for item in found if isinstance(item, Reading)] == ["D41B81"]
+
+
+@pytest.mark.parametrize(
+    "sent", ["D4,1B,81", "D4_1B_81", "D4.1B.81", "D41B8", "D4 1B 8x", "0x", "x0D41B81", "D41B81 26"]
+)
+def test_what_is_no_card_in_hexadecimal_is_refused(sent: str):
+    (found,) = decoder("hex").feed(sent.encode() + b"\r\n", NOW)
+    assert isinstance(found, Reject)
+
+
+@pytest.mark.parametrize("sent", ["123,14706", "123:14706", "123-14706", "123/14706", "123 14706", "12314706"])
+def test_a_facility_and_a_card_are_read_with_any_mark_between_them_or_none(sent: str):
+    found = decoder("facility").feed(sent.encode() + b"\r\n", NOW)
+    assert [item.observation.tag for item in found if isinstance(item, Reading)] == ["7B3972"]
+
+
+@pytest.mark.parametrize("sent", ["1231470", "123147060", "25600001", "12365536", "123  14706", "12a14706"])
+def test_digits_that_are_no_facility_and_card_are_refused(sent: str):
+    (found,) = decoder("facility").feed(sent.encode() + b"\r\n", NOW)
+    assert isinstance(found, Reject)
 
 
 @pytest.mark.parametrize("form", FORMS)
