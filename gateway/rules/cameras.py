@@ -276,6 +276,8 @@ class Cameras:
             deserved = "camera_offline"
         elif camera.state == "impaired":
             deserved = "recording_stopped" if camera.names == ("not_recording",) else "camera_impaired"
+            if deserved == "recording_stopped" and camera.told_for == "camera_impaired":
+                since = max(camera.since, camera.impairments.standing["not_recording"].begun)
         if deserved != camera.told_for:
             camera.told_for, camera.told_since = deserved, since
 
@@ -345,16 +347,23 @@ class Cameras:
             return
         raises = deserved is not None and ((deserved, name) in standing or self._due(camera) <= now)
         for rule in RULES:
-            if rule == deserved or (rule != "camera_offline" and deserved == "camera_offline" and not raises):
+            if rule == deserved:
                 continue
-            if deserved == "camera_offline":
-                standing.merge(rule, name, now, key_of(deserved, name))
-            else:
+            if deserved is None or not self._lasts(camera, rule):
                 standing.end(rule, name, now, "heard" if rule == "camera_offline" else camera.impairments.ended_by)
+            elif raises:
+                standing.merge(rule, name, now, key_of(deserved, name))
         if raises and deserved is not None:
             details, raised = self._details(camera, deserved)
             place = camera.life.device.place
             standing.start(deserved, name, at=now, raised=raised, details=details, place=place)
+
+    @staticmethod
+    def _lasts(camera: CameraJudge, rule: str) -> bool:
+        """Whether what an alert tells of stands, though something else is to be told in its place."""
+        if camera.state == "offline":
+            return rule != "camera_offline"
+        return rule == "recording_stopped" and "not_recording" in camera.names
 
     def _due(self, camera: CameraJudge) -> Instant:
         """When its condition has lasted long enough; absence is not told while the gateway keeps restarting.

@@ -243,10 +243,20 @@ class Causes:
             return self._panel(parent)
         down = self._down(self._below(parent))
         fallen = together({item: (sign, self._window(item)) for item, sign in down.items()})
-        alive = counts["alive"]
-        if len(fallen) < LEAST or len(fallen) * 100 < SHARE * (len(fallen) + alive) or self._one_below(fallen):
+        if len(fallen) < LEAST:
+            return self._panel(parent)
+        alive = counts["alive"] + self._outlived(
+            parent, [down[item] for item in fallen], max(map(self._window, fallen))
+        )
+        if len(fallen) * 100 < SHARE * (len(fallen) + alive) or self._one_below(fallen):
             return self._panel(parent)
         return Suspect(parent, {item: down[item] for item in fallen}, alive, self._lineage.height(parent))
+
+    def _outlived(self, parent: str, signs: list[Instant], window: Instant) -> int:
+        """How many below it gave a sign of life too late to have fallen with the others, though nothing is known of them now (a grace)."""
+        together_until = min(signs) + window
+        lives = (life for item in self._lineage.below(parent) if (life := self._devices.life(item)) is not None)
+        return sum(life.in_doubt and life.last is not None and life.last > together_until for life in lives)
 
     def _panel(self, parent: str) -> Suspect | None:
         """A panel of circuits: two of them dark are enough, if they are most of those of which anything is known."""

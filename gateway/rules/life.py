@@ -75,6 +75,11 @@ class Life(msgspec.Struct, kw_only=True):
         return "down" if self.fall is not None and self.last is not None else "neither"
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether it is in service and its silence will prove something, but does not yet: it has its grace, or nobody could hear it."""
+        return self.timeout is not None and self.own == "unknown" and self.last is not None
+
+    @property
     def reference(self) -> Instant | None:
         """From when its silence counts."""
         return self.last if self.grace is None else self.grace

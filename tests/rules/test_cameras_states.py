@@ -153,6 +153,46 @@ def test_recording_alone_is_told_under_its_own_name(night):
     assert night.raised("camera_impaired:cam") == "22:06:00"
 
 
+def test_a_lesser_fault_that_passes_does_not_end_the_alert_of_a_recording_that_is_still_stopped(night):
+    night.hear("22:01", recording("cam", on=False))
+    night.beat("22:02", "22:05", "cam")
+    night.hear("22:06", video("cam", "defocused"))
+    assert night.alerts() == ["recording_stopped:cam"]
+    night.hear("22:06:30", video("cam", "ok"))
+    night.beat("22:07", "22:10", "cam")
+    assert night.alerts() == ["recording_stopped:cam"]
+    assert night.ends("recording_stopped:cam") == []
+
+
+def test_a_stopped_recording_is_told_of_by_the_impairment_that_joins_it_once_that_is_told(night):
+    night.hear("22:01", recording("cam", on=False))
+    night.beat("22:02", "22:05", "cam")
+    night.hear("22:06", video("cam", "blind"))
+    night.beat("22:07", "22:08", "cam")
+    assert night.alerts() == ["recording_stopped:cam"]
+    night.beat("22:09", "22:10", "cam")
+    assert night.alerts() == ["camera_impaired:cam"]
+    assert night.ends("recording_stopped:cam") == ["merge merged camera_impaired:cam"]
+    assert night.standing["camera_impaired:cam"].details["impairments"] == ["blind", "not_recording"]
+
+
+def test_a_recording_that_starts_again_ends_its_alert_though_something_else_is_wrong_by_then(night):
+    night.hear("22:01", recording("cam", on=False))
+    night.beat("22:02", "22:05", "cam")
+    night.hear("22:06", video("cam", "blind"), recording("cam", on=True))
+    assert night.alerts() == []
+    assert night.ends("recording_stopped:cam") == ["resolve cleared"]
+
+
+def test_a_recording_stopped_for_long_is_told_as_soon_as_it_is_all_that_is_wrong(night):
+    night.hear("22:01", recording("cam", on=False), video("cam", "blind"))
+    night.beat("22:02", "22:05", "cam")
+    assert night.alerts() == ["camera_impaired:cam"]
+    night.hear("22:06", video("cam", "ok"))
+    assert night.alerts() == ["recording_stopped:cam"]
+    assert night.raised("recording_stopped:cam") == "22:01:00"
+
+
 def test_an_impairment_that_is_not_repeated_ends_as_a_timeout(night):
     night.hear("22:01", video("cam", "blind", expires_s=120))
     night.beat("22:02", "22:02", "cam")

@@ -10,7 +10,7 @@ from gateway.instants import MINUTE, SECOND, Instant
 from gateway.rules.causes import Causes, together
 from gateway.rules.devices import Devices
 from gateway.rules.findings import Found
-from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat, link
+from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat, link, status
 
 CAMS = [f"cam-{number}" for number in range(1, 6)]
 
@@ -166,6 +166,44 @@ def test_a_restart_ends_no_parent_fault(restored):
     night.go("23:59")
     assert len(night.signals) == told
     assert night.camera("cam-1") == "unknown 22:08:00 panel"
+
+
+DEAD, LIVING = CAMS[:3], [f"cam-{number}" for number in range(4, 10)]
+
+
+def test_who_outlived_a_fall_speaks_against_it_also_while_the_gateways_start_gives_it_grace(restored):
+    night = behind_switch(restored=restored, cameras=[*DEAD, *LIVING])
+    night.beat("22:01", "22:05", *DEAD, *LIVING)
+    night.beat("22:06", "22:30", *LIVING)
+    night.restart("22:31")
+    night.beat("22:31:10", "23:40:10", *LIVING)
+    night.restart("23:41")
+    assert night.camera("cam-4") == "unknown 23:41:00 gateway_down"
+    assert night.camera("cam-1").startswith("offline"), "its grace was given after the first start"
+    night.beat("23:41:10", "23:50:10", *LIVING)
+    assert night.alerts() == [f"camera_offline:{name}" for name in DEAD]
+    assert not [signal for signal in night.signals if signal.rule == "parent_fault"]
+
+
+def test_a_switch_that_comes_back_twice_has_no_part_in_what_fell_before_and_alone(restored):
+    cameras = [camera(name, network="switch") for name in (*DEAD, *LIVING)]
+    night = Night(estate(device("switch"), *cameras), restart_always=restored)
+    night.beat("22:01", "22:05", "switch", *DEAD, *LIVING)
+    night.beat("22:06", "22:30", "switch", *LIVING)
+    for down, up, until in (("22:30:30", "22:40", "22:50:10"), ("22:50:30", "23:00", "23:20:10")):
+        night.hear(down, status("switch", online=False))
+        night.hear(up, status("switch", online=True))
+        night.beat(f"{up}:10", until, "switch", *LIVING)
+    assert night.alerts() == [f"camera_offline:{name}" for name in DEAD]
+    assert not [signal for signal in night.signals if signal.rule == "parent_fault"]
+
+
+def test_who_falls_together_while_nobody_listens_is_still_one_alert(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS, "far")
+    night.restart("22:31")
+    night.beat("22:31:10", "22:40:10", "far")
+    assert night.alerts() == ["parent_fault:panel"]
 
 
 def test_a_parent_that_is_itself_offline_has_no_parent_fault(restored):
