@@ -19,6 +19,7 @@ from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
 from api.console.names import person_name, route_name, shift_name
 from api.console.navigation import menus
+from api.console.refusals import problem_words
 from api.console.rules import rule_name
 from api.console.timeline import night_of
 from gateway.instants import Instant, instant
@@ -111,6 +112,13 @@ class Frame:
         shared |= {"content": content, "heading": heading_of(content)}
         return self.environment.get_template(template).render(shared | values)
 
+    def problem_words(self, request: Request, status: int, kind: str, detail: str) -> str:
+        """What a problem says to whoever asked."""
+        session: Session | None = getattr(request.state, "session", None)
+        named = session is not None and session.account.may("names")
+        language = chosen(request, self.site.language)
+        return problem_words(language, status, kind, detail, partial(_called, self.site, named=named))
+
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page; a language asked for in the address is kept in a cookie."""
         response = HTMLResponse(self.render(request, template, **values), status_code=status)
@@ -125,6 +133,10 @@ class Frame:
         """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
         alone = "panel" not in request.query_params
         return self.respond(request, "alone.html" if alone else template, inner=template, **values)
+
+
+def _called(site: Site, person: str, *, named: bool) -> str:
+    return person_name(site, person, named=named) or person
 
 
 def heading_of(content: str) -> str:

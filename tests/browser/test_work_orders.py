@@ -107,7 +107,7 @@ async def test_a_call_is_taken_on_a_phone_and_goes_its_way(office: Office) -> No
     await page.get_by_role("button", name="到场").click()
     await page.locator("#do-arrive").get_by_label("时间").fill(f"{site_now - timedelta(days=1):%Y-%m-%dT%H:%M}")
     await page.locator("#do-arrive").get_by_role("button", name="确定").click()
-    await expect(page.locator("#do-arrive .error")).to_contain_text("未完成")
+    await expect(page.locator("#do-arrive .error")).to_contain_text("未完成：所填时间不能早于")
     office.mistakes.clear()  # the browser notes the refused request
     await page.locator("#do-arrive").get_by_label("时间").fill("")
     await page.locator("#do-arrive").get_by_role("button", name="确定").click()

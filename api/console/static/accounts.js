@@ -3,7 +3,6 @@
 import { say } from "/static/actions.js";
 
 const texts = document.getElementById("account-texts").dataset;
-const problems = document.getElementById("account-problems").dataset;
 const once = document.getElementById("once");
 const sure = document.getElementById("sure");
 
@@ -14,7 +13,7 @@ const LOOPBACK = /^https?:\/\/(127\.|localhost[:/]|\[::1\])/;
 async function ask(path, method, body) {
   const answer = await fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   const said = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(problems[(said.type ?? "").split(":").pop().replace("-", "")] ?? said.detail);
+  if (!answer.ok) throw new Error(said.says);
   return said;
 }
 

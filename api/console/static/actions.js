@@ -31,7 +31,7 @@ export async function send(url, body, title, button = null) {
       return true;
     }
     const problem = await answer.json();
-    say(`${texts.failed}${problem.detail}`, true);
+    say(`${texts.failed}${problem.says}`, true);
   } catch (error) {
     say(`${texts.failed}${error.message}`, true);
   } finally {

@@ -27,7 +27,7 @@ async function small(file) {
 async function post(path, body, type) {
   const answer = await fetch(path, { method: "POST", headers: { "content-type": type }, body });
   const said = await answer.json();
-  if (!answer.ok) throw new Error(said.detail);
+  if (!answer.ok) throw new Error(said.says);
   return said;
 }
 

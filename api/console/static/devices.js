@@ -22,7 +22,7 @@ document.getElementById("try-chosen")?.addEventListener("click", async (event) =
       body: JSON.stringify({ rows: rows.slice(0, Number(page.dataset.most)) }),
     });
     if (answer.ok) effect.innerHTML = await answer.text();
-    else say(failed + (await answer.json()).detail, true);
+    else say(failed + (await answer.json()).says, true);
   } catch (error) {
     say(failed + error.message, true);
   } finally {

@@ -66,7 +66,7 @@ async function send(form) {
       else location.reload();
       return;
     }
-    complaint.textContent = root.dataset.failed + (await answer.json()).detail;
+    complaint.textContent = root.dataset.failed + (await answer.json()).says;
   } catch (error) {
     complaint.textContent = root.dataset.failed + error.message;
   } finally {

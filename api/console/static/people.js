@@ -103,7 +103,7 @@ async function ask(url, body) {
     });
     const found = await answer.json();
     if (answer.ok) return found;
-    say(found.detail, true);
+    say(found.says, true);
   } catch (error) {
     say(error.message, true);
   }
