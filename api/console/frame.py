@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
@@ -12,7 +11,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
@@ -26,7 +24,6 @@ from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
-_HEADING = re.compile(r"""<h2(?: [^>]*?data-title="(?P<asked>[^"]*)")?[^>]*>(?P<said>.*?)</h2>""", re.DOTALL)
 
 
 @cache
@@ -105,11 +102,11 @@ class Frame:
             "account": session.account if session else None,
             "path": request.url.path,
         }
-        content = ""
+        shared |= {"content": "", "heading": ""}
         inner = values.get("inner", template)
         if inner != template:
-            content = Markup(self.environment.get_template(inner).render(shared | values))  # noqa: S704 - escaped by the template
-        shared |= {"content": content, "heading": heading_of(content)}
+            page: Any = self.environment.get_template(inner).make_module(shared | values)
+            shared |= {"content": page, "heading": page.heading}
         return self.environment.get_template(template).render(shared | values)
 
     def problem_words(self, request: Request, status: int, kind: str, detail: str) -> str:
@@ -137,14 +134,6 @@ class Frame:
 
 def _called(site: Site, person: str, *, named: bool) -> str:
     return person_name(site, person, named=named) or person
-
-
-def heading_of(content: str) -> str:
-    """What a page is called: what its first `h2` asks to be called by (`data-title`), else what that says; nothing without one."""
-    found = _HEADING.search(content)
-    if found is None:
-        return ""
-    return Markup(found["asked"] or found["said"]).striptags()  # noqa: S704 - taken from an escaped page
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:
