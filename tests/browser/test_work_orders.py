@@ -116,6 +116,18 @@ async def test_a_call_is_taken_on_a_phone_and_goes_its_way(office: Office) -> No
     await fits(page)
 
 
+async def test_a_gateway_that_does_not_answer_is_told_in_words_and_the_form_can_be_sent_again(office: Office) -> None:
+    page = await office.enter(PHONE, "/work-orders/new")
+    await page.route("**/api/v1/work-orders", lambda route: route.abort())
+    await page.get_by_label("内容").fill("水管漏水")
+    await page.get_by_role("button", name="登记并开单").click()
+    await expect(page.locator(".report-form .error")).to_have_text("未完成：网关没有应答，请检查网络后再试。")
+    office.mistakes.clear()  # the browser notes the lost request
+    await page.unroute("**/api/v1/work-orders")
+    await page.get_by_role("button", name="登记并开单").click()
+    await expect(page.locator(".order-words")).to_have_text("水管漏水")
+
+
 async def test_a_button_pressed_before_the_scripts_run_is_not_lost(office: Office) -> None:
     order = await office.act("report", personal="k")
     page = await office.enter(DESK, "/work-orders")
