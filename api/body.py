@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
@@ -32,7 +32,7 @@ class BodyLimit:
             return
         most = max(self.most_bytes, LONGER.get(scope["path"], 0))
         refusal = problem(
-            413, f"At most {most} bytes are taken here.", path=scope["path"], headers={"Connection": "close"}
+            413, f"At most {most} bytes are taken here.", request=Request(scope), headers={"Connection": "close"}
         )
         told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not told.isdigit() or int(told) > most:

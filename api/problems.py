@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -52,23 +52,33 @@ _REFUSED: Mapping[str, tuple[int, str]] = {"unknown": (404, "refused"), "invalid
 """The status and kind of a refusal of the gateway's; any other: 409, it does not fit what stands."""
 
 
+class Shown(NamedTuple):
+    """How a problem is shown to a person: each takes the request and the status; `words` the kind and the detail, `page` the detail."""
+
+    words: Callable[[Request, int, str, str], str]
+    page: Callable[[Request, int, str], Response]
+
+
 def problem(
     status: int,
     detail: str,
     *,
-    path: str,
+    request: Request,
     name: str = "",
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One problem as a response. `path` of the request becomes `instance`."""
-    body = {
+    """One problem as a response: `detail` is for programs and logs, `says` for the person at the screen, in his language."""
+    body: dict[str, Any] = {
         "type": f"urn:lamplighter:problem:{name}" if name else "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": path,
+        "instance": request.scope["path"],
     } | dict(more or {})
+    shown: Shown | None = getattr(request.app.state, "problem_shown", None)
+    if shown is not None:
+        body["says"] = shown.words(request, status, name, detail)
     return Response(
         msgspec.json.encode(body),
         status_code=status,
@@ -77,21 +87,17 @@ def problem(
     )
 
 
-Page = Callable[[Request, int, str], Response]
-"""Shows a problem to a person: the request, the status, the detail."""
-
-
-def show_people(app: FastAPI, page: Page) -> None:
-    """Let people who open a page in a browser see a page where the API gives a problem."""
-    app.state.problem_page = page
+def show_people(app: FastAPI, shown: Shown) -> None:
+    """Say problems in the reader's language too, and as a page to who opens one in a browser."""
+    app.state.problem_shown = shown
 
 
 def _for_person(request: Request, status: int, detail: str) -> Response | None:
-    page: Page | None = getattr(request.app.state, "problem_page", None)
+    shown: Shown | None = getattr(request.app.state, "problem_shown", None)
     wanted = request.method == "GET" and "text/html" in request.headers.get("accept", "")
-    if page is None or not wanted or request.url.path.startswith("/api/") or "panel" in request.query_params:
+    if shown is None or not wanted or request.url.path.startswith("/api/") or "panel" in request.query_params:
         return None
-    return page(request, status, detail)
+    return shown.page(request, status, detail)
 
 
 def install(app: FastAPI) -> None:
@@ -105,7 +111,7 @@ def install(app: FastAPI) -> None:
         return problem(
             error.status,
             error.detail,
-            path=request.url.path,
+            request=request,
             name=error.name,
             headers=error.headers,
             more=error.more,
@@ -114,17 +120,17 @@ def install(app: FastAPI) -> None:
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
         status, name = _REFUSED.get(error.status, (409, "refused"))
-        return problem(status, error.reason, path=request.url.path, name=name)
+        return problem(status, error.reason, request=request, name=name)
 
     async def full(request: Request, error: Exception) -> Response:
-        return problem(503, str(error), path=request.url.path, name="stalled", headers={"Retry-After": "10"})
+        return problem(503, str(error), request=request, name="stalled", headers={"Retry-After": "10"})
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = _DETAILS.get(error.status_code, str(error.detail))
         if (page := _for_person(request, error.status_code, detail)) is not None:
             return page
-        return problem(error.status_code, detail, path=request.url.path, headers=error.headers)
+        return problem(error.status_code, detail, request=request, headers=error.headers)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -133,10 +139,10 @@ def install(app: FastAPI) -> None:
             for entry in error.errors()
         ]
         detail = "; ".join(f"{entry['where']}: {entry['what']}" for entry in errors)
-        return problem(422, detail, path=request.url.path, name="invalid", more={"errors": errors})
+        return problem(422, detail, request=request, name="invalid", more={"errors": errors})
 
     async def broken(request: Request, _error: Exception) -> Response:
-        return problem(500, _DETAILS[500], path=request.url.path, headers=SECURITY)
+        return problem(500, _DETAILS[500], request=request, headers=SECURITY)
 
     app.add_exception_handler(Denied, denied)
     app.add_exception_handler(Refused, refused)

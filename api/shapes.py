@@ -205,11 +205,12 @@ class ReadyShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemShape(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 9457 problem details."""
+    """RFC 9457 problem details. `detail` is English; `says` is what the console shows, in the language the request wants."""
 
     type: str
     title: str
     status: int
     detail: str
     instance: str
+    says: str | None = None
     errors: list[dict[str, Any]] | None = None

@@ -66,7 +66,7 @@ class Door:
         path = scope["path"]
         key = None if is_open(path) else bearer(headers)
         if key is None and scope["method"] not in _SAFE and (reason := _forged(scope["scheme"], headers)):
-            return problem(403, reason, path=path, name="forged")
+            return problem(403, reason, request=Request(scope), name="forged")
         again = self._session_by(scope["scheme"], headers, key)
         session = await again()
         state = scope.setdefault("state", {})
@@ -74,12 +74,14 @@ class Door:
         named = session is not None and session.account.may("names")
         state["called"] = await self.accounts.called() if named else {}
         if session is not None and path.startswith("/api/"):
-            return self._too_much(session, path)
+            return self._too_much(session, Request(scope))
         if session is not None or is_open(path):
             return None
         if key is not None:
             detail = "This key is not known, was revoked or has ended; an administrator makes another."
-            return problem(401, detail, path=path, headers={"WWW-Authenticate": _BEARER + ', error="invalid_token"'})
+            return problem(
+                401, detail, request=Request(scope), headers={"WWW-Authenticate": _BEARER + ', error="invalid_token"'}
+            )
         if scope["method"] == "GET" and not path.startswith("/api/") and "text/html" in headers.get("accept", ""):
             tag = path.startswith(TAG)
             enter = "/login/pin" if path == PHONE or path.startswith(PHONE + "/") or tag else "/login"
@@ -89,7 +91,7 @@ class Door:
         return problem(
             401,
             "Log in first (POST /login with name and password, keep the cookie), or send a key as Authorization: Bearer.",
-            path=path,
+            request=Request(scope),
             headers={"WWW-Authenticate": f'Session realm="lamplighter", {_BEARER}'},
         )
 
@@ -98,13 +100,13 @@ class Door:
             return partial(self.keys.session, key)
         return partial(self.accounts.session, cookie_token(scheme, headers) or "")
 
-    def _too_much(self, session: Session, path: str) -> Response | None:
+    def _too_much(self, session: Session, request: Request) -> Response | None:
         wait = self.rates.take(session.account.name, self.accounts.now())
         if not wait:
             return None
         seconds = -(-wait // SECOND)
         detail = f"More than {PER_SECOND} requests a second for long; go on in {seconds} s. /api/v1/events tells what changes."
-        return problem(429, detail, path=path, name="rate", headers={"Retry-After": str(seconds)})
+        return problem(429, detail, request=request, name="rate", headers={"Retry-After": str(seconds)})
 
 
 class Needs:

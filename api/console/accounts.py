@@ -20,10 +20,10 @@ from api.access.keys import LASTS, LASTS_AT_MOST, NEVER
 from api.access.register import LONGEST_CALLED, Entry
 from api.access.roles import RIGHTS, ROLES, Right, Role
 from api.answers import Cursor, row_cursor
-from api.console.audited import audited
+from api.console.audited import actions, audited
 from api.console.frame import Frame
 from api.console.languages import chosen
-from api.console.names import place_name
+from api.console.names import person_name, place_name
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources import audit
@@ -163,12 +163,16 @@ def _add_audit(app: FastAPI, gateway: GatewayPort, accounts: Accounts, frame: Fr
             limit=_AUDIT_SHOWN,
         )
         called = await accounts.called()
+        language, named = chosen(request, site.language), session_of(request).account.may("names")
+        offered = actions(language)
         return frame.respond(
             request,
             "alone.html",
             inner="audit.html",
             rows=found.items,
-            audited=partial(audited, chosen(request, site.language)),
+            audited=partial(audited, language, named=lambda person: person_name(site, person, named=named) or person),
+            actions=offered,
+            codes={code for _, those in offered for code, _ in those},
             wished=dict.fromkeys(given, "") | wished,
             narrowed=bool(wished),
             people=sorted(called.items(), key=lambda each: (each[1] or "~", each[0])),

@@ -15,18 +15,22 @@ from api.access.door import needs, session_of
 from api.access.scope import part_seen
 from api.answers import write_cursor
 from api.console import history, room
+from api.console.evidenced import evidenced, times_of
 from api.console.frame import Frame
 from api.console.languages import chosen
 from api.console.names import person_name, place_name
+from api.console.timeline import as_round
 from api.console.told import said
 from api.notices import notices
 from api.phone.photos import picture_of
 from api.ports import GatewayPort
 from api.problems import Denied
 from api.resources.alerts import AnyAlert, alert_page, mark_of
+from api.resources.rounds import round_of
 from gateway.alerts import lifecycle, wording
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import CATALOGUE, rule_of
+from gateway.explain.rounds import explain_round
 from gateway.instants import Instant, instant
 from gateway.site.clocks import wall_time
 from gateway.site.model import Severity, Site
@@ -115,6 +119,9 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         row = room.alert_row(site, found, language)
         orders = seen.judgement.books.get("work_order")
         below = _explained_by(seen, found)
+        stored = await round_of(seen, found.subject)
+        walked = None if stored is None else as_round(stored)
+        times = times_of(part.explained(explain_round(gateway.judgement, found.subject, gateway.now(), named=named)))
         return frame.panel(
             request,
             "alert.html",
@@ -139,8 +146,13 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             order=orders.of_alert(alert_id) if isinstance(orders, WorkOrders) else None,
             below=[room.alert_row(site, each, language) for each in below[:RELATED]],
             more_below=max(0, len(below) - RELATED),
-            evidence=[item for step in found.history for item in step.evidence][-RELATED:],
+            evidence=[evidenced(site, key, language, walked, times) for key in _evidence(found)],
         )
+
+
+def _evidence(alert: Alert) -> list[str]:
+    """What the alert rests on, each once."""
+    return list(dict.fromkeys(key for step in alert.history for key in step.evidence))[-RELATED:]
 
 
 def _filters(site: Site, asked: Mapping[str, str]) -> Filters:

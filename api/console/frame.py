@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
@@ -12,20 +11,19 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
 from api.console.names import person_name, route_name, shift_name
 from api.console.navigation import menus
+from api.console.refusals import problem_words
 from api.console.rules import rule_name
 from api.console.timeline import night_of
 from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
 _YEAR_S = 365 * 24 * 3600
-_HEADING = re.compile(r"""<h2(?: [^>]*?data-title="(?P<asked>[^"]*)")?[^>]*>(?P<said>.*?)</h2>""", re.DOTALL)
 
 
 @cache
@@ -104,12 +102,19 @@ class Frame:
             "account": session.account if session else None,
             "path": request.url.path,
         }
-        content = ""
+        shared |= {"content": "", "heading": ""}
         inner = values.get("inner", template)
         if inner != template:
-            content = Markup(self.environment.get_template(inner).render(shared | values))  # noqa: S704 - escaped by the template
-        shared |= {"content": content, "heading": heading_of(content)}
+            page: Any = self.environment.get_template(inner).make_module(shared | values)
+            shared |= {"content": page, "heading": page.heading}
         return self.environment.get_template(template).render(shared | values)
+
+    def problem_words(self, request: Request, status: int, kind: str, detail: str) -> str:
+        """What a problem says to whoever asked."""
+        session: Session | None = getattr(request.state, "session", None)
+        named = session is not None and session.account.may("names")
+        language = chosen(request, self.site.language)
+        return problem_words(language, status, kind, detail, partial(_called, self.site, named=named))
 
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page; a language asked for in the address is kept in a cookie."""
@@ -127,12 +132,8 @@ class Frame:
         return self.respond(request, "alone.html" if alone else template, inner=template, **values)
 
 
-def heading_of(content: str) -> str:
-    """What a page is called: what its first `h2` asks to be called by (`data-title`), else what that says; nothing without one."""
-    found = _HEADING.search(content)
-    if found is None:
-        return ""
-    return Markup(found["asked"] or found["said"]).striptags()  # noqa: S704 - taken from an escaped page
+def _called(site: Site, person: str, *, named: bool) -> str:
+    return person_name(site, person, named=named) or person
 
 
 def static_file(name: str) -> tuple[bytes, str] | None:

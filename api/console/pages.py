@@ -37,7 +37,7 @@ from api.console.languages import chosen
 from api.console.plan import ProtectionMap
 from api.console.timeline import SPANS, Span
 from api.ports import GatewayPort
-from api.problems import Denied, show_people
+from api.problems import Denied, Shown, show_people
 from gateway.instants import moment
 
 Section = Literal["summary", "alerts", "plan", "rounds", "zones", "lights", "links"]
@@ -82,7 +82,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts, invitations: Inv
     def problem_page(request: Request, status: int, detail: str) -> Response:
         return frame.respond(request, "problem.html", status, code=status, detail=detail)
 
-    show_people(app, problem_page)
+    show_people(app, Shown(frame.problem_words, problem_page))
 
     async def section_values(section: Section, request: Request) -> dict[str, Any]:
         language, seen = chosen(request, site.language), part_seen(request).gateway

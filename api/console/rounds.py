@@ -18,6 +18,7 @@ from api.access.accounts import Account
 from api.access.concerned import person_of
 from api.access.door import needs, session_of
 from api.access.scope import part_seen
+from api.console.evidenced import evidenced, times_of
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
 from api.console.names import checkpoint_name, person_name, route_name
@@ -128,6 +129,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         known_at = _instant(as_of, site.zone_info)
         if known_at is not None and known_at > gateway.now():
             raise Denied(422, "as_of: expected a time that has been, not one to come.", "invalid")
+        times = times_of(why)
         then = None
         if known_at is not None:
             then = await _then(part.gateway, shown, known_at, language, named=named)
@@ -147,6 +149,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             period=quarter_of(shown.start.date()),
             device=lambda name: wording.name(site, name, language),
             visit_name=partial(_visit_name, site),
+            evidenced=lambda keys: [evidenced(site, key, language, shown, times) for key in keys],
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -38,14 +38,14 @@ _LEVELS = 3
 
 
 class GapRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest gap of a checkpoint over some days. `largest_s` None: nothing is known of it."""
+    """The largest gap of a checkpoint over some days. `largest_s` None: nothing is known of it; `when` and `night`: of one too long."""
 
     checkpoint: str
     name: str
     limit_s: float | None
     largest_s: float | None
-    since: datetime | None
-    until: datetime | None
+    when: str
+    night: date | None
     exceeded: int
     open: bool
 
@@ -136,8 +136,8 @@ def _gap_row(site: Site, name: str, windows: Sequence[_Window], now: Instant) ->
         name=checkpoint_name(site, name),
         limit_s=limit,
         largest_s=largest,
-        since=None if longest is None else longest[0],
-        until=None if longest is None else longest[1],
+        when="" if longest is None else span_of(site, longest[0], longest[2]),
+        night=None if longest is None else moment(night_of(instant(longest[0]), site)[0], site.zone_info).date(),
         exceeded=len(pieces),
         open=standing,
     )
@@ -196,6 +196,14 @@ def length_of(length_s: float, language: Language) -> str:
     minutes, rest = divmod(told_s(length_s), 60)
     shown = f"{minutes} {say(language, 'gaps.minutes')}"
     return f"{shown} {rest} {say(language, 'gaps.seconds')}" if rest else shown
+
+
+def span_of(site: Site, since: datetime, length_s: float) -> str:
+    """A stretch from its beginning to its end, as far apart as `length_of` says: with seconds and the date where they matter."""
+    begin = instant(since) // SECOND * SECOND
+    first, last = (moment(at, site.zone_info) for at in (begin, begin + told_s(length_s) * SECOND))
+    clock = "%H:%M:%S" if first.second or last.second else "%H:%M"
+    return f"{first:%m-%d {clock}}–{last:{clock if last.date() == first.date() else f'%m-%d {clock}'}}"
 
 
 def _spans(site: Site, now: Instant, count: int) -> list[tuple[Instant, Instant]]:

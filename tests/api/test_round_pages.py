@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -125,6 +125,34 @@ async def test_an_old_window_counts_among_the_largest_gaps(operator: httpx.Async
     )
     assert "300 min" not in inside((await operator.get("/rounds/gaps?days=7&lang=en")).text)
     assert "300 min" in inside((await operator.get("/rounds/gaps?days=30&lang=en")).text)
+
+
+@pytest.mark.parametrize(
+    ("since", "length_s", "when"),
+    [
+        ("2026-11-23T00:59:00", 7202.0, "11-23 00:59:00–02:59:02"),
+        ("2026-11-23T00:59:00", 7260.0, "11-23 00:59–03:00"),
+        ("2026-11-23T00:59:00.4", 7200.3, "11-23 00:59:00–02:59:01"),
+        ("2026-11-22T23:30:00", 7260.0, "11-22 23:30–11-23 01:31"),
+    ],
+)
+async def test_the_ends_of_a_gap_are_as_far_apart_as_its_length_says_and_lead_to_its_night(
+    operator: httpx.AsyncClient, gateway: FakeGateway, since: str, length_s: float, when: str
+) -> None:
+    start = datetime.fromisoformat(since).replace(tzinfo=gateway.site.zone_info)
+    long = Exceedance(since=start, until=start + timedelta(seconds=length_s), length_s=length_s, open=False)
+    gateway.scene.gaps[:] = [
+        Gap(
+            checkpoint="cp-garage-2",
+            window_start=scene.NIGHT,
+            window_end=scene.NIGHT + timedelta(hours=8),
+            largest_s=length_s,
+            exceeded=True,
+            exceedances=(long,),
+        )
+    ]
+    page = (await operator.get("/rounds/gaps?days=7&lang=en")).text
+    assert f'<a href="/rounds?night=2026-11-22">{when}</a>' in page
 
 
 @pytest.mark.parametrize(

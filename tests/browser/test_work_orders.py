@@ -107,13 +107,25 @@ async def test_a_call_is_taken_on_a_phone_and_goes_its_way(office: Office) -> No
     await page.get_by_role("button", name="到场").click()
     await page.locator("#do-arrive").get_by_label("时间").fill(f"{site_now - timedelta(days=1):%Y-%m-%dT%H:%M}")
     await page.locator("#do-arrive").get_by_role("button", name="确定").click()
-    await expect(page.locator("#do-arrive .error")).to_contain_text("未完成")
+    await expect(page.locator("#do-arrive .error")).to_contain_text("未完成：所填时间不能早于")
     office.mistakes.clear()  # the browser notes the refused request
     await page.locator("#do-arrive").get_by_label("时间").fill("")
     await page.locator("#do-arrive").get_by_role("button", name="确定").click()
     await expect(page.locator(".head-line")).to_contain_text("已到场")
     await expect(page.locator(".proof").first).to_contain_text("刘师傅")
     await fits(page)
+
+
+async def test_a_gateway_that_does_not_answer_is_told_in_words_and_the_form_can_be_sent_again(office: Office) -> None:
+    page = await office.enter(PHONE, "/work-orders/new")
+    await page.route("**/api/v1/work-orders", lambda route: route.abort())
+    await page.get_by_label("内容").fill("水管漏水")
+    await page.get_by_role("button", name="登记并开单").click()
+    await expect(page.locator(".report-form .error")).to_have_text("未完成：网关没有应答，请检查网络后再试。")
+    office.mistakes.clear()  # the browser notes the lost request
+    await page.unroute("**/api/v1/work-orders")
+    await page.get_by_role("button", name="登记并开单").click()
+    await expect(page.locator(".order-words")).to_have_text("水管漏水")
 
 
 async def test_a_button_pressed_before_the_scripts_run_is_not_lost(office: Office) -> None:

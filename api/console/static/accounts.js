@@ -1,22 +1,14 @@
 // Accounts and keys: forms and buttons that speak to the API; what is shown once stands in a dialog until it is closed.
 
 import { say } from "/static/actions.js";
+import { ask } from "/static/ask.js";
 
 const texts = document.getElementById("account-texts").dataset;
-const problems = document.getElementById("account-problems").dataset;
 const once = document.getElementById("once");
 const sure = document.getElementById("sure");
 
 /** Links that no other machine can open. */
 const LOOPBACK = /^https?:\/\/(127\.|localhost[:/]|\[::1\])/;
-
-/** Ask the API; gives its answer, or throws what it says is wrong. */
-async function ask(path, method, body) {
-  const answer = await fetch(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  const said = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(problems[(said.type ?? "").split(":").pop().replace("-", "")] ?? said.detail);
-  return said;
-}
 
 /** What a form says, as the API takes it. */
 function bodyOf(form) {
@@ -88,12 +80,12 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     if (button.dataset.link) {
-      const link = await ask(button.dataset.link, "POST", {});
+      const link = await ask(button.dataset.link, {});
       await showOnce(button.dataset.title, button.dataset.says, link.url, link.qr, link.expires);
       location.reload();
       return;
     }
-    await ask(button.dataset.do, button.dataset.method ?? "POST", JSON.parse(button.dataset.body ?? "{}"));
+    await ask(button.dataset.do, JSON.parse(button.dataset.body ?? "{}"), button.dataset.method);
     if (button.dataset.next) location.href = button.dataset.next;
     else location.reload();
   } catch (error) {
@@ -113,7 +105,7 @@ document.addEventListener("submit", async (event) => {
   try {
     const again = form.querySelector("[data-again]");
     if (again && again.value !== form.elements[again.dataset.again].value) throw new Error(again.dataset.differ);
-    const said = await ask(form.dataset.send, form.dataset.method ?? "POST", bodyOf(form));
+    const said = await ask(form.dataset.send, bodyOf(form), form.dataset.method);
     await after(form, said);
   } catch (error) {
     complaint.textContent = error.message;
@@ -128,7 +120,7 @@ async function after(form, said) {
   if (form.dataset.then === "key") await showOnce(texts.key, texts.keySays, said.text, "", said.key.expires);
   if (form.dataset.then === "link") {
     const guard = said.role === "guard";
-    const link = await ask(`/api/v1/users/${said.id}/${guard ? "link" : "password"}`, "POST", {});
+    const link = await ask(`/api/v1/users/${said.id}/${guard ? "link" : "password"}`, {});
     const [title, says] = guard ? [texts.link, texts.linkSays] : [texts.password, texts.passwordSays];
     await showOnce(title.replace("…", said.called ?? said.login), says, link.url, link.qr, link.expires);
   }

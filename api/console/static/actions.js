@@ -1,5 +1,7 @@
 // What a person does with an alert: one request each; the reason is asked for where the history needs one.
 
+import { ask } from "/static/ask.js";
+
 const NEEDS_REASON = new Set(["resolve", "close", "comment"]);
 const dialog = document.getElementById("reason");
 const field = document.getElementById("reason-text");
@@ -21,17 +23,9 @@ export async function act(action, id, title, button = null) {
 export async function send(url, body, title, button = null) {
   if (button) button.disabled = true;
   try {
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (answer.ok) {
-      say(`${texts.done} · ${title}`);
-      return true;
-    }
-    const problem = await answer.json();
-    say(`${texts.failed}${problem.detail}`, true);
+    await ask(url, body);
+    say(`${texts.done} · ${title}`);
+    return true;
   } catch (error) {
     say(`${texts.failed}${error.message}`, true);
   } finally {

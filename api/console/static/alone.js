@@ -2,6 +2,7 @@
 
 import { act } from "/static/actions.js";
 import "/static/arrange.js";
+import "/static/forms.js";
 import "/static/menu.js";
 import { startClock } from "/static/clock.js";
 

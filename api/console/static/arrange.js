@@ -1,12 +1,12 @@
 // What people arrange: silences, planned work, who stands in. Times are the site's, wherever the browser stands.
 
 import { askReason, say, send } from "/static/actions.js";
+import { instantOf } from "/static/clock.js";
 
 const dialog = document.getElementById("quiet");
 const why = document.getElementById("quiet-why");
 const scope = document.getElementById("quiet-scope");
 const until = document.getElementById("quiet-until");
-const zone = document.body.dataset.zone;
 const usual = why.value;
 const single = document.body.classList.contains("alone");
 
@@ -43,19 +43,6 @@ document.addEventListener("input", (event) => {
   for (const group of offered.querySelectorAll("optgroup")) group.hidden = group.dataset.on !== on.value;
 });
 
-document.addEventListener("submit", async (event) => {
-  const form = event.target.closest("[data-post]");
-  if (!form) return;
-  event.preventDefault();
-  const body = {};
-  for (const field of form.elements) {
-    if (!field.name || (field.value === "" && "optional" in field.dataset)) continue;
-    body[field.name] = field.type === "datetime-local" ? instantOf(field.value) : field.value;
-  }
-  const button = form.querySelector("button");
-  if (await send(form.dataset.post, body, button.textContent, button)) location.reload();
-});
-
 async function askSilence(id, title, button) {
   document.getElementById("quiet-what").textContent = title;
   why.value = usual;
@@ -74,20 +61,6 @@ async function askSilence(id, title, button) {
   else if (/^\d+$/.test(chosen)) body.lasts_s = Number(chosen);
   else return false;
   return send(`/api/v1/alerts/${encodeURIComponent(id)}/silence`, body, title, button);
-}
-
-/** The instant at which the clocks of the site show `local`, as RFC 3339. */
-export function instantOf(local) {
-  const wanted = Date.parse(`${local}Z`);
-  let at = wanted;
-  // Twice: the offset is asked for where it holds.
-  for (let round = 0; round < 2; round++) at = wanted - (shown(at) - at);
-  return new Date(at).toISOString();
-}
-
-function shown(at) {
-  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
-  return Date.parse(`${parts.format(new Date(at)).replace(" ", "T")}Z`);
 }
 
 function titleOf(element) {

@@ -58,6 +58,20 @@ export function startClock() {
   setInterval(writeAges, 10000);
 }
 
+/** The instant at which the clocks of the site show `local`, as RFC 3339. */
+export function instantOf(local) {
+  const wanted = Date.parse(`${local}Z`);
+  let at = wanted;
+  // Twice: the offset is asked for where it holds.
+  for (let round = 0; round < 2; round++) at = wanted - (shown(at) - at);
+  return new Date(at).toISOString();
+}
+
+function shown(at) {
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  return Date.parse(`${parts.format(new Date(at)).replace(" ", "T")}Z`);
+}
+
 /** Fill `{name}` places of a text. */
 export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");

@@ -1,6 +1,7 @@
 // What could not be read: several are tried at once, what that gives is shown, and only then it is done.
 
 import { say, send } from "/static/actions.js";
+import { ask } from "/static/ask.js";
 
 const page = document.querySelector(".quarantine-page");
 const effect = document.getElementById("effect");
@@ -16,13 +17,7 @@ document.getElementById("try-chosen")?.addEventListener("click", async (event) =
   if (!rows.length) return say(page.dataset.none, true);
   event.target.disabled = true;
   try {
-    const answer = await fetch("/quarantine/effect", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ rows: rows.slice(0, Number(page.dataset.most)) }),
-    });
-    if (answer.ok) effect.innerHTML = await answer.text();
-    else say(failed + (await answer.json()).detail, true);
+    effect.innerHTML = await ask("/quarantine/effect", { rows: rows.slice(0, Number(page.dataset.most)) });
   } catch (error) {
     say(failed + error.message, true);
   } finally {

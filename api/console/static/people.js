@@ -1,6 +1,7 @@
 // People and tags: whose a tag is, with what that changes shown before it is done; and "tap now", over the live events.
 
 import { say, send } from "/static/actions.js";
+import { ask } from "/static/ask.js";
 
 const DONE = "people-done";
 const texts = document.getElementById("people-texts").dataset;
@@ -44,7 +45,7 @@ document.addEventListener("submit", async (event) => {
 document.addEventListener("click", async (event) => {
   const { withdraw, withdrawPerson, name } = event.target.closest("button")?.dataset ?? {};
   if (withdraw) {
-    const found = await ask("/api/v1/tags/withdraw", { tag: withdraw, preview: true });
+    const found = await effectOf("/api/v1/tags/withdraw", { tag: withdraw, preview: true });
     if (found === null) return;
     const question = `${texts.withdraw.replace("{tag}", withdraw)}\n${words(found)}`;
     if (confirm(question) && (await send("/api/v1/tags/withdraw", { tag: withdraw }, withdraw))) again();
@@ -88,26 +89,19 @@ async function show(form) {
   effect.textContent = "";
   if (owner === "" || owner === "new:") return;
   button.disabled = true;
-  const found = await ask("/api/v1/tags", { ...wish(form), preview: true });
+  const found = await effectOf("/api/v1/tags", { ...wish(form), preview: true });
   if (form.elements.owner.value !== owner) return;
   button.disabled = found === null;
   if (found !== null) effect.textContent = words(found);
 }
 
-async function ask(url, body) {
+async function effectOf(url, body) {
   try {
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    const found = await answer.json();
-    if (answer.ok) return found;
-    say(found.detail, true);
+    return await ask(url, body);
   } catch (error) {
     say(error.message, true);
+    return null;
   }
-  return null;
 }
 
 function words({ visits, alerts }) {

@@ -2,6 +2,7 @@
 
 import { act } from "/static/actions.js";
 import "/static/arrange.js";
+import "/static/forms.js";
 import { startClock } from "/static/clock.js";
 import { listen } from "/static/live.js";
 import "/static/menu.js";
