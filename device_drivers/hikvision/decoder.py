@@ -51,7 +51,7 @@ class HikvisionDecoder:
 
     def _report(self, part: bytes, at: datetime, found: list[Reading | Reject]) -> None:
         try:
-            event, active, channel = read_alert(part)
+            events, active, channel = read_alert(part)
         except DecodeError as error:
             found.append(Reject(part, error.reason))
             return
@@ -62,14 +62,14 @@ class HikvisionDecoder:
         readings: list[Reading] = []
         signs = self._signs
         signs.pass_time(readings, at)
-        meaning = EVENTS.get(event, BEAT)
-        if meaning.word == "loss" and not active:
-            # Idle, it says so all the time: that its service lives, and that this channel has its picture.
-            signs.beat(readings, channel, at)
-            if channel is None:
-                found += readings
-                return
-        signs.report(readings, meaning, channel, active, at, brief=True)
+        for event in events:
+            meaning = EVENTS.get(event, BEAT)
+            if meaning.word == "loss" and not active:
+                # Idle, it says so all the time: that its service lives, and that this channel has its picture.
+                signs.beat(readings, channel, at)
+                if channel is None:
+                    continue
+            signs.report(readings, meaning, channel, active, at, brief=True)
         found += readings
 
 
