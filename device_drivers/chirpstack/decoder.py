@@ -32,7 +32,8 @@ class ChirpstackDecoder:
         self._uplink = uplink
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one event. `at` is the server's time of the uplink, if it can be trusted.
+        """Decode one event. `at` is the server's time of the uplink, if it can be trusted. What is null has its default, as what
+        is absent has (proto-JSON).
 
         Raises:
             DecodeError: not a topic of this device, not JSON of the event's shape, another device's event, a payload that
@@ -41,7 +42,7 @@ class ChirpstackDecoder:
         event = topic.removeprefix(self._prefix)
         if event == topic or not (event in ("up", "status", "join") or event in _SILENT):
             raise DecodeError(f"topic {topic!r}: expected {self._prefix}up, status, join, ack, txack, log or location")
-        message = read_object(payload)
+        message = {key: value for key, value in read_object(payload).items() if value is not None}
         if "devEUI" in message:
             raise DecodeError("an event of ChirpStack 3 (`devEUI`): its server says another thing by the same topic")
         self._check_device(message.get("deviceInfo"))
@@ -65,8 +66,7 @@ class ChirpstackDecoder:
     def _up(
         self, message: dict[str, Any], at: datetime, received: datetime, unread: list[str], *, retained: bool
     ) -> list[Reading]:
-        """An uplink. What is absent or null has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
-        message = {key: value for key, value in message.items() if value is not None}
+        """An uplink. What is absent has its default (proto-JSON): no `data` is an empty payload, no `fPort` is 0."""
         for key in ("fPort", "fCnt"):
             count(message.get(key, 0), key)
         data = read_base64(message.get("data", ""), "data")

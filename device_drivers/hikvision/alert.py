@@ -28,10 +28,16 @@ _LOOSE = {
 }
 
 
-class Alert(NamedTuple):
-    """What a device reports. `event` is in lower case; `channel` None: not said."""
+_LASTS = "duration"
+"""The event type of a report that something lasts; what it is, `relationEvent` in its list says."""
 
-    event: str
+_RELATION = re.compile(rb"<(?:[\w.-]{1,64}:)?relationEvent(?:\s[^<>]{0,256})?>\s*([A-Za-z0-9_]{1,64})\s*<")
+
+
+class Alert(NamedTuple):
+    """What a device reports. `events` are in lower case, mostly one; `channel` None: not said."""
+
+    events: tuple[str, ...]
     active: bool
     channel: int | None
 
@@ -58,7 +64,8 @@ def read_alert(document: bytes) -> Alert:
     fields = {} if odd else _plain(document)
     if "eventType" not in fields or "eventState" not in fields:
         fields = _parsed(document) or _loose(document)
-    return _alert(fields)
+    alert = _alert(fields)
+    return alert._replace(events=_lasting(document) or alert.events) if alert.events == (_LASTS,) else alert
 
 
 def _usual(document: bytes) -> Alert | None:
@@ -74,9 +81,14 @@ def _usual(document: bytes) -> Alert | None:
     number = document[channel_at + 11 : max(channel_end, 0)]
     if active is None or not event.isalnum() or not number.isdigit() or len(number) > 9:
         return None
-    if b"<!" in document or ROOT not in document:
+    if b"<!" in document or ROOT not in document or (name := event.decode().lower()) == _LASTS:
         return None
-    return Alert(event.decode().lower(), active, int(number))
+    return Alert((name,), active, int(number))
+
+
+def _lasting(document: bytes) -> tuple[str, ...]:
+    """What a report of the type `duration` says that lasts, each once."""
+    return tuple(dict.fromkeys(name.decode().lower() for name in _RELATION.findall(document)))
 
 
 def _plain(document: bytes) -> dict[str, str]:
@@ -151,7 +163,7 @@ def _alert(fields: dict[str, str]) -> Alert:
         channel = _number(fields, "dynChannelID")
     if channel is None:
         channel = _number(fields, "videoInputChannelID")
-    return Alert(event, _STATES[word], channel)
+    return Alert((event,), _STATES[word], channel)
 
 
 def _number(fields: dict[str, str], name: str) -> int | None:

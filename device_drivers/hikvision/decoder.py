@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from device_drivers.camera_signs import BEAT, CameraSigns
@@ -16,6 +17,8 @@ OFFSET = 32
 
 _END = b"</" + ROOT + b">"
 _START = b"<" + ROOT
+_PREFIXED = b":" + ROOT + b">"
+_PREFIXED_END = re.compile(rb"</[\w.-]{1,64}" + _PREFIXED)
 
 
 class HikvisionDecoder:
@@ -51,7 +54,7 @@ class HikvisionDecoder:
 
     def _report(self, part: bytes, at: datetime, found: list[Reading | Reject]) -> None:
         try:
-            event, active, channel = read_alert(part)
+            events, active, channel = read_alert(part)
         except DecodeError as error:
             found.append(Reject(part, error.reason))
             return
@@ -62,14 +65,14 @@ class HikvisionDecoder:
         readings: list[Reading] = []
         signs = self._signs
         signs.pass_time(readings, at)
-        meaning = EVENTS.get(event, BEAT)
-        if meaning.word == "loss" and not active:
-            # Idle, it says so all the time: that its service lives, and that this channel has its picture.
-            signs.beat(readings, channel, at)
-            if channel is None:
-                found += readings
-                return
-        signs.report(readings, meaning, channel, active, at, brief=True)
+        for event in events:
+            meaning = EVENTS.get(event, BEAT)
+            if meaning.word == "loss" and not active:
+                # Idle, it says so all the time: that its service lives, and that this channel has its picture.
+                signs.beat(readings, channel, at)
+                if channel is None:
+                    continue
+            signs.report(readings, meaning, channel, active, at, brief=True)
         found += readings
 
 
@@ -82,6 +85,8 @@ def part_end(data: bytes, start: int, stop: int) -> int:
         return data.find(b"\n", start, stop) + 1
     end = data.find(_END, start, stop)
     last = stop if end < 0 else end
+    if data.find(_PREFIXED, start, last) >= 0 and (prefixed := _PREFIXED_END.search(data, start, last)):
+        return prefixed.end()
     opened = data.find(_START, start, last)
     if opened >= 0 and (again := data.find(_START, opened + len(_START), last)) >= 0:
         return again
