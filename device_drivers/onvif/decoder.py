@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from device_drivers.camera_signs import CameraSigns
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Channel, Measurement, Reachable
 from device_drivers.onvif.clock import read_clock
@@ -71,10 +71,10 @@ class OnvifDecoder:
             and envelope.name != "Fault"
         ):
             raise DecodeError(f"{envelope.name[:80]!r} where {topic[:80]} was asked for")
-        return self.read(envelope, received)
+        return self.read(envelope, payload, received)
 
-    def read(self, envelope: Envelope, received: datetime) -> list[Reading]:
-        """As `decode`, of an envelope that was taken apart."""
+    def read(self, envelope: Envelope, payload: bytes, received: datetime) -> list[Reading]:
+        """As `decode`, of a payload whose envelope was taken apart."""
         name, content, _ = envelope
         if name == "GetSystemDateAndTimeResponse":
             found = [self._lives(received)]
@@ -89,7 +89,8 @@ class OnvifDecoder:
                 )
             return found
         if name in ("PullMessagesResponse", "Notify"):
-            return self._events(read_events(content), received)
+            events, unread = read_events(content)
+            return beside_unread(self._events(events, received) if events or not unread else [], payload, unread)
         if name == "Fault":  # whoever refuses, lives
             return [self._lives(received)]
         if name in MESSAGES:

@@ -80,21 +80,26 @@ _OPERATIONS: Mapping[str, Literal["Initialized", "Changed", "Deleted", ""]] = {
 }
 
 
-def read_events(content: Element) -> list[Event]:
-    """The notifications in PullMessagesResponse or Notify.
+def read_events(content: Element) -> tuple[list[Event], list[str]]:
+    """The notifications in PullMessagesResponse or Notify, and what is wrong with each that cannot be read: it hides none beside it.
 
     Raises:
-        DecodeError: one has no topic or no message, an unknown operation, or there are too many.
+        DecodeError: there are too many.
     """
     found: list[Event] = []
-    for holder in children(content, "NotificationMessage"):
-        if len(found) >= _MOST_MESSAGES:
+    unread: list[str] = []
+    for number, holder in enumerate(children(content, "NotificationMessage")):
+        if number >= _MOST_MESSAGES:
             raise DecodeError(f"more than {_MOST_MESSAGES} messages in one answer")
-        found.append(_event(holder))
-    return found
+        try:
+            found.append(_event(holder))
+        except DecodeError as error:
+            unread.append(error.reason)
+    return found, unread
 
 
 def _event(holder: Element) -> Event:
+    """One notification. Raises DecodeError: it has no topic or no message, or an unknown operation."""
     topic = text(child(holder, "Topic"))
     if not topic:
         raise DecodeError("a notification without a topic")

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from device_drivers.conversation import Fetch, Fetched, Give, WebConversation
-from device_drivers.driver import Reading, Reject
+from device_drivers.driver import Reading, Readings, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.event_stream import reached
 from device_drivers.onvif.clock import QUESTION, read_clock
@@ -119,7 +119,7 @@ class OnvifPoller:
                 if envelope.name == "GetSystemDateAndTimeResponse":
                     if (clock := read_clock(envelope.content)) is not None:
                         self._skew = clock - answered.received
-                    found = [*self._decoder.read(envelope, answered.received)]
+                    found = [*self._decoder.read(envelope, answered.body, answered.received)]
             except DecodeError as error:
                 found.append(Reject(answered.body, error.reason))
         yield Give(found)
@@ -156,7 +156,8 @@ class OnvifPoller:
                 return
             now = pulled.received
             try:
-                yield Give(self._decoder.quiet(now) if envelope is None else self._decoder.read(envelope, now))
+                found = self._decoder.quiet(now) if envelope is None else self._decoder.read(envelope, pulled.body, now)
+                yield Give([*found, *(found.rejects if isinstance(found, Readings) else ())])
             except DecodeError as error:
                 yield Give([Reject(pulled.body, error.reason)])
             if now - renewed >= timedelta(seconds=_LASTS_S / 2):
