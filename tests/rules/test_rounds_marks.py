@@ -105,3 +105,19 @@ def test_guards_whose_clock_was_doubtful_are_not_out_of_order_where_the_same_tap
     served = [(each.verdict, each.person) for each in walk.round().visits]
     assert served == [("on_time", "wang"), ("early", "chen"), ("late", "li")]
     assert "out_of_order" not in walk.round().marks
+
+
+@pytest.mark.parametrize(("elsewhere", "marks"), [("22:06", ("same_moment_elsewhere",)), ("22:26", ())])
+def test_of_two_doubtful_times_a_card_was_elsewhere_at_the_same_moment_only_by_the_one_its_visit_was_judged_at(
+    elsewhere: str, marks: tuple[str, ...]
+) -> None:
+    walk = gate_and_garage()
+    walk.beat("22:00", device_now="22:00", last_seq=0, boot="b")
+    walk.tap("wang", "22:06", "22:26:01", boot="b", seq=1)
+    walk.beat("22:10", "22:30", device_now="22:10", last_seq=1, boot="b")
+    walk.tap("wang", elsewhere, device="rdr-garage", received="22:31")
+    walk.until("22:40")
+    assert [each.verdict for each in walk.round().visits] == ["on_time", "on_time"]
+    assert walk.visit().at is not None
+    assert walk.visit().at.strftime("%H:%M") == "22:06"
+    assert walk.round().marks == marks
