@@ -8,7 +8,8 @@ one unit of a greater; then one maximum-weight matching gives the lexicographic 
 5. earliest taps: comparing sorted lists of equal length is comparing, at the first difference, who has the smaller
    key, so the key of rank k among m weighs 2^(m-k);
 6. taps in time order to visits in order: the list of visit ranks by tap order must be least, so the visit of rank v
-   for the tap of rank t (of n, with w visits) costs v * (w+1)^(n-t).
+   for the tap of rank t (of n, with w visits) costs v * (w+1)^(n-t). A tap whose time is in doubt has a rank for each
+   time at which it would be used.
 """
 
 from __future__ import annotations
@@ -71,11 +72,8 @@ def _rank_alone(edge: Edge) -> tuple[bool, bool, Duration, tuple[Key, ...]]:
 def _weights(visits: int, edges: Sequence[Edge]) -> list[int]:
     """One number an edge; the sum over an assignment orders assignments by the aims."""
     ranks = {key: rank for rank, key in enumerate(sorted({key for edge in edges for key in edge.keys}))}
-    taps: dict[Hashable, Key] = {}
-    for edge in edges:
-        for tap, key in zip(edge.taps, edge.keys, strict=True):
-            taps[tap] = min(taps.get(tap, key), key)
-    order = {tap: rank for rank, (_, _, tap) in enumerate(sorted((key, repr(tap), tap) for tap, key in taps.items()))}
+    used = {(key, tap) for edge in edges for tap, key in zip(edge.taps, edge.keys, strict=True)}
+    order = {each: rank for rank, each in enumerate(sorted(used, key=lambda each: (each[0], repr(each[1]))))}
     count, base = len(order), visits + 1
     worst = max((edge.deviation for edge in edges), default=0)
     sixth = base ** (count + 1)
@@ -86,7 +84,8 @@ def _weights(visits: int, edges: Sequence[Edge]) -> list[int]:
     for edge in edges:
         weight = (((unit + edge.on_time) * unit + edge.by_guard) * unit + edge.required) * fourth - edge.deviation
         weight = weight * fifth + sum(2 ** (len(ranks) - ranks[key]) for key in edge.keys)
-        weight = weight * sixth - sum(edge.visit * base ** (count - 1 - order[tap]) for tap in edge.taps)
+        places = (order[each] for each in zip(edge.keys, edge.taps, strict=True))
+        weight = weight * sixth - sum(edge.visit * base ** (count - 1 - place) for place in places)
         result.append(weight)
     return result
 

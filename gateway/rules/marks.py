@@ -141,16 +141,27 @@ def _elsewhere(visit: VisitState, site: Site, points: Mapping[str, Point]) -> bo
         for there in site.checkpoints.values():
             if there.reader in {None, tap.device} or there.place == here.place or there.id not in points:
                 continue
-            if _same_moment(tap, points[there.id], min_leg(site, here.id, there.id), there):
+            times = _judged(tap, points[visit.checkpoint])
+            if _same_moment(tap, times, points[there.id], min_leg(site, here.id, there.id), there):
                 return True
     return False
 
 
-def _same_moment(tap: Tap, point: Point, leg: Duration | None, there: Checkpoint) -> bool:
+def _judged(tap: Tap, point: Point) -> list[Instant]:
+    """When a tap happened; if its clock is in doubt and it serves a visit, only by the offset that the visit was judged by."""
+    if "clock_uncertain" in tap.marks:
+        for visit in point.visits_between(tap.first, tap.last):
+            if visit.service is not None and tap in visit.service.taps and (fit := visit.fit(tap)) is not None:
+                offset = fit.time - fit.device_at
+                return [each.time for each in tap.moments if each.time - each.read.at == offset]
+    return [each.time for each in tap.moments]
+
+
+def _same_moment(tap: Tap, times: Sequence[Instant], point: Point, leg: Duration | None, there: Checkpoint) -> bool:
     within = SAME_MOMENT if leg is None else leg
-    for moment in tap.moments:
-        for other in point.taps_between(moment.time - within, moment.time + within):
+    for time in times:
+        for other in point.taps_between(time - within, time + within):
             same_tag = other.person == tap.person and other.device == there.reader
-            if same_tag and any(abs(each.time - moment.time) < within for each in other.moments):
+            if same_tag and any(abs(each - time) < within for each in _judged(other, point)):
                 return True
     return False

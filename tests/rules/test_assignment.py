@@ -80,6 +80,24 @@ def pairs_of_taps(draw: st.DrawFn) -> tuple[int, list[Edge]]:
     return visits, edges
 
 
+@st.composite
+def taps_of_doubtful_time(draw: st.DrawFn) -> tuple[int, list[Edge]]:
+    """Each tap may serve one visit at one time and all others at another."""
+    visits = draw(st.integers(2, 4))
+    edges = []
+    for tap in range(draw(st.integers(2, 4))):
+        time, else_at, else_of = draw(st.integers(0, 6)), draw(st.integers(0, 6)), draw(st.integers(0, visits - 1))
+        edges += [
+            Edge(
+                visit=visit, taps=(tap,), on_time=visit != else_of, by_guard=True, deviation=0,
+                keys=((else_at if visit == else_of else time, f"r{tap}", "T"),),
+            )
+            for visit in range(visits)
+            if draw(st.booleans())
+        ]  # fmt: skip
+    return visits, edges
+
+
 @settings(max_examples=300, deadline=None)
 @given(single_taps())
 def test_assignment_is_the_best_of_all_assignments(case: tuple[int, list[Edge]]) -> None:
@@ -87,6 +105,13 @@ def test_assignment_is_the_best_of_all_assignments(case: tuple[int, list[Edge]])
     chosen = assign(visits, edges)
     assert all(edge.visit == visit for visit, edge in chosen.items())
     assert aims(list(chosen.values())) == brute(visits, edges)
+
+
+@settings(max_examples=300, deadline=None)
+@given(taps_of_doubtful_time())
+def test_taps_are_given_in_the_order_of_the_times_at_which_they_serve(case: tuple[int, list[Edge]]) -> None:
+    visits, edges = case
+    assert aims(list(assign(visits, edges).values())) == brute(visits, edges)
 
 
 @settings(max_examples=150, deadline=None)

@@ -91,3 +91,33 @@ def test_a_mark_of_either_of_a_pair_counts() -> None:
     walk.tap("wang", "22:06")
     walk.tap("li", "22:07")
     assert (walk.visit().person, walk.visit().marks) == ("li", ("unassigned_guard",))
+
+
+def test_guards_whose_clock_was_doubtful_are_not_out_of_order_where_the_same_taps_can_serve_in_order() -> None:
+    stops = tuple(Stop(checkpoint=GATE, after=after * MINUTE) for after in (1, 15, 15))
+    walk = Walk(route={"visits": stops, "tolerance": 5 * MINUTE, "band": 5 * MINUTE, "order": "listed"})
+    walk.beat("22:00", device_now="22:00", last_seq=0, boot="b")
+    walk.tap("wang", "22:02:30", boot="b", seq=1)
+    walk.tap("li", "22:03:16", "22:23:16", boot="b", seq=2)
+    walk.tap("chen", "22:06", "22:26", boot="b", seq=3)
+    walk.beat("22:10", "22:30", device_now="22:10", last_seq=3, boot="b")
+    walk.until("22:40")
+    served = [(each.verdict, each.person) for each in walk.round().visits]
+    assert served == [("on_time", "wang"), ("early", "chen"), ("late", "li")]
+    assert "out_of_order" not in walk.round().marks
+
+
+@pytest.mark.parametrize(("elsewhere", "marks"), [("22:06", ("same_moment_elsewhere",)), ("22:26", ())])
+def test_of_two_doubtful_times_a_card_was_elsewhere_at_the_same_moment_only_by_the_one_its_visit_was_judged_at(
+    elsewhere: str, marks: tuple[str, ...]
+) -> None:
+    walk = gate_and_garage()
+    walk.beat("22:00", device_now="22:00", last_seq=0, boot="b")
+    walk.tap("wang", "22:06", "22:26:01", boot="b", seq=1)
+    walk.beat("22:10", "22:30", device_now="22:10", last_seq=1, boot="b")
+    walk.tap("wang", elsewhere, device="rdr-garage", received="22:31")
+    walk.until("22:40")
+    assert [each.verdict for each in walk.round().visits] == ["on_time", "on_time"]
+    assert walk.visit().at is not None
+    assert walk.visit().at.strftime("%H:%M") == "22:06"
+    assert walk.round().marks == marks
