@@ -20,7 +20,7 @@ from api.access.keys import LASTS, LASTS_AT_MOST, NEVER
 from api.access.register import LONGEST_CALLED, Entry
 from api.access.roles import RIGHTS, ROLES, Right, Role
 from api.answers import Cursor, row_cursor
-from api.console.audited import actions, audited
+from api.console.audited import acted_on, actions, audited
 from api.console.frame import Frame
 from api.console.languages import chosen
 from api.console.names import person_name, place_name
@@ -171,6 +171,7 @@ def _add_audit(app: FastAPI, gateway: GatewayPort, accounts: Accounts, frame: Fr
             inner="audit.html",
             rows=found.items,
             audited=partial(audited, language, named=lambda person: person_name(site, person, named=named) or person),
+            acted_on=lambda action, subject: acted_on(site, action, subject, language),
             actions=offered,
             codes={code for _, those in offered for code, _ in those},
             wished=dict.fromkeys(given, "") | wished,

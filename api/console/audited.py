@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import quote
 
+from api.console.evidenced import Evidenced
 from api.console.languages import Language, say, table, word
 from api.console.refusals import refused
+from gateway.alerts import wording
+from gateway.alerts.catalogue import CATALOGUE, rule_of
+from gateway.site.model import Site
 
 _ROWS = re.compile(r"(\d+) rows from before the chain were taken in")
 _ROLES = frozenset({"account.add", "account.role"})
+_ALERT = re.compile(rf"({'|'.join(CATALOGUE)})/(.+)/\d+")
 _ACTION = re.compile(r"audit\.(\w+)\.[\w.]+")
 
 
@@ -27,6 +33,21 @@ def audited(
     if action == "device.clear" and colon:
         return f"{word(language, 'impairment', impairment)}{say(language, 'sign.of')}{why}"
     return word(language, "audit_detail", detail)
+
+
+def acted_on(site: Site, action: str, subject: str, language: Language) -> Evidenced:
+    """What a row's action was done to, in words, with its page if that is known."""
+    words, href = subject, None
+    match action.partition(".")[0]:
+        case "alert" if found := _ALERT.fullmatch(subject):
+            rule = rule_of(found[1])
+            title = rule.title_zh if language == "zh_CN" else rule.title_en
+            words, href = f"{title} · {wording.name(site, found[2], language)}", f"/alerts/{quote(subject, safe='')}"
+        case "work_order" if subject:
+            href = f"/work-orders/{quote(subject, safe='')}"
+        case "device" if subject in site.devices:
+            words, href = wording.name(site, subject, language), f"/devices/{quote(subject, safe='')}"
+    return Evidenced(words=words, href=href, key=subject)
 
 
 def actions(language: Language) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.console.languages import Language, say
 from gateway.site.model import Site
 
 
@@ -44,6 +45,12 @@ def shift_name(site: Site, shift_id: str) -> str:
     """A shift as people call it; its id where it has no name, or is no longer in the site."""
     shift = site.shifts.get(shift_id)
     return shift_id if shift is None else shift.name or shift_id
+
+
+def subject_name(site: Site, subject: str | None, language: Language) -> str:
+    """A thing that lies nowhere with what it is, since its id alone says little: `回路 c-towers`."""
+    kind = "lights.circuit" if subject in site.circuits else "lamp.device" if subject in site.devices else None
+    return f"{say(language, kind)} {subject}" if kind is not None else subject or ""
 
 
 def person_name(site: Site, person_id: str | None, *, named: bool) -> str | None:

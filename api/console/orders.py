@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from api.access.door import needs, session_of
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
-from api.console.names import checkpoint_name, person_name, place_name
+from api.console.names import checkpoint_name, person_name, place_name, subject_name
 from api.orders import OrderShape
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -54,6 +54,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     order: OrderShape
     place: str
+    subject: str
+    """What it is about, as people call it; empty: nothing but its place."""
     what: str
     alert: str
     assignee: str
@@ -238,6 +240,7 @@ def _in_words(site: Site, order: OrderShape, language: Language, *, named: bool)
     return Line(
         order=order,
         place=place_name(site, order.place),
+        subject=subject_name(site, order.subject, language),
         what=said.what if said is not None else order.what or "",
         alert="" if rule is None else rule.title_zh if language == "zh_CN" else rule.title_en,
         assignee=person_name(site, order.assignee, named=named) or "",

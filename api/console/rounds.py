@@ -6,7 +6,6 @@ import calendar
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ from api.access.scope import part_seen
 from api.console.evidenced import evidenced, times_of
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
-from api.console.names import checkpoint_name, person_name, route_name
+from api.console.names import checkpoint_name, person_name
 from api.console.timeline import Timeline, as_round, draw, night_of, verdict_code
 from api.ports import GatewayPort
 from api.problems import Denied
@@ -148,7 +147,6 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             suggested=min(moment(gateway.now(), site.zone_info), shown.end),
             period=quarter_of(shown.start.date()),
             device=lambda name: wording.name(site, name, language),
-            visit_name=partial(_visit_name, site),
             evidenced=lambda keys: [evidenced(site, key, language, shown, times) for key in keys],
         )
 
@@ -303,16 +301,6 @@ async def _then(
 
 def _said(explanation: Explanation, language: Language) -> str:
     return explanation.sentence.zh if language == "zh_CN" else explanation.sentence.en
-
-
-def _visit_name(site: Site, visit: str) -> str:
-    """`night@2026-11-21T01:00+08:00#3` as `night 11-21 01:00 #3`."""
-    route, _, rest = visit.partition("@")
-    start, _, position = rest.partition("#")
-    try:
-        return f"{route_name(site, route)} {datetime.fromisoformat(start):%m-%d %H:%M} #{position}"
-    except ValueError:
-        return visit
 
 
 def deviation(seconds: float | None) -> str | None:

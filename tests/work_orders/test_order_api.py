@@ -509,3 +509,16 @@ async def test_an_order_closed_today_stands_on_the_desk_however_long_ago_it_was_
     await estate.pass_time(days=8)
     desk = await estate.enter("operator")
     assert f'data-key="{order}"' not in (await desk.get("/work-orders")).text
+
+
+async def test_an_order_about_what_lies_nowhere_says_what_its_id_names(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await estate.enter("operator")
+    for lamp in list(estate.gateway.site.lamps):
+        monkeypatch.delitem(estate.gateway.site.lamps, lamp)
+    await estate.fault()
+    [order] = (await desk.get(ORDERS, params={"open": True})).json()["items"]
+    assert order["place"] is None
+    assert "<h2>回路 c-t2-b</h2>" in (await desk.get(f"/work-orders/{order['id']}")).text
+    assert ">回路 c-t2-b</a>" in (await desk.get("/work-orders")).text
