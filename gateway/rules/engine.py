@@ -205,8 +205,10 @@ class Engine:
             self._due = min(self._later, self.rounds.timer() or END)
 
     def _fire(self) -> None:
-        """Let every module know that it is now."""
+        """Let every module know that it is now; cameras once all is known that falls at this instant."""
         for module in self._modules:
+            if module is self.cameras and self.devices.changed:
+                self._settle(self.now)
             if (own := module.deadline()) is not None and own <= self.now:
                 module.advance(self.now)
         self._settle(self.now)
@@ -326,21 +328,31 @@ class Engine:
         """Hand what changed below to what depends on it, until nothing changes."""
         devices = self.devices
         while True:
-            changed = frozenset(devices.changed)
-            devices.changed.clear()
-            if changed:
-                self.rounds.devices_changed(changed, now)
-                self.lighting.devices_changed(changed, now)
-                self.cameras.devices_changed(changed, now)
-                self.corroborations.devices_changed(changed, now)
-            circuits = frozenset(name for kind, name in self.found.touched if kind == "circuit")
-            self.causes.look(changed, circuits, now)
-            self.reader_alerts.look(changed | devices.changed, now)
+            watched = self._settle_causes(now)
+            if watched:
+                self.cameras.devices_changed(watched, now)
+                self.corroborations.devices_changed(watched, now)
             if not devices.changed:
                 break
         self.compensation.look(now)
         devices.woken = False
         self._ask_all()
+
+    def _settle_causes(self, now: Instant) -> frozenset[str]:
+        """Find what takes what with it, before anybody looks what is watched: a zone turns once. Gives all that changed."""
+        devices, all_changed = self.devices, frozenset[str]()
+        while True:
+            changed = frozenset(devices.changed)
+            devices.changed.clear()
+            if changed:
+                self.rounds.devices_changed(changed, now)
+                self.lighting.devices_changed(changed, now)
+            circuits = frozenset(name for kind, name in self.found.touched if kind == "circuit")
+            self.causes.look(changed, circuits, now)
+            self.reader_alerts.look(changed | devices.changed, now)
+            all_changed |= changed
+            if not devices.changed:
+                return all_changed
 
     def _ask_all(self) -> None:
         """Whatever was known of deadlines is to be asked again."""

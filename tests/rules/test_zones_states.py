@@ -127,6 +127,38 @@ def test_a_parents_alert_covers_an_unknown_zone():
     assert night.alerts() == ["zone_blind:z"]
 
 
+def test_a_zone_is_judged_by_all_that_falls_at_one_instant():
+    below = {"behind": "nvr"}
+    site = estate(
+        device("nvr"), camera("a", **below), camera("b", **below), camera("c"), zones=[("z", ["a", "b", "c"], 2)]
+    )
+    night = Night(site)
+    night.hear("22:00:20", heartbeat("a"))
+    night.hear("22:20", heartbeat("c"), heartbeat("nvr"))
+    assert night.alerts() == ["camera_offline:a", "zone_unknown:z"]
+    night.go("22:25")
+    assert night.camera("c") == "offline 22:23:00"
+    assert [night.camera(name).split()[0] for name in ("a", "b")] == ["unknown", "unknown"]
+    assert night.zone("z") == "unknown 22:00:00 0/2"
+    assert night.ends("zone_unknown:z") == []
+
+
+def test_a_zone_is_not_blind_for_the_instant_in_which_a_parent_fault_is_found():
+    names = ("a", "b", "c", "never")
+    site = estate(
+        *(camera(name, network="switch") for name in names), parents={"switch": {}}, zones=[("z", ["a", "never"], 2)]
+    )
+    night = Night(site)
+    night.beat("22:01", "22:20", "a", "b", "c")
+    assert night.alerts() == ["zone_unknown:z"]
+    night.go("22:25")
+    assert night.camera("a") == "unknown 22:23:00 switch"
+    assert night.zone("z") == "unknown 22:00:00 0/2"
+    assert night.ends("zone_unknown:z") == []
+    night.go("22:30")
+    assert night.ends("zone_unknown:z") == ["merge merged parent_fault:switch"]
+
+
 def test_a_zone_without_a_camera_in_service_is_blind_and_says_why():
     night = Night(estate(camera("a", enabled=False), zones=[("z", ["a"], 1)]))
     assert night.zone("z") == "blind 22:00:00 0/1"
