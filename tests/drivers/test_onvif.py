@@ -286,6 +286,19 @@ def test_a_probe_then_a_subscription_that_is_kept() -> None:
     assert "PullMessages" in asked(conversation.send(got(device.acknowledged("RenewResponse"), after_s=101)))
 
 
+def test_a_notification_that_cannot_be_read_goes_to_quarantine_and_what_stands_beside_it_counts() -> None:
+    conversation = poller().round()
+    conversation.send(None)
+    conversation.send(got(device.clock(NOW)))
+    conversation.send(None)
+    conversation.send(got(device.capabilities("http://10.0.0.7/onvif/events")))
+    conversation.send(got(device.subscription("http://10.0.0.7/onvif/sub")))
+    answer = device.messages([MOTION._replace(topic=""), MOTION])
+    motion, reject = told(conversation.send(got(answer)))
+    assert motion == Motion(device="cam", at=NOW)
+    assert reject == Reject(answer, "a notification without a topic")
+
+
 def check_token(question: str, created: datetime) -> None:
     find = lambda name: re.search(rf"<\w:{name}(?: [^>]*)?>([^<]*)<", question)[1]  # type: ignore[index]  # noqa: E731
     assert find("Username") == "watch"
