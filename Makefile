@@ -1,8 +1,8 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Everything else is for developers.
 PYTHON ?= python3
 BIN := .venv/bin
-# More than there are cores: faults, browsers and servers are mostly waited for.
-SIDE_BY_SIDE = --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadfile
+# One more than there are cores: servers and browsers are waited for.
+SIDE_BY_SIDE = --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile
 
 .PHONY: help demo run setup dev test unit check mutations nightly faults faults-nightly openapi format bench sbom audit lock clean
 
