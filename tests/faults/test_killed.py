@@ -225,7 +225,7 @@ class Killed:
                 "SELECT key, held FROM notice WHERE next_try IS NOT NULL AND (held IS NULL OR held IN ('asked', 'behind')) LIMIT 5"
             ),
             *self.gateway.query(
-                "SELECT seq FROM log WHERE kind = 'light_level' AND seq > (SELECT min(seq) FROM cursor) LIMIT 5"
+                "SELECT seq FROM log WHERE kind = 'light_level' AND seq > coalesce((SELECT min(seq) FROM cursor), 0) LIMIT 5"
             ),
             *sorted(self.ledger.brokered - stored)[:5],
         ]
