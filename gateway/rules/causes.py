@@ -173,7 +173,8 @@ class Causes:
         for parent in sorted(self._faults.keys() & devices):
             if self._fell_itself(parent):
                 self._end(parent, now, "merged", key_of("device_offline", parent))
-        self._find(suspected, now)
+        returned = self._counts.keys() & devices
+        self._find(suspected | returned, now)
         for parent in sorted(self._faults.keys() & (self._grown | devices)):
             self._tell(parent, now)
         self._grown.clear()

@@ -222,6 +222,20 @@ def test_a_parent_that_is_itself_offline_has_no_parent_fault(restored):
     assert night.camera("cam-1").endswith("nvr")
 
 
+def test_a_switch_that_returns_is_at_fault_for_what_fell_together_while_it_was_away(restored):
+    cameras = [camera(name, network="switch") for name in CAMS[:3]]
+    night = Night(estate(device("switch"), *cameras), restart_always=restored)
+    night.beat("22:01", "22:05", "switch", *CAMS[:3])
+    night.beat("22:06", "22:10", *CAMS[:3])
+    night.go("22:13:30")
+    assert night.camera("cam-1") == "offline 22:13:00", "it outlived the switch, and fell by itself"
+    night.beat("22:14", "22:30", "switch")
+    assert night.camera("cam-1") == "unknown 22:14:00 switch"
+    assert night.alerts() == ["parent_fault:switch"]
+    assert night.raised("parent_fault:switch") == "22:10:00"
+    assert [signal.rule for signal in night.signals if signal.action == "raise"] == ["device_offline", "parent_fault"]
+
+
 def test_a_recorder_that_falls_with_others_is_the_switchs_fault(restored):
     site = estate(
         device("nvr", kind="nvr", network="switch"),
