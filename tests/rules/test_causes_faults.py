@@ -99,6 +99,35 @@ def test_those_down_before_the_window_count_on_neither_side(restored):
     assert night.ends("camera_offline:cam-1") == ["merge merged parent_fault:panel"]
 
 
+def test_what_was_down_before_keeps_no_fault_standing(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS)
+    night.beat("22:06", "22:20", *CAMS[2:])
+    night.go("22:30")
+    assert night.alerts() == ["parent_fault:panel"]
+    assert night.standing["parent_fault:panel"].details["children"] == CAMS, (
+        "the alerts of all of them are told of in it"
+    )
+    night.beat("22:31", "22:31", *CAMS[2:4])
+    assert night.alerts() == [], "two of three are back: one cause less, and who was dead before is judged anew"
+    night.beat("22:32", "22:40", *CAMS[2:])
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
+
+
+def test_what_was_down_before_keeps_no_fault_standing_after_a_restart_either(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS)
+    night.beat("22:06", "22:20", *CAMS[2:])
+    night.go("22:30")
+    night.restart("22:31")
+    night.go("22:40")
+    assert night.standing["parent_fault:panel"].details["children"] == CAMS
+    night.beat("22:41", "22:41", *CAMS[2:4])
+    assert night.alerts() == []
+    night.beat("22:42", "22:50", *CAMS[2:])
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
+
+
 def test_last_signs_further_apart_than_the_window_are_no_common_fall(restored):
     names = CAMS[:3]
     night = behind_switch(restored=restored, cameras=names)
