@@ -89,6 +89,11 @@ class ParentFault(msgspec.Struct, kw_only=True):
         return Fall(self.rests, self.members)
 
     @property
+    def fallen(self) -> set[str]:
+        """Members in service that fell with it and were not heard since."""
+        return self.members.keys() - self.before - self.up - self.out
+
+    @property
     def enabled(self) -> int:
         return len(self.members) - len(self.before) - len(self.out)
 
@@ -224,7 +229,7 @@ class Causes:
         fitting.sort(key=lambda each: (-each.share, each.height, each.parent))
         taken: set[str] = set()
         for each in fitting:
-            if taken & each.fallen.keys():
+            if taken & each.fallen.keys() or self._explained_beside(each):
                 continue
             lower = [parent for parent in self._faults if each.parent in self._lineage.above((parent,))]
             if any(self._share(parent) > each.share for parent in lower):
@@ -237,6 +242,14 @@ class Causes:
             self._grown.add(each.parent)
             self._take_in([item for item, side in self._sides.items() if side == "down"], now, only=each.parent)
             self._devices.fault(each.parent, self._faults[each.parent].fall, now)
+
+    def _explained_beside(self, suspect: Suspect) -> bool:
+        """All that fell below it rests in one fault that stands, on something that does not hang below it."""
+        return any(
+            suspect.fallen.keys() <= fault.fallen
+            for parent, fault in self._faults.items()
+            if suspect.parent not in self._lineage.above((parent,))
+        )
 
     def _ended(self, fallen: Iterable[str], now: Instant) -> Instant:
         """When the last of those that fell was found so: a timeout is over at its end, noticed 1 µs later."""
