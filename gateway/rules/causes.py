@@ -144,7 +144,8 @@ class Causes:
         return self._told.next()
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
-        """A start proves nothing of a parent: what is not told yet is held anew."""
+        """A start proves nothing of a parent: what is not told yet is held anew; by a new site file it may be over."""
+        self._devices.changed.update(self._faults)
         for parent in self._faults:
             if self._told.get(parent) is not None:
                 self._told.set(parent, now + self.site.hold)

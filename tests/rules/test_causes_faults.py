@@ -9,7 +9,7 @@ import pytest
 from gateway.instants import MINUTE, SECOND, Instant
 from gateway.rules.causes import Causes, together
 from gateway.rules.devices import Devices
-from gateway.rules.findings import Found
+from gateway.rules.findings import Found, Signal
 from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat, link, status
 
 CAMS = [f"cam-{number}" for number in range(1, 6)]
@@ -184,6 +184,23 @@ def test_it_ends_when_fewer_than_three_are_in_service(restored):
     assert night.alerts() == ["parent_fault:panel"]
     night.operate("22:22", "disable", CAMS[2])
     assert "parent_fault:panel" not in night.alerts()
+
+
+def test_it_ends_at_a_start_by_a_site_file_that_leaves_fewer_than_three():
+    night = behind_switch(restored=False, cameras=CAMS[:3])
+    night.beat("22:01", "22:05", *CAMS[:3])
+    night.go("22:15")
+    night.restart("22:16")
+    night.go("22:25")
+    assert night.alerts() == ["parent_fault:panel"]
+    state = night.engine.snapshot()
+    night = behind_switch(restored=False, cameras=CAMS[:2])
+    night.engine.restore(state)
+    night.engine.drain()
+    night.standing = {"parent_fault:panel": Signal(rule="parent_fault", subject="panel", action="raise", at=0)}
+    night.restart("23:30")
+    night.go("23:50")
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
 
 
 def test_a_restart_ends_no_parent_fault(restored):
