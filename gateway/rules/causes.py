@@ -71,13 +71,15 @@ class ParentFault(msgspec.Struct, kw_only=True):
         since, rests: the first and the last of the signs it rests on.
         found: when it was found; it is told `hold` later.
         members: those it rests on and took in, each with its last sign then.
-        up, out: those of them that were heard again, and those taken out of service.
+        before: those of them that were down before the first of those signs: they are told of in it, and count on neither side.
+        up, out: those of the others that were heard again, and those taken out of service.
     """
 
     since: Instant
     rests: Instant
     found: Instant
     members: dict[str, Instant]
+    before: set[str] = set()
     up: set[str] = set()
     out: set[str] = set()
 
@@ -87,8 +89,13 @@ class ParentFault(msgspec.Struct, kw_only=True):
         return Fall(self.rests, self.members)
 
     @property
+    def fallen(self) -> set[str]:
+        """Members in service that fell with it and were not heard since."""
+        return self.members.keys() - self.before - self.up - self.out
+
+    @property
     def enabled(self) -> int:
-        return len(self.members) - len(self.out)
+        return len(self.members) - len(self.before) - len(self.out)
 
     @property
     def down(self) -> int:
@@ -97,7 +104,7 @@ class ParentFault(msgspec.Struct, kw_only=True):
 
     def over(self) -> bool:
         """At least one is heard again and under 60 % are down, or too few are left in service."""
-        circuits = all(item.startswith(_CIRCUIT) for item in self.members)
+        circuits = all(item.startswith(_CIRCUIT) for item in self.members.keys() - self.before)
         if self.enabled < (LEAST_CIRCUITS if circuits else LEAST):
             return True
         return bool(self.up) and self.down * 100 < SHARE * self.enabled
@@ -137,7 +144,8 @@ class Causes:
         return self._told.next()
 
     def restarted(self, down_from: Instant, now: Instant) -> None:  # noqa: ARG002
-        """A start proves nothing of a parent: what is not told yet is held anew."""
+        """A start proves nothing of a parent: what is not told yet is held anew; by a new site file it may be over."""
+        self._devices.changed.update(self._faults)
         for parent in self._faults:
             if self._told.get(parent) is not None:
                 self._told.set(parent, now + self.site.hold)
@@ -173,7 +181,8 @@ class Causes:
         for parent in sorted(self._faults.keys() & devices):
             if self._fell_itself(parent):
                 self._end(parent, now, "merged", key_of("device_offline", parent))
-        self._find(suspected, now)
+        returned = self._counts.keys() & devices
+        self._find(suspected | returned, now)
         for parent in sorted(self._faults.keys() & (self._grown | devices)):
             self._tell(parent, now)
         self._grown.clear()
@@ -204,6 +213,11 @@ class Causes:
             return CIRCUIT_WINDOW
         return max(WINDOW, self.site.devices[item].expect_every or 0)
 
+    def _down_before(self, item: str, sign: Instant, since: Instant) -> bool:
+        """Whether a device's silence was too long before `since` already."""
+        life = None if item.startswith(_CIRCUIT) else self._devices.life(item)
+        return life is not None and sign + (life.timeout or 0) < since
+
     def _fell_itself(self, parent: str) -> bool:
         life = self._devices.life(parent)
         return life is not None and life.fall is not None
@@ -216,7 +230,7 @@ class Causes:
         fitting.sort(key=lambda each: (-each.share, each.height, each.parent))
         taken: set[str] = set()
         for each in fitting:
-            if taken & each.fallen.keys():
+            if taken & each.fallen.keys() or self._explained_beside(each):
                 continue
             lower = [parent for parent in self._faults if each.parent in self._lineage.above((parent,))]
             if any(self._share(parent) > each.share for parent in lower):
@@ -229,6 +243,14 @@ class Causes:
             self._grown.add(each.parent)
             self._take_in([item for item, side in self._sides.items() if side == "down"], now, only=each.parent)
             self._devices.fault(each.parent, self._faults[each.parent].fall, now)
+
+    def _explained_beside(self, suspect: Suspect) -> bool:
+        """All that fell below it rests in one fault that stands, on something that does not hang below it."""
+        return any(
+            suspect.fallen.keys() <= fault.fallen
+            for parent, fault in self._faults.items()
+            if suspect.parent not in self._lineage.above((parent,))
+        )
 
     def _ended(self, fallen: Iterable[str], now: Instant) -> Instant:
         """When the last of those that fell was found so: a timeout is over at its end, noticed 1 µs later."""
@@ -306,6 +328,7 @@ class Causes:
                 sign = self._sign(item)
                 if sign is not None and fault.members.get(item) != sign:
                     fault.members[item] = sign
+                    (fault.before.add if self._down_before(item, sign, fault.since) else fault.before.discard)(item)
                     fault.up.discard(item)
                     self._grown.add(parent)
                     if only is None:
@@ -317,7 +340,7 @@ class Causes:
         """Note in the faults above it how a member is now. Not known (a grace) changes nothing."""
         for parent in self._above[item]:
             fault = self._faults.get(parent)
-            if fault is None or item not in fault.members:
+            if fault is None or item not in fault.members or item in fault.before:
                 continue
             life = self._devices.life(item)
             if not item.startswith(_CIRCUIT) and (life is None or not life.enabled):
@@ -416,7 +439,8 @@ class Causes:
                 continue
             known = {item: sign for item, sign in members.items() if item in self._above}
             fault = ParentFault(since=since, rests=rests, found=found, members=known)
-            fault.up, fault.out = {*up} & known.keys(), {*out} & known.keys()
+            fault.before = {item for item, sign in known.items() if self._down_before(item, sign, since)}
+            fault.up, fault.out = {*up} & known.keys() - fault.before, {*out} & known.keys() - fault.before
             self._faults[parent] = fault
             if ("parent_fault", parent) not in self._standing:
                 self._told.set(parent, self._devices.held_since(found) + self.site.hold)

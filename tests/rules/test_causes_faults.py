@@ -9,7 +9,7 @@ import pytest
 from gateway.instants import MINUTE, SECOND, Instant
 from gateway.rules.causes import Causes, together
 from gateway.rules.devices import Devices
-from gateway.rules.findings import Found
+from gateway.rules.findings import Found, Signal
 from tests.rules.night import EVENING, Night, camera, clock, device, estate, heartbeat, link, status
 
 CAMS = [f"cam-{number}" for number in range(1, 6)]
@@ -99,6 +99,35 @@ def test_those_down_before_the_window_count_on_neither_side(restored):
     assert night.ends("camera_offline:cam-1") == ["merge merged parent_fault:panel"]
 
 
+def test_what_was_down_before_keeps_no_fault_standing(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS)
+    night.beat("22:06", "22:20", *CAMS[2:])
+    night.go("22:30")
+    assert night.alerts() == ["parent_fault:panel"]
+    assert night.standing["parent_fault:panel"].details["children"] == CAMS, (
+        "the alerts of all of them are told of in it"
+    )
+    night.beat("22:31", "22:31", *CAMS[2:4])
+    assert night.alerts() == [], "two of three are back: one cause less, and who was dead before is judged anew"
+    night.beat("22:32", "22:40", *CAMS[2:])
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
+
+
+def test_what_was_down_before_keeps_no_fault_standing_after_a_restart_either(restored):
+    night = behind_switch(restored=restored)
+    night.beat("22:01", "22:05", *CAMS)
+    night.beat("22:06", "22:20", *CAMS[2:])
+    night.go("22:30")
+    night.restart("22:31")
+    night.go("22:40")
+    assert night.standing["parent_fault:panel"].details["children"] == CAMS
+    night.beat("22:41", "22:41", *CAMS[2:4])
+    assert night.alerts() == []
+    night.beat("22:42", "22:50", *CAMS[2:])
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
+
+
 def test_last_signs_further_apart_than_the_window_are_no_common_fall(restored):
     names = CAMS[:3]
     night = behind_switch(restored=restored, cameras=names)
@@ -155,6 +184,23 @@ def test_it_ends_when_fewer_than_three_are_in_service(restored):
     assert night.alerts() == ["parent_fault:panel"]
     night.operate("22:22", "disable", CAMS[2])
     assert "parent_fault:panel" not in night.alerts()
+
+
+def test_it_ends_at_a_start_by_a_site_file_that_leaves_fewer_than_three():
+    night = behind_switch(restored=False, cameras=CAMS[:3])
+    night.beat("22:01", "22:05", *CAMS[:3])
+    night.go("22:15")
+    night.restart("22:16")
+    night.go("22:25")
+    assert night.alerts() == ["parent_fault:panel"]
+    state = night.engine.snapshot()
+    night = behind_switch(restored=False, cameras=CAMS[:2])
+    night.engine.restore(state)
+    night.engine.drain()
+    night.standing = {"parent_fault:panel": Signal(rule="parent_fault", subject="panel", action="raise", at=0)}
+    night.restart("23:30")
+    night.go("23:50")
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
 
 
 def test_a_restart_ends_no_parent_fault(restored):
@@ -220,6 +266,33 @@ def test_a_parent_that_is_itself_offline_has_no_parent_fault(restored):
     night.go("22:30")
     assert night.alerts() == ["device_offline:nvr"]
     assert night.camera("cam-1").endswith("nvr")
+
+
+def test_a_switch_that_returns_is_at_fault_for_what_fell_together_while_it_was_away(restored):
+    cameras = [camera(name, network="switch") for name in CAMS[:3]]
+    night = Night(estate(device("switch"), *cameras), restart_always=restored)
+    night.beat("22:01", "22:05", "switch", *CAMS[:3])
+    night.beat("22:06", "22:10", *CAMS[:3])
+    night.go("22:13:30")
+    assert night.camera("cam-1") == "offline 22:13:00", "it outlived the switch, and fell by itself"
+    night.beat("22:14", "22:30", "switch")
+    assert night.camera("cam-1") == "unknown 22:14:00 switch"
+    assert night.alerts() == ["parent_fault:switch"]
+    assert night.raised("parent_fault:switch") == "22:10:00"
+    assert [signal.rule for signal in night.signals if signal.action == "raise"] == ["device_offline", "parent_fault"]
+
+
+def test_what_one_fault_explains_is_not_laid_to_a_switch_that_returns(restored):
+    cameras = [camera(name, network="switch", power="panel") for name in CAMS]
+    night = Night(estate(device("switch"), *cameras, parents={"panel": {}}), restart_always=restored)
+    night.beat("22:01", "22:05", "switch", *CAMS)
+    night.go("22:19:30")
+    assert night.alerts() == ["device_offline:switch", "parent_fault:panel"]
+    night.beat("22:20", "22:30", "switch")
+    night.beat("22:31", "22:40", "switch", "cam-1")
+    assert night.alerts() == ["parent_fault:panel"], "one cause, one alert"
+    assert "parent_fault:switch" not in {f"{each.rule}:{each.subject}" for each in night.signals}
+    assert night.camera("cam-2") == "unknown 22:08:00 panel"
 
 
 def test_a_recorder_that_falls_with_others_is_the_switchs_fault(restored):
