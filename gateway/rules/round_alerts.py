@@ -114,7 +114,7 @@ class RoundAlerts:
             self._signal(rule, state.id, "retract", now, "rejudged")
         elif told == ("open",) and times:
             state.tells[rule] = ("resolved",)
-            self._signal(rule, state.id, "resolve", now, "started", details={"ended": self._time(min(times))})
+            self._signal(rule, state.id, "resolve", now, "started", details={"ended": self._time(min(*times, now))})
         elif told == ("open",) and standing is not None:
             state.tells[rule] = ("merged",)
             self._signal(rule, state.id, "merge", now, "merged", caused_by=f"{standing}:{state.id}")

@@ -65,6 +65,14 @@ def test_the_first_tap_is_told_with_its_own_time_however_late_it_is_handed_in() 
     assert walk.last("round_not_started").details == {"ended": "2026-11-22T22:11:00+08:00"}
 
 
+def test_a_first_tap_dated_a_moment_ahead_is_told_with_the_time_at_which_it_came() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:10")
+    walk.tap("wang", "22:11:40", "22:11")
+    walk.until("22:12")
+    assert walk.last("round_not_started").details == {"ended": "2026-11-22T22:11:00+08:00"}
+
+
 def test_a_tap_from_before_retracts_it() -> None:
     walk = Walk()
     walk.until("22:10")
