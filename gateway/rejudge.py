@@ -75,7 +75,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Written(NamedTuple):
-    """What was written: how many rounds, how many alerts were retracted, how many rounds were left since they would be worse."""
+    """What was written: how many rounds, how many alerts were retracted, how many rounds were left since they would be worse.
+
+    Of rounds in memory one may rest on a tap that a round which is left keeps: it is left, too.
+    """
 
     rounds: int
     retracted: int
@@ -166,7 +169,13 @@ async def write(rewriting: Rewriting, comparison: Comparison, *, also_worse: boo
             await _append(rewriting, change, now)
     await rewriting.intake.wake()
     told = await told_wrongly(rewriting.reader, [each.id for each in accepted], rewriting.again)
-    return Written(len(accepted), len(rewriting.told - told), len(comparison.rounds) - len(accepted))
+    rounds = sum(each.id not in inside or _stands(living.round(each.id), each) for each in accepted)
+    return Written(rounds, len(rewriting.told - told), len(comparison.rounds) - rounds)
+
+
+def _stands(judged: Round | None, change: RoundChange) -> bool:
+    """Whether a round in memory is judged as it was to be."""
+    return judged is not None and all(judged.visits[each.position - 1].verdict == each.after for each in change.visits)
 
 
 async def told_wrongly(reader: Reader, rounds: Sequence[str], again: Judgement) -> frozenset[str]:

@@ -144,4 +144,7 @@ def _show(comparison: Comparison, written: Written | None) -> None:
         return
     print(f"Written: {written.rounds} rounds; {written.retracted} alerts retracted.")
     if written.withheld:
-        print(f"{written.withheld} rounds would be worse for a guard and were left; --also-worse writes them, too.")
+        print(
+            f"{written.withheld} rounds were left, as they would be worse for a guard or need a tap that such a round keeps; "
+            "--also-worse writes them, too."
+        )

@@ -318,16 +318,21 @@ class AlertBook:
         self._escalation.begin(case, at)
 
     def _update(self, case: Case, signal: Signal) -> None:
-        """What stands is another: of an alert that is over only what evidence withdraws is news."""
+        """What stands is another.
+
+        Of an alert that is over by hand only what evidence withdraws is news; of one that ended by itself all that is known otherwise since.
+        """
         if case.alert.state in ACTIVE:
             self._repeat(case, signal)
             return
         fields = self._described(case.alert, signal)
         withdrawn = withdrawn_from(case, fields["details"])
-        if withdrawn:
+        otherwise = not case.holds and fields["message"] != case.alert.message
+        if withdrawn or otherwise:
             at, by = case.not_before(signal.at), f"rule:{signal.rule}"
             shown = {"details": fields["details"], "message": fields["message"]}
-            self._history.record(case, "note", at, by, wording.CORRECTED, **shown)
+            why = wording.CORRECTED if withdrawn else signal.why or "changed"
+            self._history.record(case, "note", at, by, why, **shown)
             self._notices.tell_withdrawn(case, at, withdrawn)
 
     def _repeat(self, case: Case, signal: Signal) -> None:

@@ -55,7 +55,7 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
         "raised": "开始 {raised}。",
         "escalated": "开始 {raised}，至今无人确认。",
         "reminder": "开始 {raised}，已持续 {lasted}，{standing}。",
-        "resolved": "{raised} 开始，{updated} 结束（{by}）。",
+        "resolved": "{raised} 开始，{ended} 结束（{by}）。",
         "retracted": "此前通知的内容经新证据证明不成立，现予撤回；原通知：{message}",
         "corrected": "此前通知的 {withdrawn} 经新证据证明不成立，现予撤回；其余不变。",
         "merged": "原因见 {cause}，不再单独通知。",
@@ -64,7 +64,7 @@ CLOSINGS: dict[Language, dict[NoticeKind, str]] = {
         "raised": "Since {raised}.",
         "escalated": "Since {raised}; nobody has acknowledged it.",
         "reminder": "Since {raised}, {lasted} by now; {standing}.",
-        "resolved": "Began {raised}, ended {updated} ({by}).",
+        "resolved": "Began {raised}, ended {ended} ({by}).",
         "retracted": "New evidence shows that this never was, and it is withdrawn. We had told you: {message}",
         "corrected": "New evidence withdraws what we had told you of {withdrawn}; the rest stands.",
         "merged": "See {cause}; it is not told separately any more.",
@@ -144,9 +144,10 @@ def notice_title(site: Site, alert: Alert, kind: NoticeKind, language: Language)
 def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language, withdrawn: Sequence[str] = ()) -> str:
     """The text of a notice: the message, then what it is now; `withdrawn`: what of it evidence took back."""
     told = message(site, alert.rule, alert.subject, alert.details, language)
+    ended = alert.details.get("ended")
     closing = CLOSINGS[language][kind].format(
         raised=clock(site, alert.raised),
-        updated=clock(site, alert.updated),
+        ended=_time(site, ended) if isinstance(ended, str) else clock(site, alert.updated),
         by=_actor(site, alert.history[-1].by if alert.history else "", language),
         message=told,
         withdrawn=_list(site, withdrawn, language),

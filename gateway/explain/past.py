@@ -27,6 +27,7 @@ from gateway.instants import DAY, Duration, Instant, parse_instant
 from gateway.journal.reader import Reader
 from gateway.judgement import Judgement
 from gateway.site.model import Site
+from gateway.site.plans import plan_windows
 
 Kind = Literal["round", "gap", "lamp", "circuit", "camera", "zone"]
 
@@ -71,7 +72,9 @@ def explain_past(site: Site, log: StoredLog, started: Instant, asked: Asked) -> 
             started=started,
             since=since,
             until=min(asked.known_at, since + LATE),
-            wanted=of_rounds_and_places(site),
+            wanted=everything
+            if asked.kind == "gap" and _asked_for(site, asked.id, since)
+            else of_rounds_and_places(site),
         )
         explain = explain_round if asked.kind == "round" else explain_gap
         return explain(judge, asked.id, asked.known_at, named=asked.named)
@@ -85,6 +88,12 @@ def explain_past(site: Site, log: StoredLog, started: Instant, asked: Asked) -> 
         evidence=STATE_NEEDED,
     )
     return _EXPLAIN[asked.kind](judge, asked.id, asked.known_at)
+
+
+def _asked_for(site: Site, gap_id: str, start: Instant) -> bool:
+    """Whether a window is none of the checkpoint's own: a patrol, which rests on cameras and lamps wherever they are."""
+    checkpoint = gap_id.rpartition("@")[0]
+    return all(each.checkpoint != checkpoint for each in plan_windows(site, start, start + 1))
 
 
 def _start(subject: str) -> Instant | None:

@@ -80,12 +80,19 @@ class Sensor:
         self.opened: Instant | None = None
         self.downs: list[Interval] = []
 
-    def note(self, at: Instant, *, active: bool) -> None:
-        """It notices somebody, or that nobody is there any more."""
+    def note(self, at: Instant, *, active: bool, heard_since: Instant = 0) -> None:
+        """It notices somebody, or that nobody is there any more; `heard_since`: from then on nothing that it said went unheard."""
         began, self.opened = self.opened, at if active else None
-        lasting = began is not None and 0 <= at - began <= (END if self.sense == "light" else LASTS)
-        if active or lasting:
-            self._add(began if lasting and began is not None else at, at)
+        if began is not None and began <= at:
+            self._add(began, at if self._goes_on(began, at, heard_since, active=active) else began + LASTS)
+        if active:
+            self._add(at, at)
+
+    def _goes_on(self, began: Instant, at: Instant, heard_since: Instant, *, active: bool) -> bool:
+        """Whether what it noticed at `began` went on until `at`: it says so, or that is not longer than what nobody ended may last."""
+        if self.sense == "light" or at - began <= LASTS:
+            return True
+        return not active and began >= heard_since and not any(low <= at and began <= high for low, high in self.downs)
 
     def _add(self, first: Instant, last: Instant) -> None:
         joined = 0 if self.sense == "light" else 2 * AROUND
@@ -215,7 +222,7 @@ class Corroborations:
     def _note(self, device: str, sense: Sense, at: Instant, received: Instant, *, active: bool) -> None:
         when = at if received - _LATE <= at <= received + _AHEAD else received
         sensor = self._sensors.get(device) or self._sensor(device, sense, when)
-        sensor.note(when, active=active)
+        sensor.note(when, active=active, heard_since=self._downs[-1][1] if self._downs else 0)
         if sensor.starts and sensor.starts[0] < received - KEPT:
             sensor.forget(received - KEPT)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Literal
 
 from gateway.instants import Instant, moment, seconds
 from gateway.rules.findings import Found, RoundVerdict, Signal
 from gateway.rules.gaps import GapState, Piece
-from gateway.rules.visits import RoundState
+from gateway.rules.visits import RoundState, VisitState
 from gateway.site.model import Site
 
 ENDED = {"missed": "round_missed", "incomplete": "round_incomplete", "unverifiable": "round_unverifiable"}
@@ -41,22 +41,25 @@ class RoundAlerts:
         standing = ENDED.get(verdict)
         for rule, wanted in NAMES.items():
             if rule == standing:
-                named = tuple(visit.checkpoint for visit in state.required if visit.verdict == wanted)
-                if state.tells.get(rule) != named:
-                    self._ended(state, rule, named, "update" if rule in state.tells else "raise", now)
-                    state.tells[rule] = named
+                visits = [visit for visit in state.required if visit.verdict == wanted]
+                causes = sorted({visit.cause for visit in visits if visit.cause is not None})
+                told = (*(visit.checkpoint for visit in visits), *causes)
+                if state.tells.get(rule) != told:
+                    self._ended(state, rule, visits, causes, now)
+                    state.tells[rule] = told
             elif rule in state.tells:
                 del state.tells[rule]
                 self._signal(rule, state.id, "retract", now, "rejudged")
         self._not_started(state, standing, now, unstarted=unstarted)
 
-    def _ended(self, state: RoundState, rule: str, named: tuple[str, ...], action: str, now: Instant) -> None:
-        visits = [visit for visit in state.required if visit.verdict == NAMES[rule]]
-        causes = sorted({visit.cause for visit in visits if visit.cause is not None})
+    def _ended(
+        self, state: RoundState, rule: str, visits: Sequence[VisitState], causes: list[str], now: Instant
+    ) -> None:
+        named = [visit.checkpoint for visit in visits]
         details: dict[str, str | int | float | list[str]] = {
             "route": state.route.id,
             "start": self._time(state.start),
-            NAMES[rule]: list(named),
+            NAMES[rule]: named,
         }
         if causes:
             details["cause"] = causes
@@ -64,7 +67,7 @@ class RoundAlerts:
             Signal(
                 rule=rule,
                 subject=state.id,
-                action="update" if action == "update" else "raise",
+                action="update" if rule in state.tells else "raise",
                 at=now,
                 raised=max(visit.closes for visit in visits),
                 why=rule,
@@ -73,7 +76,7 @@ class RoundAlerts:
             )
         )
 
-    def _place(self, named: tuple[str, ...]) -> str | None:
+    def _place(self, named: Sequence[str]) -> str | None:
         checkpoint = self._site.checkpoints.get(named[0]) if len(named) == 1 else None
         return checkpoint.place if checkpoint is not None else None
 
@@ -111,7 +114,7 @@ class RoundAlerts:
             self._signal(rule, state.id, "retract", now, "rejudged")
         elif told == ("open",) and times:
             state.tells[rule] = ("resolved",)
-            self._signal(rule, state.id, "resolve", now, "started")
+            self._signal(rule, state.id, "resolve", now, "started", details={"ended": self._time(min(*times, now))})
         elif told == ("open",) and standing is not None:
             state.tells[rule] = ("merged",)
             self._signal(rule, state.id, "merge", now, "merged", caused_by=f"{standing}:{state.id}")
@@ -139,9 +142,10 @@ class RoundAlerts:
                 self._tell_gap(state, subject, piece, "raise", now)
                 if not piece.open:
                     self._signal("gap_exceeded", subject, "resolve", now, "ended")
-            elif state.tells[subject].open and not piece.open:
+            elif _otherwise(told_of := state.tells[subject], piece):
                 self._tell_gap(state, subject, piece, "update", now)
-                self._signal("gap_exceeded", subject, "resolve", now, "ended")
+                if told_of.open and not piece.open:
+                    self._signal("gap_exceeded", subject, "resolve", now, "ended")
             tells[subject] = piece
         for subject in state.tells:
             if subject not in tells:
@@ -152,6 +156,7 @@ class RoundAlerts:
         self, state: GapState, subject: str, piece: Piece, action: Literal["raise", "update"], now: Instant
     ) -> None:
         checkpoint = self._site.checkpoints.get(state.window.checkpoint)
+        ended: dict[str, str | int | float | list[str]] = {} if piece.open else {"ended": self._time(piece.end)}
         self._found.signals.append(
             Signal(
                 rule="gap_exceeded",
@@ -165,6 +170,7 @@ class RoundAlerts:
                     "from": self._time(piece.start),
                     "length": seconds(piece.length),
                     "at_most": seconds(state.at_most),
+                    **ended,
                 },
                 place=checkpoint.place if checkpoint is not None else None,
             )
@@ -187,9 +193,23 @@ class RoundAlerts:
         self._signal("reader_offline", device, "resolve", now, "heard")
 
     def _signal(
-        self, rule: str, subject: str, action: str, now: Instant, why: str, *, caused_by: str | None = None
+        self,
+        rule: str,
+        subject: str,
+        action: Literal["resolve", "retract", "merge"],
+        now: Instant,
+        why: str,
+        *,
+        caused_by: str | None = None,
+        details: dict[str, str | int | float | list[str]] | None = None,
     ) -> None:
-        assert action in {"resolve", "retract", "merge"}
         self._found.signals.append(
-            Signal(rule=rule, subject=subject, action=action, at=now, why=why, caused_by=caused_by)  # type: ignore[arg-type]
+            Signal(
+                rule=rule, subject=subject, action=action, at=now, why=why, caused_by=caused_by, details=details or {}
+            )
         )
+
+
+def _otherwise(told: Piece, now: Piece) -> bool:
+    """Whether a piece ended, or is shorter than it was told; of one that only grew, what was told is still so."""
+    return (told.open and not now.open) or now.start > told.start or now.end < told.end

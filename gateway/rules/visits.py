@@ -146,7 +146,7 @@ class VisitFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundState:
-    """One dated round. `tells`: the alerts that stand for it, by rule, with what they last named.
+    """One dated round. `tells`: the alerts that stand for it, by rule, with what they last named: checkpoints and causes.
 
     `stand_ins`: who stands in for one of its route's guards (none named: for any guard); `acting`: who does for any guard.
     """

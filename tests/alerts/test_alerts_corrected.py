@@ -124,6 +124,27 @@ def test_a_snapshot_that_says_for_all_alike_of_what_people_were_told_is_taken_up
     assert [each.contact for each in corrections(missed(watch, "hall"))[1:]] == ["control-room", "captain"]
 
 
+def test_an_alert_that_ended_says_what_is_known_of_it_since_and_nobody_is_told_of_it_anew() -> None:
+    watch = gap(Watch(), 5400, "raise").signal("resolve", "gap_exceeded", PIECE)
+    told = list(watch.notices)
+    gap(watch.at(5), 3700, "update")
+    assert "1小时1分40秒" in watch.alert(GAP).message
+    assert (watch.alert(GAP).state, watch.alert(GAP).history[-1].why) == ("resolved", "changed")
+    gap(watch.at(60), 3660, "update")
+    rows = len(watch.rows)
+    gap(watch, 3660, "update")
+    assert ("1小时1分（" in watch.alert(GAP).message, watch.alert(GAP).state) == (True, "closed")
+    assert (len(watch.rows), watch.notices) == (rows, told)
+
+
+def gap(watch: Watch, length: int, action: str) -> Watch:
+    details = {"checkpoint": "gate", "from": "2026-11-22T21:00:00+08:00", "length": length, "at_most": 3600}
+    return watch.signal(action, "gap_exceeded", PIECE, details=details)
+
+
+PIECE = "gate@2026-11-22T21:00:00+08:00"
+GAP = f"gap_exceeded/{PIECE}/1"
+
 SITE_WITHOUT_POLICY = replace(SITE, alerting=Alerting())
 
 BOSS = site(

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 import gateway.alerts
 from gateway.alerts.catalogue import CATALOGUE, ROWS, rule_of
 from gateway.alerts.wording import CODES, message, name
-from tests.alerts.watch import SITE, Watch
+from gateway.instants import MINUTE
+from tests.alerts.watch import SITE, T0, Watch
 
 ROUND = "night@2026-11-22T23:00+08:00"
 ENGLISH = replace(SITE, language="en")
@@ -105,6 +106,24 @@ def test_notices_speak_the_sites_language(site, title, withdrawn):
     )
     assert watch.notices[0].title == title
     assert withdrawn in watch.notices[-1].body
+
+
+@pytest.mark.parametrize(
+    ("site", "closing"),
+    [
+        (SITE, "11-22 22:00 开始，11-22 22:30 结束（系统判定）。"),
+        (ENGLISH, "Began 11-22 22:00, ended 11-22 22:30 (as the system judged)."),
+    ],
+)
+def test_who_hears_late_that_something_ended_hears_when_it_did(site, closing):
+    raised, details = T0 - 60 * MINUTE, {"from": "2026-11-22T21:00:00+08:00"}
+    ended = details | {"ended": "2026-11-22T22:30:00+08:00"}
+    watch = Watch(site).signal(
+        "raise", "gap_exceeded", "gate@2026-11-22T21:00:00+08:00", raised=raised, details=details
+    )
+    watch.at(90).signal("resolve", "gap_exceeded", "gate@2026-11-22T21:00:00+08:00", details=ended)
+    assert watch.notices[-1].kind == "resolved"
+    assert watch.notices[-1].body.splitlines()[-1] == closing
 
 
 def test_an_escalated_notice_says_that_nobody_answered():

@@ -226,6 +226,31 @@ def test_what_was_written_stands_after_a_start(estate: Path, capsys: pytest.Capt
     assert verdicts(estate)[NEW] == after[NEW] == ("completed", 2, "on_time", 2)
 
 
+def test_a_round_that_needs_the_tap_of_one_that_is_left_is_left_too_and_not_called_written(
+    estate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def two(**other: Any) -> dict[str, Any]:
+        content = site(tolerance="10m")
+        content["routes"].append({"id": "other", "visits": [{"checkpoint": "cp"}], "band": "0s"} | other)
+        content["rounds"] = [
+            {"route": route, "starts": ["23:00"], "lasts": "40m", "days": weekday(3)} for route in ("night", "other")
+        ]
+        return content
+
+    live_through(estate, two())
+    other = NEW.replace("night", "other")
+    assert [verdicts(estate)[each][0] for each in (NEW, other)] == ["missed", "completed"]
+    words = write_site(estate, two(guards=["g-li"], accept_others=False))
+    found = report([*words, "--write"], capsys, 1)
+    changes = {each["id"]: (each["after"], each["worse"]) for each in found["rounds"]}
+    assert (changes[NEW], changes[other]) == (("completed", False), ("missed", True))
+    assert [verdicts(estate)[each][0] for each in (NEW, other)] == ["missed", "completed"]
+    recent = {each["id"] for each in report(words, capsys, 1)["rounds"]}
+    assert {NEW, other} <= recent
+    assert found["written"]["rounds"] == len(found["rounds"]) - len(recent)
+    assert found["written"]["withheld"] == len(recent)
+
+
 def test_what_is_worse_for_a_guard_is_written_only_when_that_is_said(
     estate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,6 +106,29 @@ async def test_a_lamp_is_told_as_it_was_known_then(tmp_path: Path) -> None:
     assert [each and each.result for each in results] == ["ok", "faulty"]
 
 
+async def test_a_patrol_for_a_blind_zone_is_told_as_it_was_known_then_wherever_its_camera_hangs(tmp_path: Path) -> None:
+    clock = Clock()
+    site = tmp_path / "site.yaml"
+    camera = {"id": "cam", "driver": "native", "kind": "camera", "place": "yard", "expect_every": "1h"}
+    more = SITE | {
+        "places": [*SITE["places"], {"id": "yard", "name": "yard"}],
+        "devices": [*SITE["devices"], camera],
+        "zones": [{"id": "z", "place": "gate", "cameras": ["cam"]}],
+    }
+    site.write_text(yaml.safe_dump(more, allow_unicode=True), encoding="utf-8")
+    async with Gateway(load_site(site)[0], tmp_path / "data", clock=clock) as gateway:
+        await told(gateway, clock, at("22:00"), heartbeat(1, at("22:00")))
+        blind = {"kind": "video_state", "device": "cam", "at": at("22:01").isoformat(), "state": "blind"}
+        await told(gateway, clock, at("22:01"), blind)
+        await told(gateway, clock, at("22:50"), heartbeat(2, at("22:50")))
+        patrol = "cp@2026-11-22T22:04:00+08:00"
+        assert gateway.judgement.engine.rounds.window(patrol) is not None
+        results = [
+            (await gateway.explain_past("gap", patrol, instant(at(clock)), named=True)) for clock in ("22:20", "22:50")
+        ]
+    assert [each and each.result for each in results] == ["unproved", "exceeded"]
+
+
 async def test_before_the_first_start_and_of_unknown_things_nothing_is_told(tmp_path: Path) -> None:
     clock = Clock()
     async with Gateway(loaded(tmp_path), tmp_path / "data", clock=clock) as gateway:

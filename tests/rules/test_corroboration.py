@@ -98,6 +98,33 @@ def test_a_sensor_that_says_again_and_again_that_nobody_is_there_saw_nobody() ->
     assert gate.said() == ("silent", ("pir",))
 
 
+@pytest.mark.parametrize("later", [("22:09", False), ("22:20", False), ("22:20", True)])
+def test_motion_that_supported_a_tap_supports_it_still_once_more_is_said_of_it(later: tuple[str, bool]) -> None:
+    gate = Gate()
+    gate.motion("21:58")
+    gate.tap("22:05")
+    assert gate.said("22:07") == ("supported", ("pir",))
+    gate.motion(later[0], active=later[1])
+    assert gate.said() == ("supported", ("pir",))
+
+
+def test_motion_goes_on_until_it_is_said_to_have_ended_however_long_that_is() -> None:
+    gate = Gate()
+    gate.motion("21:40")
+    gate.tap("22:05")
+    gate.motion("22:20", active=False)
+    assert gate.said() == ("supported", ("pir",))
+
+
+def test_motion_whose_end_may_have_gone_unheard_lasts_ten_minutes() -> None:
+    gate = Gate()
+    gate.motion("21:40")
+    gate.engine.restarted(clock("21:41"), clock("21:45"))
+    gate.tap("22:05")
+    gate.motion("22:20", active=False)
+    assert gate.said() == ("silent", ("pir",))
+
+
 def test_without_a_sensor_that_ever_spoke_there_is_none() -> None:
     gate = Gate()
     gate.motion("22:10", device="pir-garage")

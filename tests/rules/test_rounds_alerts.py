@@ -56,6 +56,23 @@ def test_the_first_tap_resolves_it() -> None:
     assert walk.signals("round_not_started") == [("round_not_started", "raise"), ("round_not_started", "resolve")]
 
 
+def test_the_first_tap_is_told_with_its_own_time_however_late_it_is_handed_in() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:10")
+    walk.tap("wang", "22:11", "22:30")
+    walk.until("22:31")
+    assert walk.last("round_not_started").action == "resolve"
+    assert walk.last("round_not_started").details == {"ended": "2026-11-22T22:11:00+08:00"}
+
+
+def test_a_first_tap_dated_a_moment_ahead_is_told_with_the_time_at_which_it_came() -> None:
+    walk = Walk()
+    walk.alive("21:50", "22:10")
+    walk.tap("wang", "22:11:40", "22:11")
+    walk.until("22:12")
+    assert walk.last("round_not_started").details == {"ended": "2026-11-22T22:11:00+08:00"}
+
+
 def test_a_tap_from_before_retracts_it() -> None:
     walk = Walk()
     walk.until("22:10")
@@ -105,6 +122,17 @@ def test_an_unverifiable_round_asks_a_person_to_find_out() -> None:
     assert walk.last("round_unverifiable").details["unverifiable"] == [GATE]
     walk.tap("wang", "22:06", "23:20")
     assert walk.signals("round_unverifiable")[-1] == ("round_unverifiable", "retract")
+
+
+def test_an_unverifiable_round_that_stays_so_for_another_cause_is_told_with_that_one() -> None:
+    walk = Walk()
+    walk.until("23:16")
+    assert walk.last("round_unverifiable").details["cause"] == ["no_reader"]
+    walk.beat("23:20")
+    walk.until("23:21")
+    assert walk.visit().cause == "reader_offline"
+    assert walk.signals("round_unverifiable") == [("round_unverifiable", "raise"), ("round_unverifiable", "update")]
+    assert walk.last("round_unverifiable").details["cause"] == ["reader_offline"]
 
 
 # -- readers ----------------------------------------------------------------------------------------------------------
@@ -244,6 +272,37 @@ def test_an_ended_gap_is_told_with_its_final_length() -> None:
     walk.tap("wang", "23:03")
     assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
     assert [each.details["length"] for each in walk.found.signals if each.action == "update"] == [3780]
+
+
+def test_a_late_tap_that_shortens_an_ended_gap_is_told_with_the_length_that_is_left() -> None:
+    walk = gap()
+    walk.alive("21:50", "00:30")
+    walk.tap("wang", "00:31")
+    walk.tap("wang", "22:50", "00:40")
+    walk.until("00:41")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
+    details = walk.last("gap_exceeded").details
+    assert (details["from"], details["length"]) == ("2026-11-22T22:50:00+08:00", 101 * 60)
+
+
+def test_a_late_tap_that_shortens_an_open_gap_is_told_with_its_later_beginning() -> None:
+    walk = gap()
+    walk.alive("21:50", "00:10")
+    walk.tap("wang", "22:50", "00:11")
+    walk.until("00:12")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update"]
+    assert walk.last("gap_exceeded").details["from"] == "2026-11-22T22:50:00+08:00"
+    assert [each.open for each in walk.gap().exceedances] == [True]
+
+
+def test_the_end_of_a_gap_is_told_with_the_time_of_its_tap_not_with_that_of_its_report() -> None:
+    walk = gap()
+    walk.beat("21:50", boot="a", last_seq=0)
+    walk.tap("wang", "23:30", "06:30", boot="a", seq=1)
+    walk.until("06:31")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "resolve"]
+    told = [each for each in walk.found.signals if each.rule == "gap_exceeded" and each.action == "raise"]
+    assert told[0].details["ended"] == "2026-11-22T23:30:00+08:00"
 
 
 def test_a_fallen_link_is_no_sign_of_life_of_a_silent_reader() -> None:
