@@ -270,9 +270,10 @@ class Causes:
         alive = counts["alive"] + self._outlived(
             parent, [down[item] for item in fallen], max(map(self._window, fallen))
         )
-        if len(fallen) * 100 < SHARE * (len(fallen) + alive) or self._one_below(fallen):
+        signs = {item: down[item] for item in fallen}
+        if len(fallen) * 100 < SHARE * (len(fallen) + alive) or self._of_one(signs):
             return self._panel(parent)
-        return Suspect(parent, {item: down[item] for item in fallen}, alive, self._lineage.height(parent))
+        return Suspect(parent, signs, alive, self._lineage.height(parent))
 
     def _outlived(self, parent: str, signs: list[Instant], window: Instant) -> int:
         """How many below it gave a sign of life too late to have fallen with the others, though nothing is known of them now (a grace)."""
@@ -303,14 +304,17 @@ class Causes:
         root = self._devices.root(parent)
         return root is not None and root != parent
 
-    def _one_below(self, fallen: Iterable[str]) -> bool:
-        """One of them fell itself and all the others hang below it: that one is named (DESIGN.md, one cause)."""
-        things = set(fallen)
-        for item in things:
-            itself = item in self._lineage.children and self._fell_itself(item)
-            if itself and things <= {item, *self._below(item)}:
-                return True
-        return False
+    def _of_one(self, fallen: Mapping[str, Instant]) -> bool:
+        """One device fell itself, together with them, and they are it or hang below it: that one is named (DESIGN.md, one cause)."""
+        shared = set[str].intersection(*({item, *self._above[item]} for item in fallen))
+        return any(self._fell_itself(item) and self._fell_with(item, fallen) for item in shared)
+
+    def _fell_with(self, item: str, fallen: Mapping[str, Instant]) -> bool:
+        sign = self._sign(item)
+        if sign is None:
+            return False
+        first, last = min(*fallen.values(), sign), max(*fallen.values(), sign)
+        return last - first <= max(self._window(each) for each in (*fallen, item))
 
     def _share(self, parent: str) -> float:
         """The share of a fault that stands, now."""

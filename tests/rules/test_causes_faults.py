@@ -282,17 +282,41 @@ def test_a_switch_that_returns_is_at_fault_for_what_fell_together_while_it_was_a
     assert [signal.rule for signal in night.signals if signal.action == "raise"] == ["device_offline", "parent_fault"]
 
 
+@pytest.mark.parametrize("every", [MINUTE, 5 * MINUTE])
+def test_a_recorder_that_dies_accuses_no_switch_beside_it(restored, every):
+    cameras = [camera(name, behind="nvr", channel=name, network="poe", expect_every=every) for name in CAMS]
+    site = estate(device("nvr", kind="nvr"), *cameras, parents={"poe": {}})
+    night = Night(site, restart_always=restored)
+    for minute in range(1, 6):
+        night.hear(f"22:{minute:02}", *(heartbeat("nvr", channel=name) for name in CAMS), heartbeat("nvr"))
+    night.go("22:50")
+    assert night.alerts() == ["device_offline:nvr"]
+    assert not [signal for signal in night.signals if signal.rule == "parent_fault"]
+    assert night.camera("cam-1").endswith("nvr")
+
+
+def test_a_recorder_that_died_long_before_excuses_no_switch(restored):
+    cameras = [camera(name, behind="nvr", network="poe") for name in CAMS]
+    site = estate(device("nvr", kind="nvr"), *cameras, parents={"poe": {}})
+    night = Night(site, restart_always=restored)
+    night.beat("22:01", "22:05", "nvr", *CAMS)
+    night.beat("22:06", "22:20", *CAMS)
+    night.go("22:50")
+    assert night.alerts() == ["device_offline:nvr", "parent_fault:poe"]
+
+
 def test_what_one_fault_explains_is_not_laid_to_a_switch_that_returns(restored):
     cameras = [camera(name, network="switch", power="panel") for name in CAMS]
     night = Night(estate(device("switch"), *cameras, parents={"panel": {}}), restart_always=restored)
-    night.beat("22:01", "22:05", "switch", *CAMS)
+    night.beat("22:01", "22:02", "switch", *CAMS)
+    night.beat("22:03", "22:05", *CAMS)
     night.go("22:19:30")
     assert night.alerts() == ["device_offline:switch", "parent_fault:panel"]
     night.beat("22:20", "22:30", "switch")
     night.beat("22:31", "22:40", "switch", "cam-1")
     assert night.alerts() == ["parent_fault:panel"], "one cause, one alert"
     assert "parent_fault:switch" not in {f"{each.rule}:{each.subject}" for each in night.signals}
-    assert night.camera("cam-2") == "unknown 22:08:00 panel"
+    assert night.camera("cam-2") == "unknown 22:05:00 panel"
 
 
 def test_a_recorder_that_falls_with_others_is_the_switchs_fault(restored):
