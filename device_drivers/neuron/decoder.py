@@ -57,7 +57,7 @@ class NeuronDecoder:
         be read the message is kept as a reject; the others count.
 
         Raises:
-            DecodeError: not a topic of this gateway, not of any of the formats, or a value that the mapping does not know.
+            DecodeError: not a topic of this gateway, not of any of the formats, or nothing of it can be read.
         """
         if topic not in (self._upload, self._state) or not topic:
             raise DecodeError(f"topic {topic!r}: expected {self._upload}")
@@ -78,7 +78,7 @@ class NeuronDecoder:
         aged = retained and at is None
         moment = received if at is None else at
         if self._mapping is not None:
-            readings = self._mapping.at(tags, moment, aged=aged, retained=retained)
+            readings = self._mapping.at(tags, moment, unread=unread, aged=aged, retained=retained)
         else:
             readings = [] if aged else measurements(tags, self._device, moment, unread=unread)
         return beside_unread(readings, payload, unread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import iso_time, number, read_object, read_text, scaled, shown
 from device_drivers.mapping import Map
@@ -91,7 +91,9 @@ class OpenBekenDecoder:
     def _value(self, name: str, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         """One value on a topic of its own; names that only the site knows are its mapping's."""
         if self._mapping is not None and name in self._mapped:
-            return self._mapping.at({name: read_text(payload)}, at, aged=retained, retained=retained)
+            unread: list[str] = []
+            found = self._mapping.at({name: read_text(payload)}, at, unread=unread, aged=retained, retained=retained)
+            return beside_unread(found, payload, unread)
         is_channel = name.isascii() and name.isdigit() and len(name) <= _MOST_CHANNEL_DIGITS
         known = is_channel or name in self._power or name in MEASURED or name in ("led_enableAll", "led_dimmer")
         if not known or (value := number(read_text(payload), name)) is None or retained:
