@@ -544,7 +544,7 @@ def _plain(taken: _Taken, scale: float, offset: float) -> _Read:
 def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
     target, field, name = taken
     flags = target == "measurement.value"
-    least, most = field.least, field.most
+    least, most, below_none = field.least, field.most, field.below_none
     plain = scale == 1 and offset == 0
 
     def read(value: Any) -> float | None:
@@ -557,6 +557,8 @@ def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
             return None
         if not plain:
             found = float(f"{found * scale + offset:.12g}")  # 613 · 0.1 − 40 is 21.3
+        if below_none and found < 0:
+            return None
         if least is not None and found < least:
             return least
         return most if most is not None and found > most else found

@@ -208,7 +208,9 @@ class HomeAssistantDecoder:
         if measured is None:
             return None
         if sort == "illuminance":
-            return LightLevel(device=self._device, at=at, lux=measured)
+            return (
+                None if measured < 0 else LightLevel(device=self._device, at=at, lux=measured)
+            )  # no light is below none
         field = POWER.get(sort or "")
         factor = KINDS["power"].fields[field].units.get(unit or "") if field else None
         if field and factor is not None and field not in power:

@@ -110,7 +110,8 @@ def sensors(
             if reading is None:
                 continue
             if entry.quantity == "lux":
-                found.append(LightLevel(device=device, at=at, lux=reading))
+                if reading >= 0:  # no light is below none: a failed reading
+                    found.append(LightLevel(device=device, at=at, lux=reading))
             else:
                 quantity = entry.quantity + key[len(key.rstrip(_DIGITS)) :] if key not in FIELDS else entry.quantity
                 found.append(
