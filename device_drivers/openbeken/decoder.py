@@ -129,8 +129,10 @@ class OpenBekenDecoder:
         said = document.get("Time")
         time = None if said is None else iso_time(said, received)
         at = received if time is None else time
+        unread: list[str] = []
         if is_sensor:
-            found = sensors(document, self._device, at, self._energy)
+            found = sensors(document, self._device, at, unread, self._energy)
         else:
-            found = [*self._outputs.read(document, at), *radio(document, self._device, at)]
-        return [] if retained and time is None else [Reading(observation) for observation in found]
+            found = [*self._outputs.read(document, at, unread), *radio(document, self._device, at, unread)]
+        readings = [] if retained and time is None else [Reading(observation) for observation in found]
+        return beside_unread(readings, payload, unread)
