@@ -103,7 +103,7 @@ class HomieDecoder:
         return []
 
     def _read_state(self, payload: bytes) -> tuple[bool | None, str | None]:
-        word = read_text(payload)
+        word = read_text(payload).strip()
         if word not in STATES or (self._version == 5 and word in ONLY_4):
             known = [state for state in STATES if self._version == 4 or state not in ONLY_4]
             raise DecodeError(f"$state: {word[:80]!r}, expected one of {', '.join(known)}")

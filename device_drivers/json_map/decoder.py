@@ -42,6 +42,6 @@ class JsonMapDecoder:
                 return []
             readings = measurements(document, self._device, received, topic.rpartition("/")[2], unread=unread)
         else:
-            document = read_text(payload) if mapping.whole else read_json(payload)
+            document = read_text(payload).strip() if mapping.whole else read_json(payload)
             readings = mapping.observations(document, received, unread=unread, retained=retained)
         return beside_unread(readings, payload, unread)

@@ -71,7 +71,7 @@ class OpenBekenDecoder:
             if not payload or not name or name.endswith("/set"):
                 return []
             if name == "connected":
-                return self._will(read_text(payload), received, retained=retained)
+                return self._will(read_text(payload).strip(), received, retained=retained)
             if name.endswith("/get") or name in MEASURED:
                 return self._value(name.removesuffix("/get"), payload, received, retained=retained)
             return []

@@ -76,9 +76,9 @@ class TasmotaDecoder:
         if not payload or kind == "":
             return []
         if kind == "LWT":
-            return self._will(read_text(payload), received, retained=retained)
+            return self._will(read_text(payload).strip(), received, retained=retained)
         if kind.startswith("POWER") and payload[:1] != b"{":
-            return self._power(kind, read_text(payload), received, retained=retained)
+            return self._power(kind, read_text(payload).strip(), received, retained=retained)
         if b"\x02" in payload or b"\x03" in payload:  # the bridge does not escape them in all versions
             payload = _escaped(payload) if b"SerialReceived" in payload else payload
         document = read_object(payload)
