@@ -158,8 +158,9 @@ def decoded(data: bytes) -> tuple[str, str]:
         return _decode(rest, ("utf-8",) if _is_utf_8(rest) else ("gb18030",))
     head = data[:400]
     high, low = head[1::2].count(0), head[0::2].count(0)
-    if max(high, low) * 4 > len(head) and not min(high, low):
-        return _decode(data, ("utf-16-le",) if high else ("utf-16-be",))
+    # Digits and commas have a zero on one side; a few characters (一, 开) have theirs on the other.
+    if max(high, low) * 16 > len(head) and min(high, low) * 4 < max(high, low):
+        return _decode(data, ("utf-16-le",) if high > low else ("utf-16-be",))
     if high or low:
         raise DecodeError("neither an Excel file nor text: it has zero bytes", data[:64])
     return _decode(data, ("utf-8", *_BIG5, "gb18030") if _is_big5(data) else ("utf-8", "gb18030"))

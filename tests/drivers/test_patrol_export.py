@@ -544,6 +544,14 @@ def test_text_in_every_encoding_and_with_every_delimiter(encoding: str, delimite
     assert [each.tag for each in reads(read(text(rows, encoding=encoding, delimiter=delimiter)))] == [TAG]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_though_some_of_its_characters_have_a_zero_byte_elsewhere(encoding: str) -> None:
+    rows = [list(HEADER_ZH), *(["2026/05/01 00:19:49", "8001", "王强", "一号门　开", "", TAG] for _ in range(3))]
+    assert [each.tag for each in reads(read(text(rows, encoding=encoding)))] == [TAG]
+    titled = [["某小区电子巡更系统巡检记录报表" * 10], *rows]
+    assert [each.tag for each in reads(read(text(titled, encoding=encoding)))] == [TAG]
+
+
 def test_a_mark_of_utf_8_before_gbk_is_read_as_what_stands_behind_it() -> None:
     rows = [HEADER_ZH, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "灯不亮", TAG]]
     sheet = read(b"\xef\xbb\xbf" + text(rows, encoding="gbk"))
