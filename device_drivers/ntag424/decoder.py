@@ -70,12 +70,15 @@ class Ntag424Decoder:
 
 def _urls(payload: bytes, unread: list[str]) -> Iterable[str]:
     """Each message's signed URLs, else its first one; each once, for a tap that is read twice is one."""
-    from device_drivers.ndef.records import Uri, read_messages  # noqa: PLC0415  starts without the library
+    pieces = payload.split()
+    if len(pieces) == 1 and payload[:4].lower() == b"http" and payload.isascii():
+        return (pieces[0].decode(),)  # nearly all
+    from device_drivers.ndef.records import Uri, read_messages  # noqa: PLC0415  few readers pass the raw message
 
     found: dict[str, None] = {}
     for message in read_messages(payload, unread):
         urls = [record.uri for record in message if isinstance(record, Uri)]
-        found |= dict.fromkeys([url for url in urls if is_signed(url)] or urls[:1])
+        found |= dict.fromkeys([url for url in urls if is_signed(url)] or urls[:1] if len(urls) > 1 else urls)
     if not found and not unread:
         raise DecodeError("no URL in the message", payload[:64])
     return found
