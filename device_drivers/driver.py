@@ -82,7 +82,8 @@ def beside_unread(readings: list[Reading], payload: bytes, unread: Sequence[str]
         return readings
     if not readings:
         raise DecodeError(reason_of(unread))
-    return Readings(readings, rejects=[Reject(payload, reason_of(unread))])
+    known = readings.rejects if isinstance(readings, Readings) else ()
+    return Readings(readings, rejects=[*known, Reject(payload, reason_of(unread))])
 
 
 def reason_of(unread: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ AHEAD = timedelta(seconds=60)
 
 _NO_VALUE = frozenset({"", "nan", "NaN", "-nan", "null", "None", "none", "unknown", "unavailable"})
 
+_MARK, _ENDS = b"\xef\xbb\xbf", b"\0 \t\r\n"
+
 _MOST_DIGITS = 32
 """Characters of a whole number as text."""
 
@@ -36,7 +38,15 @@ def read_json(payload: bytes) -> Any:
     except RecursionError as error:
         raise DecodeError("JSON nested too deeply") from error
     except ValueError as error:
+        if (bare := bared(payload)) is not payload:
+            return read_json(bare)
         raise DecodeError(f"not JSON: {error}") from error
+
+
+def bared(payload: bytes) -> bytes:
+    """A document without the byte order mark before it and the zeros behind it that end a text in C; itself if it has none."""
+    bare = payload.removeprefix(_MARK).rstrip(_ENDS)
+    return bare if len(bare) < len(payload) else payload
 
 
 def read_object(payload: bytes) -> dict[str, Any]:

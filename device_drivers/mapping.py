@@ -138,17 +138,27 @@ class Map:
         self.whole = all(not row.steps for row in rows)
         """The payload itself is the value: plain text, not JSON."""
 
-    def observations(self, document: Any, received: datetime, *, retained: bool = False) -> list[Reading]:
+    def observations(
+        self, document: Any, received: datetime, *, unread: list[str], retained: bool = False
+    ) -> list[Reading]:
         """What the document says. Retained values of unknown age say nothing, except that a device is off line.
 
-        Raises:
-            DecodeError: a value is not what the mapping expects, or an event is retained.
+        Args:
+            unread: is told each value that is not what the mapping expects, and each event that is retained; the others count.
         """
         at = None if self._clock is None else self._clock.read(document, received)
-        return self.at(document, received if at is None else at, aged=retained and at is None, retained=retained)
+        time = received if at is None else at
+        return self.at(document, time, unread=unread, aged=retained and at is None, retained=retained)
 
     def at(
-        self, document: Any, at: datetime, *, aged: bool = False, retained: bool = False, events: bool = True
+        self,
+        document: Any,
+        at: datetime,
+        *,
+        unread: list[str],
+        aged: bool = False,
+        retained: bool = False,
+        events: bool = True,
     ) -> list[Reading]:
         """The same where the time is known from elsewhere.
 
@@ -166,7 +176,11 @@ class Map:
                 value = value_at(document, row.steps)
                 if value is None or value is _MISSING or (row.when and not _applies(document, row.when)):
                     continue
-                value = row.read(value)
+                try:
+                    value = row.read(value)
+                except DecodeError as error:
+                    unread.append(error.reason)
+                    continue
                 if value is not None:
                     if fields is None:
                         fields = dict(fixed)
@@ -174,7 +188,8 @@ class Map:
             if fields is None or not needs <= fields.keys():
                 continue
             if retained and event:
-                raise DecodeError(f"retained {name}: old state, not an event")
+                unread.append(f"retained {name}: old state, not an event")
+                continue
             observation = make(device=device, at=at, **fields)
             if aged and not (isinstance(observation, DeviceStatus) and not observation.online):
                 continue
@@ -529,7 +544,7 @@ def _plain(taken: _Taken, scale: float, offset: float) -> _Read:
 def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
     target, field, name = taken
     flags = target == "measurement.value"
-    least, most = field.least, field.most
+    least, most, below_none = field.least, field.most, field.below_none
     plain = scale == 1 and offset == 0
 
     def read(value: Any) -> float | None:
@@ -542,6 +557,8 @@ def _number_reader(taken: _Taken, scale: float, offset: float) -> _Read:
             return None
         if not plain:
             found = float(f"{found * scale + offset:.12g}")  # 613 · 0.1 − 40 is 21.3
+        if below_none and found < 0:
+            return None
         if least is not None and found < least:
             return least
         return most if most is not None and found > most else found

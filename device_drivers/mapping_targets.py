@@ -17,12 +17,14 @@ class Field(NamedTuple):
         sort: what the value must be.
         units: for numbers, the units a device may count in, and the factor to the field's own.
         least / most: for numbers, what is beyond is set to it (a level of 254/253).
+        below_none: for numbers, what is below 0 is a failed reading and no value.
     """
 
     sort: Sort
     units: Mapping[str, float] = {}
     least: float | None = None
     most: float | None = None
+    below_none: bool = False
 
 
 class Kind(NamedTuple):
@@ -62,7 +64,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "incident": Kind(seen.Incident, "text", {"text": _TEXT, "code": _TEXT}, {"code": str}, event=True),
     "panic": Kind(seen.Panic, "active", {"active": _FLAG}, needs=("active",), event=True),
-    "light_level": Kind(seen.LightLevel, "lux", {"lux": Field("number", {"lx": 1, "klx": 1000})}, needs=("lux",)),
+    "light_level": Kind(
+        seen.LightLevel, "lux", {"lux": Field("number", {"lx": 1, "klx": 1000}, below_none=True)}, needs=("lux",)
+    ),
     "motion": Kind(seen.Motion, "active", {"active": _FLAG}, needs=("active",), event=True),
     "lamp_state": Kind(
         seen.LampState,

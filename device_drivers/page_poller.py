@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device_drivers.conversation import Fetch, Give, WebConversation
-from device_drivers.driver import MessageDecoder, Reading, Reject
+from device_drivers.driver import MessageDecoder, Reading, Readings, Reject
 from device_drivers.errors import DecodeError
 from device_drivers.event_stream import reached
 from device_drivers.web_address import WebAddress
@@ -36,9 +36,13 @@ class PagePoller:
         complaint = ""
         if answered.status == 200:
             try:
-                found += self._decoder.decode("", answered.body, answered.received)
+                readings = self._decoder.decode("", answered.body, answered.received)
             except DecodeError as error:
                 complaint = error.reason
+            else:
+                found += readings
+                rejects = readings.rejects if isinstance(readings, Readings) else ()
+                complaint = "; ".join(reject.reason for reject in rejects)
         elif answered.status:
             complaint = f"status {answered.status} instead of the page"
         if complaint and complaint != self._complained:

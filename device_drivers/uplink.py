@@ -46,7 +46,7 @@ class Uplink:
         """The observations of an uplink that was received at `at`; `unread` is told what of it is none.
 
         Raises:
-            DecodeError: a payload that the codec, or an object that the mapping does not know, or a retained event.
+            DecodeError: a payload that the codec does not know, a decoded one that is no object, or a retained event of the codec.
         """
         if self._codec is not None:
             if not data:
@@ -61,7 +61,7 @@ class Uplink:
             raise DecodeError(f"the decoded payload: {shown(decoded)}, expected an object")
         if self._mapping is None:
             return measurements(decoded, self._device, at, unread=unread)
-        return self._mapping.at(decoded, at, retained=retained)
+        return self._mapping.at(decoded, at, unread=unread, retained=retained)
 
     def signal(self, receptions: Any, at: datetime) -> list[Reading]:
         """Strength (dBm) and distance from the noise (dB) at the gateway that heard the device best."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.esphome.components import BRIGHTEST, COMPONENTS, Sort
 from device_drivers.json_values import number, read_object, read_text, shown
@@ -127,12 +127,13 @@ class EsphomeDecoder:
             text = read_text(payload).strip()
             value = None if text in _NOTHING else text
         again = entity.sort == "text" and self._told_again(entity.name, value, at, retained=retained)
-        found = self._mapping.at({entity.name: value}, at, aged=retained, retained=retained)
+        unread: list[str] = []
+        found = self._mapping.at({entity.name: value}, at, unread=unread, aged=retained, retained=retained)
         if again and any(isinstance(reading.observation, (TagRead, Incident)) for reading in found):
             raise DecodeError(
                 f"{entity.name}: told again as the device connected, no new scan (`on_tag` publishes scans)"
             )
-        return found
+        return beside_unread(found, payload, unread)
 
     def _told_again(self, name: str, value: str | None, at: datetime, *, retained: bool) -> bool:
         """Whether a text is the last one, told first after the birth."""

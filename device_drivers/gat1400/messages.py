@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from device_drivers.errors import DecodeError
+from device_drivers.json_values import bared
 
 LONGEST = 64 * 1024
 """Bytes of such an object; a real one has 100."""
@@ -54,6 +55,7 @@ def read_id(value: Any) -> str:
         DecodeError: not 20 decimal digits (GA/T 1400.1-2017, annex B).
     """
     text = str(value) if type(value) is int and 0 <= value < 10**20 else value
+    text = text.strip() if isinstance(text, str) else text
     if isinstance(text, str) and len(text) == 20 and text.isascii() and text.isdecimal():
         return text
     shown = "a list or object" if isinstance(value, (list, dict)) else repr(str(value)[:40])
@@ -64,7 +66,7 @@ def _read(data: bytes) -> dict[str, Any]:
     if len(data) > LONGEST:
         raise DecodeError(f"JSON: {len(data)} bytes, more than {LONGEST}")
     try:
-        document = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        document = msgspec.json.decode(bared(data))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"JSON: {error}") from None
     except RecursionError:

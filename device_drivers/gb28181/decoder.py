@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.gb28181.manscdp import Statement, read_body
 from device_drivers.gb28181.meaning import ALARM_LASTS_S, Place, observations
-from device_drivers.gb28181.sip import Message, read_message
+from device_drivers.gb28181.sip import Message, next_start, read_message
 
 MOST_GLUED = 64
 """Messages in one piece; a capture of a TCP connection may hold many."""
@@ -28,7 +28,8 @@ class Gb28181Decoder:
         self._lasts_s = alarm_lasts_s
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
-        """Decode one piece; nothing in a request to register, in an answer, or in a query.
+        """Decode one piece; nothing in a request to register, in an answer, or in a query. Of several messages those that cannot be
+        read are a reject; the others count.
 
         Raises:
             DecodeError: neither SIP nor XML of this protocol, or cut off.
@@ -37,23 +38,27 @@ class Gb28181Decoder:
         if text[:1] == b"<" or text[:3] == b"\xef\xbb\xbf":
             return self._readings(read_body(text), received)
         found: list[Reading] = []
+        unread: list[str] = []
         start, count = 0, 0
         while start < len(text):
             count += 1
             if count > MOST_GLUED:
                 raise DecodeError(f"SIP: more than {MOST_GLUED} messages in one piece")
             try:
-                message, start = read_message(text, start)
-            except ValueError as error:
-                raise DecodeError(str(error)) from None
-            statement = body_of(message)
+                message, end = read_message(text, start)
+                statement = body_of(message)
+            except (ValueError, DecodeError) as error:
+                unread.append(str(error))
+                start = next_start(text, start + 1)
+                continue
             if statement is not None:
                 found += self._readings(statement, received)
+            start = end
             while text[start : start + 1] in (b"\r", b"\n", b"\0"):
                 start += 1
         if not count:
             raise DecodeError("nothing: expected a SIP message or an XML body")
-        return found
+        return beside_unread(found, payload, unread)
 
     def _readings(self, statement: Statement, received: datetime) -> list[Reading]:
         speaker = statement.device_id

@@ -5,6 +5,7 @@ Heads are read as Latin-1, byte for byte, so that whatever a device wrote goes b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -57,6 +58,9 @@ PHRASES: Mapping[int, str] = {
 }
 
 
+_START_LINE = re.compile(rb"(?:(?<![A-Z])[A-Z]{3,12} [^ \r\n]{1,500} SIP/2\.0|SIP/2\.0 [0-9]{3} [^\r\n]{0,200})\r\n")
+
+
 class Message(NamedTuple):
     """One request or response.
 
@@ -99,6 +103,12 @@ def read_message(data: bytes, start: int = 0, *, stream: bool = False) -> tuple[
     if end > len(data) + (0 if stream else _LAST_BREAK):
         raise ValueError(f"SIP: Content-Length says {length} bytes, {len(data) - begin} came")
     return Message(method, uri, headers, vias, data[begin:end]), min(end, len(data))
+
+
+def next_start(data: bytes, start: int) -> int:
+    """Where the next start line begins, from `start` on; the end if there is none."""
+    found = _START_LINE.search(data, start)
+    return len(data) if found is None else found.start()
 
 
 def body_length(headers: Mapping[str, str], *, stream: bool) -> int | None:

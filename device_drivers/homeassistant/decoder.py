@@ -75,11 +75,12 @@ class HomeAssistantDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. A discovery message says nothing itself; retained states say nothing, since their age is
-        not known.
+        not known. Of states that an entity does not know, and a scan without a tag, the message is kept as a reject; what the other
+        entities of its topic say counts.
 
         Raises:
-            DecodeError: not a topic of this device, a discovery message that cannot be honoured, a state that the entity
-                does not know, no tag in a scan, or retained motion or tag.
+            DecodeError: not a topic of this device, a discovery message that cannot be honoured, nothing of it can be read, or
+                retained motion or tag.
         """
         config = config_topic(topic)
         if config is not None:
@@ -88,16 +89,17 @@ class HomeAssistantDecoder:
         if not self._hears(topic):
             raise DecodeError(f"topic {topic!r}: expected {self._base} or below it")
         found: list[Observation] = []
+        unread: list[str] = []
         if topic in self._availability:
             found += self._available(topic, payload, received, retained=retained)
         entities = self._states.get(topic)
         if entities:
-            found += self._entities(entities, topic, payload, received, retained=retained)
+            found += self._entities(entities, topic, payload, received, unread, retained=retained)
         elif self._is_reader and topic == self._base:
             found += self._scan(self._template or WHOLE, payload, received, retained=retained)
         elif not self._configs and not self._strict and not found and payload and not retained:
             return self._unnamed(topic, payload, received)
-        return [Reading(observation) for observation in found]
+        return beside_unread([Reading(observation) for observation in found], payload, unread)
 
     def _hears(self, topic: str) -> bool:
         return topic == self._base or topic.startswith(f"{self._base}/") or topic in self._others
@@ -156,27 +158,31 @@ class HomeAssistantDecoder:
     # -- states
 
     def _entities(
-        self, entities: list[Entity], topic: str, payload: bytes, at: datetime, *, retained: bool
+        self, entities: list[Entity], topic: str, payload: bytes, at: datetime, unread: list[str], *, retained: bool
     ) -> list[Observation]:
+        """What the entities of one topic say; `unread` is told of those whose state cannot be read."""
         found: list[Observation] = []
         power: dict[str, Any] = {}
         document: Any = MISSING
         for entity in entities:
-            template = entity.template if topic == entity.state_topic else entity.brightness_template
-            if entity.component == "tag":
-                found += self._scan(self._template or template, payload, at, retained=retained)
-                continue
-            if entity.json or (template.steps is not None and template.literal is None):
-                if document is MISSING:
-                    document = read_json(payload) if payload else None
-                value = document if entity.json else template.inside(document)
-            else:
-                value = template.value(payload)
-            if value is MISSING or value is None or (type(value) is str and value in _UNKNOWN):
-                continue
-            observation = self._state(entity, topic, value, power, at)
-            if observation is not None:
-                found.append(observation)
+            try:
+                template = entity.template if topic == entity.state_topic else entity.brightness_template
+                if entity.component == "tag":
+                    found += self._scan(self._template or template, payload, at, retained=retained)
+                    continue
+                if entity.json or (template.steps is not None and template.literal is None):
+                    if document is MISSING:
+                        document = read_json(payload) if payload else None
+                    value = document if entity.json else template.inside(document)
+                else:
+                    value = template.value(payload)
+                if value is MISSING or value is None or (type(value) is str and value in _UNKNOWN):
+                    continue
+                observation = self._state(entity, topic, value, power, at)
+                if observation is not None:
+                    found.append(observation)
+            except DecodeError as error:
+                unread.append(error.reason)
         if power:
             found.append(Power(device=self._device, at=at, **power))
         if retained and any(isinstance(observation, (Motion, TagRead)) for observation in found):
@@ -208,7 +214,9 @@ class HomeAssistantDecoder:
         if measured is None:
             return None
         if sort == "illuminance":
-            return LightLevel(device=self._device, at=at, lux=measured)
+            return (
+                None if measured < 0 else LightLevel(device=self._device, at=at, lux=measured)
+            )  # no light is below none
         field = POWER.get(sort or "")
         factor = KINDS["power"].fields[field].units.get(unit or "") if field else None
         if field and factor is not None and field not in power:

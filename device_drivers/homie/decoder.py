@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.homie.words import ONLY_4, STATES
 from device_drivers.json_values import number, read_object, read_text
@@ -103,7 +103,7 @@ class HomieDecoder:
         return []
 
     def _read_state(self, payload: bytes) -> tuple[bool | None, str | None]:
-        word = read_text(payload)
+        word = read_text(payload).strip()
         if word not in STATES or (self._version == 5 and word in ONLY_4):
             known = [state for state in STATES if self._version == 4 or state not in ONLY_4]
             raise DecodeError(f"$state: {word[:80]!r}, expected one of {', '.join(known)}")
@@ -135,7 +135,9 @@ class HomieDecoder:
         text = "" if payload == _EMPTY else read_text(payload)
         value = self._typed(name, text)
         if self._mapping is not None:
-            return self._mapping.at({name: value}, at, aged=retained, retained=retained)
+            unread: list[str] = []
+            found = self._mapping.at({name: value}, at, unread=unread, aged=retained, retained=retained)
+            return beside_unread(found, payload, unread)
         if (
             retained
             or len(name) > _LONGEST_NAME

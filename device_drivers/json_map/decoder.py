@@ -24,23 +24,24 @@ class JsonMapDecoder:
         self._maps = maps
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
-        """Decode one message; an empty one (the topic was cleared) says nothing.
+        """Decode one message; an empty one (the topic was cleared) says nothing. Of values that the mapping does not know, and
+        retained events, the message is kept as a reject; the others count.
 
         Raises:
-            DecodeError: not a topic of this device, not JSON where a path needs it, a value that the mapping does not
-                know, or a retained event.
+            DecodeError: not a topic of this device, not JSON where a path needs it, or nothing of it can be read.
         """
         if topic not in self._maps:
             raise DecodeError(f"topic {topic!r}: expected {' or '.join(self._maps)}")
         if not payload:
             return []
         mapping = self._maps[topic]
+        unread: list[str] = []
         if mapping is None:
             document = read_json(payload)
             if retained:
                 return []
-            unread: list[str] = []
             readings = measurements(document, self._device, received, topic.rpartition("/")[2], unread=unread)
-            return beside_unread(readings, payload, unread)
-        document = read_text(payload) if mapping.whole else read_json(payload)
-        return mapping.observations(document, received, retained=retained)
+        else:
+            document = read_text(payload).strip() if mapping.whole else read_json(payload)
+            readings = mapping.observations(document, received, unread=unread, retained=retained)
+        return beside_unread(readings, payload, unread)

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.observations import VideoState
 
@@ -70,15 +70,17 @@ class MediamtxDecoder:
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one answer. A path whose stream is there, but which got no byte since the last answer, has lost its picture.
+        Of paths whose state is not known the answer is kept as a reject; the others count.
 
         Raises:
-            DecodeError: neither metrics nor a list of paths, or a state that is not known.
+            DecodeError: neither metrics nor a list of paths, or no state of it is known.
         """
         if retained:
             raise DecodeError("a retained answer: nothing is retained over HTTP")
         if topic not in ("", "metrics", "paths"):
             raise DecodeError(f"topic {topic[:80]!r}: expected metrics or paths")
-        paths = _from_api(payload) if payload[:1] == b"{" else _from_metrics(payload)
+        unread: list[str] = []
+        paths = _from_api(payload) if payload[:1] == b"{" else _from_metrics(payload, unread)
         readings: list[Reading] = []
         for name, (present, octets) in paths.items():
             lost = not present
@@ -89,7 +91,7 @@ class MediamtxDecoder:
                 continue
             state = VideoState(device=self._device, at=received, state="loss", active=lost, channel=name)
             readings.append(Reading(state))
-        return readings
+        return beside_unread(readings, payload, unread)
 
     def _remember(self, name: str, octets: int | None) -> None:
         if octets is None:
@@ -100,7 +102,7 @@ class MediamtxDecoder:
         self._octets[name] = octets
 
 
-def _from_metrics(payload: bytes) -> dict[str, _Path]:
+def _from_metrics(payload: bytes, unread: list[str]) -> dict[str, _Path]:
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
@@ -113,10 +115,10 @@ def _from_metrics(payload: bytes) -> dict[str, _Path]:
         elif name == "paths" and "name" in labels:
             state = labels.get("state", "")
             if state not in _STATES:
-                raise DecodeError(
+                unread.append(
                     f"path {labels['name'][:80]!r}: state {state[:80]!r}, expected one of {', '.join(_STATES)}"
                 )
-            if value:
+            elif value:
                 present[labels["name"]] = _STATES[state]
     return {name: _Path(there, octets.get(name)) for name, there in present.items()}
 

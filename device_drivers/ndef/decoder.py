@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.observations import TagRead
 
@@ -50,31 +50,42 @@ class NdefDecoder:
         self._known: dict[bytes, tuple[str, ...]] = {}
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
-        """Decode one message. `at` is `received`."""
+        """Decode one message. `at` is `received`. Of several glued ones that which cannot be read is a reject; the others count."""
         if retained:
             raise DecodeError("a retained tap is old state, not an event")
         tags = self._known.get(payload)
-        if tags is None:
-            from device_drivers.ndef.records import read_messages  # noqa: PLC0415  starts without the library
+        if tags is not None:
+            return self._taps(tags, received)
+        from device_drivers.ndef.records import read_messages  # noqa: PLC0415  starts without the library
 
-            messages = dict.fromkeys(tuple(records) for records in read_messages(payload))  # one read twice is one tap
-            if any(is_signed(url) for records in messages for url in _urls(records)):
-                return [reading for records in messages for reading in self._read(records, received)]
-            found = [tag for records in messages if (tag := self._tag(records)) is not None]
-            tags = tuple(dict.fromkeys(found))
+        unread: list[str] = []
+        messages = dict.fromkeys(tuple(records) for records in read_messages(payload, unread))  # read twice: one tap
+        if any(is_signed(url) for records in messages for url in _urls(records)):
+            readings = [reading for records in messages for reading in self._read(records, received, unread)]
+            return beside_unread(readings, payload, unread)
+        tags = tuple(dict.fromkeys(tag for records in messages if (tag := self._tag(records)) is not None))
+        if not unread and len(payload) <= _KEPT_BYTES:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            if len(payload) <= _KEPT_BYTES:
-                self._known[payload] = tags
+            self._known[payload] = tags
+        return beside_unread(self._taps(tags, received), payload, unread)
+
+    def _taps(self, tags: Sequence[str], received: datetime) -> list[Reading]:
         return [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc")) for tag in tags]
 
-    def _read(self, records: Sequence[Uri | Text], received: datetime) -> list[Reading]:
-        """The tap of one message, where it or one beside it is signed."""
-        for url in _urls(records):
-            if is_signed(url):
-                return [self._signed(url, received)]
-        tag = self._tag(records)
-        return [] if tag is None else [Reading(TagRead(device=self._device, at=received, tag=tag, method="nfc"))]
+    def _read(self, records: Sequence[Uri | Text], received: datetime, unread: list[str]) -> list[Reading]:
+        """The taps of one message, where it or one beside it is signed; `unread` is told of those that prove nothing."""
+        signed = [url for url in _urls(records) if is_signed(url)]
+        if not signed:
+            tag = self._tag(records)
+            return [] if tag is None else self._taps((tag,), received)
+        found = []
+        for url in signed:
+            try:
+                found.append(self._signed(url, received))
+            except DecodeError as error:
+                unread.append(error.reason)
+        return found
 
     def _signed(self, url: str, received: datetime) -> Reading:
         if self._sun is None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import ndef
 from ndef.uri import UriRecord
 
+from device_drivers.driver import reason_of
 from device_drivers.errors import DecodeError
 
 LONGEST = 8192
@@ -18,6 +19,10 @@ _TLV, _TERMINATOR, _NULL = 0x03, 0xFE, 0x00
 """The block of a type 2 tag that holds a message, the end of blocks, and filling (NFC Forum, Type 2 Tag)."""
 _CONTROL, _CONTROL_OCTETS = (b"\x01\x03", b"\x02\x03"), 5
 """Blocks that say which bytes are locked or reserved: an NTAG 213 leaves the factory with one before its message."""
+
+_URL_BEGINS = (b"http://", b"https://")
+_TEXT_MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8."""
 
 _PREFIXES: tuple[str, ...] = UriRecord._prefix_strings  # noqa: SLF001  the table of the URI record; the library has no public name for it
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -70,16 +75,23 @@ def read_message(data: bytes) -> list[Uri | Text]:
     """The URIs and texts that a reader passed, of all messages, in order.
 
     Raises:
-        DecodeError: it is nothing that is known.
+        DecodeError: it is nothing that is known, or one of its messages is not.
     """
-    return [record for message in read_messages(data) for record in message]
+    unread: list[str] = []
+    found = [record for message in read_messages(data, unread) for record in message]
+    if unread:
+        raise DecodeError(reason_of(unread), data[:64])
+    return found
 
 
-def read_messages(data: bytes) -> list[list[Uri | Text]]:
+def read_messages(data: bytes, unread: list[str]) -> list[list[Uri | Text]]:
     """The URIs and texts of each message that a reader passed, in order; other records are understood and left out.
 
     Taken are an NDEF message, several, the block of a tag's memory that holds one, any of them in hexadecimal, the inside of a
-    URI record alone, and a URL as text.
+    URI record alone, and URLs as text, one a line.
+
+    Args:
+        unread: is told of each of several messages, or lines, that cannot be read; the others count.
 
     Raises:
         DecodeError: it is none of them.
@@ -88,15 +100,16 @@ def read_messages(data: bytes) -> list[list[Uri | Text]]:
         raise DecodeError(f"{len(data)} bytes, more than a tag holds", data[:64])
     if not data:
         raise DecodeError("an empty message")
-    if (url := _as_url(data)) is not None:
-        return [[url]]
+    text = data.removeprefix(_TEXT_MARK).strip()
+    if text[:8].lower().startswith(_URL_BEGINS):
+        return _lines(text, unread)
     digits = data.translate(None, _BETWEEN_OCTETS)
     if data[0] in _HEX and len(digits) >= 6 and len(digits) % 2 == 0 and _HEX.issuperset(digits):
         data = unhexlify(digits)
     if (block := _block(data)) is not None:
         return [_records(block)]
     if data[0] & 0x80:
-        return _messages(data)
+        return _messages(data, unread)
     try:
         return [[_bare_uri(data)]]
     except DecodeError as error:
@@ -107,19 +120,18 @@ def read_messages(data: bytes) -> list[list[Uri | Text]]:
         raise DecodeError(f"{reason} ({error.reason})" if reason else error.reason, data[:64]) from None
 
 
-def uris(data: bytes) -> list[str]:
-    """The URIs of what a reader passed.
-
-    Raises:
-        DecodeError: it is nothing that is known.
-    """
-    return [record.uri for record in read_message(data) if isinstance(record, Uri)]
-
-
-def _as_url(data: bytes) -> Uri | None:
-    if not data[:8].lower().startswith((b"http://", b"https://")):
-        return None
-    return Uri(_printable(data.strip()))
+def _lines(text: bytes, unread: list[str]) -> list[list[Uri | Text]]:
+    found: list[list[Uri | Text]] = []
+    for line in text.splitlines():
+        if not (url := line.strip()):
+            continue
+        try:
+            if not url[:8].lower().startswith(_URL_BEGINS):
+                raise DecodeError("a line that is no URL")
+            found.append([Uri(_printable(url))])
+        except DecodeError as error:
+            unread.append(error.reason)
+    return found
 
 
 def _block(data: bytes) -> bytes | None:
@@ -146,12 +158,15 @@ def _block(data: bytes) -> bytes | None:
     return data[start : start + length]
 
 
-def _messages(data: bytes) -> list[list[Uri | Text]]:
+def _messages(data: bytes, unread: list[str]) -> list[list[Uri | Text]]:
     """One message or several glued ones; filling behind them is left out."""
     found: list[list[Uri | Text]] = []
     while data:
         end = _message_end(data)
-        found.append(_records(data[:end]))
+        try:
+            found.append(_records(data[:end]))
+        except DecodeError as error:
+            unread.append(error.reason)
         data = data[end:]
         if data and data[0] == _TERMINATOR:
             break

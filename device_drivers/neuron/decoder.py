@@ -57,7 +57,7 @@ class NeuronDecoder:
         be read the message is kept as a reject; the others count.
 
         Raises:
-            DecodeError: not a topic of this gateway, not of any of the formats, or a value that the mapping does not know.
+            DecodeError: not a topic of this gateway, not of any of the formats, or nothing of it can be read.
         """
         if topic not in (self._upload, self._state) or not topic:
             raise DecodeError(f"topic {topic!r}: expected {self._upload}")
@@ -65,7 +65,7 @@ class NeuronDecoder:
             return []
         document = read_object(payload)
         if "states" in document:
-            return self._states(document["states"], received, retained=retained)
+            return self._states(document["states"], payload, received, retained=retained)
         for key, mine in (("node", self._node), ("group", self._group)):
             said = document.get(key)
             if said is not None and type(said) is not str:
@@ -78,31 +78,35 @@ class NeuronDecoder:
         aged = retained and at is None
         moment = received if at is None else at
         if self._mapping is not None:
-            readings = self._mapping.at(tags, moment, aged=aged, retained=retained)
+            readings = self._mapping.at(tags, moment, unread=unread, aged=aged, retained=retained)
         else:
             readings = [] if aged else measurements(tags, self._device, moment, unread=unread)
         return beside_unread(readings, payload, unread)
 
-    def _states(self, states: Any, received: datetime, *, retained: bool) -> list[Reading]:
+    def _states(self, states: Any, payload: bytes, received: datetime, *, retained: bool) -> list[Reading]:
         if type(states) is not list:
             raise DecodeError(f"states: {shown(states)}, expected a list")
         found: list[Reading] = []
+        unread: list[str] = []
         for state in states:
             if type(state) is not dict or type(state.get("node")) is not str:
-                raise DecodeError("states: expected objects with `node` and `link`")
-            link = state.get("link")
+                unread.append("states: expected objects with `node` and `link`")
+                continue
+            node, link = state["node"], state.get("link")
+            if retained or self._node not in (None, node):
+                continue
             if type(link) is not int or link not in (0, 1):
-                raise DecodeError(f"states: link {shown(link)}, expected 0 or 1")
-            node = state["node"]
+                unread.append(f"states: link {shown(link)}, expected 0 or 1")
+                continue
             online = link == 1
-            if retained or (self._node is not None and (node != self._node or not self._changed(online, received))):
+            if self._node is not None and not self._changed(online, received):
                 continue
             reason = None if online else "link"
             channel = node if self._node is None else None
             found.append(
                 Reading(DeviceStatus(device=self._device, at=received, online=online, reason=reason, channel=channel))
             )
-        return found
+        return beside_unread(found, payload, unread)
 
     def _changed(self, online: bool, received: datetime) -> bool:
         told = self._told

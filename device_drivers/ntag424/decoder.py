@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
+from device_drivers.ndef.decoder import is_signed
 from device_drivers.ntag424.message import NAMES, Part, read_url
 from device_drivers.ntag424.settings import Settings
 from device_drivers.ntag424.verification import Verifier
@@ -37,10 +38,20 @@ class Ntag424Decoder:
             self._names = {**NAMES, **{part: (name,) for part, name in settings.parameters.items()}}
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:  # noqa: ARG002
-        """Decode one URL (or the NDEF message that holds it). The chip has no clock: the tap is of `received`."""
+        """Decode a URL (or the NDEF message that holds it), or several. The chip has no clock: the tap is of `received`.
+
+        One that proves nothing is a reject; those beside it count.
+        """
         if retained:
             raise DecodeError("a retained tap is old state, not an event")
-        return [self.tap(_url(payload), received)]
+        unread: list[str] = []
+        readings = []
+        for url in _urls(payload, unread):
+            try:
+                readings.append(self.tap(url, received))
+            except DecodeError as error:
+                unread.append(error.reason)
+        return beside_unread(readings, payload, unread)
 
     def tap(self, url: str, received: datetime) -> Reading:
         """The tap that a URL proves.
@@ -57,15 +68,17 @@ class Ntag424Decoder:
         return Reading(TagRead(device=self._device, at=received, tag=tag, method="sun", counter=said.counter))
 
 
-def _url(payload: bytes) -> str:
-    if payload[:4].lower() != b"http":
-        from device_drivers.ndef.records import uris  # noqa: PLC0415  few readers pass the raw message
+def _urls(payload: bytes, unread: list[str]) -> Iterable[str]:
+    """Each message's signed URLs, else its first one; each once, for a tap that is read twice is one."""
+    pieces = payload.split()
+    if len(pieces) == 1 and payload[:4].lower() == b"http" and payload.isascii():
+        return (pieces[0].decode(),)  # nearly all
+    from device_drivers.ndef.records import Uri, read_messages  # noqa: PLC0415  few readers pass the raw message
 
-        found = uris(payload)
-        if not found:
-            raise DecodeError("no URL in the message", payload[:64])
-        return found[0]
-    try:
-        return payload.strip().decode("ascii")
-    except UnicodeDecodeError:
-        raise DecodeError("a URL with something else than ASCII", payload[:64]) from None
+    found: dict[str, None] = {}
+    for message in read_messages(payload, unread):
+        urls = [record.uri for record in message if isinstance(record, Uri)]
+        found |= dict.fromkeys([url for url in urls if is_signed(url)] or urls[:1] if len(urls) > 1 else urls)
+    if not found and not unread:
+        raise DecodeError("no URL in the message", payload[:64])
+    return found

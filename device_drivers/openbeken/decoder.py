@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import iso_time, number, read_object, read_text, scaled, shown
 from device_drivers.mapping import Map
@@ -71,7 +71,7 @@ class OpenBekenDecoder:
             if not payload or not name or name.endswith("/set"):
                 return []
             if name == "connected":
-                return self._will(read_text(payload), received, retained=retained)
+                return self._will(read_text(payload).strip(), received, retained=retained)
             if name.endswith("/get") or name in MEASURED:
                 return self._value(name.removesuffix("/get"), payload, received, retained=retained)
             return []
@@ -91,7 +91,9 @@ class OpenBekenDecoder:
     def _value(self, name: str, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
         """One value on a topic of its own; names that only the site knows are its mapping's."""
         if self._mapping is not None and name in self._mapped:
-            return self._mapping.at({name: read_text(payload)}, at, aged=retained, retained=retained)
+            unread: list[str] = []
+            found = self._mapping.at({name: read_text(payload)}, at, unread=unread, aged=retained, retained=retained)
+            return beside_unread(found, payload, unread)
         is_channel = name.isascii() and name.isdigit() and len(name) <= _MOST_CHANNEL_DIGITS
         known = is_channel or name in self._power or name in MEASURED or name in ("led_enableAll", "led_dimmer")
         if not known or (value := number(read_text(payload), name)) is None or retained:
@@ -127,8 +129,10 @@ class OpenBekenDecoder:
         said = document.get("Time")
         time = None if said is None else iso_time(said, received)
         at = received if time is None else time
+        unread: list[str] = []
         if is_sensor:
-            found = sensors(document, self._device, at, self._energy)
+            found = sensors(document, self._device, at, unread, self._energy)
         else:
-            found = [*self._outputs.read(document, at), *radio(document, self._device, at)]
-        return [] if retained and time is None else [Reading(observation) for observation in found]
+            found = [*self._outputs.read(document, at, unread), *radio(document, self._device, at, unread)]
+        readings = [] if retained and time is None else [Reading(observation) for observation in found]
+        return beside_unread(readings, payload, unread)

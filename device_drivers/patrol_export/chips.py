@@ -13,6 +13,8 @@ DIGITS = 10
 """Hexadecimal digits of a 125 kHz chip (5 bytes of EM4100); what a spreadsheet took for a number is filled up to it."""
 
 _SHORTEST, _LONGEST = 6, 20
+_LOST_ZEROS = (7, 9)
+"""Decimal digits of a text that are no whole bytes: a spreadsheet took its zeros before it wrote the text."""
 _EXACT = 15
 """Digits that a spreadsheet keeps of a number."""
 _LETTERS = str.maketrans({"O": "0", "o": "0"})
@@ -36,6 +38,8 @@ def read_chip(cell: Cell, *, decimal: bool) -> str:
                 text = text.zfill(DIGITS)
         case str():
             text = unicodedata.normalize("NFKC", cell).strip()
+            if text.isascii() and text.isdecimal() and len(text) in _LOST_ZEROS:
+                text = text.zfill(DIGITS)
         case _:
             raise ValueError(f"chip number {str(cell)[:40]!r}: a spreadsheet program has destroyed it")
     if decimal:

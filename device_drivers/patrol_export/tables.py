@@ -136,8 +136,17 @@ _MARK = b"\xef\xbb\xbf"
 """Of UTF-8. What stands behind it may be GBK all the same (wands.md, patrol_export)."""
 
 
+_BIG5 = ("cp950", "big5hkscs")
+_HEADINGS = ("時間", "日期", "人員", "編號", "巡檢", "巡邏", "地點")
+_HEADINGS_BIG5 = tuple(word.encode("cp950") for word in _HEADINGS)
+_HEADINGS_GBK = tuple(
+    word.encode("gbk") for word in (*_HEADINGS, "时间", "人员", "编号", "巡检", "巡逻", "巡更", "巡查", "地点")
+)
+
+
 def decoded(data: bytes) -> tuple[str, str]:
-    """The text of a file and its encoding: by its byte order mark, else UTF-8 if it is, else GB18030 (which holds GBK).
+    """The text of a file and its encoding: by its byte order mark, else UTF-8 if it is, else Big5 if its headings are, else GB18030
+    (which holds GBK).
 
     Raises:
         DecodeError: it is text in none of them.
@@ -149,11 +158,18 @@ def decoded(data: bytes) -> tuple[str, str]:
         return _decode(rest, ("utf-8",) if _is_utf_8(rest) else ("gb18030",))
     head = data[:400]
     high, low = head[1::2].count(0), head[0::2].count(0)
-    if max(high, low) * 4 > len(head) and not min(high, low):
-        return _decode(data, ("utf-16-le",) if high else ("utf-16-be",))
+    # Digits and commas have a zero on one side; a few characters (一, 开) have theirs on the other.
+    if max(high, low) * 16 > len(head) and min(high, low) * 4 < max(high, low):
+        return _decode(data, ("utf-16-le",) if high > low else ("utf-16-be",))
     if high or low:
         raise DecodeError("neither an Excel file nor text: it has zero bytes", data[:64])
-    return _decode(data, ("utf-8", "gb18030"))
+    return _decode(data, ("utf-8", *_BIG5, "gb18030") if _is_big5(data) else ("utf-8", "gb18030"))
+
+
+def _is_big5(data: bytes) -> bool:
+    """Whether the headings that every export has some of stand there as Big5 rather than as GBK: nearly all bytes are text in both."""
+    head = data[:4096]
+    return sum(map(head.count, _HEADINGS_BIG5)) > sum(map(head.count, _HEADINGS_GBK))
 
 
 def _is_utf_8(data: bytes) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import instant, number, read_object, read_text, shown
 from device_drivers.observations import (
@@ -90,6 +90,7 @@ class ShellyDecoder:
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
         """Decode one message. What others write to the device, and topics that are not known, say nothing; nor do
         retained values without a time of their own. Nor does a retained `online`: the broker may have been down with the device.
+        Of components and events of a notification that cannot be read it is kept as a reject; the others count.
 
         Raises:
             DecodeError: not a topic of this device, a value that is not what the topic holds, or a retained event.
@@ -100,7 +101,9 @@ class ShellyDecoder:
             return []
         suffix = topic[len(self._prefix) :]
         if suffix == _EVENTS:
-            return self._notification(read_object(payload), received, retained=retained)
+            unread: list[str] = []
+            readings = self._notification(read_object(payload), received, unread, retained=retained)
+            return beside_unread(readings, payload, unread)
         known = self._topics.get(suffix)
         if known is None:
             name, channel = pattern(suffix)
@@ -227,28 +230,34 @@ class ShellyDecoder:
 
     # -- later generations
 
-    def _notification(self, frame: dict[str, Any], received: datetime, *, retained: bool) -> list[Reading]:
+    def _notification(
+        self, frame: dict[str, Any], received: datetime, unread: list[str], *, retained: bool
+    ) -> list[Reading]:
+        """What the components or events of one message say; `unread` is told of those that cannot be read."""
         method, params = frame.get("method"), frame.get("params")
         if method not in ("NotifyStatus", "NotifyFullStatus", "NotifyEvent"):
             raise DecodeError(f"method {shown(method)}: expected NotifyStatus, NotifyFullStatus or NotifyEvent")
         if type(params) is not dict:
             raise DecodeError(f"params: {shown(params)}, expected an object")
         if method == "NotifyEvent":
-            return [Reading(call) for call in self._events(params, received, retained=retained)]
+            return [Reading(call) for call in self._events(params, received, unread, retained=retained)]
         own = _time(params.get("ts"), received)
         at = received if own is None else own
         told = _Told(retained=retained, whole=method == "NotifyFullStatus")
         for name, status in params.items():
             if type(status) is dict:
-                self._state(name, status, at, told)
+                try:
+                    self._state(name, status, at, told)
+                except DecodeError as error:
+                    unread.append(error.reason)
             elif status is not None and name != "ts":
-                raise DecodeError(f"{name[:80]}: {shown(status)}, expected an object")
+                unread.append(f"{name[:80]}: {shown(status)}, expected an object")
         if retained and own is None:
             return []
         return [Reading(observation) for observation in self._settled(told)]
 
     def _settled(self, told: _Told) -> list[Observation]:
-        """All that was told, now that the message is known to be sound."""
+        """All that was told, now that the message is read."""
         found = told.observations
         for name, active, at in told.inputs:
             if (observation := self._inputs.state(name, active, at)) is not None:
@@ -258,14 +267,17 @@ class ShellyDecoder:
                 found += self._troubles(output, faults, at)
         return found
 
-    def _events(self, params: dict[str, Any], received: datetime, *, retained: bool) -> list[Observation]:
+    def _events(
+        self, params: dict[str, Any], received: datetime, unread: list[str], *, retained: bool
+    ) -> list[Observation]:
         events = params.get("events")
         if type(events) is not list:
             raise DecodeError(f"events: {shown(events)}, expected a list")
         found: list[Observation] = []
         for event in events:
             if type(event) is not dict or type(event.get("event")) is not str:
-                raise DecodeError("events: expected objects with `component` and `event`")
+                unread.append("events: expected objects with `component` and `event`")
+                continue
             component = event.get("component")
             calls = self._calls.get(component) if type(component) is str else None
             if calls is None or event["event"] not in calls:

@@ -238,7 +238,7 @@ class SparkplugDecoder:
             if self._mapping is None:
                 found += measurements(values, self._device, at, unread=lacks.unread)
             else:
-                found += self._mapping.at(values, at, events=events)
+                found += self._mapping.at(values, at, unread=lacks.unread, events=events)
         return found
 
     def _status(self, online: bool, at: datetime, reason: str | None) -> Reading:

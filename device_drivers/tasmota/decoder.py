@@ -66,36 +66,38 @@ class TasmotaDecoder:
         """Decode one message. `at` is `Time` where it has an offset and is possible, else `received`.
 
         Retained values of unknown age say nothing, nor does a retained Online; a retained Offline stands. A card in periodic
-        telemetry (beside other values) is the last one, not a read.
+        telemetry (beside other values) is the last one, not a read. Of values that cannot be read, and of a retained card, motion
+        or call for help, the message is kept as a reject; the others count.
 
         Raises:
-            DecodeError: not a topic of this device, not of the expected shape, or a retained card, motion or call for help.
+            DecodeError: not a topic of this device, not of the expected shape, or nothing of it can be read.
         """
         kind = self._topics.kind(topic)
         if not payload or kind == "":
             return []
         if kind == "LWT":
-            return self._will(read_text(payload), received, retained=retained)
+            return self._will(read_text(payload).strip(), received, retained=retained)
         if kind.startswith("POWER") and payload[:1] != b"{":
-            return self._power(kind, read_text(payload), received, retained=retained)
+            return self._power(kind, read_text(payload).strip(), received, retained=retained)
         if b"\x02" in payload or b"\x03" in payload:  # the bridge does not escape them in all versions
             payload = _escaped(payload) if b"SerialReceived" in payload else payload
         document = read_object(payload)
         if kind == "discovery":
             self._learn(document)
             return []
-        readings = self._document(kind, document, payload, received, retained=retained)
+        unread: list[str] = []
+        readings = self._document(kind, document, received, unread, retained=retained)
         for key, sort in _STATUS:
             if type(inside := document.get(key)) is dict:
-                readings += self._document(sort, inside, payload, received, retained=retained, answer=True)
-        return readings
+                readings += self._document(sort, inside, received, unread, retained=retained, answer=True)
+        return beside_unread(readings, payload, unread)
 
     def _document(
         self,
         kind: str,
         document: dict[str, Any],
-        payload: bytes,
         received: datetime,
+        unread: list[str],
         *,
         retained: bool,
         answer: bool = False,
@@ -105,17 +107,20 @@ class TasmotaDecoder:
         at = received if time is None else time
         found: list[Observation] = []
         if kind == "SENSOR":
-            found += self._card(document, at, retained=retained, sample=answer or not document.keys() <= _ALONE)
-            found += sensors(document, self._device, at)
+            try:
+                found += self._card(document, at, retained=retained, sample=answer or not document.keys() <= _ALONE)
+            except DecodeError as error:
+                unread.append(error.reason)
+            found += sensors(document, self._device, at, unread)
         else:
-            found += self._outputs.read(document, at)
+            found += self._outputs.read(document, at, unread)
             if kind == "STATE":
-                found += radio(document, self._device, at)
-        found += self._switches(document, at, retained=retained)
+                found += radio(document, self._device, at, unread)
+        found += self._switches(document, at, unread, retained=retained)
         readings: list[Reading] = [] if aged else [Reading(observation) for observation in found]
         for key in _SERIAL:
             if (text := document.get(key)) is not None:
-                return self._serial(text, payload, received, retained=retained)
+                return self._serial(text, received, unread, retained=retained)
         return readings
 
     # -- the device itself
@@ -130,8 +135,9 @@ class TasmotaDecoder:
         return [Reading(DeviceStatus(device=self._device, at=at, online=online, reason="lwt"))]
 
     def _power(self, kind: str, word: str, at: datetime, *, retained: bool) -> list[Reading]:
-        found = self._outputs.read({kind: word}, at)
-        return [] if retained else [Reading(observation) for observation in found]
+        unread: list[str] = []
+        found = self._outputs.read({kind: word}, at, unread)
+        return beside_unread([] if retained else [Reading(each) for each in found], word.encode(), unread)
 
     def _learn(self, document: Mapping[str, Any]) -> None:
         """The words that the device announces; the site file's go first where they differ from Tasmota's own."""
@@ -171,13 +177,9 @@ class TasmotaDecoder:
         last, self._last = self._last, (str(time), tag) if has_clock else None
         return last is not None and last == self._last
 
-    def _serial(self, received_by_device: Any, payload: bytes, at: datetime, *, retained: bool) -> list[Reading]:
+    def _serial(self, received_by_device: Any, at: datetime, unread: list[str], *, retained: bool) -> list[Reading]:
         if type(received_by_device) is dict:
-            if retained:
-                return []
-            unread: list[str] = []
-            readings = measurements(received_by_device, self._device, at, unread=unread)
-            return beside_unread(readings, payload, unread)
+            return [] if retained else measurements(received_by_device, self._device, at, unread=unread)
         if type(received_by_device) is not str:
             raise DecodeError(f"SSerialReceived: {shown(received_by_device)}, expected text")
         if retained:
@@ -188,7 +190,9 @@ class TasmotaDecoder:
 
     # -- switches and buttons
 
-    def _switches(self, document: Mapping[str, Any], at: datetime, *, retained: bool) -> list[Observation]:
+    def _switches(
+        self, document: Mapping[str, Any], at: datetime, unread: list[str], *, retained: bool
+    ) -> list[Observation]:
         found: list[Observation] = []
         for key, value in document.items():
             if not key.startswith(_INPUTS):
@@ -199,11 +203,16 @@ class TasmotaDecoder:
                 continue
             word = value.get("Action") if type(value) is dict else value
             meaning = self._inputs.get(key)
-            pressed = self._pressed(key, word)
+            try:
+                pressed = self._pressed(key, word)
+            except DecodeError as error:
+                unread.append(error.reason)
+                continue
             if pressed is None:
                 continue
             if meaning in ("motion", "panic") and retained:
-                raise DecodeError(f"retained {key}: old state, not an event")
+                unread.append(f"retained {key}: old state, not an event")
+                continue
             if meaning == "motion":
                 found.append(Motion(device=self._device, at=at, active=pressed))
             elif meaning == "panic":

@@ -56,22 +56,29 @@ class Outputs:
             return None
         raise DecodeError(f"{name}: {shown(word)}, expected {self.on} or {self.off}")
 
-    def read(self, document: Mapping[str, Any], at: datetime) -> list[Observation]:
+    def read(self, document: Mapping[str, Any], at: datetime, unread: list[str]) -> list[Observation]:
         """The lamps in a STATE or RESULT: `POWER`, `POWER2`, and `Dimmer` in percent.
 
-        Raises:
-            DecodeError: a state that is no word, a level that is no number.
+        Args:
+            unread: is told a state that is no word, a level that is no number.
         """
         found: list[Observation] = []
         lamps: dict[str, dict[str, Any]] = {}
         for key, value in document.items():
             if key.startswith("POWER"):
                 output = key[5:]
-                if (not output or _is_number(output)) and (on := self.state(value, key)) is not None:
+                if output and not _is_number(output):
+                    continue
+                try:
+                    on = self.state(value, key)
+                except DecodeError as error:
+                    unread.append(error.reason)
+                    continue
+                if on is not None:
                     lamps.setdefault(output, {})["on"] = on
             elif key.startswith("Dimmer"):
                 output = key[6:]
-                if (not output or _is_number(output)) and (level := _number(value, key)) is not None:
+                if (not output or _is_number(output)) and (level := _number(value, key, unread)) is not None:
                     if not output and "POWER1" in document:  # one light whose colours are switched apart
                         output = "1"
                     lamps.setdefault(output, {})["level"] = min(max(level / 100, 0.0), 1.0)
@@ -81,24 +88,26 @@ class Outputs:
 
 
 def sensors(
-    document: Mapping[str, Any], device: str, at: datetime, energy: Mapping[str, tuple[str, float]] = ENERGY
+    document: Mapping[str, Any],
+    device: str,
+    at: datetime,
+    unread: list[str],
+    energy: Mapping[str, tuple[str, float]] = ENERGY,
 ) -> list[Observation]:
     """The values of a SENSOR message: light, meters, and what `FIELDS` names. Readers and switches are not among them.
 
     Args:
+        unread: is told a value that is no number, `ENERGY` that is no object; the others count.
         energy: what the fields of `ENERGY` are, where another firmware writes them.
-
-    Raises:
-        DecodeError: a value that is no number, `ENERGY` that is no object.
     """
     found: list[Observation] = []
     for name, inside in document.items():
         if type(inside) is not dict:
             if name == "ENERGY" and inside is not None:
-                raise DecodeError(f"ENERGY: {shown(inside)}, expected an object")
+                unread.append(f"ENERGY: {shown(inside)}, expected an object")
             continue
         if name == "ENERGY":
-            found += _energy(inside, device, at, energy)
+            found += _energy(inside, device, at, energy, unread)
             continue
         if len(name) > _LONGEST_NAME:
             continue
@@ -106,11 +115,12 @@ def sensors(
             entry = FIELDS.get(key) or FIELDS.get(key.rstrip(_DIGITS))
             if entry is None or value is None:
                 continue
-            reading = _number(value, f"{name}.{key}")
-            if reading is None:
+            reading = _number(value, f"{name}.{key}", unread)
+            if reading is None or (unit := _unit(entry.unit, document, unread)) is None:
                 continue
             if entry.quantity == "lux":
-                found.append(LightLevel(device=device, at=at, lux=reading))
+                if reading >= 0:  # no light is below none: a failed reading
+                    found.append(LightLevel(device=device, at=at, lux=reading))
             else:
                 quantity = entry.quantity + key[len(key.rstrip(_DIGITS)) :] if key not in FIELDS else entry.quantity
                 found.append(
@@ -119,18 +129,18 @@ def sensors(
                         at=at,
                         quantity=quantity,
                         value=reading,
-                        unit=_unit(entry.unit, document),
+                        unit=unit,
                         channel=name,
                     )
                 )
     return found
 
 
-def radio(document: Mapping[str, Any], device: str, at: datetime) -> list[Observation]:
+def radio(document: Mapping[str, Any], device: str, at: datetime, unread: list[str]) -> list[Observation]:
     """What a STATE says of the device itself: its running time, supply and radio, which are also its signs of life.
 
-    Raises:
-        DecodeError: a value that is no number.
+    Args:
+        unread: is told a value that is no number.
     """
     wifi = document.get("Wifi")
     found: list[Observation] = []
@@ -140,13 +150,13 @@ def radio(document: Mapping[str, Any], device: str, at: datetime) -> list[Observ
         (wifi, "RSSI", "wifi_quality", "%"),
         (wifi, "Signal", "rssi", "dB[mW]"),
     ):
-        if isinstance(inside, dict) and (value := _number(inside.get(key), key)) is not None:
+        if isinstance(inside, dict) and (value := _number(inside.get(key), key, unread)) is not None:
             found.append(Measurement(device=device, at=at, quantity=quantity, value=value, unit=unit))
     return found
 
 
 def _energy(
-    inside: Mapping[str, Any], device: str, at: datetime, names: Mapping[str, tuple[str, float]]
+    inside: Mapping[str, Any], device: str, at: datetime, names: Mapping[str, tuple[str, float]], unread: list[str]
 ) -> list[Observation]:
     """A list is one value for each phase, whose channels count from 1; what stands alone is the whole meter's."""
     found: list[Observation] = []
@@ -156,11 +166,12 @@ def _energy(
         value = inside.get(key)
         if type(value) is list:
             if len(value) > _MOST_PHASES:
-                raise DecodeError(f"ENERGY.{key}: {len(value)} phases, expected at most {_MOST_PHASES}")
+                unread.append(f"ENERGY.{key}: {len(value)} phases, expected at most {_MOST_PHASES}")
+                continue
             for phase, each in enumerate(value, 1):
-                if (reading := _number(each, f"ENERGY.{key}")) is not None:
+                if (reading := _number(each, f"ENERGY.{key}", unread)) is not None:
                     phases.setdefault(phase, {})[field] = scaled(reading, factor)
-        elif (reading := _number(value, f"ENERGY.{key}")) is not None:
+        elif (reading := _number(value, f"ENERGY.{key}", unread)) is not None:
             whole[field] = scaled(reading, factor)
     if whole:
         found.append(Power(device=device, at=at, **whole))
@@ -168,17 +179,23 @@ def _energy(
         found.append(Power(device=device, at=at, channel=phase, **fields))
     frequencies = inside.get("Frequency")
     for each in frequencies[:_MOST_PHASES] if type(frequencies) is list else (frequencies,):
-        if (reading := _number(each, "ENERGY.Frequency")) is not None:
+        if (reading := _number(each, "ENERGY.Frequency", unread)) is not None:
             found.append(Measurement(device=device, at=at, quantity="ac_frequency", value=reading, unit="Hz"))
             break
     return found
 
 
-def _number(value: Any, name: str) -> float | None:
-    return None if value is None else number(value, name)
+def _number(value: Any, name: str, unread: list[str]) -> float | None:
+    if value is None:
+        return None
+    try:
+        return number(value, name)
+    except DecodeError as error:
+        unread.append(error.reason)
+        return None
 
 
-def _unit(unit: str, document: Mapping[str, Any]) -> str:
+def _unit(unit: str, document: Mapping[str, Any], unread: list[str]) -> str | None:
     if unit == "temperature":
         said, units = document.get("TempUnit"), TEMPERATURE_UNITS
         default = "Cel"
@@ -191,7 +208,7 @@ def _unit(unit: str, document: Mapping[str, Any]) -> str:
         return default
     found = units.get(said) if type(said) is str else None
     if found is None:
-        raise DecodeError(f"unit {shown(said)}, expected one of {', '.join(units)}")
+        unread.append(f"unit {shown(said)}, expected one of {', '.join(units)}")
     return found
 
 

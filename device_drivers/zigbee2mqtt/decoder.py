@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from device_drivers.driver import Reading
+from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.json_values import scaled
 from device_drivers.observations import (
@@ -97,10 +97,12 @@ class Zigbee2mqttDecoder:
         """Decode one message. `at` is `last_seen` where Zigbee2MQTT adds it, else `received`.
 
         An empty message means that the device was renamed or removed; it says nothing, nor does a null, nor a command. Nor do
-        retained values without `last_seen`, and a retained `online`: of what age they are nobody knows.
+        retained values without `last_seen`, and a retained `online`: of what age they are nobody knows. Of
+        properties that cannot be read the message is kept as a reject; the others count.
 
         Raises:
-            DecodeError: not a topic of this device, not JSON of the expected shape, or retained motion or calls.
+            DecodeError: not a topic of this device, not JSON of the expected shape, nothing of it can be read, or retained motion or
+                calls.
         """
         if topic == self._availability:
             if not payload:
@@ -121,9 +123,12 @@ class Zigbee2mqttDecoder:
             raise DecodeError("retained motion or action: old state, not an event (`retain: false` avoids it)")
         if retained and seen is None:
             return []
-        return self._readings(values, received if seen is None else seen)
+        unread: list[str] = []
+        readings = self._readings(values, received if seen is None else seen, unread)
+        return beside_unread(readings, payload, unread)
 
-    def _readings(self, values: dict[str, Any], at: datetime) -> list[Reading]:
+    def _readings(self, values: dict[str, Any], at: datetime, unread: list[str]) -> list[Reading]:
+        """What the properties say; `unread` is told those that cannot be read."""
         device = self._device
         found: list[Observation] = []
         lamps: dict[str | None, dict[str, Any]] = {}
@@ -131,38 +136,46 @@ class Zigbee2mqttDecoder:
         for key, value in values.items():
             if value is None or (meaning := _MEANINGS.get(key)) is None:
                 continue
-            numeric, target, name, factor, unit, output = meaning
-            if numeric:
-                plain = (type(value) is int or type(value) is float) and -LARGEST < value < LARGEST
-                number = float(value) if plain else read_number(value, key, flags=target == "measurement")
-                if number is None:
-                    continue
-                if target == "measurement":
-                    found.append(Measurement(device=device, at=at, quantity=name, value=number, unit=unit))
-                elif target == "power":
-                    if key == "voltage" and ("battery" in values or number > BATTERY_MILLIVOLTS):
-                        found.append(
-                            Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV")
-                        )
-                    elif output in power:
-                        power[output][name] = scaled(number, factor)
+            try:
+                numeric, target, name, factor, unit, output = meaning
+                if numeric:
+                    plain = (type(value) is int or type(value) is float) and -LARGEST < value < LARGEST
+                    number = float(value) if plain else read_number(value, key, flags=target == "measurement")
+                    if number is None:
+                        continue
+                    if target == "measurement":
+                        found.append(Measurement(device=device, at=at, quantity=name, value=number, unit=unit))
+                    elif target == "power":
+                        if key == "voltage" and ("battery" in values or number > BATTERY_MILLIVOLTS):
+                            found.append(
+                                Measurement(device=device, at=at, quantity="battery_voltage", value=number, unit="mV")
+                            )
+                        elif output in power:
+                            power[output][name] = scaled(number, factor)
+                        else:
+                            power[output] = {
+                                "device": device,
+                                "at": at,
+                                "channel": output,
+                                name: scaled(number, factor),
+                            }
+                    elif target == "lux":
+                        if (lux := self._lux(key, number, values)) is not None:
+                            found.append(LightLevel(device=device, at=at, lux=lux))
                     else:
-                        power[output] = {"device": device, "at": at, "channel": output, name: scaled(number, factor)}
-                elif target == "lux":
-                    if (lux := self._lux(key, number, values)) is not None:
-                        found.append(LightLevel(device=device, at=at, lux=lux))
-                else:
-                    lamps.setdefault(output, {})["level"] = min(number * factor, 1.0)
-            elif target == "motion":
-                found.append(Motion(device=device, at=at, active=read_flag(value, key)))
-            elif target == "panic":
-                found.append(Panic(device=device, at=at, active=read_flag(value, key)))
-            elif type(value) is str:
-                if target == "action":
-                    if value in self._panic_actions:
-                        found.append(Panic(device=device, at=at))
-                elif (on := ON_OFF.get(value)) is not None:
-                    lamps.setdefault(output, {})["on"] = on
+                        lamps.setdefault(output, {})["level"] = min(number * factor, 1.0)
+                elif target == "motion":
+                    found.append(Motion(device=device, at=at, active=read_flag(value, key)))
+                elif target == "panic":
+                    found.append(Panic(device=device, at=at, active=read_flag(value, key)))
+                elif type(value) is str:
+                    if target == "action":
+                        if value in self._panic_actions:
+                            found.append(Panic(device=device, at=at))
+                    elif (on := ON_OFF.get(value)) is not None:
+                        lamps.setdefault(output, {})["on"] = on
+            except DecodeError as error:
+                unread.append(error.reason)
         for fields in power.values():
             found.append(Power(**fields))
         for output, fields in lamps.items():

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from device_drivers.errors import DecodeError
+from device_drivers.json_values import bared
 
 _EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 """Zigbee2MQTT did not exist before: a host that says so has not set its clock."""
@@ -32,6 +33,8 @@ def read_object(payload: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise DecodeError("JSON nested too deeply") from error
     except ValueError as error:
+        if (bare := bared(payload)) is not payload:
+            return read_object(bare)
         raise DecodeError(f"not a JSON object: {error}") from error
 
 

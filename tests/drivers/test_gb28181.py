@@ -18,7 +18,7 @@ from device_drivers.catalogue import DRIVERS
 from device_drivers.complaints import Complaints
 from device_drivers.conversation import Served
 from device_drivers.digest import NONCE_LASTS_S, Challenger, parameters, response
-from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.driver import DeviceSettings, Reading, Readings
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.gb28181.decoder import Gb28181Decoder
 from device_drivers.gb28181.device import Channel, Device
@@ -35,7 +35,7 @@ from device_drivers.gb28181.sip import (
     read_message,
     user,
 )
-from device_drivers.observations import StorageFault, VideoState
+from device_drivers.observations import CameraHeartbeat, StorageFault, VideoState
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 PEER = ("10.0.0.7", 5060)
@@ -65,6 +65,34 @@ def damaged(data: st.DataObject, piece: bytes) -> bytes:
 def test_damaged_messages_are_read_or_refused(piece: bytes, data: st.DataObject):
     with suppress(DecodeError):
         Gb28181Decoder().decode("", damaged(data, piece), NOW)
+
+
+GOOD = (CASES[0].parent / "glued-two-keepalives.yaml").read_text(encoding="utf-8")
+DAHUA, HIKVISION = bytes.fromhex(yaml.safe_load(GOOD)["feed"][0]["hex"]).split(b"\r\n\r\nMESSAGE ")
+HIKVISION = b"MESSAGE " + HIKVISION
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "reason"),
+    [
+        (b"noise\r\n", b"", "start line 'noise'"),
+        (b"", b"noise", "head has no end"),
+        (DAHUA.replace(b"</Notify>", b"</Notice>"), b"", "XML"),
+        (b"", DAHUA.replace(b"</Notify>", b"</Notice>"), "XML"),
+        (DAHUA.replace(b"Length:   178", b"Length: 300"), b"", "XML"),
+        (DAHUA.replace(b"Length:   178", b"Length: 9999"), b"", "Content-Length says 9999"),
+        (DAHUA[:-60], b"", "XML"),
+        (b"", DAHUA[:-60], "Content-Length says 178"),
+    ],
+)
+def test_what_is_glued_to_a_message_and_cannot_be_read_does_not_cost_it(before: bytes, behind: bytes, reason: str):
+    piece = before + HIKVISION + behind
+    found = Gb28181Decoder().decode("", piece, NOW)
+    assert [reading.observation for reading in found] == [CameraHeartbeat(device="64000000002000000001", at=NOW)]
+    assert isinstance(found, Readings)
+    [reject] = found.rejects
+    assert reject.data == piece
+    assert reason in reject.reason
 
 
 @given(junk=st.binary(max_size=300))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.cli import main
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, Reading
+from device_drivers.driver import DeviceSettings, Reading, Readings
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.mapping import numbers
 from device_drivers.mapping_targets import KINDS
@@ -20,6 +20,7 @@ from device_drivers.observations import LampState, LightLevel, Measurement, Powe
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 ROW = {"path": "lux", "to": "light_level"}
+CARD = {"path": "card", "to": "tag_read"}
 
 
 def entry(*rows: Any, **settings: Any) -> DeviceSettings:
@@ -212,6 +213,58 @@ def test_a_missing_value_is_no_observation(payload: str):
 def test_a_wrong_value_is_refused_not_guessed(value: str):
     with pytest.raises(DecodeError, match="lux"):
         heard(f'{{"lux":{value}}}', ROW)
+
+
+@pytest.mark.parametrize("damage", ['"battery":"x"', '"lux":"bright"', '"person":{}', '"n":-1', '"on":"STUCK"'])
+def test_a_tap_is_kept_beside_a_value_that_cannot_be_read(damage: str):
+    rows = [
+        {"path": "battery", "to": "reader_heartbeat"},
+        ROW,
+        {"path": "on", "to": "lamp_state", "values": {"OPEN": False}},
+        {"path": "card", "to": "tag_read"},
+        {"path": "person", "to": "tag_read.person"},
+        {"path": "n", "to": "tag_read.counter"},
+    ]
+    payload = f'{{{damage},"card":"0A1B"}}'
+    found = heard(payload, *rows)
+    assert [reading.observation for reading in found] == [TagRead(device="d", at=NOW, tag="0A1B")]
+    assert isinstance(found, Readings)
+    [reject] = found.rejects
+    assert reject.data == payload.encode()
+    assert reject.reason.startswith(damage.split('"')[1])
+
+
+def test_a_retained_tap_is_refused_and_what_stands_beside_it_is_kept():
+    found = heard('{"lux":5,"card":"0A1B","t":1795442340}', ROW, CARD, retained=True, time={"path": "t", "form": "s"})
+    assert [type(reading.observation) for reading in found] == [LightLevel]
+    assert isinstance(found, Readings)
+    assert [reject.reason for reject in found.rejects] == ["retained tag_read: old state, not an event"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "link", "topic", "payload", "row"),
+    [
+        ("neuron", "/neuron/m", "/neuron/m", b'{"node":"m","values":{"bad":"x","lux":7}}', "tag"),
+        ("chirpstack", "application/1/device/01", "/event/up", b'{"object":{"bad":"x","lux":7}}', "path"),
+        ("homie", "homie/5/d", "/n/lux", b"7", "property"),
+        ("openbeken", "d", "/lux/get", b"7", "value"),
+    ],
+)
+def test_every_family_keeps_what_its_mapping_can_read(driver: str, link: str, topic: str, payload: bytes, row: str):
+    name = "n/lux" if driver == "homie" else "lux"
+    bad = "bad" if b"bad" in payload else name
+    rows = [
+        {row: bad, "to": "lamp_state", "values": {"ON": True}},
+        {row: name, "to": "light_level"},
+    ]
+    settings = DeviceSettings(id="d", link={"mqtt": link}, settings={"map": rows})
+    DRIVERS[driver].check(settings)
+    make = DRIVERS[driver].message_decoder
+    assert make is not None
+    found = make("s", settings).decode(topic if topic == link else link + topic, payload, NOW)
+    assert [reading.observation for reading in found] == [LightLevel(device="d", at=NOW, lux=7)]
+    assert isinstance(found, Readings)
+    assert [bad in reject.reason for reject in found.rejects] == [True]
 
 
 def test_two_tags_of_one_message_are_two_reads():

@@ -107,6 +107,17 @@ def test_a_round_asks_for_the_page_and_says_what_it_proves() -> None:
     for _ in range(3):
         conversation = poller.round()
         conversation.send(None)
+        page = metrics({"a": (True, 0)}) + b'paths{name="b",state="warming"} 1\n'
+        given = conversation.send(Fetched(200, {}, page, NOW))
+        assert isinstance(given, Give)
+        assert [item.observation.channel for item in given.found if isinstance(item, Reading)] == [None, "a"]
+        rejects += [item.reason for item in given.found if isinstance(item, Reject)]
+    assert len(rejects) == 1
+    assert "'warming'" in rejects[0]
+    rejects = []
+    for _ in range(3):
+        conversation = poller.round()
+        conversation.send(None)
         given = conversation.send(Fetched(404, {}, b"", NOW))
         assert isinstance(given, Give)
         rejects += [item for item in given.found if isinstance(item, Reject)]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_drivers.driver import DeviceSettings
+from device_drivers.driver import DeviceSettings, Readings
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.ndef.decoder import digest
 from device_drivers.ndef.device import block, text_message, uri_message
@@ -41,6 +41,51 @@ def test_a_uri_is_read_however_it_is_passed(uri: str) -> None:
     payload = message[message.index(b"U") + 1 :]
     for passed in (message, block(message), message.hex().encode(), payload, uri.encode(), block(message) + bytes(9)):
         assert read_message(passed) == [Uri(uri)]
+
+
+GATE, YARD = "https://tap.example/t?uid=04A1B2C3D4E580", "https://tap.example/t?uid=04A1B2C3D4E581"
+DAMAGED = bytes.fromhex("d101045524616263")
+
+
+def taps(payload: bytes, **settings: Any) -> tuple[list[str], int]:
+    """The tags of one message, and how many rejects stand beside them."""
+    make = DRIVERS[0].message_decoder
+    assert make is not None
+    found = make("s", DeviceSettings(id="phone-1", settings=settings)).decode("", payload, NOW)
+    rejects = found.rejects if isinstance(found, Readings) else ()
+    assert all(reject.data == payload for reject in rejects)
+    return [each.observation.tag for each in found if isinstance(each.observation, TagRead)], len(rejects)
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\r\n\r\n"])
+def test_each_line_that_is_a_url_is_a_tap(between: str) -> None:
+    lines = (GATE + between + YARD + between + GATE + between).encode()
+    assert taps(lines) == (["04A1B2C3D4E580", "04A1B2C3D4E581"], 0)
+    assert taps(lines + b"hello") == (["04A1B2C3D4E580", "04A1B2C3D4E581"], 1)
+
+
+@pytest.mark.parametrize("before", [b" ", b"\r\n", b"\t", b"\xef\xbb\xbf"])
+def test_what_stands_before_a_url_makes_no_other_tag_of_it(before: bytes) -> None:
+    assert tag(before + b"https://tap.example/gate") == digest("https://tap.example/gate")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [uri_message(GATE) + DAMAGED, DAMAGED + uri_message(GATE), uri_message(GATE) + uri_message(YARD)[:9]],
+    ids=["before", "behind", "cut"],
+)
+def test_a_tap_is_kept_beside_a_message_that_cannot_be_read(payload: bytes) -> None:
+    assert taps(payload) == (["04A1B2C3D4E580"], 1)
+    assert taps(payload) == (["04A1B2C3D4E580"], 1)
+
+
+def test_a_signed_tap_is_kept_beside_one_that_is_forged() -> None:
+    sun = {"meta_key": META.hex(), "file_key": FILE.hex()}
+    good, other = (encrypted_url(UID, counter, meta_key=META, file_key=FILE) for counter in (7, 8))
+    forged = other[:-1] + ("0" if other[-1] != "0" else "1")
+    for first, second in ((good, forged), (forged, good)):
+        assert taps(f"{first}\n{second}".encode(), sun=sun) == ([UID.hex()], 1)
+        assert taps(uri_message(first) + uri_message(second), sun=sun) == ([UID.hex()], 1)
 
 
 @given(text=st.text(min_size=1, max_size=60), language=st.sampled_from(["en", "zh", "zh-Hans"]))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_drivers.driver import DeviceSettings
+from device_drivers.driver import DeviceSettings, Readings
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.ndef.device import uri_message
 from device_drivers.ntag424.aes import Aes
@@ -51,6 +51,50 @@ def tap(url: str | bytes, **settings: Any) -> TagRead:
     (reading,) = make("s", DeviceSettings(id="phone-1", settings=settings or OWN)).decode("", payload, NOW)
     assert isinstance(reading.observation, TagRead)
     return reading.observation
+
+
+def taps(payload: bytes) -> tuple[list[int | None], int]:
+    """The counters of the taps in one message, and how many rejects stand beside them."""
+    make = DRIVERS[0].message_decoder
+    assert make is not None
+    found = make("s", DeviceSettings(id="phone-1", settings=OWN)).decode("", payload, NOW)
+    rejects = found.rejects if isinstance(found, Readings) else ()
+    return [each.observation.counter for each in found if isinstance(each.observation, TagRead)], len(rejects)
+
+
+SEVENTH, EIGHTH = (encrypted_url(UID, counter, meta_key=META, file_key=FILE) for counter in (7, 8))
+FORGED = EIGHTH[:-1] + ("0" if EIGHTH[-1] != "0" else "1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wanted"),
+    [
+        (SEVENTH, EIGHTH, ([7, 8], 0)),
+        (SEVENTH, SEVENTH, ([7], 0)),
+        (SEVENTH, FORGED, ([7], 1)),
+        (FORGED, SEVENTH, ([7], 1)),
+    ],
+    ids=["both", "same", "forged-behind", "forged-before"],
+)
+def test_each_of_several_urls_in_a_message_is_a_tap(first: str, second: str, wanted: tuple[list[int], int]) -> None:
+    assert taps(f"{first}\r\n{second}\r\n".encode()) == wanted
+    assert taps(uri_message(first) + uri_message(second)) == wanted
+    records = bytearray(uri_message(first) + uri_message(second))
+    records[0] &= 0xBF
+    records[len(uri_message(first))] &= 0x7F
+    assert taps(bytes(records)) == wanted
+
+
+@pytest.mark.parametrize("before", ["\ufeff", " ", "\r\n"])
+def test_what_stands_before_a_url_does_not_cost_the_tap(before: str) -> None:
+    assert taps((before + SEVENTH).encode()) == ([7], 0)
+
+
+def test_a_tap_is_found_behind_the_address_of_an_app() -> None:
+    app = uri_message("https://tap.example/app")
+    assert taps(
+        bytes([app[0] & 0xBF]) + app[1:] + bytes([uri_message(SEVENTH)[0] & 0x7F]) + uri_message(SEVENTH)[1:]
+    ) == ([7], 0)
 
 
 # -- ciphers

@@ -32,6 +32,7 @@ from device_drivers.patrol_export.times import UndecidedError, decide_order
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 TAG = "0F004E86D9"
+HEADER_BIG5 = ["巡檢時間", "巡檢器", "人員", "巡檢點", "事件", "編號"]
 VECTORS = os.environ.get("LAMPLIGHTER_TEST_VECTORS")
 
 
@@ -44,6 +45,11 @@ def read(data: bytes, **said: Any) -> Sheet:
 def reads(sheet: Sheet) -> list[TagRead]:
     found = [item.observation for item in sheet.found if isinstance(item, Reading)]
     return [each for each in found if isinstance(each, TagRead)]
+
+
+def incidents(sheet: Sheet) -> list[Incident]:
+    found = [item.observation for item in sheet.found if isinstance(item, Reading)]
+    return [each for each in found if isinstance(each, Incident)]
 
 
 def ends(sheet: Sheet) -> list[SyncEnd]:
@@ -538,11 +544,40 @@ def test_text_in_every_encoding_and_with_every_delimiter(encoding: str, delimite
     assert [each.tag for each in reads(read(text(rows, encoding=encoding, delimiter=delimiter)))] == [TAG]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_though_some_of_its_characters_have_a_zero_byte_elsewhere(encoding: str) -> None:
+    rows = [list(HEADER_ZH), *(["2026/05/01 00:19:49", "8001", "王强", "一号门　开", "", TAG] for _ in range(3))]
+    assert [each.tag for each in reads(read(text(rows, encoding=encoding)))] == [TAG]
+    titled = [["某小区电子巡更系统巡检记录报表" * 10], *rows]
+    assert [each.tag for each in reads(read(text(titled, encoding=encoding)))] == [TAG]
+
+
 def test_a_mark_of_utf_8_before_gbk_is_read_as_what_stands_behind_it() -> None:
     rows = [HEADER_ZH, ["2026/05/01 00:19:49", "01", "王强", "1号楼", "灯不亮", TAG]]
     sheet = read(b"\xef\xbb\xbf" + text(rows, encoding="gbk"))
     assert [each.tag for each in reads(sheet)] == [TAG]
     assert [item.observation.text for item in sheet.found if isinstance(item.observation, Incident)] == ["灯不亮"]
+
+
+@pytest.mark.parametrize("header", [[HEADER_BIG5], [HEADER_BIG5, list(HEADER_EN)], [list(HEADER_EN), HEADER_BIG5]])
+def test_big5_is_read_as_what_it_is(header: list[list[str]]) -> None:
+    rows = [
+        *header,
+        ["2026/05/01 00:19:49", "8001", "張碁", "東門", "正常", TAG],
+        ["2026/05/01 00:29:49", "8001", "張碁", "東門", "燈壞", TAG],
+    ]
+    sheet = read(text(rows, encoding="cp950"), people={"張碁": "g-zhang"})
+    assert [each.person for each in reads(sheet)] == ["g-zhang", "g-zhang"]
+    assert [(each.text, each.checkpoint) for each in incidents(sheet)] == [("燈壞", "東門")]
+    for encoding in ("gbk", "utf-8"):
+        assert [each.text for each in incidents(read(text(rows, encoding=encoding)))] == ["燈壞"]
+
+
+@pytest.mark.parametrize("digits", ["1234567", "123456789"])
+def test_a_number_in_a_text_file_that_lost_its_leading_zeros_is_filled_up_as_in_a_workbook(digits: str) -> None:
+    rows = [["Patrol Time", "Chip ID"], ["2026-05-01 08:30:00", digits]]
+    assert [each.tag for each in reads(read(text(rows)))] == [digits.zfill(10)]
+    assert [each.tag for each in reads(read(workbook([("s", rows)])))] == [digits.zfill(10)]
 
 
 def test_utf_8_that_was_cut_inside_a_character_is_not_taken_for_gbk() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import device_drivers
 from device_drivers.catalogue import DRIVERS
-from device_drivers.driver import DeviceSettings, MessageDecoder
+from device_drivers.driver import DeviceSettings, MessageDecoder, Readings
 from device_drivers.errors import DecodeError, SettingsError
 from device_drivers.observations import DeviceStatus, LampFault, LampState, Measurement, Observation, Panic, Power
 from device_drivers.shelly import device as shelly
@@ -149,12 +149,14 @@ def test_a_press_the_broker_had_kept_is_no_call_when_it_is_told_again():
     assert heard(ears, shelly.press(BASE, "L", 8)) == [Panic(device="d", at=NOW)]
 
 
-def test_a_message_that_is_refused_does_not_make_the_next_call_a_repetition():
+def test_a_call_beside_a_value_that_cannot_be_read_is_heard_at_once_and_told_again_is_a_repetition():
     ears = decoder(inputs={"0": "panic"})
     sound = {"input:0": {"id": 0, "state": True}}
-    with pytest.raises(DecodeError):
-        heard(ears, shelly.changed(BASE, {**sound, "temperature:0": {"tC": "hot"}}, NOW))
-    assert heard(ears, shelly.changed(BASE, sound, NOW)) == [Panic(device="d", at=NOW)]
+    damaged = shelly.changed(BASE, {**sound, "temperature:0": {"tC": "hot"}}, NOW)
+    found = ears.decode(damaged.topic, damaged.payload, NOW)
+    assert [reading.observation for reading in found] == [Panic(device="d", at=NOW)]
+    assert isinstance(found, Readings)
+    assert [reject.reason for reject in found.rejects] == ["tC: 'hot', expected a number"]
     assert heard(ears, shelly.changed(BASE, sound, NOW)) == []
 
 

@@ -264,6 +264,20 @@ def test_an_array_of_times_of_a_wrong_length_is_named_and_costs_neither_the_othe
     assert (len(found), list(found.rejects)) == (1, [])
 
 
+def test_a_value_that_the_mapping_does_not_know_costs_neither_the_other_values_nor_the_birth():
+    edge = EdgeNode("g", "n")
+    decoder = node(
+        map=[{"metric": "on", "to": "lamp_state", "values": {"ON": True}}, {"metric": "lux", "to": "light_level"}]
+    )
+    on, lux = Sample("on", Datatype.STRING, "STUCK"), Sample("lux", Datatype.INT32, 5)
+    birth = told(decoder, edge.birth(NOW, [on, lux]))
+    assert [type(reading.observation) for reading in birth] == [DeviceStatus, LightLevel]
+    assert "on" in birth.rejects[0].reason
+    data = told(decoder, edge.data(NOW, [Sample("lux", Datatype.INT32, 6)]))
+    assert [reading.observation for reading in data] == [LightLevel(device="n", at=NOW, lux=6)]
+    assert not asked(data)
+
+
 def test_a_message_of_nothing_but_a_broken_value_still_asks_for_what_is_missing():
     edge, decoder = EdgeNode("g", "n"), node()
     edge.birth(NOW)
