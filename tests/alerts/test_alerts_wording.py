@@ -56,8 +56,15 @@ def test_a_missed_round_names_route_time_points_and_their_place():
         "raise", rule="round_missed", subject=ROUND, details={"missed": ["lamp-1", "cp-9"], "route": "night"}
     )
     assert watch.alert(f"round_missed/{ROUND}/1").message == (
-        "线路 night 11-22 23:00 整轮无打点，读卡器记录完整。漏检点：lamp-1（1号楼 3层）、cp-9。"
+        "线路 night 11-22 23:00 整轮无有效打点，读卡器记录完整。漏检点：lamp-1（1号楼 3层）、cp-9。"
     )
+
+
+@pytest.mark.parametrize("rule", ["round_not_started", "round_missed", "gap_exceeded"])
+def test_a_time_without_a_tap_is_not_said_to_be_without_a_read(rule):
+    row = rule_of(rule)
+    assert "无有效打点" in row.text_zh, "a card that nobody has enrolled may have been read"
+    assert re.search(r"no tap (that )?counts", row.text_en)
 
 
 def test_times_are_on_the_sites_clock_and_durations_in_words():
