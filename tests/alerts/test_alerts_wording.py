@@ -11,6 +11,7 @@ from msgspec.structs import replace
 import gateway.alerts
 from gateway.alerts.catalogue import CATALOGUE, ROWS, rule_of
 from gateway.alerts.wording import CODES, message, name
+from gateway.site.model import Place
 from tests.alerts.watch import SITE, Watch
 
 ROUND = "night@2026-11-22T23:00+08:00"
@@ -56,7 +57,7 @@ def test_a_missed_round_names_route_time_points_and_their_place():
         "raise", rule="round_missed", subject=ROUND, details={"missed": ["lamp-1", "cp-9"], "route": "night"}
     )
     assert watch.alert(f"round_missed/{ROUND}/1").message == (
-        "线路 night 11-22 23:00 整轮无有效打点，读卡器记录完整。漏检点：lamp-1（1号楼 3层）、cp-9。"
+        "线路 night 11-22 23:00 整轮无有效打点，读卡器记录完整。漏检点：1号楼 3层（lamp-1）、cp-9。"
     )
 
 
@@ -89,6 +90,16 @@ def test_a_place_is_named_by_its_path_of_names():
     assert name(SITE, "tower-1/f03", "zh_CN") == "1号楼 3层"
     assert name(SITE, "riverside", "zh_CN") == "御溪花园"
     assert name(SITE, "nobody-knows", "en") == "nobody-knows"
+
+
+def test_a_thing_is_named_by_where_it_is_and_then_by_its_id():
+    assert name(SITE, "lamp-1", "zh_CN") == "1号楼 3层（lamp-1）"
+    assert name(SITE, "lamp-1", "en") == "1号楼 3层 (lamp-1)"
+
+
+def test_a_place_that_says_what_it_lies_in_is_not_named_twice():
+    lobby = Place(id="tower-1/f03", name="1号楼3层")
+    assert name(replace(SITE, places={**SITE.places, "tower-1/f03": lobby}), "lamp-1", "en") == "1号楼3层 (lamp-1)"
 
 
 def test_a_fault_the_catalogue_does_not_know_is_still_told():
