@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from api.console.languages import Language, say
+from gateway.alerts import wording
 from gateway.site.model import Site
 
 
 def place_name(site: Site, place_id: str | None) -> str:
-    """A place with what it lies in: `1号楼 3层`, but `1号楼大堂` where the name says it already; ids where there is no name."""
-    if not place_id:
-        return ""
-    parts = place_id.split("/")
-    words: list[str] = []
-    for path in ("/".join(parts[: count + 1]) for count in range(len(parts))):
-        name = site.places[path].name if path in site.places else path.rpartition("/")[2]
-        if words and name.startswith(words[-1]):
-            words.pop()
-        words.append(name)
-    return " ".join(words)
+    """A place as alerts name it."""
+    return wording.place_name(site, place_id) if place_id else ""
 
 
 def building_of(place_id: str) -> str:

@@ -50,13 +50,13 @@ ROWS: tuple[Rule, ...] = (
     # Rounds (rounds.md, Alerts)
     Rule(
         "round_not_started", "minor", "absence", None,
-        "巡更未开始", "{name} 尚未开始：首点应到时间已过[[（{due}）]]，[[{heard} 工作正常，]][[{unheard} 从未上线，]]无打点。请联系当班人员。",
-        "Round not started", "{name} has not begun: its first point was due[[ at {due}]], nothing was read[[ ({heard}: in order)]][[ ({unheard}: never heard)]]. Please call the guard on duty.",
+        "巡更未开始", "{name} 尚未开始：首点应到时间已过[[（{due}）]]，[[{heard} 工作正常，]][[{unheard} 从未上线，]]无有效打点。请联系当班人员。",
+        "Round not started", "{name} has not begun: its first point was due[[ at {due}]], no tap counts yet[[ ({heard}: in order)]][[ ({unheard}: never heard)]]. Please call the guard on duty.",
     ),
     Rule(
         "round_missed", "major", "absence", None,
-        "巡更漏检", "{name} 整轮无打点，读卡器记录完整。[[漏检点：{missed}。]]",
-        "Round missed", "{name}: not one point was read, and the readers' records are complete.[[ Missed: {missed}.]]",
+        "巡更漏检", "{name} 整轮无有效打点，读卡器记录完整。[[漏检点：{missed}。]]",
+        "Round missed", "{name}: no tap counts at any point, and the readers' records are complete.[[ Missed: {missed}.]]",
         accuses="missed",
     ),
     Rule(
@@ -72,8 +72,8 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "gap_exceeded", "major", "absence", None,
-        "巡更间隔超时", "{name} 超过允许间隔无人打点[[：{from} 起已 {length}]][[（允许 {at_most}）]]。请派人前往。",
-        "Gap exceeded", "{name} was not visited for too long[[: {length} since {from}]][[ (allowed: {at_most})]]. Please send someone.",
+        "巡更间隔超时", "{name} 超过允许间隔无有效打点[[：{from} 起已 {length}]][[（允许 {at_most}）]]。请派人前往。",
+        "Gap exceeded", "{name}: no tap counts for too long[[: {length} since {from}]][[ (allowed: {at_most})]]. Please send someone.",
     ),
     Rule(
         "compensating_patrol", "minor", "presence", None,

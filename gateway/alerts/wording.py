@@ -169,7 +169,7 @@ def cause_name(site: Site, alert_id: str | None, language: Language) -> str:
 
 
 def name(site: Site, subject: str, language: Language) -> str:
-    """A subject as people call it: its id, and the names of its place; a dated one with its local time, and without the number after it."""
+    """A subject as people call it: the names of its place, and its id; a dated one with its local time, and without the number after it."""
     thing, _, when = subject.partition("@")
     if when and _TIME.match(when):
         at = _time(site, when.partition("~")[0])
@@ -181,6 +181,18 @@ def name(site: Site, subject: str, language: Language) -> str:
     if thing == site.id:
         return site.name
     return _placed(site, subject, language)
+
+
+def place_name(site: Site, place_id: str) -> str:
+    """A place with what it lies in: `1号楼 3层`, but `1号楼大堂` where the name says it already; ids where there is no name."""
+    parts = place_id.split("/")
+    words: list[str] = []
+    for path in ("/".join(parts[: count + 1]) for count in range(len(parts))):
+        name = site.places[path].name if path in site.places else path.rpartition("/")[2]
+        if words and name.startswith(words[-1]):
+            words.pop()
+        words.append(name)
+    return " ".join(words)
 
 
 def clock(site: Site, moment: datetime) -> str:
@@ -200,12 +212,10 @@ def _placed(site: Site, thing: str, language: Language) -> str:
     place = thing if thing in site.places else _place_of(site, thing)
     if place is None:
         return thing
-    parts = place.split("/")
-    paths = ["/".join(parts[: count + 1]) for count in range(len(parts))]
-    where = " ".join(site.places[path].name for path in paths if path in site.places)
-    if thing in site.places or not where:
-        return where or thing
-    return f"{thing}（{where}）" if language == "zh_CN" else f"{thing} ({where})"
+    where = place_name(site, place)
+    if thing in site.places:
+        return where
+    return f"{where}（{thing}）" if language == "zh_CN" else f"{where} ({thing})"
 
 
 def _place_of(site: Site, thing: str) -> str | None:

@@ -12,6 +12,7 @@ import gateway.alerts
 from gateway.alerts.catalogue import CATALOGUE, ROWS, rule_of
 from gateway.alerts.wording import CODES, message, name
 from gateway.instants import MINUTE
+from gateway.site.model import Place
 from tests.alerts.watch import SITE, T0, Watch
 
 ROUND = "night@2026-11-22T23:00+08:00"
@@ -57,8 +58,15 @@ def test_a_missed_round_names_route_time_points_and_their_place():
         "raise", rule="round_missed", subject=ROUND, details={"missed": ["lamp-1", "cp-9"], "route": "night"}
     )
     assert watch.alert(f"round_missed/{ROUND}/1").message == (
-        "线路 night 11-22 23:00 整轮无打点，读卡器记录完整。漏检点：lamp-1（1号楼 3层）、cp-9。"
+        "线路 night 11-22 23:00 整轮无有效打点，读卡器记录完整。漏检点：1号楼 3层（lamp-1）、cp-9。"
     )
+
+
+@pytest.mark.parametrize("rule", ["round_not_started", "round_missed", "gap_exceeded"])
+def test_a_time_without_a_tap_is_not_said_to_be_without_a_read(rule):
+    row = rule_of(rule)
+    assert "无有效打点" in row.text_zh, "a card that nobody has enrolled may have been read"
+    assert re.search(r"no tap (that )?counts", row.text_en)
 
 
 def test_times_are_on_the_sites_clock_and_durations_in_words():
@@ -83,6 +91,16 @@ def test_a_place_is_named_by_its_path_of_names():
     assert name(SITE, "tower-1/f03", "zh_CN") == "1号楼 3层"
     assert name(SITE, "riverside", "zh_CN") == "御溪花园"
     assert name(SITE, "nobody-knows", "en") == "nobody-knows"
+
+
+def test_a_thing_is_named_by_where_it_is_and_then_by_its_id():
+    assert name(SITE, "lamp-1", "zh_CN") == "1号楼 3层（lamp-1）"
+    assert name(SITE, "lamp-1", "en") == "1号楼 3层 (lamp-1)"
+
+
+def test_a_place_that_says_what_it_lies_in_is_not_named_twice():
+    lobby = Place(id="tower-1/f03", name="1号楼3层")
+    assert name(replace(SITE, places={**SITE.places, "tower-1/f03": lobby}), "lamp-1", "en") == "1号楼3层 (lamp-1)"
 
 
 def test_a_fault_the_catalogue_does_not_know_is_still_told():

@@ -60,7 +60,7 @@ def test_every_group_and_every_action_of_the_books_has_a_word(language: Language
 @pytest.mark.parametrize(
     ("action", "subject", "words", "href"),
     [
-        ("alert.ack", "zone_blind/z-b2/1", "盲区 · z-b2（地下车库 负二层）", "/alerts/zone_blind%2Fz-b2%2F1"),
+        ("alert.ack", "zone_blind/z-b2/1", "盲区 · 地下车库 负二层（z-b2）", "/alerts/zone_blind%2Fz-b2%2F1"),
         ("alert.ack", "round_missed/night@2026-11-22T23:00+08:00/1", "巡更漏检 · 线路 night 11-22 23:00", "/alerts/round_missed%2Fnight%402026-11-22T23%3A00%2B08%3A00%2F1"),
         ("work_order.close", "20261127-001", "20261127-001", "/work-orders/20261127-001"),
         ("work_order.report", "", "", None),
@@ -82,7 +82,7 @@ async def test_the_audit_page_names_an_alert_and_leads_to_it(log_in: LogIn) -> N
     alert = "zone_blind/z-b2/1"
     assert (await admin.post(f"/api/v1/alerts/{alert}/ack", json={})).status_code == 200
     page = (await admin.get("/audit", params={"lang": "zh_CN"})).text
-    assert re.search(r'<a href="/alerts/zone_blind%2Fz-b2%2F1">盲区 · z-b2[^<]*</a>', page)
+    assert re.search(r'<a href="/alerts/zone_blind%2Fz-b2%2F1">盲区 · [^<]*（z-b2）</a>', page)
     assert f'<span class="sub mono">{alert}</span>' in page
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from api.access.invitations import Invitations
 from gateway.rules.findings import Exceedance, Gap
@@ -16,7 +17,7 @@ from tests.api import scene
 from tests.api.conftest import LogIn
 from tests.api.fake_gateway import FakeGateway
 from tests.api.test_quarantine_pages import client_of
-from tests.service.test_rereading import ROUND, Clock, site, the_night
+from tests.service.test_rereading import ROUND, TEN, Clock, site, the_night
 
 
 def inside(page: str) -> str:
@@ -60,6 +61,18 @@ async def test_a_night_holds_its_rounds_with_every_mark(operator: httpx.AsyncCli
     assert "There was no round in this night." in empty
 
 
+async def test_the_control_room_asks_for_a_plan_only_where_there_is_none(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.time = TEN + timedelta(hours=12)
+    for number, (planned, asks) in enumerate(((site(), False), (replace(site(), rounds=()), True))):
+        async with Gateway(planned, tmp_path / str(number), clock=clock) as gateway:
+            client = await client_of(gateway, "operator")
+            room = inside((await client.get("/", params={"lang": "en"})).text)
+            assert ("Write routes and rounds into the site file" in room) is asks
+            assert ("lasts from noon to noon" in room) is not asks
+            await client.aclose()
+
+
 @pytest.mark.parametrize("query", ["night=x", "night=1999-01-01", "month=2026-13", "month=x"])
 async def test_a_night_that_is_no_date_is_refused(operator: httpx.AsyncClient, query: str) -> None:
     assert (await operator.get(f"/rounds?{query}")).status_code == 422
@@ -97,6 +110,21 @@ async def test_what_was_known_stands_beside_what_is_known(tmp_path: Path) -> Non
         assert answer.status_code == 422
         assert (await client.get(f"/rounds/{ROUND}", params={"as_of": "yesterday"})).status_code == 422
         await client.aclose()
+
+
+async def test_a_missed_visit_with_a_strangers_card_says_that_enrolling_it_helps_and_leads_there(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    async with Gateway(replace(site(), people={}), tmp_path, clock=clock) as gateway:
+        await the_night(gateway, clock)
+        for role, leads in (("operator", False), ("admin", True)):
+            client = await client_of(gateway, role)
+            page = (await client.get(f"/rounds/{ROUND}", params={"lang": "en"})).text
+            evidence = re.findall(r'<tr class="is-unused">.*</tr>', page)
+            assert "once it is enrolled, the visit is judged anew" in inside(" ".join(evidence))
+            assert any('href="/people"' in row for row in evidence) is leads
+            await client.aclose()
 
 
 async def test_largest_gaps_of_a_week_and_a_month_and_the_map_of_hours(operator: httpx.AsyncClient) -> None:

@@ -139,6 +139,22 @@ async def test_resolving_asks_for_a_reason_which_stands_in_the_history(room: Roo
     await expect(page.locator("#panel")).to_be_hidden()
 
 
+async def test_who_is_asked_for_a_reason_reads_which_alert_it_is(room: Room) -> None:
+    page = await room.enter()
+    row = page.locator(".alerts > .alert").filter(has_text="c-t2-b")
+    says = await row.locator(".what p").inner_text()
+    await row.locator('[data-action="resolve"]').click()
+    await expect(page.locator("#reason-what")).to_contain_text(await row.locator(".what a").inner_text())
+    await expect(page.locator("#reason-what")).to_contain_text(says)
+    await page.keyboard.press("Escape")
+    await row.locator("[data-silence]").click()
+    await expect(page.locator("#quiet-what")).to_contain_text(says)
+    await page.keyboard.press("Escape")
+    await row.locator(".what a").click()
+    await page.locator('#panel [data-action="resolve"]').click()
+    await expect(page.locator("#reason-what")).to_contain_text(says)
+
+
 async def test_a_reason_that_is_not_given_changes_nothing(room: Room) -> None:
     page = await room.enter()
     await page.keyboard.press("j")

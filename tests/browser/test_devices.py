@@ -60,6 +60,26 @@ async def test_what_could_not_be_read_is_tried_and_read_by_the_keyboard_alone(
         assert here.mistakes == []
 
 
+async def test_on_a_phone_what_a_device_said_is_read_without_moving_the_table(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    clock = Clock()
+    async with Gateway(site(), tmp_path, clock=clock) as gateway:
+        await the_night(gateway, clock)
+        invitations = Invitations()
+        here = Room(gateway, chromium, invitations, create_app(gateway, invitations=invitations))  # type: ignore[arg-type]
+        async with here.served():
+            context = await chromium.new_context(viewport={"width": 390, "height": 844})
+            page = await context.new_page()
+            await page.goto(f"{here.url}/login/once?token={invitations.login('chen', 'operator', gateway.now())}")
+            await page.goto(f"{here.url}/devices/rdr?lang=en")
+            said = page.locator(".scroll.table").last
+            for at in range(4):
+                await expect(said.locator("tbody td").nth(at)).to_be_visible()
+            assert await said.evaluate("it => it.scrollWidth - it.clientWidth") == 0
+            await close_windows(chromium)
+
+
 async def test_a_device_is_taken_out_of_service_with_a_reason(room: Room) -> None:
     page = await room.enter(language="en")
     await page.goto(f"{room.url}/devices?find=wand")

@@ -13,10 +13,16 @@ let hiding = 0;
 export async function act(action, id, title, button = null) {
   let why = "";
   if (NEEDS_REASON.has(action)) {
-    why = await askReason(action, title);
+    why = await askReason(action, told(button, title));
     if (why === null) return false;
   }
   return send(`/api/v1/alerts/${encodeURIComponent(id)}/${action}`, { why }, title, button);
+}
+
+/** What is called `title` as it is told beside `button`: several alerts may have one title. */
+export function told(button, title) {
+  const says = button?.closest(".alert, .detail")?.querySelector(".what p, h2 + p")?.textContent;
+  return says ? `${title} · ${says}` : title;
 }
 
 /** Send `body`; says what came of it. */

@@ -1,6 +1,6 @@
 // What people arrange: silences, planned work, who stands in. Times are the site's, wherever the browser stands.
 
-import { askReason, say, send } from "/static/actions.js";
+import { askReason, say, send, told } from "/static/actions.js";
 import { instantOf } from "/static/clock.js";
 
 const dialog = document.getElementById("quiet");
@@ -44,7 +44,7 @@ document.addEventListener("input", (event) => {
 });
 
 async function askSilence(id, title, button) {
-  document.getElementById("quiet-what").textContent = title;
+  document.getElementById("quiet-what").textContent = told(button, title);
   why.value = usual;
   scope.value = "rule";
   scope.querySelector('[value="place"]').hidden = !("place" in button.dataset);
