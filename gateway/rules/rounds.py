@@ -201,6 +201,12 @@ class Rounds(Shown):
     def _arm_round(self, state: RoundState) -> None:
         self._timers.set(("round", state.id, 0), state.next_edge(self.now))
 
+    def _hasten_round(self, state: RoundState) -> None:
+        """A visit is no longer served: time may change something sooner. What is due already is not put off."""
+        armed, edge = self._timers.get(("round", state.id, 0)), state.next_edge(self.now)
+        if armed is None or (edge is not None and edge < armed):
+            self._timers.set(("round", state.id, 0), edge)
+
     def _add_gap(self, state: GapState) -> None:
         if state.key not in self._gaps:
             self._gaps[state.key] = state
@@ -551,7 +557,7 @@ class Rounds(Shown):
         time = service.fit.time if service is not None else None
         devices = tuple(tap.device for tap in service.taps) if service is not None else ()
         if service is None:
-            self._arm_round(visit.round)
+            self._hasten_round(visit.round)
         if (closing := self._witnesses.served(route, visit.key, time, devices)) is not None:
             self._mark_closed(*closing, route.id)
 

@@ -131,6 +131,23 @@ def test_order_changes_no_final_verdict(feds: list[Fed], random: Any) -> None:
     assert shown(walk) == shown(straight)
 
 
+def test_a_visit_that_is_no_longer_served_puts_off_no_deadline_that_is_due() -> None:
+    walk = Walk(SITE, started="21:00")
+    for device, at, tag in (
+        ("rdr-garage", "23:15:10", CARDS["wang"]),
+        ("wand-1", "21:56:10", WALL[ROOF]),
+        ("wand-1", "22:00:40", WALL[YARD]),
+        ("rdr-garage", "22:29:10", CARDS["wang"]),
+    ):
+        read = seen.TagRead(device=device, at=moment(clock(at), UTC), tag=tag)
+        walk.rules.apply(read, clock(at), clock(at))
+        walk.rules.flush(walk.rules.now)
+    walk.advance(START + 26 * HOUR)
+    walk.rules.flush(START + 26 * HOUR)
+    verdicts = [visit.verdict for visit in walk.rules.rounds(clock("21:00"), clock("23:59"))[0].visits]
+    assert verdicts == ["unverifiable", "unverifiable", "early", "on_time"]
+
+
 @settings(**QUIET)
 @given(nights(), st.data())
 def test_repetition_changes_nothing(feds: list[Fed], data: st.DataObject) -> None:
