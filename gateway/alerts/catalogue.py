@@ -4,7 +4,7 @@ Severities are those of ITU-T X.733. `absence`: the alert rests on something not
 inhibits it; `presence`: it rests on something heard or proved, and nothing inhibits it (alerts.md, Inhibition).
 
 Texts are for a captain at three in the morning: what, where, since when, what to do. `{key}` is a value of the signal's
-details, `{name}` the subject as people call it; `[[…]]` is left out if one of its keys is missing. What could not be
+details, `{name}` the subject as people call it, `{thing}` that without its time; `[[…]]` is left out if one of its keys is missing. What could not be
 verified accuses nobody.
 """
 
@@ -72,8 +72,8 @@ ROWS: tuple[Rule, ...] = (
     ),
     Rule(
         "gap_exceeded", "major", "absence", None,
-        "巡更间隔超时", "{name} 超过允许间隔无有效打点[[：{from} 起已 {length}]][[（允许 {at_most}）]]。请派人前往。",
-        "Gap exceeded", "{name}: no tap counts for too long[[: {length} since {from}]][[ (allowed: {at_most})]]. Please send someone.",
+        "巡更间隔超时", "{thing} 超过允许间隔无有效打点[[：{from} 起已 {length}]][[（允许 {at_most}）]]。请派人前往。",
+        "Gap exceeded", "{thing}: no tap counts for too long[[: {length} since {from}]][[ (allowed: {at_most})]]. Please send someone.",
     ),
     Rule(
         "compensating_patrol", "minor", "presence", None,

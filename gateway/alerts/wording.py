@@ -126,7 +126,8 @@ def message(site: Site, rule: str, subject: str, details: Mapping[str, Detail], 
     """What the alert says, in one or two sentences."""
     row = rule_of(rule)
     words = {key: _word(site, key, value, language) for key, value in details.items() if value not in ("", [])}
-    words |= {"name": name(site, subject, language), "rule": rule}
+    thing = _placed(site, subject.partition("@")[0], language)
+    words |= {"name": name(site, subject, language), "thing": thing, "rule": rule}
     return _fill(row.text_zh if language == "zh_CN" else row.text_en, words)
 
 

@@ -32,7 +32,7 @@ def test_the_readme_lists_the_catalogue():
 @pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])
 def test_a_message_is_whole_with_no_details_and_with_all(row):
     keys = set(re.findall(r"\{(\w+)\}", row.text_zh + row.text_en))
-    full = dict.fromkeys(keys - {"name", "rule"}, "X")
+    full = dict.fromkeys(keys - {"name", "thing", "rule"}, "X")
     for language in ("zh_CN", "en"):
         for details in ({}, full):
             text = message(SITE, row.id, "lamp-1", details, language)
@@ -73,6 +73,13 @@ def test_times_are_on_the_sites_clock_and_durations_in_words():
     details = {"from": "2026-11-22T16:00:00+00:00", "length": 5400, "at_most": 3600}
     assert "11-23 00:00 起已 1小时30分" in message(SITE, "gap_exceeded", "cp", details, "zh_CN")
     assert "1 h 30 min since 11-23 00:00 (allowed: 1 h)" in message(SITE, "gap_exceeded", "cp", details, "en")
+
+
+def test_a_gap_says_once_when_it_began():
+    piece = "gate@2026-11-22T16:00:00+00:00"
+    details = {"from": "2026-11-22T16:00:00+00:00", "length": 5400, "at_most": 3600}
+    for language in ("zh_CN", "en"):
+        assert message(SITE, "gap_exceeded", piece, details, language).count("00:00") == 1
 
 
 def test_codes_are_said_in_words():
