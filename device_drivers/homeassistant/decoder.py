@@ -214,9 +214,7 @@ class HomeAssistantDecoder:
         if measured is None:
             return None
         if sort == "illuminance":
-            return (
-                None if measured < 0 else LightLevel(device=self._device, at=at, lux=measured)
-            )  # no light is below none
+            return LightLevel(device=self._device, at=at, lux=measured) if measured >= 0 else None
         field = POWER.get(sort or "")
         factor = KINDS["power"].fields[field].units.get(unit or "") if field else None
         if field and factor is not None and field not in power:

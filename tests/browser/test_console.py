@@ -227,7 +227,7 @@ async def test_a_round_opens_beside_the_room_with_each_visit_and_why(room: Room)
     await page.keyboard.press("Enter")
     panel = page.locator("#panel")
     await expect(panel.locator("tbody tr.v-missed")).to_contain_text("地下车库 负二层")
-    await expect(panel).to_contain_text("时段内读卡器记录完整，没有打点")
+    await expect(panel).to_contain_text("时段内读卡器记录完整，没有有效打点")
     await page.keyboard.press("Escape")
     await expect(page.locator('.band[href*="T23%3A00"]')).to_be_focused()
 
