@@ -33,6 +33,16 @@ async def test_devices_are_shown_the_worst_first_and_found_by_what_is_wrong(
     assert (await operator.get("/devices?trouble=nonsense")).status_code == 422
 
 
+async def test_a_camera_that_is_heard_through_its_recorder_is_not_said_to_be_unheard(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    heard = {state.id for state in gateway.scene.devices if state.last_heard is not None}
+    behind = next(each for each in gateway.site.devices.values() if each.behind is not None and each.id in heard)
+    page = (await operator.get(f"/devices/{behind.id}?lang=en")).text
+    assert "Nothing was heard yet" not in page
+    assert f"come with what {behind.behind} says" in page
+
+
 async def test_a_device_tells_what_it_said_last_its_battery_and_what_of_it_could_not_be_read(
     operator: httpx.AsyncClient, gateway: FakeGateway
 ) -> None:
