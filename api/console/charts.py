@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from hashlib import blake2b
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -24,8 +24,6 @@ from gateway.instants import DAY, HOUR, MINUTE, Duration, Instant, instant, mome
 
 Tone = Literal["ok", "lamp", "info", "warn", "bad", "unknown", "off", "none"]
 """`ok`, `lamp`, `info` plain; `warn` with upright lines, `bad` with slanted ones, `unknown` with dots; `off` dark, `none` empty."""
-
-TONES: tuple[Tone, ...] = get_args(Tone)
 
 HEAT_STEPS = 5
 """Shades of a heat map above zero."""

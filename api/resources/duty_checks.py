@@ -33,7 +33,6 @@ _AT_ONCE = 7 * DAY
 """The journal gives at most 1000 items at once."""
 
 PHOTO_PATH = "/api/v1/duty-checks/photos"
-MOST_PHOTO_BYTES = 512 * 1024
 MOST_PHOTOS = 5000
 _PHOTO = "photo/"
 """What the keys of `personal` begin with that hold pictures: of persons, therefore erasable."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from device_drivers.camera_signs import BEAT, Meaning
 
 LOSS = "videoloss"
-HEARTBEATS = ("heartbeat",)
-"""Event types of newer firmware that say nothing but "I live", whatever their state."""
 
 EVENTS: Mapping[str, Meaning] = {
     LOSS: Meaning("picture", "loss"),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 SOM = 0x53
 MARK = 0xFF
 """Sent by some before SOM; not counted in the length, not covered by the check."""
-BROADCAST = 0x7F
 REPLY = 0x80
 """Bit of the address that makes a reply."""
 
@@ -71,7 +70,7 @@ REPLIES: Mapping[int, str] = {
     0xB1: "XRD",
 }
 
-RAW, KEYPAD, NAK, BUSY, RMAC_I = 0x50, 0x53, 0x41, 0x79, 0x78
+RAW, KEYPAD, RMAC_I = 0x50, 0x53, 0x78
 
 SCS_BEGINS = 0x11
 """Security block of the command that begins a secure channel; until it stands, plain text is right again."""

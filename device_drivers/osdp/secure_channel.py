@@ -50,11 +50,6 @@ def derive(base_key: bytes, panel_random: bytes, device_random: bytes) -> Channe
     )
 
 
-def base_key_of(master_key: bytes, client_id: bytes) -> bytes:
-    """The base key of the device with that identity (8 bytes), from an installation's master key."""
-    return _encrypt(master_key, client_id + bytes(octet ^ 0xFF for octet in client_id))
-
-
 def _encrypt(key: bytes, block: bytes) -> bytes:
     encryptor = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  the standard's: single blocks
     return encryptor.update(block) + encryptor.finalize()

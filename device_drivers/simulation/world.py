@@ -176,10 +176,6 @@ class World:
         """Somebody who walks no round holds a tag to a fixed reader."""
         self.at(when, lambda now: self._held_to(self._readers[reader], tag, now))
 
-    def resend(self, device: str) -> list[bytes]:
-        """What a native device still holds unacknowledged, for a new connection."""
-        return self.recorders[device].held()
-
     def clock(self, device: str, now: datetime) -> datetime:
         """What a device's own clock shows."""
         if (lost := self.truth.standing("clock_lost", device)) is not None:

@@ -80,15 +80,6 @@ NO_PROOF: dict[str, Said] = {
     "none": Said("没有任何读数能说明亮灭", "no reading has proved anything"),
 }
 
-ASIDE: dict[str, Said] = {
-    "edge": Said("在计划切换前后 {edge} 内", "within {edge} of a planned change"),
-    "daylight": Said("白天的照度", "light by day"),
-    "beaten": Said("有更可靠的证据", "beaten by better proof"),
-    "rejudged": Said("早于回路恢复", "from before the circuit recovered"),
-    "sensor_stuck": Said("传感器卡死", "its sensor is stuck"),
-    "source_down": Said("来源当时不可信", "its source proved nothing then"),
-}
-
 NEITHER: dict[str, Said] = {
     "unknown": Said("状态不明", "nothing is known of it"),
     "off_duty": Said("不在亮灯时间", "off duty"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +14,6 @@ from gateway.instants import HOUR, MINUTE, Duration
 from gateway.site.model import Site
 
 By = Literal["camera", "zone", "place", "site"]
-SETS: tuple[By, ...] = get_args(By)
 
 KEY_TARGET = 0.98
 TARGET = 0.95

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
@@ -13,7 +13,6 @@ from gateway.instants import HOUR, Duration
 from gateway.site.model import Site
 
 By = Literal["lamp", "circuit", "floor", "building", "site"]
-SETS: tuple[By, ...] = get_args(By)
 
 TARGETS = (0.95, 0.90, 0.80)
 """Of service levels 1, 2 and 3 (DOMAIN.md §3)."""

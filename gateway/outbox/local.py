@@ -37,7 +37,6 @@ CREATE TABLE IF NOT EXISTS series (
     quantity TEXT NOT NULL,      -- the field's name; of kind measurement its quantity
     channel  TEXT NOT NULL,      -- '' where there is none
     labels   TEXT NOT NULL,      -- measurement and further tags, name=value, sorted
-    retain   INTEGER,            -- microseconds; NULL: as the site file says
     UNIQUE (device, quantity, channel, labels)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sample (
@@ -61,22 +60,12 @@ class Sample(NamedTuple):
     samples: int
 
 
-class Series(NamedTuple):
-    """One series of a device, as a chart chooses it."""
-
-    device: str
-    quantity: str
-    channel: str
-    labels: str
-    retain: Duration | None
-
-
 class LocalStore:
     """Writes and answers for one file. All of it runs in one thread of its own.
 
     Args:
         path: of the file; made if missing.
-        retain: how long samples are kept (`storage.retain.telemetry`) where the series has no retention of its own.
+        retain: how long samples are kept (`storage.retain.telemetry`).
         now: the time by which age is measured, for what is too old; 0: nothing is.
     """
 
@@ -110,11 +99,6 @@ class LocalStore:
             raise DeliveryError(f"the telemetry file {self._path.name} cannot be written: {error}") from error
         return []
 
-    async def series(self, device: str) -> list[Series]:
-        """The series of a device, by quantity and channel."""
-        sql = "SELECT device, quantity, channel, labels, retain FROM series WHERE device = ? ORDER BY 2, 3, 4"
-        return [Series(*row) for row in await self._run(lambda: list(self._open().execute(sql, (device,))))]
-
     async def samples(
         self,
         device: str,
@@ -124,7 +108,6 @@ class LocalStore:
         *,
         max_points: int = 500,
         channel: str | None = None,
-        labels: str | None = None,
     ) -> list[Sample]:
         """A device's samples in [since, until), by time, down-sampled to at most `max_points` equal stretches.
 
@@ -135,29 +118,18 @@ class LocalStore:
             until: instant after the last.
             max_points: at least 1.
             channel: only this channel; None: all together.
-            labels: only the series with these labels (as `series` gives them); None: all together.
         """
         width = max(1, -(-(until - since) // max_points))
         where, values = "device = ? AND quantity = ?", [device, quantity]
-        for column, wanted in (("channel", channel), ("labels", labels)):
-            if wanted is not None:
-                where += f" AND {column} = ?"
-                values.append(wanted)
+        if channel is not None:
+            where += " AND channel = ?"
+            values.append(channel)
         sql = (
             "SELECT ? + ((at / 1000 - ?) / ?) * ?, avg(value), min(value), max(value), count(*) FROM sample "  # noqa: S608
             f"WHERE series IN (SELECT id FROM series WHERE {where}) AND at >= ? AND at < ? GROUP BY 1 ORDER BY 1"
         )
         bounds = (since, since, width, width, *values, since * 1000, until * 1000)
         return [Sample(*row) for row in await self._run(lambda: list(self._open().execute(sql, bounds)))]
-
-    async def retain(self, device: str, quantity: str, duration: Duration | None) -> None:
-        """Give all series of a device's quantity a retention of their own; None: the site file's again."""
-        sql = "UPDATE series SET retain = ? WHERE device = ? AND quantity = ?"
-        await self._run(lambda: self._open().execute(sql, (duration, device, quantity)))
-
-    async def purge(self) -> None:
-        """Drop what is older than its retention; also done by `write` once an hour."""
-        await self._run(self._purge)
 
     async def close(self) -> None:
         """Close the file; questions after this are refused."""
@@ -242,9 +214,6 @@ class LocalStore:
     def _purge(self) -> None:
         self._purged = self._now()
         connection = self._open()
-        rows: list[tuple[Any, ...]] = connection.execute(
-            "SELECT id, coalesce(retain, ?) FROM series", (self._retain,)
-        ).fetchall()
-        for series, retain in rows:
-            oldest = (self._purged - retain) * 1000
+        oldest = (self._purged - self._retain) * 1000
+        for (series,) in connection.execute("SELECT id FROM series").fetchall():
             connection.execute("DELETE FROM sample WHERE series = ? AND at < ?", (series, oldest))

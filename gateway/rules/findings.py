@@ -203,6 +203,3 @@ class Found(msgspec.Struct, kw_only=True):
     signals: list[Signal] = msgspec.field(default_factory=list)
     revisions: list[VisitRevision] = msgspec.field(default_factory=list)
     touched: dict[tuple[str, str], None] = msgspec.field(default_factory=dict)
-
-    def empty(self) -> bool:
-        return not (self.signals or self.revisions or self.touched)

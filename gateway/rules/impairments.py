@@ -142,11 +142,6 @@ class Impairments:
         """The kinds of storage fault that last."""
         return tuple(sorted(self._storage))
 
-    @property
-    def empty_counts(self) -> int:
-        """Successive stats without a frame."""
-        return self._zeros
-
     def clear(self, name: str) -> None:
         """An operator ends it."""
         if name == "storage_fault":
