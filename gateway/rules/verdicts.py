@@ -61,7 +61,8 @@ def judge(
         return Judged("skipped" if visit.optional else "unverifiable", "reader_clock", "stray_tap")
     if now <= max([visit.deadline, *(each.deadline for each, _ in undecided)]):
         return Judged("pending", "awaiting_reader", "awaiting_reader")
-    cause = _cause([(visit, witnesses), *undecided], downs)
+    whole = undecided and settled(witnesses, visit.opens, visit.closes)
+    cause = _cause(undecided if whole else [(visit, witnesses)], downs)
     return Judged("skipped" if visit.optional else "unverifiable", cause, "deadline")
 
 
@@ -77,7 +78,7 @@ def next_look(visit: VisitState, holders: Sequence[Concerned], now: Instant) -> 
 
 
 def _cause(concerned: Sequence[Concerned], downs: Sequence[Interval]) -> Cause:
-    """What kept the record from being complete, the first that fits."""
+    """What kept the record from being complete, the first that fits: a visit's own, or where that is whole its holders'."""
     unknown = [
         (record, visit.opens, missing(record.complete(), visit.opens, visit.closes))
         for visit, witnesses in concerned
