@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading, beside_unread
+from device_drivers.driver import Reading, beside_unread, reason_of
 from device_drivers.errors import DecodeError
 from device_drivers.homeassistant.discovery import Availability, Entity, config_topic, read_config, rendered
 from device_drivers.homeassistant.template import MISSING, WHOLE, Template
@@ -84,8 +84,7 @@ class HomeAssistantDecoder:
         """
         config = config_topic(topic)
         if config is not None:
-            self._learn(topic, config, payload)
-            return []
+            return beside_unread([], payload, self._learn(topic, config, payload))
         if not self._hears(topic):
             raise DecodeError(f"topic {topic!r}: expected {self._base} or below it")
         found: list[Observation] = []
@@ -106,12 +105,23 @@ class HomeAssistantDecoder:
 
     # -- discovery
 
-    def _learn(self, topic: str, config: tuple[str, str], payload: bytes) -> None:
-        entities = read_config(*config, payload)
-        topics = {entity.state_topic for entity in entities if entity.state_topic}
-        unheard = sorted(name for name in topics if not self._hears(name))
-        if unheard and self._strict:
-            raise DecodeError(f"state topic {unheard[0][:200]!r} is not heard: name it in the device's `link`")
+    def _learn(self, topic: str, config: tuple[str, str], payload: bytes) -> list[str]:
+        """Remember the entities of a discovery message; what of it cannot be read or heard, in sentences.
+
+        Raises:
+            DecodeError: nothing of it can, or there are too many; then what was known stays.
+        """
+        unread: list[str] = []
+        entities = read_config(*config, payload, unread)
+        if self._strict:
+            topics = {entity.state_topic for entity in entities if entity.state_topic}
+            unheard = {name for name in topics if not self._hears(name)}
+            unread += [
+                f"state topic {name[:200]!r} is not heard: name it in the device's `link`" for name in sorted(unheard)
+            ]
+            entities = tuple(entity for entity in entities if entity.state_topic not in unheard)
+        if unread and not entities:
+            raise DecodeError(reason_of(unread))
         self._configs.pop(topic, None)
         known = sum(len(each) for each in self._configs.values())
         if entities and (len(self._configs) >= _MOST_CONFIGS or known + len(entities) > _MOST_ENTITIES):
@@ -128,6 +138,7 @@ class HomeAssistantDecoder:
                     listed.append(availability)
                 self._mode = entity.mode
         self._there = {name: there for name, there in self._there.items() if name in self._availability}
+        return unread
 
     # -- availability
 
