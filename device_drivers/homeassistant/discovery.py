@@ -112,7 +112,11 @@ def _entity(component: str, name: str, config: Mapping[str, Any]) -> Iterator[En
     if state_topic is None and component in ("tag", "sensor", "binary_sensor"):
         raise DecodeError(f"{component}: no {'topic' if is_tag else 'state_topic'}")
     is_json = component == "light" and config.get("schema") == "json"
-    template_key = "state_value_template" if component == "light" else "value_template"
+    template_key = "value_template"
+    if component == "light" and (
+        is_json or "state_value_template" in config
+    ):  # both names, until Home Assistant 2022.2
+        template_key = "state_value_template"
     on, off = _word(config, "payload_on") or "ON", _word(config, "payload_off") or "OFF"
     scale = config.get("brightness_scale", 255)
     if type(scale) not in (int, float) or not 0 < scale <= 1e6:
