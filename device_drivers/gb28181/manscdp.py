@@ -88,6 +88,12 @@ _KEEPALIVE = re.compile(
 )
 """The keepalive as nearly all devices write it. A match is well-formed and complete, so nothing else need look at it."""
 
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_BARE = re.compile(
+    r"<(?!/?[A-Za-z_][\w:.-]*(?:\s[^<>]*)?/?>)|&(?!(?:lt|gt|amp|apos|quot|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)"
+)
+"""A < that begins no tag, an & that begins no entity."""
+
 STATES: Mapping[str, bool] = dict.fromkeys(("OK", "ON", "ONLINE", "TRUE", "1"), True) | dict.fromkeys(
     ("ERROR", "OFF", "OFFLINE", "FALSE", "FAULT", "0"), False
 )
@@ -164,8 +170,13 @@ def _parse(data: bytes) -> Element:
         if end < 0:
             raise DecodeError("XML: the declaration has no end")
         text = text[end + 2 :]
+    text = text.strip("\0 \t\r\n")
     try:
-        root: Element = fromstring(text.strip("\0 \t\r\n"), forbid_dtd=True)
+        root: Element
+        try:
+            root = fromstring(text, forbid_dtd=True)
+        except ParseError:
+            root = fromstring(_mended(text), forbid_dtd=True)
     except DefusedXmlException:
         raise DecodeError("XML: a document type or entity, refused") from None
     except ParseError as error:
@@ -175,6 +186,13 @@ def _parse(data: bytes) -> Element:
     except ValueError as error:
         raise DecodeError(f"XML: {error}") from None
     return root
+
+
+def _mended(text: str) -> str:
+    """The text without what makes it no XML: Hikvision's Address is at times whatever stood in the memory, and names hold & as
+    it is. What was no character stays visible, so that a damaged id or word is none.
+    """
+    return _BARE.sub(lambda found: "&lt;" if found[0] == "<" else "&amp;", _NO_XML.sub("\ufffd", text))
 
 
 def _name(element: Element) -> str:

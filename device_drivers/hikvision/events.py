@@ -21,6 +21,7 @@ EVENTS: Mapping[str, Meaning] = {
     "hderror": Meaning("disk", "disk_error"),
     "raidexception": Meaning("disk", "raid"),
     "raiddegrade": Meaning("disk", "raid"),
+    "raidfailure": Meaning("disk", "raid"),
     "recordexception": Meaning("unrecorded"),
     "recordingfailure": Meaning("unrecorded"),
     "vmd": Meaning("motion"),
@@ -30,6 +31,9 @@ EVENTS: Mapping[str, Meaning] = {
     "fielddetection": Meaning("motion"),
     "regionentrance": Meaning("motion"),
     "regionexiting": Meaning("motion"),
+    "loitering": Meaning("motion"),
+    "group": Meaning("motion"),
+    "rapidmove": Meaning("motion"),
     "heartbeat": BEAT,
     "io": BEAT,
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from device_drivers.driver import Reading, beside_unread
+from device_drivers.driver import Reading, beside_unread, reason_of
 from device_drivers.errors import DecodeError
 from device_drivers.homeassistant.discovery import Availability, Entity, config_topic, read_config, rendered
 from device_drivers.homeassistant.template import MISSING, WHOLE, Template
@@ -84,8 +84,7 @@ class HomeAssistantDecoder:
         """
         config = config_topic(topic)
         if config is not None:
-            self._learn(topic, config, payload)
-            return []
+            return beside_unread([], payload, self._learn(topic, config, payload))
         if not self._hears(topic):
             raise DecodeError(f"topic {topic!r}: expected {self._base} or below it")
         found: list[Observation] = []
@@ -106,12 +105,23 @@ class HomeAssistantDecoder:
 
     # -- discovery
 
-    def _learn(self, topic: str, config: tuple[str, str], payload: bytes) -> None:
-        entities = read_config(*config, payload)
-        topics = {entity.state_topic for entity in entities if entity.state_topic}
-        unheard = sorted(name for name in topics if not self._hears(name))
-        if unheard and self._strict:
-            raise DecodeError(f"state topic {unheard[0][:200]!r} is not heard: name it in the device's `link`")
+    def _learn(self, topic: str, config: tuple[str, str], payload: bytes) -> list[str]:
+        """Remember the entities of a discovery message; what of it cannot be read or heard, in sentences.
+
+        Raises:
+            DecodeError: nothing of it can, or there are too many; then what was known stays.
+        """
+        unread: list[str] = []
+        entities = read_config(*config, payload, unread)
+        if self._strict:
+            topics = {entity.state_topic for entity in entities if entity.state_topic}
+            unheard = {name for name in topics if not self._hears(name)}
+            unread += [
+                f"state topic {name[:200]!r} is not heard: name it in the device's `link`" for name in sorted(unheard)
+            ]
+            entities = tuple(entity for entity in entities if entity.state_topic not in unheard)
+        if unread and not entities:
+            raise DecodeError(reason_of(unread))
         self._configs.pop(topic, None)
         known = sum(len(each) for each in self._configs.values())
         if entities and (len(self._configs) >= _MOST_CONFIGS or known + len(entities) > _MOST_ENTITIES):
@@ -128,6 +138,7 @@ class HomeAssistantDecoder:
                     listed.append(availability)
                 self._mode = entity.mode
         self._there = {name: there for name, there in self._there.items() if name in self._availability}
+        return unread
 
     # -- availability
 
@@ -164,9 +175,9 @@ class HomeAssistantDecoder:
         found: list[Observation] = []
         power: dict[str, Any] = {}
         document: Any = MISSING
-        for entity in entities:
+        for entity, is_level in _heard(entities, topic):
             try:
-                template = entity.template if topic == entity.state_topic else entity.brightness_template
+                template = entity.brightness_template if is_level else entity.template
                 if entity.component == "tag":
                     found += self._scan(self._template or template, payload, at, retained=retained)
                     continue
@@ -178,7 +189,7 @@ class HomeAssistantDecoder:
                     value = template.value(payload)
                 if value is MISSING or value is None or (type(value) is str and value in _UNKNOWN):
                     continue
-                observation = self._state(entity, topic, value, power, at)
+                observation = self._state(entity, value, power, at, is_level=is_level)
                 if observation is not None:
                     found.append(observation)
             except DecodeError as error:
@@ -189,7 +200,9 @@ class HomeAssistantDecoder:
             raise DecodeError("retained motion or tag: old state, not an event")
         return [] if retained else found
 
-    def _state(self, entity: Entity, topic: str, value: Any, power: dict[str, Any], at: datetime) -> Observation | None:
+    def _state(
+        self, entity: Entity, value: Any, power: dict[str, Any], at: datetime, *, is_level: bool
+    ) -> Observation | None:
         match entity.component:
             case "sensor":
                 return self._sensor(entity, value, power, at)
@@ -198,7 +211,7 @@ class HomeAssistantDecoder:
             case "switch":
                 return LampState(device=self._device, at=at, lamp=self._lamp(entity), on=_is_on(entity, value))
             case _:
-                return self._light(entity, topic, value, at)
+                return self._light(entity, value, at, is_level=is_level)
 
     def _sensor(self, entity: Entity, value: Any, power: dict[str, Any], at: datetime) -> Observation | None:
         """A sensor's number; what is a field of `power` is put there."""
@@ -235,7 +248,7 @@ class HomeAssistantDecoder:
             return Measurement(device=self._device, at=at, quantity="contact", value=float(not on))
         return Measurement(device=self._device, at=at, quantity=sort or entity.name, value=float(on))
 
-    def _light(self, entity: Entity, topic: str, value: Any, at: datetime) -> Observation | None:
+    def _light(self, entity: Entity, value: Any, at: datetime, *, is_level: bool) -> Observation | None:
         on: bool | None = None
         brightness: Any = None
         if entity.json:
@@ -243,10 +256,10 @@ class HomeAssistantDecoder:
                 raise DecodeError(f"{entity.name}: {shown(value)}, expected an object")
             state, brightness = value.get("state"), value.get("brightness")
             on = None if state is None else _is_on(entity, state)
-        elif topic == entity.state_topic:
-            on = _is_on(entity, value)
-        else:
+        elif is_level:
             brightness = value
+        else:
+            on = _is_on(entity, value)
         measured = None if brightness is None else number(brightness, entity.name)
         level = None if measured is None else min(max(measured / entity.brightness_scale, 0.0), 1.0)
         if on is None and level is None:
@@ -283,6 +296,15 @@ class HomeAssistantDecoder:
             readings = measurements(read_json(payload), self._device, at, name, unread=unread)
             return beside_unread(readings, payload, unread)
         return []
+
+
+def _heard(entities: list[Entity], topic: str) -> Iterator[tuple[Entity, bool]]:
+    """The entities whose state a topic tells, and (True) the lights whose level it tells: one topic may tell both."""
+    for entity in entities:
+        if topic == entity.state_topic:
+            yield entity, False
+        if topic == entity.brightness_topic:
+            yield entity, True
 
 
 def _is_on(entity: Entity, value: Any) -> bool:

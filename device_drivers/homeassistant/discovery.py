@@ -58,8 +58,11 @@ def config_topic(topic: str) -> tuple[str, str] | None:
     return None
 
 
-def read_config(component: str, name: str, payload: bytes) -> tuple[Entity, ...]:
+def read_config(component: str, name: str, payload: bytes, unread: list[str]) -> tuple[Entity, ...]:
     """The entities of a discovery message; none if it is empty (removed), or of a kind that is not read here.
+
+    Args:
+        unread: is told of each entity of a whole device that cannot be read; the others count.
 
     Raises:
         DecodeError: not JSON of the expected shape, a topic missing, or a template that is not honoured.
@@ -68,7 +71,7 @@ def read_config(component: str, name: str, payload: bytes) -> tuple[Entity, ...]
         return ()
     config = _long(read_object(payload))
     if component == "device":
-        return tuple(_components(config))
+        return tuple(_components(config, unread))
     return tuple(_entity(component, name, config))
 
 
@@ -76,22 +79,28 @@ def _long(config: Mapping[str, Any]) -> dict[str, Any]:
     return {ABBREVIATIONS.get(key, key): value for key, value in config.items()}
 
 
-def _components(config: Mapping[str, Any]) -> Iterator[Entity]:
+def _components(config: Mapping[str, Any], unread: list[str]) -> Iterator[Entity]:
     """The entities of a message for a whole device; what stands at its top holds for all of them."""
     components = config.get("components")
     if type(components) is not dict or len(components) > _MOST_COMPONENTS:
         raise DecodeError(f"components: {shown(components)}, expected an object of at most {_MOST_COMPONENTS}")
     shared = {key: value for key, value in config.items() if key not in ("components", "device", "origin", "o")}
     for name, given in components.items():
-        if type(given) is not dict:
-            raise DecodeError(f"components.{name[:80]}: {shown(given)}, expected an object")
-        inside = _long(given)
-        component = inside.get("platform")
-        if component not in COMPONENTS:
-            raise DecodeError(f"components.{name[:80]}: platform {shown(component)} is not known")
-        if set(inside) == {"platform"}:  # the component was removed
-            continue
-        yield from _entity(component, name, shared | inside)
+        try:
+            yield from _component(name, given, shared)
+        except DecodeError as error:
+            unread.append(f"components.{name[:80]}: {error.reason}")
+
+
+def _component(name: str, given: Any, shared: Mapping[str, Any]) -> Iterator[Entity]:
+    if type(given) is not dict:
+        raise DecodeError(f"{shown(given)}, expected an object")
+    inside = _long(given)
+    component = inside.get("platform")
+    if type(component) is not str or component not in COMPONENTS:
+        raise DecodeError(f"platform {shown(component)} is not known")
+    if set(inside) != {"platform"}:  # else the component was removed
+        yield from _entity(component, name, {**shared, **inside})
 
 
 def _entity(component: str, name: str, config: Mapping[str, Any]) -> Iterator[Entity]:
@@ -103,7 +112,11 @@ def _entity(component: str, name: str, config: Mapping[str, Any]) -> Iterator[En
     if state_topic is None and component in ("tag", "sensor", "binary_sensor"):
         raise DecodeError(f"{component}: no {'topic' if is_tag else 'state_topic'}")
     is_json = component == "light" and config.get("schema") == "json"
-    template_key = "state_value_template" if component == "light" else "value_template"
+    template_key = "value_template"
+    if component == "light" and (
+        is_json or "state_value_template" in config
+    ):  # both names, until Home Assistant 2022.2
+        template_key = "state_value_template"
     on, off = _word(config, "payload_on") or "ON", _word(config, "payload_off") or "OFF"
     scale = config.get("brightness_scale", 255)
     if type(scale) not in (int, float) or not 0 < scale <= 1e6:

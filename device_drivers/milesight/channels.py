@@ -95,7 +95,17 @@ COMMON: Mapping[Key, Item] = {
     (0x08, 0x7D): Item(2, (Part("measurement", "tvoc_ppb", "H", unit="[ppb]", most=0xFFFE),)),
     (0x83, 0x67): Item(3, (_temperature(),)),
     (0x83, 0xD7): Item(5, (_temperature(),)),
+    (0x89, 0x67): Item(3, (_temperature(),)),
     (0x99, 0x67): Item(5, (_temperature(),)),
+    # Alarms of a wall switch: its load, its output, its heat, and what it cannot measure.
+    (0x87, 0xC9): Item(3),
+    (0x88, 0x29): Item(1),
+    (0x89, 0xDF): Item(1),
+    (0xB3, 0x74): Item(1),
+    (0xB4, 0x80): Item(1),
+    (0xB5, 0x81): Item(1),
+    (0xB6, 0x83): Item(1),
+    (0xB7, 0xC9): Item(1),
     # About the device itself.
     (0xFF, 0x01): Item(1),
     (0xFF, 0x08): Item(6),
@@ -104,7 +114,9 @@ COMMON: Mapping[Key, Item] = {
     (0xFF, 0x0B): Item(1, (Part("online"),)),
     (0xFF, 0x0F): Item(1),
     (0xFF, 0x16): Item(8),
+    (0xFF, 0x18): Item(2),
     (0xFF, 0x26): Item(1),
+    (0xFF, 0x2B): Item(1),
     (0xFF, 0x2E): Item(1, (Part("press"),)),
     (0xFF, 0x34): Item(3, (Part("button", offset=2),)),
     (0xFF, 0xFE): Item(1),
@@ -119,6 +131,12 @@ HISTORY = frozenset({(0x20, 0xCE), (0x21, 0xCE)})
 """Stored values: how long each is, only the model says."""
 
 _CLIMATE_HISTORY = (_temperature(4), _humidity(6))
+_AIR_HISTORY = (
+    _temperature(4),
+    Part("measurement", "humidity", "H", 6, 0.5, "%", most=200),
+    Part("motion", offset=8),
+    Part("measurement", "co2", "H", 10, unit="[ppm]", most=0xFFFE),
+)
 
 _CONTACT = Part("closed", "contact")
 _TAMPER = Part("measurement", "tamper")
@@ -129,7 +147,11 @@ MODELS: Mapping[str, Mapping[Key, Item]] = {
     "AM103": {(0x20, 0xCE): Item(9, _CLIMATE_HISTORY, history=True)},
     "AM104": {},
     "AM107": {},
-    "AM307": {(0x05, 0x00): Item(1, (Part("motion"),))},
+    "AM307": {
+        (0x05, 0x00): Item(1, (Part("motion"),)),
+        (0x20, 0xCE): Item(16, _AIR_HISTORY, history=True),
+        (0x21, 0xCE): Item(16, _AIR_HISTORY, history=True),
+    },
     "EM300-DI": {
         (0x05, 0x00): Item(1, (Part("measurement", "digital"),)),
         (0x85, 0x00): Item(2, (Part("measurement", "digital"),)),
@@ -155,7 +177,7 @@ MODELS: Mapping[str, Mapping[Key, Item]] = {
     "WS202": {(0x03, 0x00): Item(1, (Part("motion"),)), (0x04, 0x00): Item(1, (Part("measurement", "daylight"),))},
     "WS203": {
         (0x05, 0x00): Item(1, (Part("motion"),)),
-        (0x20, 0xCE): Item(9, (_temperature(6), _humidity(8)), history=True),
+        (0x20, 0xCE): Item(9, (Part("motion", offset=5), _temperature(6), _humidity(8)), history=True),
     },
     "WS301": {(0x03, 0x00): Item(1, (_CONTACT,)), (0x04, 0x00): Item(1, (_TAMPER,))},
     "WS303": {(0x03, 0x00): Item(1, (_LEAK,))},

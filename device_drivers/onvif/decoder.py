@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from device_drivers.camera_signs import CameraSigns
+from device_drivers.camera_signs import BEAT, CameraSigns, Meaning
 from device_drivers.driver import Reading, beside_unread
 from device_drivers.errors import DecodeError
 from device_drivers.observations import Channel, Measurement, Reachable
@@ -28,6 +28,8 @@ _SILENT = (
 _TIMES = re.compile(rb"Time>[0-9TZ:.+-]{1,40}</")
 """The text of CurrentTime and TerminationTime."""
 _LONGEST_KEPT = 4096
+_MOST_STATES = 4096
+"""States of pictures whose topics are remembered: 1,000 channels with some states each."""
 
 
 class OnvifDecoder:
@@ -52,6 +54,8 @@ class OnvifDecoder:
         self._signs = signs
         self._recorder = recorder
         self._channels = channels or {}
+        # By state and channel: the topics that tell of it.
+        self._standing: dict[tuple[str, Channel | None], set[str]] = {}
         self._quiet = b""  # the latest answer without events, its times left out
 
     def decode(self, topic: str, payload: bytes, received: datetime, *, retained: bool = False) -> list[Reading]:
@@ -133,17 +137,25 @@ class OnvifDecoder:
                 continue  # state of before, no event (cameras.md, onvif)
             if event.active is None and meaning.what != "beat" and not event.just_happens:
                 continue  # neither true nor false is not known (R4)
-            self._signs.report(
-                found,
-                meaning,
-                self._channel(event.source),
-                event.active is not False,
-                at,
-                brief=event.active is None,
-            )
+            channel = self._channel(event.source)
+            if meaning.what == "picture" and self._stands_elsewhere(meaning, channel, event):
+                meaning = BEAT
+            self._signs.report(found, meaning, channel, event.active is not False, at, brief=event.active is None)
         if not found:
             self._signs.beat(found, None, at)
         return found
+
+    def _stands_elsewhere(self, meaning: Meaning, channel: Channel | None, event: Event) -> bool:
+        """Whether a topic says that all is well while another one still tells of the same state: a camera has several for one."""
+        key = (meaning.word, channel)
+        if event.active:
+            if len(self._standing) >= _MOST_STATES:
+                self._standing.clear()
+            self._standing.setdefault(key, set()).add(event.topic)
+            return False
+        topics = self._standing.get(key, set())
+        topics.discard(event.topic)
+        return bool(topics)
 
     def _channel(self, token: str) -> Channel | None:
         if not token or not self._recorder:

@@ -21,12 +21,19 @@ TOPICS: Mapping[str, Meaning] = {
     "RuleEngine/MotionRegionDetector/Motion": _MOTION,
     "RuleEngine/PeopleDetector/People": _MOTION,
     "RuleEngine/TPSmartEventDetector/TPSmartEvent": _MOTION,
+    "RuleEngine/MyRuleDetector/DogCatDetect": _MOTION,
+    "RuleEngine/MyRuleDetector/FaceDetect": _MOTION,
     "RuleEngine/MyRuleDetector/PeopleDetect": _MOTION,
     "RuleEngine/MyRuleDetector/VehicleDetect": _MOTION,
+    "RuleEngine/IntrusionDetector/Intrusion": _MOTION,
+    "RuleEngine/LineCrossDetector/LineCross": _MOTION,
     "RuleEngine/LineDetector/Crossed": _MOTION,
     "RuleEngine/FieldDetector/ObjectsInside": _MOTION,
+    "UserAlarm/IVA/HumanShapeDetect": _MOTION,
+    "VehicleAlarm/IVB/VehicleDetect": _MOTION,
     "VideoSource/MotionAlarm": _MOTION,
     "VideoAnalytics/Motion": _MOTION,
+    "VideoAnalytics/MotionAlarm": _MOTION,
     "VideoSource/SignalLoss": Meaning("picture", "loss"),
     "VideoSource/GlobalSceneChange/AnalyticsService": Meaning("picture", "moved"),
     "VideoSource/GlobalSceneChange/ImagingService": Meaning("picture", "moved"),
@@ -34,11 +41,15 @@ TOPICS: Mapping[str, Meaning] = {
     "VideoSource/ImageTooBlurry/AnalyticsService": Meaning("picture", "defocused"),
     "VideoSource/ImageTooBlurry/ImagingService": Meaning("picture", "defocused"),
     "VideoSource/ImageTooBlurry/RecordingService": Meaning("picture", "defocused"),
+    "UserAlarm/VideoCover": Meaning("picture", "blind"),
+    "UserAlarm/VideoLost": Meaning("picture", "loss"),
+    "VideoAnalytics/MaskAlarm": Meaning("picture", "blind"),
     "RuleEngine/TamperDetector/Tamper": Meaning("picture", "blind"),
     "RuleEngine/CellMotionDetector/Tamper": Meaning("picture", "blind"),
     "Device/HardwareFailure/StorageFailure": Meaning("disk", "disk_error"),
 }
-"""By topic without prefixes (ONVIF Imaging, Analytics and Core specifications; home-assistant/core, Apache-2.0). A topic that is not
+"""By topic without prefixes (ONVIF Imaging, Analytics and Core specifications; home-assistant/core, Apache-2.0), and
+some of makers' own (`UserAlarm`, `MotionAlarm`, `MaskAlarm`, as recorders of Hikvision's kind send them). A topic that is not
 here only shows that the service lives. ImageTooDark is not blindness: at night it says that the lamps are off.
 """
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha1
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
-from xml.parsers.expat import ExpatError, ParserCreate
+from xml.parsers.expat import ExpatError, ParserCreate, errors
 from xml.sax.saxutils import escape
 
 from device_drivers.errors import DecodeError
@@ -30,6 +30,10 @@ _DECLARED = re.compile(
 )
 _DECLARATION = re.compile(r"\s*<\?xml[^>]{0,400}\?>")
 _ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "iso-8859-1": "latin-1"}
+_UNBOUND = errors.codes[errors.XML_ERROR_UNBOUND_PREFIX]
+_ROOT = re.compile(r"\s*<[^\s>/]+")
+_PREFIX = re.compile(r"[<\s]([A-Za-z_][\w.-]*):")
+_MOST_PREFIXES = 64
 _MOST_REFERENCE = 4096
 """Bytes of a subscription's reference parameters that are sent back."""
 
@@ -95,10 +99,29 @@ def read_xml(data: bytes) -> Element:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DecodeError("XML with a document type or entities: refused, a device needs none")
     declaration = _DECLARATION.match(text)
+    document = text if declaration is None else text[declaration.end() :]
     try:
-        return fromstring(text if declaration is None else text[declaration.end() :])  # noqa: S314  no entities, see above
+        try:
+            return fromstring(document)  # noqa: S314  no entities, see above
+        except ParseError as error:
+            if error.code != _UNBOUND:
+                raise
+            return fromstring(_with_prefixes(document))  # noqa: S314  likewise
     except (ParseError, ValueError) as error:
         raise DecodeError(f"not XML: {error}") from error
+
+
+def _with_prefixes(document: str) -> str:
+    """The document with every prefix declared at its root: some cameras use `wsa` or `wsnt` and declare them nowhere."""
+    root = _ROOT.match(document)
+    prefixes = dict.fromkeys(_PREFIX.findall(document))
+    if root is None or len(prefixes) > _MOST_PREFIXES:
+        return document
+    begins = document[: document.find(">") + 1]
+    declared = "".join(
+        f' xmlns:{each}="{each}"' for each in prefixes if f"xmlns:{each}=" not in begins and each[:3] != "xml"
+    )
+    return document[: root.end()] + declared + document[root.end() :]
 
 
 def local(element: Element) -> str:

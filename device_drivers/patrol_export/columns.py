@@ -14,39 +14,48 @@ from device_drivers.patrol_export.tables import Cell, Row
 
 Field = Literal["time", "date", "clock", "reader", "person", "checkpoint", "event", "chip_id"]
 
+_WALKS = ("巡检", "巡更", "巡逻", "巡查", "巡视")
+"""What programs call a walk; any of them may stand before any of the nouns below."""
+
+
+def _of_walks(*nouns: str) -> tuple[str, ...]:
+    """Each noun behind each word for a walk; the earlier nouns first."""
+    return tuple(walk + noun for noun in nouns for walk in _WALKS)
+
+
 SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     "time": (
-        "巡检时间", "巡更时间", "巡查时间", "巡逻时间", "打卡时间", "刷卡时间", "读卡时间", "签到时间", "打点时间",
+        *_of_walks("时间"), "打卡时间", "刷卡时间", "读卡时间", "签到时间", "打点时间",
         "记录时间", "纪录时间", "到达时间", "采集时间", "实际时间", "发生时间", "日期时间", "时间日期", "patroltime", "datetime",
         "recordtime", "readtime", "readingtime", "checktime", "checkintime", "clocktime", "scantime", "eventtime",
         "taptime", "swipetime", "visittime", "touchtime", "actualtime", "timestamp", "tourtime", "arrivaltime",
     ),
-    "date": ("日期", "巡检日期", "巡更日期", "巡查日期", "巡逻日期", "记录日期", "date", "patroldate", "recorddate", "readdate"),
+    "date": ("日期", *_of_walks("日期"), "记录日期", "打卡日期", "刷卡日期", "date", "patroldate", "recorddate", "readdate"),
     "clock": ("时间", "时刻", "time"),
     "reader": (
-        "巡检器", "巡更器", "巡更棒", "巡检棒", "巡更机", "巡检机", "采集器", "棒号", "机号", "巡检器号", "巡更器号",
-        "巡检器编号", "巡更器编号", "巡更棒号", "巡更棒编号", "巡检棒编号", "巡更机号", "巡检机号", "采集器编号", "采集器号",
+        *_of_walks("器", "棒", "机"), "采集器", "棒号", "机号", "采集器编号", "采集器号",
+        *_of_walks("器号", "器编号", "棒号", "棒编号", "机号", "机编号", "设备", "设备编号"),
         "设备号", "设备编号", "设备", "readernum", "readernumber", "readerno", "readerid", "reader", "readername", "device",
         "deviceid", "deviceno", "devicenumber", "wand", "wandid", "wandno", "wandnumber", "terminal", "collector",
         "serialnumber", "pipe", "guardtourreader",
     ),
     "person": (
-        "人员", "人员姓名", "人员名称", "姓名", "巡检员", "巡更员", "巡逻员", "巡检人员", "巡更人员", "巡查人员", "巡检人",
-        "巡更人", "保安", "保安员", "队员", "棒管理员", "person", "personname", "guard", "guardname", "name", "personnel",
+        "人员", "人员姓名", "人员名称", "姓名", *_of_walks("员", "人员", "人", "人员姓名", "员姓名"), "打卡人", "保安",
+        "保安员", "队员", "棒管理员", "person", "personname", "guard", "guardname", "name", "personnel",
         "patrolman", "patroller", "officer", "employee", "user", "username", "staff", "staffname", "patrolperson",
     ),
     "checkpoint": (
-        "巡检点", "巡更点", "巡逻点", "巡查点", "地点", "巡检地点", "巡更地点", "巡查地点", "地点名称", "点位", "点位名称",
-        "巡检点名称", "巡更点名称", "位置", "checkpoint", "checkpointname", "point", "pointname", "patrolpoint", "location",
-        "locationname", "site", "place", "address", "station", "post",
+        *_of_walks("点"), "地点", *_of_walks("地点"), "地点名称", "点位", "点位名称",
+        *_of_walks("点名称", "地点名称", "点位", "位置"), "打卡地点", "位置", "checkpoint", "checkpointname", "point",
+        "pointname", "patrolpoint", "location", "locationname", "site", "place", "address", "station", "post",
     ),
-    "event": ("事件", "事件名称", "巡检事件", "巡更事件", "巡检情况", "状况", "event", "eventname", "incident", "events"),
+    "event": ("事件", "事件名称", *_of_walks("事件"), "巡检情况", "状况", "event", "eventname", "incident", "events"),
     "chip_id": (
         "芯片号", "芯片编号", "芯片id", "芯片码", "晶片号", "晶片编号", "晶片id", "点卡号", "点位卡号", "地点卡号", "地点编号", "地点钮号",
-        "巡检点编号", "巡更点编号", "巡检点卡号", "巡更点卡号", "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
+        *_of_walks("点卡号", "地点卡号", "点编号", "地点编号"), "点编号", "标签号", "标签编号", "标签卡号", "信息钮号",
         "信息钮编号", "信息钮", "钮号", "钮扣号", "感应卡号", "id卡号", "chipid", "chip", "chipno", "chipnumber", "chipcode",
         "tagid", "tag", "tagno", "tagnumber", "cardno", "cardid", "card", "cardnumber", "checkpointid", "checkpointno",
-        "pointid", "pointno", "pointcard", "buttonid", "buttonno", "rfid", "rfidno", "uid", "epc",
+        "pointid", "pointno", "pointcard", "cardcode", "locationid", "buttonid", "buttonno", "rfid", "rfidno", "uid", "epc",
         "卡号", "编号",
     ),
 }  # fmt: skip
@@ -56,7 +65,7 @@ UNSET = frozenset({"", "未设置", "未登记", "未定义", "未知", "无", "
 """What programs write where they know no name."""
 
 UNEVENTFUL = UNSET | {
-    "正常", "普通", "巡检", "巡更", "巡逻", "巡查", "打点", "刷卡", "签到", "到位", "正常巡检", "正常巡更", "正常巡逻", "一切正常", "无异常", "normal",
+    "正常", "普通", *_WALKS, "打点", "刷卡", "签到", "到位", *("正常" + walk for walk in _WALKS), "一切正常", "无异常", "normal",
     "ok", "patrol", "checkin", "0", "日班", "白班", "早班", "中班", "晚班", "夜班", "dayshift", "nightshift", "morningshift", "eveningshift",
 }  # fmt: skip
 """What stands in the event column of a tap at which nothing was reported: that all is well, or which shift it was."""

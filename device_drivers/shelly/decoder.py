@@ -300,6 +300,8 @@ class ShellyDecoder:
         sort, fields, channel = known
         if fields is None:
             return
+        # What a Bluetooth sensor said last is told again after each reconnect.
+        at = _time(status.get("last_updated_ts"), at) or at
         device = self._device
         found, whole = told.observations, told.whole
         power: dict[str, dict[str, Any]] | None = None

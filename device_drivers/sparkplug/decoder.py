@@ -108,7 +108,7 @@ class SparkplugDecoder:
                     lacks.unread.append(
                         f"alias {unknown[0]} of no birth that is known ({len(unknown)} values): a rebirth is asked for"
                     )
-        rejects = [Reject(message.data, reason_of(lacks.unread))] if lacks.unread else []
+        rejects = [Reject(payload, reason_of(lacks.unread))] if lacks.unread else []
         if asks and self._may_ask(received):
             where = self._address
             command = f"{where.namespace}/{where.group}/NCMD/{where.node}"

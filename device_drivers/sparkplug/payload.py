@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ _MOST_METRICS = 10_000
 """Metrics of a payload; a node with more is several nodes."""
 _LONGEST_NAME = 1024
 """Bytes of a metric's name."""
+_MOST_UNPACKED = 1 << 20
+"""Bytes of a payload that came compressed."""
+_COMPRESSED = b"SPBV1.0_COMPRESSED"
+"""A payload with this as its uuid has another in its body: not of the specification, but of Eclipse Tahu and what follows it."""
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 _INT, _LONG, _FLOAT, _DOUBLE, _BOOLEAN, _STRING, _BYTES = range(10, 17)
 """Where a value stands in a metric, by its sort on the wire."""
@@ -69,13 +75,14 @@ class Payload(NamedTuple):
     metrics: list[Metric]
 
 
-def read_payload(data: bytes, *, metrics: bool = True) -> Payload:
-    """Read a payload; without `metrics` only its head, for a message of another device.
+def read_payload(data: bytes, *, metrics: bool = True, unpacked: bool = False) -> Payload:
+    """Read a payload; without `metrics` only its head, for a message of another device. `unpacked`: it came compressed.
 
     Raises:
-        DecodeError: not protobuf of this shape, or a sequence number above 255.
+        DecodeError: not protobuf of this shape, a sequence number above 255, or compressed and damaged or too large.
     """
     timestamp = seq = None
+    uuid = body = b""
     found: list[Metric] = []
     for tag, wire, number, start, end in fields(data, 0, len(data)):
         if tag == 2:
@@ -91,9 +98,28 @@ def read_payload(data: bytes, *, metrics: bool = True) -> Payload:
             if number > 255:
                 raise DecodeError(f"seq {number}, expected 0 to 255")
             seq = number
+        elif tag == 4 and wire == BYTES:
+            uuid = data[start:end]
+        elif tag == 5 and wire == BYTES:
+            body = data[start:end]
         elif tag in (1, 3):
             raise DecodeError(f"field {tag}: wire type {wire}")
+    if uuid == _COMPRESSED:
+        if unpacked:
+            raise DecodeError("a compressed payload inside a compressed one")
+        return read_payload(_unpack(body), metrics=metrics, unpacked=True)
     return Payload(data, timestamp, seq, found)
+
+
+def _unpack(body: bytes) -> bytes:
+    unpacking = zlib.decompressobj(_ZLIB_OR_GZIP)
+    try:
+        data = unpacking.decompress(body, _MOST_UNPACKED)
+    except zlib.error as error:
+        raise DecodeError(f"a compressed payload that cannot be unpacked: {error}") from error
+    if not unpacking.eof:
+        raise DecodeError(f"a compressed payload that is cut off, or of more than {_MOST_UNPACKED} bytes")
+    return data
 
 
 def _read_metric(data: bytes, begin: int, finish: int) -> Metric:

@@ -113,7 +113,9 @@ def sensors(
             continue
         for key, value in inside.items():
             entry = FIELDS.get(key) or FIELDS.get(key.rstrip(_DIGITS))
-            if entry is None or value is None:
+            if (
+                entry is None or value is None or type(value) is list
+            ):  # several at once (a radar's distances) are no one value
                 continue
             reading = _number(value, f"{name}.{key}", unread)
             if reading is None or (unit := _unit(entry.unit, document, unread)) is None:

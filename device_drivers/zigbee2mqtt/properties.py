@@ -69,8 +69,13 @@ OUTPUTS: tuple[str, ...] = (
     "right",
     "top",
     "bottom",
+    *(f"{row}_{side}" for row in ("top", "center", "bottom") for side in ("left", "right")),
+    "rgb",
+    "cct",
+    "white",
     *(f"l{number}" for number in range(1, 17)),
     *(f"phase_{letter}" for letter in "abc"),
+    *"abc",
 )
 """Names of outputs and phases in Zigbee2MQTT's device definitions."""
 

@@ -191,6 +191,13 @@ def test_a_serial_number_column_is_no_chip_number() -> None:
     assert [each.tag for each in reads(sheet)] == [TAG]
 
 
+@pytest.mark.parametrize("walk", ["巡检", "巡更", "巡逻", "巡查", "巡视"])
+def test_the_card_of_a_point_is_its_chip_number_where_its_number_stands_beside_it(walk: str) -> None:
+    header = [f"{walk}点编号", f"{walk}点", f"{walk}点卡号", f"{walk}时间", f"{walk}人员"]
+    sheet = read(text([header, ["001", "8号楼", TAG, "2026-05-01 00:19:49", "张三"]]))
+    assert [each.tag for each in reads(sheet)] == [TAG]
+
+
 @pytest.mark.parametrize("form", [int, str])
 @pytest.mark.parametrize("chips", ["hex", "decimal"])
 def test_a_running_number_of_rows_is_no_chip_number_and_the_names_count(form: type[int | str], chips: str) -> None:

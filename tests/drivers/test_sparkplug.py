@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from device_drivers.observations import DeviceStatus, LightLevel, Measurement
 from device_drivers.sparkplug.datatypes import Datatype, read_array, read_integer
 from device_drivers.sparkplug.device import EdgeNode, Message, Sample
 from device_drivers.sparkplug.payload import read_payload, read_value, rebirth
-from device_drivers.sparkplug.wire import fields, varint, write_number, write_varint
+from device_drivers.sparkplug.wire import fields, varint, write_bytes, write_number, write_varint
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 VECTORS = os.environ.get("LAMPLIGHTER_TEST_VECTORS")
@@ -283,6 +284,17 @@ def test_a_message_of_nothing_but_a_broken_value_still_asks_for_what_is_missing(
     edge.birth(NOW)
     found = told(decoder, edge.data(NOW, [Sample("times", Datatype.DATETIME_ARRAY, bytes(3))]))
     assert (list(found), len(found.rejects), asked(found)) == ([], 1, True)
+
+
+@pytest.mark.parametrize("unpacked", [1 << 20, (1 << 20) + 1])
+def test_a_small_message_that_unpacks_to_much_is_refused(unpacked: int):
+    packed = zlib.compress(write_bytes(9, bytes(unpacked - 4)))
+    payload = write_bytes(4, b"SPBV1.0_COMPRESSED") + write_bytes(5, packed)
+    if unpacked > 1 << 20:
+        with pytest.raises(DecodeError, match="compressed"):
+            read_payload(payload)
+    else:
+        assert len(read_payload(payload).data) == unpacked
 
 
 def test_our_own_command_is_heard_without_effect():
