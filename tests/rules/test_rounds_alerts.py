@@ -249,7 +249,8 @@ def test_at_the_end_of_the_window_an_open_gap_ends() -> None:
     walk.until("06:03")
     assert [each.open for each in walk.gap().exceedances] == [False]
     assert walk.gap().largest_s == 8 * 3600
-    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
+    assert walk.last("gap_exceeded").details["length"] == 8 * 3600
 
 
 def test_a_checkpoint_of_no_route_has_no_witness_and_no_gap() -> None:
@@ -283,6 +284,23 @@ def test_a_late_tap_that_shortens_an_ended_gap_is_told_with_the_length_that_is_l
     assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
     details = walk.last("gap_exceeded").details
     assert (details["from"], details["length"]) == ("2026-11-22T22:50:00+08:00", 101 * 60)
+
+
+def test_an_ended_gap_whose_record_is_complete_only_later_is_told_with_the_length_that_it_then_has() -> None:
+    walk = gap()
+    walk.alive("21:50", "05:59")
+    walk.advance("06:00")
+    assert walk.last("gap_exceeded").action == "resolve"
+    walk.beat("06:01")
+    walk.until("06:02")
+    told = walk.last("gap_exceeded")
+    assert (told.action, told.details["length"], told.details["ended"]) == (
+        "update",
+        8 * 3600,
+        "2026-11-23T06:00:00+08:00",
+    )
+    walk.alive("06:03", "06:30")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
 
 
 def test_a_late_tap_that_shortens_an_open_gap_is_told_with_its_later_beginning() -> None:
