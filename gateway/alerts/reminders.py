@@ -29,6 +29,9 @@ class Reminders:
     def fire(self, case: Case, at: Instant, just_told: frozenset[str]) -> None:
         """Remind whoever was told, once for all reminders that have fallen due; those just told know."""
         reminders = rule_of(case.alert.rule).reminders
+        if case.reminded >= len(reminders):  # planned by a version whose rule had more
+            case.remind_at = None
+            return
         passed = reminders[case.reminded]
         while case.remind_at is not None and case.remind_at <= at:
             passed = reminders[case.reminded]

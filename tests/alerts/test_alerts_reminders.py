@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.alerts.catalogue import CATALOGUE, rule_of
 from gateway.instants import DAY, HOUR, MINUTE
 from tests.alerts.watch import T0, Watch
 
@@ -99,6 +100,12 @@ def test_whoever_hears_of_the_next_step_at_that_moment_is_not_reminded_besides()
     watch = lost().at(35).down_until(70)
     told = [(notice.contact, notice.kind) for notice in watch.notices if notice.kind in {"escalated", "reminder"}][-3:]
     assert told == [("manager", "escalated"), ("control-room", "reminder"), ("captain", "reminder")]
+
+
+def test_a_state_in_which_more_reminders_were_to_come_than_the_rule_has_now_is_taken_up(monkeypatch):
+    watch = lost().at(60)
+    monkeypatch.setitem(CATALOGUE, "camera_offline", rule_of("camera_offline")._replace(reminders=(HOUR,)))
+    assert [minute for minute, who in reminders(watch.reborn().at(3 * 1440)) if who == "captain"] == [60]
 
 
 def test_what_is_kept_silent_by_its_cause_is_not_reminded_of():
