@@ -130,6 +130,8 @@ class AlertBook:
             self._notices.tell_end(case, at, "resolved")
             self._suppression.resolved(case, at)
             self._inhibition.resolved_by_hand(case, at)
+        elif operation.action == "close":
+            self._suppression.release(case.alert.id, at)
         return case.alert
 
     def silence(self, operation: BookOperation) -> Silence:

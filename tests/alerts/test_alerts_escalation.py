@@ -184,6 +184,15 @@ def test_when_the_cause_is_over_what_is_still_open_speaks():
     assert [notice.kind for notice in watch.notices if notice.alert == "camera_offline/cam-1/1"] == ["raised"]
 
 
+def test_a_cause_that_a_person_closes_before_its_sensor_has_held_the_end_silences_no_longer():
+    watch = Watch().signal("raise", rule="device_offline", subject="nvr-1")
+    child(watch, caused_by="device_offline:nvr-1").at(20)
+    watch.signal("resolve", rule="device_offline", subject="nvr-1").at(21)
+    watch.act("close", "device_offline/nvr-1/1")
+    alert = watch.alert("camera_offline/cam-1/1")
+    assert (alert.suppressed, alert.level, alert.history[-2].why) == (None, 1, "cause_ended")
+
+
 def test_a_cause_resolved_by_hand_silences_for_ten_minutes_more():
     watch = Watch().signal("raise", rule="device_offline", subject="nvr-1")
     child(watch, caused_by="device_offline:nvr-1").at(20)
