@@ -58,7 +58,7 @@ class AlertBook:
         self._history = History(self.site, cases)
         self._inhibition = Inhibition(self.site, cases)
         self._escalation = Escalation(self.site, duty, self._inhibition, self._history, notices)
-        self._reminders = Reminders(self._history, notices)
+        self._reminders = Reminders(self._inhibition, self._history, notices)
         self._suppression = Suppression(cases, silences, self._inhibition, self._history, self._escalation)
         self._succession = Succession(cases, self._history, notices, self._escalation, self._suppression)
 

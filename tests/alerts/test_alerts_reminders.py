@@ -113,6 +113,15 @@ def test_what_is_kept_silent_by_its_cause_is_not_reminded_of():
     assert reminders(watch.at(3 * 1440)) == []
 
 
+def test_while_the_gateway_keeps_restarting_nobody_is_reminded_of_an_absence():
+    watch = lost().at(40)
+    watch.act("start", CAMERA)
+    watch.signal("raise", "gateway_restarting", "riverside").at(90)
+    assert reminders(watch) == []
+    watch.signal("resolve", "gateway_restarting", "riverside").at(3 * 1440)
+    assert {minute for minute, _ in reminders(watch)} == {1440}
+
+
 def test_a_reminder_says_how_long_it_has_lasted():
     watch = lost().at(60)
     notice = next(notice for notice in watch.notices if notice.kind == "reminder")
