@@ -290,12 +290,14 @@ class WorkOrders:
         news = alert_id not in case.alerts
         if not news and case.standing == "standing":
             return
-        over = case.fault in {"ended_by_itself", "merged", "disproved"}
+        over, slept = case.fault in {"ended_by_itself", "merged", "disproved"}, case.by_plan
         if news:
             self._register.add_alert(case, alert_id)
         self._repairs.stands(case)
         if over and case.state in WAITING and not case.overdue:
             self._clocks.start(case, at, at)
+        elif slept:
+            self._clocks.owe_again(case, at)
         self._history.record(case, "note", at, f"rule:{case.rule}", "again", alert_id)
         if case.rework_of is None:
             self._rework.look(case, at)
