@@ -11,8 +11,9 @@ import pytest
 from api.resources.duty_checks import media_type_of
 from gateway.duty_checks.plan import plan_week
 from gateway.instants import MINUTE, moment
+from gateway.runtime import Gateway
 from gateway.site.model import Alerting, Contact
-from tests.scores.conftest import SITE, START
+from tests.scores.conftest import SITE, START, Estate
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 100
 
@@ -175,3 +176,25 @@ async def test_the_word_to_the_checker_is_a_notice_that_waits_for_delivery_and_s
         assert not [each for each in await estate.gateway.archive.alerts() if "captain" in each["id"]]
         await estate.go(20, readers=())
         assert len(await estate.gateway.query("SELECT 1 FROM notice WHERE contact = 'li'", ())) == 1
+
+
+async def test_a_check_that_the_site_file_names_no_more_is_still_shown_to_who_answers_for_it(tmp_path) -> None:
+    estate = Estate(tmp_path)
+    async with estate.gateway:
+        estate.open()
+        await until_due(estate)
+        await estate.go(40)
+    renamed = {"night": msgspec.structs.replace(SITE.duty_checks["captain"], id="night")}
+    estate.gateway = Gateway(msgspec.structs.replace(SITE, duty_checks=renamed), tmp_path, clock=lambda: estate.now)
+    async with estate.gateway:
+        estate.open()
+        for role in ("manager", "viewer"):
+            client = await estate.enter(f"a-{role}", role)
+            [item] = (await client.get("/api/v1/duty-checks")).json()["items"]
+            assert (item["check"], item["state"]) == ("captain", "checker_missed")
+            assert (await client.get(f"/api/v1/duty-checks/{item['id']}")).status_code == 200
+        boss = await estate.enter("boss", "manager")
+        finding = {"code": "asleep", "words": "at the desk"}
+        assert (await boss.post(f"/api/v1/duty-checks/{item['id']}/findings", json=finding)).status_code == 404
+        assert (await boss.post("/api/v1/duty-checks", json={"check": "captain", "post": "cp"})).status_code == 404
+        assert item["id"] in (await boss.get("/duty-checks")).text
