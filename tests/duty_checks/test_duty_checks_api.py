@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from hashlib import sha256
 
 import msgspec
@@ -142,6 +142,28 @@ async def test_a_picture_is_what_it_says_and_not_too_large(estate) -> None:
 )  # fmt: skip
 def test_the_first_bytes_tell_the_kind(data, kind) -> None:
     assert media_type_of(data + b"\0" * 40) == kind
+
+
+async def test_a_week_that_began_before_the_time_asked_for_is_counted_whole(estate) -> None:
+    checker = await estate.enter("c-li", "operator")
+    await checker.post("/api/v1/duty-checks", json={"check": "captain", "post": "cp"})
+    await estate.go(1)
+    await estate.tap("rdr", "00000001")
+    await estate.go(1)
+    await estate.tap("rdr", "00000002")
+    await estate.go(10)
+    estate.now += timedelta(days=31)
+    await estate.go(1)
+    boss = await estate.enter("boss", "manager")
+    [whole] = (
+        await boss.get(
+            "/api/v1/duty-checks/weeks", params={"since": "2026-11-23T00:00:00Z", "until": "2026-11-30T00:00:00Z"}
+        )
+    ).json()["items"]
+    cut = (await boss.get("/api/v1/duty-checks/weeks", params={"since": "2026-11-26T00:00:00Z"})).json()["items"]
+    assert (whole["week"], whole["extra"]) == ("2026-W48", 1)
+    assert cut[-1] == whole
+    assert cut[0]["week"] == "2026-W52"
 
 
 async def test_a_check_that_was_not_made_is_told_to_the_manager_alone_of_guards_and_managers(estate) -> None:
