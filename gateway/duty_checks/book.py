@@ -502,9 +502,11 @@ class DutyChecks:
         known = self.site.duty_checks
         self._weeks = {each.plan.id: each for each in weeks if each.plan.check in known}
         for week in self._weeks.values():
-            week.coming = [each for each in week.coming if each.post in self.site.checkpoints]
-        coming = {f"{week.plan.check}@{each.at}" for week in self._weeks.values() for each in week.coming}
-        self._told = {key: value for key, value in state["told"].items() if key in coming}
+            coming = [each for each in week.coming if each.post in self.site.checkpoints]
+            week.plan = replace(week.plan, owed=week.plan.owed - len(week.coming) + len(coming))
+            week.coming = coming
+        moments = {f"{week.plan.check}@{each.at}" for week in self._weeks.values() for each in week.coming}
+        self._told = {key: value for key, value in state["told"].items() if key in moments}
         self._checks = {}
         for running in msgspec.convert(state["checks"], list[Running]):
             item = running.item

@@ -336,6 +336,31 @@ def test_a_check_after_midnight_counts_for_the_week_in_which_its_night_began():
     assert by_day.week == "2026-W49"
 
 
+def test_a_check_at_a_post_that_the_site_has_no_more_is_not_owed():
+    two = replace(
+        SITE,
+        checkpoints={
+            name: Checkpoint(
+                id=name, place="gate", reader="rdr" if name == "cp" else None, tags=("04A1",) if name != "cp" else ()
+            )
+            for name in ("cp", "cp-2")
+        },
+        duty_checks={"captain": replace(CHECK, posts=("cp", "cp-2"))},
+    )
+    planned = plan_week(two, two.duty_checks["captain"], MONDAY, two.jitter_seed or "")
+    gone = sum(each.post == "cp-2" for each in planned)
+    assert 0 < gone < 3
+    week = Week(two).go(START, beats=False)
+    state = week.judgement.snapshot()
+    week.site = SITE
+    week.judgement = Judgement(SITE, START)
+    week.judgement.drain()
+    week.judgement.restore(state)
+    week.go(instant(datetime(2026, 11, 30, 7, tzinfo=UTC)), beats=False)
+    [revealed] = [plan for plan in week.plans if plan.week == "2026-W48" and plan.state == "revealed"]
+    assert revealed.owed == 3 - gone
+
+
 def test_without_the_seed_nothing_is_planned_and_extra_checks_still_work():
     week = Week(msgspec.structs.replace(SITE, jitter_seed=None)).go(FIRST + HOUR)
     assert week.entries == []
