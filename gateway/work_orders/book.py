@@ -370,9 +370,13 @@ class WorkOrders:
     def _open_by_hand(self, operation: BookOperation, at: Instant) -> Case:
         said = details(operation, FromAlert)
         self._check_room()
-        for known in (self._register.of_alert(said.alert), self._register.of_fault((said.rule, said.subject))):
-            if known is not None and known.state in UNMENDED:
-                raise Refused(f"there is an order for this fault already: {known.id}")
+        own, same = self._register.of_alert(said.alert), self._register.of_fault((said.rule, said.subject))
+        if own is not None and not own.final:
+            same = own
+        elif same is not None and same.state not in UNMENDED:
+            same = None
+        if same is not None:
+            raise Refused(f"there is an order for this fault already: {same.id}")
         case = Case(
             id=self._next_id(at, ("open", said.alert)),
             urgency=said.urgency,
