@@ -663,6 +663,9 @@ class Lighting:
             circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
         self._drop_reports()
+        for circuit in self._circuits.values():
+            if circuit.bereft():
+                self._judge(circuit, self._now, None)
 
     def _drop_reports(self) -> None:
         """What a device reported that the site no longer has is over: nothing could ever end it."""

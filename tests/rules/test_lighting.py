@@ -9,7 +9,7 @@ import pytest
 from device_drivers import observations as seen
 from gateway.instants import MINUTE, moment
 from gateway.rules.operations import DeviceOperation
-from gateway.site.model import Device, Parent
+from gateway.site.model import Circuit, Device, Parent
 from tests.rules.lit_night import Night, clock, lamp, site_of
 
 PIR = Device(id="pir", driver="native", kind="motion_sensor", place="corridor")
@@ -622,6 +622,24 @@ def test_what_was_told_of_a_circuit_ends_when_it_is_no_longer_in_the_site(kept: 
     assert told.signal("circuit_fault", "resolve").why == "removed"
     told.unlit("22:20", "22:30", name="a")
     assert ("lamp_failure", "raise") in [(rule, action) for rule, action, _ in told.told("a")]
+
+
+@pytest.mark.parametrize(("left", "why"), [((), "removed"), (("a",), "recovered")])
+def test_a_circuits_fault_ends_when_a_new_site_file_leaves_none_of_its_dark_lamps_in_it(left, why) -> None:
+    names = ("a", "b", "d", "e")
+    told = Night(site_of(*(lamp(name, circuit="c") for name in names)))
+    for at, lux in (("21:00", 80.0), ("21:10", 80.0), ("22:00", 0.5), ("22:10", 0.5)):
+        for name in names:
+            told.lux(at, lux, name=name)
+    assert [action for _, action, _ in told.told("c")] == ["raise", "update"]
+    told.lit("22:20", name="a")
+    circuits = {"c": Circuit(id="c"), "other": Circuit(id="other")}
+    lamps = [lamp(name, circuit="c" if name in left else "other") for name in names]
+    told.site = site_of(*lamps, circuits=circuits)
+    told.again()
+    assert told.told("c")[2:] == [("circuit_fault", "resolve", "22:20")]
+    assert told.signal("circuit_fault", "resolve").why == why
+    assert told.circuit() == ("unknown", None)
 
 
 def test_what_was_told_of_a_sensor_ends_when_no_lamp_is_seen_by_it_any_more() -> None:
