@@ -189,8 +189,9 @@ class RoundAlerts:
             )
         )  # fmt: skip
 
-    def reader_back(self, device: str, now: Instant) -> None:
-        self._signal("reader_offline", device, "resolve", now, "heard")
+    def reader_back(self, device: str, now: Instant, why: str = "heard") -> None:
+        """A reader is told of no longer."""
+        self._signal("reader_offline", device, "resolve", now, why)
 
     def _signal(
         self,

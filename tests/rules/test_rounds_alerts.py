@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from device_drivers import observations as seen
 from gateway.instants import HOUR, MINUTE
 from gateway.site.model import Visit as Stop
@@ -331,6 +333,26 @@ def test_a_fallen_link_is_no_sign_of_life_of_a_silent_reader() -> None:
     walk.say(seen.DeviceStatus, "rdr-gate", "22:06", online=False)
     walk.until("22:20")
     assert walk.signals() == [("reader_offline", "raise")]
+
+
+def test_the_alert_of_a_reader_that_the_site_has_no_more_ends_and_is_told_again_if_it_comes_back_silent() -> None:
+    walk = Walk(rounds=())
+    walk.alive("21:50", "22:00")
+    walk.until("22:05")
+    with_it = walk.site
+    without = {name: device for name, device in with_it.devices.items() if name != "rdr-gate"}
+    points = {
+        name: replace(each, reader=None) if each.reader == "rdr-gate" else each
+        for name, each in with_it.checkpoints.items()
+    }
+    for until in ("22:10", "22:30"):
+        walk.reborn(replace(with_it, devices=without, checkpoints=points))
+        walk.until(until)
+        assert walk.signals() == [("reader_offline", "raise"), ("reader_offline", "resolve")]
+        assert walk.found.signals[-1].why == "removed"
+    walk.reborn(with_it)
+    walk.until("22:40")
+    assert walk.signals()[2:] == [("reader_offline", "raise")]
 
 
 def test_a_second_piece_beyond_a_hole_is_told_of_when_it_is_too_long_not_when_the_window_ends() -> None:
