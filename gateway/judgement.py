@@ -317,8 +317,8 @@ class Judgement:
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         self.engine.restore(value["engine"])
         self.alerts.restore(value["alerts"])
+        self._restore_books(value)  # before anything is found: of what a new site file ends, the books are told
         self._stand_in()
-        self._restore_books(value)
         self.history.take_up()
         self._settle()
 
@@ -368,10 +368,10 @@ class Judgement:
         self.alerts.news()
         value: Mapping[str, Any] = msgspec.msgpack.decode(state)
         taken = self.alerts.succeed(value.get("alerts", {}), told)
-        if taken:
-            self._stand_in()
         if value.get("books_format") == BOOKS_FORMAT:
             self._restore_books(value)
+        if taken:
+            self._stand_in()
         self._settle()
         return taken
 

@@ -16,11 +16,10 @@ from api.console.frame import Frame
 from api.console.languages import Language, chosen, word
 from api.console.names import checkpoint_name, person_name, place_name, route_name
 from api.ports import GatewayPort
-from api.resources.duty_checks import all_items, may_check, seen
+from api.resources.duty_checks import all_items, may_check, seen, weeks_between
 from api.resources.scores import asked, book, for_reader, revisions, score
 from gateway.duty_checks.check import FINDINGS
-from gateway.duty_checks.weeks import count
-from gateway.instants import DAY, moment, parse_instant
+from gateway.instants import DAY, SECOND, moment, parse_instant
 from gateway.scores.book import items_of
 from gateway.scores.document import Deduction, ItemScore
 from gateway.scores.period import due_of, quarter_of
@@ -48,8 +47,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
         plans: list[Mapping[str, Any]] = []
         weeks: Sequence[Any] = ()
         if session_of(request).account.may("checks"):
-            whole = await all_items(gateway, "duty_check", now - SHOWN, now + 8 * DAY)
-            weeks = count(site, whole, now)
+            weeks = await weeks_between(gateway, now - SHOWN, now + 8 * DAY)
         published = await all_items(gateway, "duty_check", now - SHOWN, now + 8 * DAY)
         plans = [item for item in published if item["kind"] == "plan"][::-1]
         rows = [
@@ -127,8 +125,9 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             markable=[
                 {"id": each.id, "name": _item_name(site, each.id, each.name, language, part), "most": each.points["manual"] / 1000}
                 for each in items_of(site, part)
-                if "manual" in each.points
+                if "manual" in each.points and period.since <= gateway.now()
             ],
+            mark_at=moment(period.until - SECOND, site.zone_info).isoformat() if period.until <= gateway.now() else None,
             people=_people(site, named=named),
             me=person_of(site, account),
             sees_all=sees_all,

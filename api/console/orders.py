@@ -23,7 +23,7 @@ from gateway.alerts.catalogue import rule_of
 from gateway.alerts.wording import cause_name, message
 from gateway.instants import DAY, HOUR, MINUTE, Instant, instant, moment
 from gateway.site.model import Site
-from gateway.work_orders.lifecycle import TABLE, State, Trigger
+from gateway.work_orders.lifecycle import FINAL, TABLE, State, Trigger
 from gateway.work_orders.order import Order
 
 SHOWN = 100
@@ -121,7 +121,7 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     async def order_of_alert(request: Request, alert_id: str) -> Response:
         found = gateway.judgement.alerts.alert(alert_id)
         order = book_of(gateway).of_alert(alert_id)
-        if order is not None:
+        if order is not None and order.state not in FINAL:
             return RedirectResponse(f"/work-orders/{order.id}", status_code=303)
         if found is None:
             raise Denied(404, f"There is no alert {alert_id!r} in memory.")

@@ -129,8 +129,8 @@ async def _items(source: Source, book: str, asked: Period, final: tuple[str, ...
         marks = ",".join("?" * len(final))
         rows = await source.query(
             f"SELECT body FROM finding WHERE kind = ? AND start < ? AND json_extract(body, '$.state') NOT IN ({marks}) "  # noqa: S608
-            "ORDER BY start, id LIMIT ?",
-            (book, asked.since, *final, _PAGE),
+            "ORDER BY start, id",
+            (book, asked.since, *final),
         )
         found = {row[0]: None for row in rows} | found
     items = (msgspec.json.decode(body) for body in found)

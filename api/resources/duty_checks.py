@@ -25,10 +25,13 @@ from api.problems import Denied
 from gateway.alerts.lifecycle import Refused
 from gateway.books import BookName, BookOperation
 from gateway.duty_checks.check import DECIDED, Photo
-from gateway.duty_checks.weeks import count
-from gateway.instants import DAY, Instant, parse_instant
+from gateway.duty_checks.plan import week_of
+from gateway.duty_checks.weeks import WeekCount, count
+from gateway.instants import DAY, Instant, moment, parse_instant
 
 LONGEST_SPAN = 100 * DAY
+_WEEK = 8 * DAY
+"""With its last night, and a change of the clock."""
 _AT_ONCE = 7 * DAY
 """The journal gives at most 1000 items at once."""
 
@@ -88,8 +91,7 @@ def add(app: FastAPI, gateway: GatewayPort, accounts: Accounts) -> None:
         request: Request, *, since: Moment = None, until: Moment = None, limit: Limit = DEFAULT_LIMIT
     ) -> Response:
         """How many of each week's checks were made, against `per_week`; the newest week first."""
-        first, last = _span(gateway, since, until)
-        found = count(site, await all_items(gateway, "duty_check", first, last), gateway.now())
+        found = await weeks_between(gateway, *_span(gateway, since, until))
         return answer(request, {"items": found[:limit], "next": None})
 
     @app.get(
@@ -262,9 +264,7 @@ def may_check(gateway: GatewayPort, request: Request, check: str) -> bool:
     """Whether who asks makes checks of this id, or answers for them."""
     account = session_of(request).account
     known = gateway.site.duty_checks.get(check)
-    if known is None:
-        return False
-    return account.may("checks") or person_of(gateway.site, account) in known.checkers
+    return account.may("checks") or (known is not None and person_of(gateway.site, account) in known.checkers)
 
 
 def shown(gateway: GatewayPort, request: Request, item: Item) -> Item | None:
@@ -288,6 +288,14 @@ async def seen(gateway: GatewayPort, request: Request, since: Instant, until: In
     """Checks in [since, until) that who asks may see, by time."""
     items = await all_items(gateway, "duty_check", since, until)
     return [found for item in items if (found := shown(gateway, request, item)) is not None]
+
+
+async def weeks_between(gateway: GatewayPort, since: Instant, until: Instant) -> list[WeekCount]:
+    """The weeks that [since, until) touches, each counted whole, the newest first."""
+    zone = gateway.site.zone_info
+    first, last = (week_of(moment(at, zone).date()) for at in (since, until - 1))
+    items = await all_items(gateway, "duty_check", since - _WEEK, until + _WEEK)
+    return [each for each in count(gateway.site, items, gateway.now()) if first <= each.week <= last]
 
 
 async def all_items(gateway: GatewayPort, book: BookName, since: Instant, until: Instant) -> list[Item]:

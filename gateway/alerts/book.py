@@ -58,7 +58,7 @@ class AlertBook:
         self._history = History(self.site, cases)
         self._inhibition = Inhibition(self.site, cases)
         self._escalation = Escalation(self.site, duty, self._inhibition, self._history, notices)
-        self._reminders = Reminders(self._history, notices)
+        self._reminders = Reminders(self._inhibition, self._history, notices)
         self._suppression = Suppression(cases, silences, self._inhibition, self._history, self._escalation)
         self._succession = Succession(cases, self._history, notices, self._escalation, self._suppression)
 
@@ -130,6 +130,8 @@ class AlertBook:
             self._notices.tell_end(case, at, "resolved")
             self._suppression.resolved(case, at)
             self._inhibition.resolved_by_hand(case, at)
+        elif operation.action == "close":
+            self._suppression.release(case.alert.id, at)
         return case.alert
 
     def silence(self, operation: BookOperation) -> Silence:

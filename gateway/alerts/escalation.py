@@ -65,6 +65,7 @@ class Escalation:
 
     def begin(self, case: Case, at: Instant) -> None:
         """Start the policy from its first step, unless somebody or something keeps the alert silent."""
+        self._follow(case)
         steps = steps_of(self._site, case.policy)
         if case.alert.suppressed is not None or not steps:
             return
@@ -85,11 +86,15 @@ class Escalation:
 
     def follow_site(self, case: Case, at: Instant) -> None:
         """An alert for whose rule the site had no policy, or whose policy it has no more, follows the one that it has now."""
-        if case.policy in self._site.alerting.policies:
-            return
-        case.policy = self.policy_of(case.alert.rule)
-        if case.policy is not None and case.step_at is None and not case.alert.exhausted:
+        if self._follow(case) and case.policy is not None and case.step_at is None and not case.alert.exhausted:
             self.resume(case, at)
+
+    def _follow(self, case: Case) -> bool:
+        """Whether its policy is another, since the site had none for its rule, or has that one no more."""
+        if case.policy in self._site.alerting.policies:
+            return False
+        case.policy = self.policy_of(case.alert.rule)
+        return True
 
     def step(self, case: Case, at: Instant) -> None:
         """Take the next step, or say that there is none; one that reaches nobody passes on to the next."""

@@ -24,6 +24,7 @@ from gateway.duty_checks.plan import (
     commitment,
     fingerprint,
     monday_of,
+    night_of,
     opened,
     plan_week,
     week_of,
@@ -284,7 +285,7 @@ class DutyChecks:
             id=name,
             check=check.id,
             kind=kind,
-            week=week_of(local.date()),
+            week=week_of(night_of(self.site, check, at)),
             post=post,
             at=local,
             opens=moment(opens, self._zone),
@@ -501,9 +502,11 @@ class DutyChecks:
         known = self.site.duty_checks
         self._weeks = {each.plan.id: each for each in weeks if each.plan.check in known}
         for week in self._weeks.values():
-            week.coming = [each for each in week.coming if each.post in self.site.checkpoints]
-        coming = {f"{week.plan.check}@{each.at}" for week in self._weeks.values() for each in week.coming}
-        self._told = {key: value for key, value in state["told"].items() if key in coming}
+            coming = [each for each in week.coming if each.post in self.site.checkpoints]
+            week.plan = replace(week.plan, owed=week.plan.owed - len(week.coming) + len(coming))
+            week.coming = coming
+        moments = {f"{week.plan.check}@{each.at}" for week in self._weeks.values() for each in week.coming}
+        self._told = {key: value for key, value in state["told"].items() if key in moments}
         self._checks = {}
         for running in msgspec.convert(state["checks"], list[Running]):
             item = running.item

@@ -57,6 +57,13 @@ def window(site: Site, check: DutyCheck, day: date) -> tuple[Instant, Instant]:
     return wall_time(day, check.since, zone).first, wall_time(last, check.until, zone).first
 
 
+def night_of(site: Site, check: DutyCheck, at: Instant) -> date:
+    """The date to which an instant belongs: within a window that one on which it began, else its own."""
+    day = moment(at, site.zone_info).date()
+    before = day - timedelta(days=1)
+    return before if at < window(site, check, before)[1] else day
+
+
 def plan_week(site: Site, check: DutyCheck, monday: date, seed: str) -> tuple[Planned, ...]:
     """The checks of the week that begins on `monday`, in order of time.
 

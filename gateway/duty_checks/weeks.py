@@ -24,7 +24,7 @@ class WeekCount(msgspec.Struct, frozen=True, kw_only=True):
         needed: of `per_week`, so many at most as are owed.
         made: the checker was there, extra ones included; `extra` of them.
         passed, guard_absent, missed, unverifiable, open: by outcome; `missed` the checker did not come.
-        reached: whether enough were made; null: the week goes on, or what is unverifiable might be enough.
+        reached: whether enough were made; null: the week, or its last night, goes on, or what is unverifiable might be enough.
         commitment: the published hash.
     """
 
@@ -67,7 +67,7 @@ def count(site: Site, items: Iterable[Mapping[str, Any]], now: Instant) -> list[
         wanted = plan["per_week"] if plan is not None else 0 if check is None else check.per_week
         owed = None if plan is None else plan["owed"]
         needed = wanted if owed is None else min(wanted, owed)
-        over = week < this and not open_ones
+        over = week < this and not open_ones and (plan is None or plan["state"] == "revealed")
         reached = True if made >= needed else None if not over or made + unverifiable >= needed else False
         found.append(
             WeekCount(

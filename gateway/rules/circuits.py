@@ -164,12 +164,17 @@ class CircuitJudge:
         return not _most(wrong, members)
 
     def why_over(self, row: GroupFault, standing: Standing) -> str:
-        """Why a fault is over: its lamps were seen well, are expected on again, or are out of service."""
+        """Why a fault is over: its lamps were seen well, are expected on again, or are out of service or of the site."""
         members = self._members(standing)
         wrong = sum(standing.seen.get(lamp.id, row.wrong) is row.wrong for lamp in members)
         if not members:
-            return "disabled"
+            return "disabled" if any(lamp.id in standing.lamps for lamp in self.lamps) else "removed"
         return "expected on again" if _most(wrong, members) else "recovered"
+
+    def bereft(self) -> bool:
+        """Whether a lamp on which a fault of it rests is no longer among its own: a new site file has it elsewhere, or not at all."""
+        own = {lamp.id for lamp in self.lamps}
+        return any(not own.issuperset(standing.lamps) for standing in self.memory.standing.values())
 
     def _members(self, standing: Standing) -> list[LampJudge]:
         """The lamps that it rests on; one that was taken out of service meanwhile says nothing for or against it."""

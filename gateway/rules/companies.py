@@ -120,7 +120,7 @@ class Companies:
         return self._companies
 
     def restore(self, state: Mapping[str, Any], now: Instant) -> None:
-        """Since when nothing is known comes from the snapshot, the counts from the lamps there are now."""
+        """Since when nothing is known comes from the snapshot, the counts from the lamps there are now; where there are none any more, an alert ends."""
         for name, company in self._companies.items():
             states = [lamp.memory.state for lamp in self._lamps[name]]
             company.unknown = states.count("unknown")
@@ -128,6 +128,9 @@ class Companies:
             known = msgspec.convert(state[name], Company) if name in state else Company(since=now)
             company.told = known.told
             company.since = (known.since if known.since is not None else now) if company.blank() else None
+        for name, saved in state.items():
+            if name not in self._companies and msgspec.convert(saved, Company).told:
+                self._alerts.removed(name.partition("|")[2], ("lamps_unknown",), now)
 
 
 def _name(lamp: LampJudge) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.instants import Instant
@@ -72,6 +73,11 @@ class LampAlerts:
         if known.told:
             details = self._group_details(circuit, known)
             self.signal(name, circuit.id, "update", now, raised=known.onset, details=details, place=circuit.place())
+
+    def removed(self, subject: str, told: Iterable[str], now: Instant) -> None:
+        """The site has a thing no more: what was told of it is over."""
+        for rule in told:
+            self.signal(rule, subject, "resolve", now, why="removed")
 
     def _group_details(self, circuit: CircuitJudge, known: Standing) -> dict[str, str | int | float | list[str]]:
         panel = self._site.circuits[circuit.id].panel

@@ -635,16 +635,23 @@ class Lighting:
         )
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot. Lamps, sources and circuits no longer in the site are dropped; new ones start as new."""
+        """Take up a snapshot. Lamps, sources and circuits no longer in the site are dropped, and their alerts end; new ones start as new."""
         self._now = state["now"]
-        self._sources.restore(state, self._lamps)
+        self._sources.restore(state, self._lamps, self._now)
         for name, memory in state["lamps"].items():
+            seen = msgspec.convert(memory, LampMemory)
             if (lamp := self._lamps.get(name)) is not None:
-                lamp.memory = msgspec.convert(memory, LampMemory)
+                lamp.memory = seen
                 lamp.disabled = not self._sources.enabled(name)
+            else:
+                self._alerts.removed(name, seen.told, self._now)
         for name, memory in state["circuits"].items():
+            known = msgspec.convert(memory, CircuitMemory)
             if name in self._circuits:
-                self._circuits[name].memory = msgspec.convert(memory, CircuitMemory)
+                self._circuits[name].memory = known
+            else:
+                told = [rule for rule, standing in known.standing.items() if standing.told]
+                self._alerts.removed(name, told, self._now)
         self._companies.restore(state["companies"], self._now)
         self._restore_timers(state)
         for lamp in self._lamps.values():
@@ -656,6 +663,9 @@ class Lighting:
             circuit.busy = bool(circuit.memory.standing) or circuit.waits
             circuit.shown = self._circuit_shown(circuit)
         self._drop_reports()
+        for circuit in self._circuits.values():
+            if circuit.bereft():
+                self._judge(circuit, self._now, None)
 
     def _drop_reports(self) -> None:
         """What a device reported that the site no longer has is over: nothing could ever end it."""

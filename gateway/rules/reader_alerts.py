@@ -2,7 +2,7 @@
 
 The rounds say when a reader is silent; they know nothing of parents. What hangs below a fallen parent, or whose own link
 is down, is told by that alert: here `reader_offline` is kept back meanwhile, and merged if it was told already. A reader
-with a parent waits for `hold`, so that the parent gets the chance to be found.
+with a parent waits for `hold`, so that the parent gets the chance to be found. A fixed reader that is out of service is not told of.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class ReaderAlerts:
             return True
         if signal.action == "raise":
             life = self._devices.life(reader)
-            if life is None or life.device.portable or not (life.device.parents or _explained(life)):
+            if life is None or life.device.portable or not (_idle(life) or life.device.parents or _explained(life)):
                 self._told[reader] = signal
                 return True
             self._kept[reader] = signal
-            self._timers.set(reader, max(signal.at, life.since + self._site.hold))
+            self._timers.set(reader, None if _idle(life) else max(signal.at, life.since + self._site.hold))
             return False
         if self._kept.pop(reader, None) is not None:
             self._timers.set(reader, None)
@@ -77,7 +77,10 @@ class ReaderAlerts:
         told = self._told.get(reader)
         if told is not None:
             into = self._devices.told(life.suppressor if life.suppressor is not None else reader)
-            if _explained(life) and into is not None:
+            if _idle(life):
+                self._kept[reader] = self._told.pop(reader)
+                self._signals.append(Signal(rule=RULE, subject=reader, action="resolve", at=now, why="disabled"))
+            elif _explained(life) and into is not None:
                 self._kept[reader] = self._told.pop(reader)
                 self._signals.append(
                     Signal(rule=RULE, subject=reader, action="merge", at=now, why="merged", caused_by=into)
@@ -108,7 +111,7 @@ class ReaderAlerts:
         return {"told": plain(self._told), "kept": plain(self._kept), "timers": timers}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot."""
+        """Take up a snapshot. What a new site file takes out of service is told of no longer."""
 
         def signals(plain: Mapping[str, Any]) -> dict[str, Signal]:
             known = {reader: signal for reader, signal in plain.items() if reader in self._site.devices}
@@ -119,6 +122,16 @@ class ReaderAlerts:
         for reader, due in state["timers"].items():
             if reader in self._kept:
                 self._timers.set(reader, due)
+        self._read_on()
+        for reader in sorted(self._told):
+            if (life := self._devices.life(reader)) is not None and _idle(life):
+                self._weigh(reader, self._devices.judged_at)
+        self._read = len(self._signals)
+
+
+def _idle(life: Life) -> bool:
+    """A fixed reader out of service. A wand owes what it has recorded all the same."""
+    return not life.enabled and not life.device.portable
 
 
 def _explained(life: Life) -> bool:

@@ -189,8 +189,9 @@ class RoundAlerts:
             )
         )  # fmt: skip
 
-    def reader_back(self, device: str, now: Instant) -> None:
-        self._signal("reader_offline", device, "resolve", now, "heard")
+    def reader_back(self, device: str, now: Instant, why: str = "heard") -> None:
+        """A reader is told of no longer."""
+        self._signal("reader_offline", device, "resolve", now, why)
 
     def _signal(
         self,
@@ -211,5 +212,7 @@ class RoundAlerts:
 
 
 def _otherwise(told: Piece, now: Piece) -> bool:
-    """Whether a piece ended, or is shorter than it was told; of one that only grew, what was told is still so."""
-    return (told.open and not now.open) or now.start > told.start or now.end < told.end
+    """Whether a piece ended, or is another than it was told; of one that goes on and only grew, what was told is still so."""
+    if told.open and now.open:
+        return now.start > told.start or now.end < told.end
+    return told != now

@@ -821,7 +821,7 @@ class Rounds(Shown):
             self._reread(device, Read(*read), person)
         self._planned = (state["planned"][0], state["planned"][1])
         self._plan_ahead_anew()
-        self._silence.restore(state["silence"], self._records)
+        self._silence.restore(state["silence"], self._records, self.site.devices, self.now)
         self._touch(self.now)
         self.flush(self.now)
         for round_state in self._rounds.values() if same else ():

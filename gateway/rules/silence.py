@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from gateway.instants import Instant
@@ -94,9 +94,13 @@ class Silence:
             [[device, since] for device, since in sorted(self._graced.items())],
         ]
 
-    def restore(self, state: Any, records: dict[str, Record]) -> None:
-        self.told = dict(state[0])
+    def restore(self, state: Any, records: dict[str, Record], readers: Container[str], now: Instant) -> None:
+        """Take up a snapshot; whoever is not among `readers` any more is told of no longer."""
+        self.told = {device: since for device, since in state[0] if device in readers}
         self._graced = dict(state[1])
+        for device, _ in state[0]:
+            if device not in readers:
+                self._alerts.reader_back(device, now, "removed")
         for record in records.values():
             if (
                 record.first_heard is not None

@@ -263,8 +263,8 @@ class Sources:
             ],
         }
 
-    def restore(self, state: Mapping[str, Any], lamps: Mapping[str, LampJudge]) -> None:
-        """Take up a snapshot; what the site no longer has is dropped."""
+    def restore(self, state: Mapping[str, Any], lamps: Mapping[str, LampJudge], now: Instant) -> None:
+        """Take up a snapshot; what the site no longer has is dropped, and its alerts end."""
         self.said_down = {name for name in state["said_down"] if name in self._site.devices}
         self._doubted = state.get("doubted", False)
         self._operated = {name: on for name, on in state["operated"].items() if name in self._site.devices}
@@ -273,9 +273,11 @@ class Sources:
             if lamp is not None and (sight := self._again(lamp, device, Rank(rank), key)) is not None:
                 sight.memory = msgspec.convert(memory, SightMemory)
         for name, (down, memory) in state["sources"].items():
+            known = msgspec.convert(memory, SourceMemory)
             if (source := self._sources.get(name)) is not None:
-                source.memory = msgspec.convert(memory, SourceMemory)
-                source.down = down
+                source.memory, source.down = known, down
+            elif known.stuck is not None:
+                self._alerts.removed(name.partition("|")[0], ("sensor_stuck",), now)
         for source in self._sources.values():
             source.enabled = self.enabled(source.device)
             source.settle()

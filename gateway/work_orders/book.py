@@ -290,12 +290,14 @@ class WorkOrders:
         news = alert_id not in case.alerts
         if not news and case.standing == "standing":
             return
-        over = case.fault in {"ended_by_itself", "merged", "disproved"}
+        over, slept = case.fault in {"ended_by_itself", "merged", "disproved"}, case.by_plan
         if news:
             self._register.add_alert(case, alert_id)
         self._repairs.stands(case)
         if over and case.state in WAITING and not case.overdue:
             self._clocks.start(case, at, at)
+        elif slept:
+            self._clocks.owe_again(case, at)
         self._history.record(case, "note", at, f"rule:{case.rule}", "again", alert_id)
         if case.rework_of is None:
             self._rework.look(case, at)
@@ -368,9 +370,13 @@ class WorkOrders:
     def _open_by_hand(self, operation: BookOperation, at: Instant) -> Case:
         said = details(operation, FromAlert)
         self._check_room()
-        for known in (self._register.of_alert(said.alert), self._register.of_fault((said.rule, said.subject))):
-            if known is not None and known.state in UNMENDED:
-                raise Refused(f"there is an order for this fault already: {known.id}")
+        own, same = self._register.of_alert(said.alert), self._register.of_fault((said.rule, said.subject))
+        if own is not None and not own.final:
+            same = own
+        elif same is not None and same.state not in UNMENDED:
+            same = None
+        if same is not None:
+            raise Refused(f"there is an order for this fault already: {same.id}")
         case = Case(
             id=self._next_id(at, ("open", said.alert)),
             urgency=said.urgency,

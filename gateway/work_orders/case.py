@@ -71,6 +71,7 @@ class Case(msgspec.Struct, kw_only=True):
         past: what cycles and clocks before these came to.
         standing: of the alert the order came from; None: there is none.
         unseen: it is over, but that was not seen by its sensor.
+        by_plan: it is over only since nobody can see it for a while: a lamp that burns by day is expected on.
         verified_end: the alert closed: the sensor has held the end for 10 min.
         contradicted: said to be repaired, and the sensor still reports the fault; `disbelieved`: it once was so.
         contradict_at: when a stated repair is held against the sensor; `mute`: at the last such time it could not speak.
@@ -108,6 +109,7 @@ class Case(msgspec.Struct, kw_only=True):
     standing: Fault | None = None
     ended: Instant | None = None
     unseen: bool = False
+    by_plan: bool = False
     verified_end: bool = False
     near: list[str] = msgspec.field(default_factory=list)
 
@@ -195,10 +197,10 @@ class Case(msgspec.Struct, kw_only=True):
 
     @property
     def fault(self) -> Fault | None:
-        """What the sensor says: an end before anybody came is no repair, nor is one that it did not see."""
+        """What the sensor says: an end before anybody came is no repair, nor is one that it did not see. What only the plan ends has not ended."""
         if self.standing != "ended":
             return self.standing
-        if self._end_after_arrival is None:
+        if self._end_after_arrival is None and not self.by_plan:
             return "ended_by_itself"
         return "ended_unseen" if self.unseen else "ended"
 
@@ -242,6 +244,7 @@ class Case(msgspec.Struct, kw_only=True):
         """Of the clock since the report or the last reopening."""
         found = self.came_to(self)
         over = self.final or self.fault in {"ended_by_itself", "merged", "disproved"}
+        over = over or (self.fault == "ended_unseen" and self.arrived is None)
         return "none" if found == "running" and over else found
 
     def disproved(self, clock: Clock | Case) -> bool:

@@ -48,7 +48,7 @@ class Clocks:
         self.start(case, at if raised else case.since, at, waits=not raised)
 
     def owe_again(self, case: Case, at: Instant) -> None:
-        """What proved the step proves nothing any more: if it is missing now, that is told in its time."""
+        """What proved the step proves nothing any more, or the fault is seen again: if the step is missing now, that is told in its time."""
         if case.step_at is None and not case.overdue:
             case.tell_at = max(case.due + 1, at, case.excused_to or at)
 

@@ -14,7 +14,9 @@ from gateway.work_orders.case import Case
 from gateway.work_orders.history import History
 from gateway.work_orders.sensors import Speaks
 
-_UNSEEN = frozenset({"expected on again", "disabled", "removed", "timeout", "operator", "rejudging"})
+_BY_PLAN = "expected on again"
+"""Why an alert of what burns by day ends each evening."""
+_UNSEEN = frozenset({_BY_PLAN, "disabled", "removed", "timeout", "operator", "rejudging"})
 """Why an alert may end without its sensor having seen a repair: by a plan, a person, the site file, a report that was not repeated, or a circuit that begins anew."""
 
 
@@ -35,7 +37,7 @@ class Repairs:
     def stands(self, case: Case) -> None:
         """The sensor reports the fault, and it is part of no other."""
         case.standing, case.ended, case.unseen, case.verified_end = "standing", None, False, False
-        case.merged_into = None
+        case.by_plan, case.merged_into = False, None
 
     def relapsed(self, case: Case, at: Instant) -> None:
         """The sensor reports the fault again after the repair, within the same occurrence."""
@@ -48,7 +50,7 @@ class Repairs:
         """The fault is over, for a reason that tells whether the sensor saw it; whether that is news."""
         if case.standing == "ended":
             return False
-        case.standing, case.ended, case.unseen = "ended", at, why in _UNSEEN
+        case.standing, case.ended, case.unseen, case.by_plan = "ended", at, why in _UNSEEN, why == _BY_PLAN
         self._withdraw_contradiction(case)
         self._history.record(case, "note", at, by, "sensor_ended", case.fault or "ended")
         return True
@@ -71,7 +73,7 @@ class Repairs:
 
     def set_aside(self, case: Case, why: Literal["merged", "disproved"]) -> None:
         """The fault is part of another, or never was: no end of it proves anything."""
-        case.standing, case.ended, case.unseen = why, None, False
+        case.standing, case.ended, case.unseen, case.by_plan = why, None, False, False
         self._withdraw_contradiction(case)
 
     def said(self, case: Case, stated: Instant, at: Instant) -> None:
@@ -83,7 +85,7 @@ class Repairs:
         """The order is reopened: what was seen and said of the repair before stands in its history."""
         case.contradicted, case.disbelieved, case.contradict_at, case.mute = False, False, None, False
         if case.standing == "ended":
-            case.standing, case.ended, case.unseen, case.verified_end = None, None, False, False
+            case.standing, case.ended, case.unseen, case.verified_end, case.by_plan = None, None, False, False, False
 
     def excuse(self, case: Case, now: Instant) -> None:
         """The sensor was not heard while the gateway was down: it has its time from the return on."""

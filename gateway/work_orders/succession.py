@@ -18,6 +18,7 @@ def case_of(order: Order, tell_at: Instant) -> Case:
     case.alerts, case.what, case.personal = list(order.alerts), order.what, order.personal
     case.standing = "ended" if order.fault in ("ended_by_itself", "ended_unseen") else order.fault
     case.ended, case.unseen = _when(order.fault_ended), order.fault == "ended_unseen"
+    case.by_plan = case.unseen and order.arrival is None
     case.follow_ups, case.reopened = list(order.follow_ups), order.reopened
     case.reworked, case.rework_of, case.reworked_by = order.reworked, order.rework_of, order.reworked_by
     case.joined, case.merged_into = list(order.joined), order.merged_into

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from gateway.alerts import cases
 from gateway.instants import MINUTE, SECOND
-from gateway.site.model import Alerting, Parent
+from gateway.site.model import Alerting, AlertRule, Parent
 from tests.alerts.watch import SITE, T0, Watch
 
 RESTARTS = {"rule": "gateway_restarting", "subject": "riverside"}
@@ -184,6 +185,15 @@ def test_when_the_cause_is_over_what_is_still_open_speaks():
     assert [notice.kind for notice in watch.notices if notice.alert == "camera_offline/cam-1/1"] == ["raised"]
 
 
+def test_a_cause_that_a_person_closes_before_its_sensor_has_held_the_end_silences_no_longer():
+    watch = Watch().signal("raise", rule="device_offline", subject="nvr-1")
+    child(watch, caused_by="device_offline:nvr-1").at(20)
+    watch.signal("resolve", rule="device_offline", subject="nvr-1").at(21)
+    watch.act("close", "device_offline/nvr-1/1")
+    alert = watch.alert("camera_offline/cam-1/1")
+    assert (alert.suppressed, alert.level, alert.history[-2].why) == (None, 1, "cause_ended")
+
+
 def test_a_cause_resolved_by_hand_silences_for_ten_minutes_more():
     watch = Watch().signal("raise", rule="device_offline", subject="nvr-1")
     child(watch, caused_by="device_offline:nvr-1").at(20)
@@ -338,3 +348,17 @@ def test_an_alert_whose_policy_is_gone_goes_on_with_the_one_that_the_site_has():
     watch.site = replace(SITE, alerting=replace(SITE.alerting, policies=default, rules={}))
     watch.reborn().down_until(4).at(30)
     assert [notice.contact for notice in watch.notices] == ["control-room", "captain"]
+
+
+@pytest.mark.parametrize("policies", [{}, {"night": SITE.alerting.policies["default"]}])
+def test_an_alert_that_comes_back_after_the_site_has_other_policies_tells_whom_they_name(policies):
+    other = replace(
+        SITE, alerting=replace(SITE.alerting, policies=policies, rules={"panic": AlertRule(policy="night")})
+    )
+    watch = Watch(other).signal("raise", rule="panic", subject="wand-1").at(1)
+    watch.signal("resolve", rule="panic", subject="wand-1")
+    watch.site = SITE
+    watch.reborn().down_until(4)
+    watch.signal("raise", rule="panic", subject="wand-1").at(14)
+    told = [notice.contact for notice in watch.notices if notice.kind in {"raised", "escalated"}]
+    assert told[-2:] == ["control-room", "captain"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.alerts.catalogue import CATALOGUE, rule_of
 from gateway.instants import DAY, HOUR, MINUTE
 from tests.alerts.watch import T0, Watch
 
@@ -101,9 +102,24 @@ def test_whoever_hears_of_the_next_step_at_that_moment_is_not_reminded_besides()
     assert told == [("manager", "escalated"), ("control-room", "reminder"), ("captain", "reminder")]
 
 
+def test_a_state_in_which_more_reminders_were_to_come_than_the_rule_has_now_is_taken_up(monkeypatch):
+    watch = lost().at(60)
+    monkeypatch.setitem(CATALOGUE, "camera_offline", rule_of("camera_offline")._replace(reminders=(HOUR,)))
+    assert [minute for minute, who in reminders(watch.reborn().at(3 * 1440)) if who == "captain"] == [60]
+
+
 def test_what_is_kept_silent_by_its_cause_is_not_reminded_of():
     watch = Watch().signal("raise", "link_down", "nvr-1").signal("raise", *LOST, caused_by="link_down:nvr-1")
     assert reminders(watch.at(3 * 1440)) == []
+
+
+def test_while_the_gateway_keeps_restarting_nobody_is_reminded_of_an_absence():
+    watch = lost().at(40)
+    watch.act("start", CAMERA)
+    watch.signal("raise", "gateway_restarting", "riverside").at(90)
+    assert reminders(watch) == []
+    watch.signal("resolve", "gateway_restarting", "riverside").at(3 * 1440)
+    assert {minute for minute, _ in reminders(watch)} == {1440}
 
 
 def test_a_reminder_says_how_long_it_has_lasted():

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from device_drivers import observations as seen
 from gateway.alerts.lifecycle import Refused
@@ -317,6 +318,47 @@ def test_a_first_start_in_the_middle_of_a_week_owes_only_what_is_to_come():
     week = Week(start=PLANNED[1].at).go(PLANNED[1].at, beats=False)
     plan = week.plans[0]
     assert (plan.week, plan.owed) == ("2026-W48", 1)
+
+
+def test_a_check_after_midnight_counts_for_the_week_in_which_its_night_began():
+    def plan(number: int):
+        return plan_week(every_night, every_night.duty_checks["captain"], MONDAY, f"seed {number} of some length")
+
+    every_night = replace(SITE, duty_checks={"captain": replace(CHECK, per_week=7)})
+    number = next(each for each in range(100) if moment(plan(each)[-1].at, UTC).date() == MONDAY + timedelta(days=7))
+    last = plan(number)[-1].at
+    week = Week(replace(every_night, jitter_seed=f"seed {number} of some length")).go(last)
+    assert week.items[-1].at == moment(last, UTC)
+    assert week.items[-1].week == "2026-W48"
+    extra = week.operate("extra", last + MINUTE, check="captain", post="cp")
+    assert extra.week == "2026-W48"
+    by_day = week.go(last + 12 * HOUR).operate("extra", last + 12 * HOUR, check="captain", post="cp")
+    assert by_day.week == "2026-W49"
+
+
+def test_a_check_at_a_post_that_the_site_has_no_more_is_not_owed():
+    two = replace(
+        SITE,
+        checkpoints={
+            name: Checkpoint(
+                id=name, place="gate", reader="rdr" if name == "cp" else None, tags=("04A1",) if name != "cp" else ()
+            )
+            for name in ("cp", "cp-2")
+        },
+        duty_checks={"captain": replace(CHECK, posts=("cp", "cp-2"))},
+    )
+    planned = plan_week(two, two.duty_checks["captain"], MONDAY, two.jitter_seed or "")
+    gone = sum(each.post == "cp-2" for each in planned)
+    assert 0 < gone < 3
+    week = Week(two).go(START, beats=False)
+    state = week.judgement.snapshot()
+    week.site = SITE
+    week.judgement = Judgement(SITE, START)
+    week.judgement.drain()
+    week.judgement.restore(state)
+    week.go(instant(datetime(2026, 11, 30, 7, tzinfo=UTC)), beats=False)
+    [revealed] = [plan for plan in week.plans if plan.week == "2026-W48" and plan.state == "revealed"]
+    assert revealed.owed == 3 - gone
 
 
 def test_without_the_seed_nothing_is_planned_and_extra_checks_still_work():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from hashlib import sha256
 
 import msgspec
@@ -11,8 +11,9 @@ import pytest
 from api.resources.duty_checks import media_type_of
 from gateway.duty_checks.plan import plan_week
 from gateway.instants import MINUTE, moment
+from gateway.runtime import Gateway
 from gateway.site.model import Alerting, Contact
-from tests.scores.conftest import SITE, START
+from tests.scores.conftest import SITE, START, Estate
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 100
 
@@ -143,6 +144,28 @@ def test_the_first_bytes_tell_the_kind(data, kind) -> None:
     assert media_type_of(data + b"\0" * 40) == kind
 
 
+async def test_a_week_that_began_before_the_time_asked_for_is_counted_whole(estate) -> None:
+    checker = await estate.enter("c-li", "operator")
+    await checker.post("/api/v1/duty-checks", json={"check": "captain", "post": "cp"})
+    await estate.go(1)
+    await estate.tap("rdr", "00000001")
+    await estate.go(1)
+    await estate.tap("rdr", "00000002")
+    await estate.go(10)
+    estate.now += timedelta(days=31)
+    await estate.go(1)
+    boss = await estate.enter("boss", "manager")
+    [whole] = (
+        await boss.get(
+            "/api/v1/duty-checks/weeks", params={"since": "2026-11-23T00:00:00Z", "until": "2026-11-30T00:00:00Z"}
+        )
+    ).json()["items"]
+    cut = (await boss.get("/api/v1/duty-checks/weeks", params={"since": "2026-11-26T00:00:00Z"})).json()["items"]
+    assert (whole["week"], whole["extra"]) == ("2026-W48", 1)
+    assert cut[-1] == whole
+    assert cut[0]["week"] == "2026-W52"
+
+
 async def test_a_check_that_was_not_made_is_told_to_the_manager_alone_of_guards_and_managers(estate) -> None:
     await until_due(estate)
     await estate.go(40)
@@ -175,3 +198,25 @@ async def test_the_word_to_the_checker_is_a_notice_that_waits_for_delivery_and_s
         assert not [each for each in await estate.gateway.archive.alerts() if "captain" in each["id"]]
         await estate.go(20, readers=())
         assert len(await estate.gateway.query("SELECT 1 FROM notice WHERE contact = 'li'", ())) == 1
+
+
+async def test_a_check_that_the_site_file_names_no_more_is_still_shown_to_who_answers_for_it(tmp_path) -> None:
+    estate = Estate(tmp_path)
+    async with estate.gateway:
+        estate.open()
+        await until_due(estate)
+        await estate.go(40)
+    renamed = {"night": msgspec.structs.replace(SITE.duty_checks["captain"], id="night")}
+    estate.gateway = Gateway(msgspec.structs.replace(SITE, duty_checks=renamed), tmp_path, clock=lambda: estate.now)
+    async with estate.gateway:
+        estate.open()
+        for role in ("manager", "viewer"):
+            client = await estate.enter(f"a-{role}", role)
+            [item] = (await client.get("/api/v1/duty-checks")).json()["items"]
+            assert (item["check"], item["state"]) == ("captain", "checker_missed")
+            assert (await client.get(f"/api/v1/duty-checks/{item['id']}")).status_code == 200
+        boss = await estate.enter("boss", "manager")
+        finding = {"code": "asleep", "words": "at the desk"}
+        assert (await boss.post(f"/api/v1/duty-checks/{item['id']}/findings", json=finding)).status_code == 404
+        assert (await boss.post("/api/v1/duty-checks", json={"check": "captain", "post": "cp"})).status_code == 404
+        assert item["id"] in (await boss.get("/duty-checks")).text

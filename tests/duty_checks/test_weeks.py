@@ -44,6 +44,13 @@ def test_too_few_are_told_only_of_a_week_that_is_over_and_known():
     assert count(SITE, [this, item("checker_missed", week="2026-W49")], NOW)[0].reached is None
 
 
+def test_too_few_are_not_told_before_the_last_night_of_a_week_is_over():
+    monday = instant(datetime(2026, 11, 29, 18, tzinfo=UTC))
+    plan = PLAN | {"state": "committed"}
+    assert count(SITE, [plan, item("passed"), item("passed")], monday)[0].reached is None
+    assert count(SITE, [PLAN, item("passed"), item("passed")], monday)[0].reached is False
+
+
 def test_only_what_lay_after_the_first_start_is_owed():
     assert count(SITE, [PLAN | {"owed": 1}, item("passed")], NOW)[0].reached is True
 

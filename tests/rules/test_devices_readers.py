@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from device_drivers import observations as seen
 from gateway.instants import moment
+from gateway.rules.engine import Engine
 from gateway.site.model import Checkpoint
 from tests.rules.night import EVENING, Night, camera, device, estate, heartbeat, link
 
@@ -77,3 +79,46 @@ def test_a_reader_that_stays_silent_when_its_link_is_back_is_told_again(night):
     assert night.alerts() == []
     speak(night, range(24, 26), "lone")
     assert night.alerts() == ["reader_offline:rdr"]
+
+
+@pytest.mark.parametrize("reader", ["rdr", "lone"])
+def test_a_silent_reader_that_is_taken_out_of_service_is_told_of_no_longer(night, reader):
+    other = {"rdr": "lone", "lone": "rdr"}[reader]
+    speak(night, range(1, 6), "rdr", "lone")
+    speak(night, range(6, 12), other)
+    assert night.alerts() == [f"reader_offline:{reader}"]
+    night.operate("22:12", "disable", reader)
+    assert (night.alerts(), night.ends(f"reader_offline:{reader}")) == ([], ["resolve disabled"])
+    speak(night, range(13, 20), other)
+    assert night.alerts() == []
+    night.operate("22:20", "enable", reader)
+    speak(night, range(21, 28), other)
+    assert night.alerts() == [f"reader_offline:{reader}"]
+    speak(night, range(28, 30), other, reader)
+    assert night.alerts() == []
+
+
+@pytest.mark.parametrize("reader", ["rdr", "lone"])
+def test_a_reader_that_falls_silent_out_of_service_is_not_told_of(night, reader):
+    other = {"rdr": "lone", "lone": "rdr"}[reader]
+    speak(night, range(1, 6), "rdr", "lone")
+    night.operate("22:05:30", "disable", reader)
+    speak(night, range(6, 20), other)
+    assert night.alerts() == []
+    night.operate("22:20", "enable", reader)
+    speak(night, range(21, 28), other)
+    assert night.alerts() == [f"reader_offline:{reader}"]
+
+
+def test_a_silent_reader_that_a_new_site_file_takes_out_of_service_is_told_of_no_longer(night):
+    speak(night, range(1, 6), "rdr", "lone")
+    speak(night, range(6, 12))
+    assert night.alerts() == ["reader_offline:lone", "reader_offline:rdr"]
+    off = {name: replace(night.site.devices[name], enabled=False) for name in ("rdr", "lone")}
+    state, now = night.engine.snapshot(), night.engine.now
+    night.site = replace(night.site, devices={**night.site.devices, **off})
+    night.engine = Engine(night.site, now)
+    night.engine.restore(state)
+    night.go("22:13")
+    assert night.alerts() == []
+    assert night.ends("reader_offline:lone") == night.ends("reader_offline:rdr") == ["resolve disabled"]

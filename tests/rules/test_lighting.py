@@ -9,7 +9,7 @@ import pytest
 from device_drivers import observations as seen
 from gateway.instants import MINUTE, moment
 from gateway.rules.operations import DeviceOperation
-from gateway.site.model import Device, Parent
+from gateway.site.model import Circuit, Device, Parent
 from tests.rules.lit_night import Night, clock, lamp, site_of
 
 PIR = Device(id="pir", driver="native", kind="motion_sensor", place="corridor")
@@ -595,6 +595,71 @@ def test_what_a_device_reported_ends_when_it_is_no_longer_in_the_site() -> None:
     told.again()
     assert told.state() == ("ok", None), "nobody could ever say that it ended"
     assert told.signal("relay_failure", "resolve").why == "removed"
+
+
+def test_what_was_told_of_a_lamp_ends_when_it_is_no_longer_in_the_site() -> None:
+    told = Night(site_of(lamp("a"), lamp("b"))).lit("21:00", name="a").lit("21:00", name="b")
+    told.unlit("22:00", "22:10", name="a").lit("22:10", name="b")
+    assert told.told("a") == [("lamp_failure", "raise", "22:10")]
+    told.site = site_of(lamp("b"))
+    told.again()
+    assert told.told("a")[1:] == [("lamp_failure", "resolve", "22:10")]
+    assert told.signal("lamp_failure", "resolve").why == "removed"
+    assert told.lit("22:15", name="b").told("b") == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_told_of_a_circuit_ends_when_it_is_no_longer_in_the_site(kept: bool) -> None:
+    names = ("a", "b", "d")
+    told = Night(site_of(*(lamp(name, circuit="c") for name in names)))
+    for at, lux in (("21:00", 80.0), ("21:10", 80.0), ("22:00", 0.5), ("22:10", 0.5)):
+        for name in names:
+            told.lux(at, lux, name=name)
+    assert told.told("c") == [("circuit_fault", "raise", "22:10")]
+    told.site = site_of(*(lamp(name) for name in names if kept or name == "a"))
+    told.again()
+    assert told.told("c")[1:] == [("circuit_fault", "resolve", "22:10")]
+    assert told.signal("circuit_fault", "resolve").why == "removed"
+    told.unlit("22:20", "22:30", name="a")
+    assert ("lamp_failure", "raise") in [(rule, action) for rule, action, _ in told.told("a")]
+
+
+@pytest.mark.parametrize(("left", "why"), [((), "removed"), (("a",), "recovered")])
+def test_a_circuits_fault_ends_when_a_new_site_file_leaves_none_of_its_dark_lamps_in_it(left, why) -> None:
+    names = ("a", "b", "d", "e")
+    told = Night(site_of(*(lamp(name, circuit="c") for name in names)))
+    for at, lux in (("21:00", 80.0), ("21:10", 80.0), ("22:00", 0.5), ("22:10", 0.5)):
+        for name in names:
+            told.lux(at, lux, name=name)
+    assert [action for _, action, _ in told.told("c")] == ["raise", "update"]
+    told.lit("22:20", name="a")
+    circuits = {"c": Circuit(id="c"), "other": Circuit(id="other")}
+    lamps = [lamp(name, circuit="c" if name in left else "other") for name in names]
+    told.site = site_of(*lamps, circuits=circuits)
+    told.again()
+    assert told.told("c")[2:] == [("circuit_fault", "resolve", "22:20")]
+    assert told.signal("circuit_fault", "resolve").why == why
+    assert told.circuit() == ("unknown", None)
+
+
+def test_what_was_told_of_a_sensor_ends_when_no_lamp_is_seen_by_it_any_more() -> None:
+    told = night(fed_by=("meter", None), devices=(METER,))
+    for hour in range(12, 24):
+        told.lux(f"{hour}:00", 7.0).watts(f"{hour}:05", 0.0 if hour < 17 else 20.0)
+    for hour in range(13):
+        told.lux(f"{'+1 ' if hour == 12 else ''}{hour:02}:00", 7.0)
+    told.site = site_of(lamp(seen_by=(), fed_by=("meter", None)), devices=(METER,))
+    told.again()
+    assert told.told("lux-lamp") == [("sensor_stuck", "raise", "12:00"), ("sensor_stuck", "resolve", "12:00")]
+    assert told.signal("sensor_stuck", "resolve").why == "removed"
+
+
+def test_what_was_told_of_unknown_lamps_ends_when_they_are_no_longer_in_the_site() -> None:
+    told = Night(site_of(lamp("a"), lamp("b"))).wait("+1 12:00")
+    told.site = site_of(lamp("e", place="yard"))
+    told.again()
+    assert told.told("corridor")[1:] == [("lamps_unknown", "resolve", "12:00")]
+    assert told.signal("lamps_unknown", "resolve").why == "removed"
 
 
 def test_an_operator_clears_a_report() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from device_drivers import observations as seen
 from gateway.instants import HOUR, MINUTE
 from gateway.site.model import Visit as Stop
@@ -249,7 +251,8 @@ def test_at_the_end_of_the_window_an_open_gap_ends() -> None:
     walk.until("06:03")
     assert [each.open for each in walk.gap().exceedances] == [False]
     assert walk.gap().largest_s == 8 * 3600
-    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve"]
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
+    assert walk.last("gap_exceeded").details["length"] == 8 * 3600
 
 
 def test_a_checkpoint_of_no_route_has_no_witness_and_no_gap() -> None:
@@ -285,6 +288,23 @@ def test_a_late_tap_that_shortens_an_ended_gap_is_told_with_the_length_that_is_l
     assert (details["from"], details["length"]) == ("2026-11-22T22:50:00+08:00", 101 * 60)
 
 
+def test_an_ended_gap_whose_record_is_complete_only_later_is_told_with_the_length_that_it_then_has() -> None:
+    walk = gap()
+    walk.alive("21:50", "05:59")
+    walk.advance("06:00")
+    assert walk.last("gap_exceeded").action == "resolve"
+    walk.beat("06:01")
+    walk.until("06:02")
+    told = walk.last("gap_exceeded")
+    assert (told.action, told.details["length"], told.details["ended"]) == (
+        "update",
+        8 * 3600,
+        "2026-11-23T06:00:00+08:00",
+    )
+    walk.alive("06:03", "06:30")
+    assert [action for _, action in walk.signals("gap_exceeded")] == ["raise", "update", "resolve", "update"]
+
+
 def test_a_late_tap_that_shortens_an_open_gap_is_told_with_its_later_beginning() -> None:
     walk = gap()
     walk.alive("21:50", "00:10")
@@ -313,6 +333,26 @@ def test_a_fallen_link_is_no_sign_of_life_of_a_silent_reader() -> None:
     walk.say(seen.DeviceStatus, "rdr-gate", "22:06", online=False)
     walk.until("22:20")
     assert walk.signals() == [("reader_offline", "raise")]
+
+
+def test_the_alert_of_a_reader_that_the_site_has_no_more_ends_and_is_told_again_if_it_comes_back_silent() -> None:
+    walk = Walk(rounds=())
+    walk.alive("21:50", "22:00")
+    walk.until("22:05")
+    with_it = walk.site
+    without = {name: device for name, device in with_it.devices.items() if name != "rdr-gate"}
+    points = {
+        name: replace(each, reader=None) if each.reader == "rdr-gate" else each
+        for name, each in with_it.checkpoints.items()
+    }
+    for until in ("22:10", "22:30"):
+        walk.reborn(replace(with_it, devices=without, checkpoints=points))
+        walk.until(until)
+        assert walk.signals() == [("reader_offline", "raise"), ("reader_offline", "resolve")]
+        assert walk.found.signals[-1].why == "removed"
+    walk.reborn(with_it)
+    walk.until("22:40")
+    assert walk.signals()[2:] == [("reader_offline", "raise")]
 
 
 def test_a_second_piece_beyond_a_hole_is_told_of_when_it_is_too_long_not_when_the_window_ends() -> None:

@@ -123,6 +123,29 @@ async def test_inspections_and_the_year(estate) -> None:
     assert (await boss.get("/api/v1/scores")).json()["score"] == 100.0
 
 
+async def test_what_is_taken_on_the_page_of_a_period_that_is_over_counts_for_that_period(estate) -> None:
+    await estate.go(5)
+    estate.now = datetime(2027, 1, 6, 9, tzinfo=UTC)
+    await estate.go(1)
+    boss = await estate.enter("boss", "manager")
+    for period, item, over in (
+        ("2026", "records", True),
+        ("2026-Q4", "inspection", True),
+        ("2027-Q1", "inspection", False),
+    ):
+        page = (await boss.get("/scores", params={"period": period})).text
+        [form] = re.findall(r'<form data-post="/api/v1/scores/marks">.*?</form>', page, re.DOTALL)
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+        assert ("at" in hidden) is over
+        assert f'value="{item}"' in form
+        body = {"item": item, "points": 1, "words": "log not kept"} | hidden
+        assert (await boss.post("/api/v1/scores/marks", json=body)).status_code == 200
+        found = rows((await boss.get("/api/v1/scores", params={"period": period})).json())
+        assert [each["words"] for each in found.values() if each["words"]] == ["log not kept"], period
+    ahead = (await boss.get("/scores", params={"period": "2027-Q2"})).text
+    assert "/api/v1/scores/marks" not in ahead
+
+
 async def test_what_cannot_be_is_told(estate) -> None:
     boss = await estate.enter("boss", "manager")
     assert (await boss.get("/api/v1/scores", params={"period": "2025-Q1"})).json()["score"] is None

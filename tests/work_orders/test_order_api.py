@@ -222,6 +222,21 @@ async def test_an_order_by_hand_of_an_alert(estate: Estate) -> None:
     await post(desk, "/from-alert", {"alert": "incident/wand-1/9"}, 404)
 
 
+async def test_an_alert_whose_order_is_over_leads_to_a_new_one(estate: Estate) -> None:
+    desk = await estate.enter("operator")
+    await estate.fault("incident", "wand-1")
+    page, new = "/alerts/incident/wand-1/1", "/work-orders/of-alert/incident/wand-1/1"
+    order = (await post(desk, "/from-alert", {"alert": "incident/wand-1/1"}))["id"]
+    assert f"/work-orders/{order}" in (await desk.get(page)).text
+    assert "of-alert" not in (await desk.get(page)).text
+    assert (await desk.get(new)).headers["location"] == f"/work-orders/{order}"
+    await post(desk, f"/{order}/cancel", {"why": "not ours"})
+    assert f"/work-orders/{order}" in (await desk.get(page)).text
+    assert new in (await desk.get(page)).text
+    assert (await desk.get(new)).status_code == 200
+    assert (await post(desk, "/from-alert", {"alert": "incident/wand-1/1"}))["id"] != order
+
+
 async def test_what_is_refused_is_a_problem_in_the_audit_and_leaves_no_words_behind(estate: Estate) -> None:
     desk = await estate.enter("operator")
     order = (await post(desk, "", REPORT))["id"]

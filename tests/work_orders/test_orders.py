@@ -235,6 +235,18 @@ def test_an_order_by_hand_of_an_alert_without_one(desk):
         desk.do("02:11", "open", **said)
 
 
+def test_no_second_order_is_opened_of_an_alert_whose_first_one_is_not_over(desk):
+    order = desk.fault("02:00", "camera_impaired", "cam")
+    desk.do("02:10", "arrive", order)
+    desk.do("02:15", "repair", order)
+    details = {"alert": "camera_impaired/cam/1", "rule": "camera_impaired", "subject": "cam", "standing": True}
+    with pytest.raises(Refused, match=order):
+        desk.do("02:16", "open", None, **details)
+    desk.ends("02:20", "camera_impaired", "cam").at("02:30")
+    assert (desk.order(order).state, desk.order(order).reworked) == ("closed", False)
+    assert desk.do("02:40", "open", None, **details).id != order
+
+
 def test_what_the_builder_repaired_is_looked_at_before_it_is_called_good(desk):
     order = desk.report("09:00", area="warranty")
     desk.do("09:10", "assign", order, to="builder")

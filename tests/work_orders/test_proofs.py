@@ -292,6 +292,37 @@ def test_an_end_that_no_sensor_saw_before_anybody_came_needs_nobody(desk):
     assert (desk.order(order).state, desk.order(order).reason) == ("cancelled", "ended_by_itself")
 
 
+def test_a_lamp_that_burns_by_day_keeps_its_order_over_the_night_in_which_nobody_sees_it():
+    desk = Desk(restarts=True)
+    order = desk.fault("06:50", "schedule_fault")
+    desk.ends("+1 17:00", "schedule_fault", why="expected on again").at("+1 18:00")
+    night = desk.order(order)
+    assert (night.state, night.fault, night.punctual) == ("reported", "ended_unseen", "none")
+    assert desk.fault("+1 06:55", "schedule_fault") == order
+    day = desk.at("+1 06:56").order(order)
+    assert (day.fault, f"{day.due:%d %H:%M}", day.punctual) == ("standing", "28 06:50", "late")
+    assert desk.late() == {order: "open"}
+
+
+def test_a_lamp_that_burns_by_day_no_more_after_a_night_makes_nobody_late():
+    desk = Desk(restarts=True)
+    order = desk.fault("06:50", "schedule_fault")
+    desk.ends("+1 17:00", "schedule_fault", why="expected on again").at("+5 12:00")
+    assert (desk.order(order).state, desk.order(order).punctual, desk.late()) == ("reported", "none", {})
+
+
+def test_who_comes_in_the_night_to_a_lamp_that_burns_by_day_is_awaited_until_its_repair():
+    desk = Desk(restarts=True)
+    order = desk.fault("06:50", "schedule_fault")
+    desk.ends("+1 17:00", "schedule_fault", why="expected on again").do("+1 18:00", "arrive", order)
+    assert (desk.order(order).fault, desk.order(order).repair) == ("ended_unseen", None)
+    desk.fault("+1 06:45", "schedule_fault")
+    desk.at("+1 06:51")
+    assert desk.late() == {order: "open"}
+    desk.ends("+1 07:00", "schedule_fault").at("+1 07:11")
+    assert (desk.order(order).state, f"{desk.order(order).repair.proved:%H:%M}") == ("repaired", "07:00")
+
+
 def test_a_repair_that_is_only_said_is_contradicted_by_its_sensor(desk):
     order = desk.fault("02:00", "camera_impaired", "cam")
     desk.do("02:10", "arrive", order)

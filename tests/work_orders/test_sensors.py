@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from device_drivers.observations import LightLevel
+from msgspec.structs import replace
+
+from device_drivers.observations import LampFault, LightLevel
 from gateway.books import BookOperation
 from gateway.instants import MINUTE, moment
 from gateway.judgement import Judgement
+from gateway.site.model import Device
 from gateway.work_orders.book import WorkOrders
 from tests.rules.lit_night import clock, lamp, site_of
 
@@ -46,3 +49,20 @@ def test_a_lamp_mended_by_day_is_contradicted_by_nobody_and_proved_in_the_evenin
     assert done.repair.proved is not None
     assert not done.repair.contradicted
     assert (done.state, done.repair.at) == ("closed", done.repair.stated)
+
+
+def test_an_order_hears_that_a_new_site_file_has_ended_its_alert():
+    site = site_of(lamp("lamp"))
+    gear = Device(id="gear", driver="native", kind="control_gear")
+    judgement = Judgement(replace(site, devices={**site.devices, "gear": gear}), clock("12:00"))
+    judgement.apply(
+        LampFault(device="gear", lamp="lamp", at=moment(clock("12:10"), UTC), fault="relay_failure"), clock("12:10")
+    )
+    after = Judgement(site, clock("12:00"))
+    after.restore(judgement.snapshot())
+    after.restarted(clock("12:10"), clock("12:11"))
+    book = after.books["work_order"]
+    assert isinstance(book, WorkOrders)
+    assert [(each.rule, each.fault) for each in book.orders()] == [("relay_failure", "ended_by_itself")]
+    after.advance(clock("12:30"))
+    assert [(each.state, each.reason) for each in book.recent()] == [("cancelled", "ended_by_itself")]
