@@ -774,6 +774,7 @@ class Record:
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
             "spent": self.reads.spent_at(),
+            "told": self.reads.told_at(),
             "heard": [self.first_heard, self.last_heard],
             "persons": sorted(self.persons),
             "link_down": self.link_down,
@@ -803,6 +804,7 @@ class Record:
         self.reads.reads = [Read(*read) for read in state["reads"]]
         self.reads.boots = {read.boot for read in self.reads.reads}
         self.reads.spent = {self.reads.reads[index] for index in state.get("spent", ())}
+        self.reads.told = {self.reads.reads[index]: reason for index, reason in state.get("told", ())}
         self.first_heard, self.last_heard = state["heard"]
         self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._handed.to))
         self.persons |= set(state["persons"])

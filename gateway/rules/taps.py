@@ -196,6 +196,7 @@ class Reads:
         "portable",
         "reads",
         "spent",
+        "told",
     )
 
     def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
@@ -213,6 +214,8 @@ class Reads:
         self._replaced: list[Read] = []
         self.spent: set[Read] = set()
         """Those of taps that served a round which is no longer in memory."""
+        self.told: dict[Read, str] = {}
+        """Why taps served nothing, of those that such a round refused or did not need."""
 
     def add(self, read: Read) -> bool:
         """Take a read; False if it was here already (of repeats the one received first counts)."""
@@ -394,6 +397,7 @@ class Reads:
         if gone:
             dropped = set(gone)
             self.spent -= dropped
+            self.told = {read: reason for read, reason in self.told.items() if read not in dropped}
             self.reads = [read for read in self.reads if read not in dropped]
         return taps, loose
 
@@ -401,6 +405,11 @@ class Reads:
         """Where among its reads the spent ones stand."""
         spent = self.spent
         return [index for index, read in enumerate(self.reads) if read in spent] if spent else []
+
+    def told_at(self) -> list[tuple[int, str]]:
+        """Likewise those of which it is said why they served nothing, and why."""
+        told = self.told
+        return [(index, told[read]) for index, read in enumerate(self.reads) if read in told] if told else []
 
     def _old(self, read: Read, before: Instant) -> bool:
         tap = self._taps.get(read)
