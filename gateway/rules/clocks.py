@@ -307,7 +307,7 @@ class Clock:
                 bad = abs(offset) > DOUBT
                 if bad and (index == 0 or times[index] - times[index - 1] > self.window):
                     before = bisect_left(heard, here)
-                    found.append((max([here - self.window, *heard[before - 1 : before]]), here))
+                    found.append((max([BEGINNING, *heard[before - 1 : before]]), here))
                 if index == last or times[index + 1] - times[index] > self.window:
                     if bad:
                         after = bisect_right(heard, here)
