@@ -149,6 +149,16 @@ def _bearer(
     return None if found is None else found[1]
 
 
+def _cards_first(reads: list[Read], tags: TagIndex[Owner]) -> list[Read]:
+    """A wand's reads in order; of those at one instant, without numbers, people's cards stand first: who logs in then taps."""
+
+    def order(read: Read) -> tuple[Instant, str, int, bool]:
+        owner = tags.find(read.tag)
+        return read.at, read.boot, read.seq, owner is None or owner.person is None
+
+    return sorted(reads, key=order)
+
+
 _NONE: frozenset[str] = frozenset()
 _UNCERTAIN = frozenset({"clock_uncertain"})
 _AHEAD = frozenset({"clock_ahead"})
@@ -251,7 +261,7 @@ class Reads:
         while 0 < high < len(reads) and reads[high].at - reads[high - 1].at <= REPEAT_WITHIN:
             high += 1
         replaced, self._replaced = self._replaced, []
-        span = reads[low:high] if self.login else [*self._begun(low, replaced), *reads[low:high]]
+        span = _cards_first(reads[low:high], tags) if self.login else [*self._begun(low, replaced), *reads[low:high]]
         before = {tap for read in (*span, *replaced) if (tap := self._taps.pop(read, None)) is not None}
         for read in (*span, *replaced):
             self.loose.pop(read, None)
