@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from operator import le, lt, sub
+from operator import add, le, lt, sub
 from typing import Any, NamedTuple
 
 from gateway.instants import DAY, SECOND, Duration, Instant
@@ -288,8 +288,17 @@ class Clock:
         one, other = (earlier if before is None else before), (later if after is None else after)
         return one is None or other is None or abs(one - other) <= AGREEMENT
 
-    def doubts(self) -> list[Interval]:
-        """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one."""
+    def received(self) -> Iterator[Instant]:
+        """When each measure was received."""
+        for line in (self.placed, self.loose):
+            yield from map(add, line.times, line.offsets)
+
+    def doubts(self, heard: Sequence[Instant]) -> list[Interval]:
+        """True times about which nothing can be complete: between measures that disagree, and beside a lone bad one.
+
+        Args:
+            heard: when the measures of all boots were received, in order. A lone one says nothing of what lies beyond another.
+        """
         found: list[Interval] = []
         for line in (self.placed, self.loose):
             times, offsets, last = line.times, line.offsets, len(line.times) - 1
@@ -297,10 +306,12 @@ class Clock:
                 here = times[index] + offset
                 bad = abs(offset) > DOUBT
                 if bad and (index == 0 or times[index] - times[index - 1] > self.window):
-                    found.append((here - self.window, here))
+                    before = bisect_left(heard, here)
+                    found.append((max([BEGINNING, *heard[before - 1 : before]]), here))
                 if index == last or times[index + 1] - times[index] > self.window:
                     if bad:
-                        found.append((here, here + self.window))
+                        after = bisect_right(heard, here)
+                        found.append((here, min([here + self.window, *heard[after : after + 1]])))
                 elif abs(offset - offsets[index + 1]) > AGREEMENT:
                     there = times[index + 1] + offsets[index + 1]
                     found.append((min(here, there), max(here, there)))

@@ -43,6 +43,8 @@ class Point:
         self.taps: list[Tap] = []
         self.spent: set[Tap] = set()
         """Those of its taps that served a visit which is no longer in memory: they serve no other."""
+        self.told: dict[Tap, str] = {}
+        """Why others that lie in the interval of such a visit served nothing."""
         self.touched: list[Interval] = []
         """Times at which taps or visits came or went: what touches them is to be assigned anew."""
         self._opens: list[Instant] = []
@@ -86,6 +88,7 @@ class Point:
             index += 1
         del taps[index], firsts[index]
         self.spent.discard(tap)
+        self.told.pop(tap, None)
         self.touched += [(moment.time, moment.time) for moment in tap.moments]
 
     def taps_between(self, first: Instant, last: Instant) -> Iterator[Tap]:
@@ -247,6 +250,8 @@ class Point:
         """Why a tap served nothing, the first reason that fits; None: it served."""
         if tap in used or tap in self.spent:
             return None
+        if (told := self.told.get(tap)) is not None:
+            return told
         fits = [visit for visit, _ in self.fits(tap)]
         if not fits:
             return "no_round"
@@ -308,7 +313,8 @@ class Point:
         """Whether a tap that fits no round, by a clock never measured, lies so near that it may have been for a visit."""
         for tap in self.taps_between(visit.opens - STRAY, visit.closes + STRAY):
             person = self.people.get(tap.person) if tap.person else None
-            if not tap.measured and tap not in self.spent and visit.refusal(person) is None and not self.fits(tap):
+            known = tap.measured or tap in self.spent or tap in self.told
+            if not known and visit.refusal(person) is None and not self.fits(tap):
                 return True
         return False
 

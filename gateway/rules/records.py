@@ -218,6 +218,7 @@ class Record:
             first = min(since, _joined_before(since, reports))
             if self._latest >= since:
                 self._stale(since - self._reach(), END)
+        self._bound_doubts(receiveds[0])
         touched = self._true(index, (first, END if self._latest > ats[-1] else ats[-1]))
         return wider(touched, self._moved_from(handed))
 
@@ -351,6 +352,7 @@ class Record:
         if not (small and before == EXACT and since > BEGINNING):
             self._stale(since - self._reach(), END)
             self._doubts = None
+        self._bound_doubts(received)
         reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
         if reports is not None:
             reports.changed_since(since)
@@ -360,6 +362,11 @@ class Record:
         last = END if ahead or since == BEGINNING else now
         touched = self._true(index, (min(since, _joined_before(since, reports)), last))
         return wider(touched, self._moved_from(handed))
+
+    def _bound_doubts(self, received: Instant) -> None:
+        """A measure received within a stretch of doubt may end it."""
+        if self._doubts and any(low < received < high for low, high in self._doubts):
+            self._doubts = None
 
     def _moved_from(self, handed: Instant | None) -> Touched:
         """What a hand-over to another time than before touches: all from the earlier of them on."""
@@ -562,7 +569,8 @@ class Record:
     def doubts(self) -> list[Interval]:
         """True times about which the clock allows no completeness."""
         if self._doubts is None:
-            self._doubts = [doubt for clock in self._clocks for doubt in clock.doubts()]
+            heard = sorted(received for clock in self._clocks for received in clock.received())
+            self._doubts = [doubt for clock in self._clocks for doubt in clock.doubts(heard)]
         return self._doubts
 
     def hidden(self) -> list[Interval]:
@@ -766,6 +774,7 @@ class Record:
             "lost": self._lost_at,
             "reads": [list(read) for read in self.reads.reads],
             "spent": self.reads.spent_at(),
+            "told": self.reads.told_at(),
             "heard": [self.first_heard, self.last_heard],
             "persons": sorted(self.persons),
             "link_down": self.link_down,
@@ -795,6 +804,7 @@ class Record:
         self.reads.reads = [Read(*read) for read in state["reads"]]
         self.reads.boots = {read.boot for read in self.reads.reads}
         self.reads.spent = {self.reads.reads[index] for index in state.get("spent", ())}
+        self.reads.told = {self.reads.reads[index]: reason for index, reason in state.get("told", ())}
         self.first_heard, self.last_heard = state["heard"]
         self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._handed.to))
         self.persons |= set(state["persons"])

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from device_drivers import observations as seen
 from device_drivers.observations import Observation
 from gateway.instants import DAY, HOUR, SECOND, Duration, Instant, moment
+from gateway.rules.clocks import SLACK
 from gateway.rules.findings import Found, RoundVerdict, VisitRevision
 from gateway.rules.gaps import GapState, next_excess, next_time, pieces, stretches
 from gateway.rules.intervals import BEGINNING, END, Interval
@@ -524,7 +525,7 @@ class Rounds(Shown):
             return
         since, until = record.stale
         record.stale = None
-        spent = record.reads.spent
+        spent, told = record.reads.spent, record.reads.told
         gone, come = record.reads.derive(since, until, self._tags, self.site.people, record.correction)
         for tap in gone:
             self._changing(tap.checkpoint).remove_tap(tap)
@@ -534,6 +535,8 @@ class Rounds(Shown):
             point.add_tap(tap)
             if spent and not spent.isdisjoint(moment.read for moment in tap.moments):
                 point.spent.add(tap)
+            if told and (reasons := [told[moment.read] for moment in tap.moments if moment.read in told]):
+                point.told[tap] = reasons[0]
             self._mark_near(tap)
 
     def _mark_near(self, tap: Tap) -> None:
@@ -753,12 +756,22 @@ class Rounds(Shown):
         self._downs[:] = [down for down in self._downs if down[1] >= before - EVIDENCE_KEPT]
 
     def _spend(self, state: RoundState) -> None:
-        """What served a round that goes has served, and serves no other."""
+        """What served a round that goes has served, and serves no other; what it refused or did not need keeps that reason."""
         for visit in state.visits:
-            for tap in visit.service.taps if visit.service is not None else ():
-                self._points[visit.checkpoint].spent.add(tap)
+            point = self._points[visit.checkpoint]
+            served = visit.service.taps if visit.service is not None else ()
+            for tap in served:
+                point.spent.add(tap)
                 if (record := self._records.get(tap.device)) is not None:
                     record.reads.spent.update(moment.read for moment in tap.moments)
+            near = point.taps_between(visit.opens - SLACK, visit.closes + SLACK)
+            others = [tap for tap in near if tap not in served and tap not in point.told and visit.fit(tap) is not None]
+            used = taps_used(point) if others else set()
+            for tap in others:
+                if (reason := point.reason(tap, used)) is not None:
+                    point.told[tap] = reason
+                    if (record := self._records.get(tap.device)) is not None:
+                        record.reads.told.update((moment.read, reason) for moment in tap.moments)
 
     def snapshot(self) -> Any:
         """Everything, as builtins."""

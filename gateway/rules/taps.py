@@ -149,6 +149,16 @@ def _bearer(
     return None if found is None else found[1]
 
 
+def _cards_first(reads: list[Read], tags: TagIndex[Owner]) -> list[Read]:
+    """A wand's reads in order; of those at one instant, without numbers, people's cards stand first: who logs in then taps."""
+
+    def order(read: Read) -> tuple[Instant, str, int, bool]:
+        owner = tags.find(read.tag)
+        return read.at, read.boot, read.seq, owner is None or owner.person is None
+
+    return sorted(reads, key=order)
+
+
 _NONE: frozenset[str] = frozenset()
 _UNCERTAIN = frozenset({"clock_uncertain"})
 _AHEAD = frozenset({"clock_ahead"})
@@ -196,6 +206,7 @@ class Reads:
         "portable",
         "reads",
         "spent",
+        "told",
     )
 
     def __init__(self, device: str, checkpoint: str | None, *, portable: bool, login: bool, own_clock: bool) -> None:
@@ -213,6 +224,8 @@ class Reads:
         self._replaced: list[Read] = []
         self.spent: set[Read] = set()
         """Those of taps that served a round which is no longer in memory."""
+        self.told: dict[Read, str] = {}
+        """Why taps served nothing, of those that such a round refused or did not need."""
 
     def add(self, read: Read) -> bool:
         """Take a read; False if it was here already (of repeats the one received first counts)."""
@@ -248,7 +261,7 @@ class Reads:
         while 0 < high < len(reads) and reads[high].at - reads[high - 1].at <= REPEAT_WITHIN:
             high += 1
         replaced, self._replaced = self._replaced, []
-        span = reads[low:high] if self.login else [*self._begun(low, replaced), *reads[low:high]]
+        span = _cards_first(reads[low:high], tags) if self.login else [*self._begun(low, replaced), *reads[low:high]]
         before = {tap for read in (*span, *replaced) if (tap := self._taps.pop(read, None)) is not None}
         for read in (*span, *replaced):
             self.loose.pop(read, None)
@@ -394,6 +407,7 @@ class Reads:
         if gone:
             dropped = set(gone)
             self.spent -= dropped
+            self.told = {read: reason for read, reason in self.told.items() if read not in dropped}
             self.reads = [read for read in self.reads if read not in dropped]
         return taps, loose
 
@@ -401,6 +415,11 @@ class Reads:
         """Where among its reads the spent ones stand."""
         spent = self.spent
         return [index for index, read in enumerate(self.reads) if read in spent] if spent else []
+
+    def told_at(self) -> list[tuple[int, str]]:
+        """Likewise those of which it is said why they served nothing, and why."""
+        told = self.told
+        return [(index, told[read]) for index, read in enumerate(self.reads) if read in told] if told else []
 
     def _old(self, read: Read, before: Instant) -> bool:
         tap = self._taps.get(read)

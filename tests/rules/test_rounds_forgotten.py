@@ -29,6 +29,28 @@ def test_its_taps_are_not_shown_as_if_they_had_served_nothing(restarted: bool) -
 
 
 @pytest.mark.parametrize("restarted", [False, True])
+def test_a_tap_that_served_nothing_keeps_the_reason_why(restarted: bool) -> None:
+    walk = Walk(route={"guards": ("wang",), "accept_others": False})
+    walk.alive("21:50", "22:50")
+    walk.tap("li", "22:05")
+    walk.tap("wang", "22:10")
+    walk.tap("wang", "22:20")
+    walk.tap("wang", "20:00")
+    reasons = ["no_round", "wrong_guard", "already_served"]
+    walk.until("23:30")
+    assert walk.reasons() == reasons
+    if restarted:
+        walk.reborn()
+    walk.until(f"+{DAYS + 1} 12:00")
+    assert walk.rules.round("night@2026-11-22T22:00+08:00") is None
+    if restarted:
+        walk.reborn()
+    assert walk.reasons() == reasons
+    walk.until(f"+{DAYS + 30} 12:00")
+    assert walk.reasons() == []
+
+
+@pytest.mark.parametrize("restarted", [False, True])
 def test_its_tap_serves_no_other_round_that_is_not_forgotten_yet(restarted: bool) -> None:
     late = Route(id="late", visits=(Stop(checkpoint=GATE),), readers=("wand-1",), evidence_deadline=24 * HOUR)
     walk = Walk(
