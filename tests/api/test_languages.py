@@ -13,6 +13,7 @@ import pytest
 from api.access.roles import ROLES
 from api.console import room
 from api.console.languages import LANGUAGES, Language, say, table
+from device_drivers.driver import DeviceKind
 from gateway.alerts.alert import Action, AlertState
 from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, RoundVerdict, Verdict, Zone
 from tests.api.conftest import LogIn
@@ -39,6 +40,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "zone": codes(Zone),
     "glyph.zone": codes(Zone),
     "device": codes(DeviceState),
+    "device_kind": get_args(DeviceKind),
     "role": ROLES,
     "language": LANGUAGES,
     "impairment": [
