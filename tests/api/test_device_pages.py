@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import httpx
@@ -106,3 +107,19 @@ async def test_a_stranger_from_elsewhere_learns_nothing(app: httpx.ASGITransport
     transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 4711))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as client:
         assert (await client.get("/readyz")).status_code == 401
+
+
+async def test_the_page_that_an_alert_leads_to_for_what_it_is_about_is_there(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    led = {}
+    for alert in gateway.judgement.alerts.alerts():
+        page = (await operator.get(f"/alerts/{alert.id}?lang=en")).text
+        for where in re.findall(r'href="([^"]+)">What it is about, and why<', page):
+            path, _, mark = html.unescape(where).partition("#")
+            answer = await operator.get(path)
+            assert answer.status_code == 200, where
+            assert f'id="{mark}"' in answer.text or not mark, where
+            led[alert.rule] = where
+    assert led["circuit_fault"] == "/lights?circuit=c-t2-b"
+    assert led["zone_blind"].startswith("/cameras#")
