@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
 from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, Language, chosen, meant, say, word
-from api.console.names import person_name, route_name, shift_name
+from api.console.names import person_name, route_name, shift_name, thing_name
 from api.console.navigation import menus
 from api.console.refusals import problem_words
 from api.console.rules import rule_name
@@ -61,7 +61,8 @@ class Frame:
             return say(language, key, **filled)
 
         def w(group: str, code: str) -> str:
-            return word(language, group, code)
+            """The word for a code; a cause that is no code is what a thing hangs on."""
+            return word(language, group, thing_name(self.site, code) if group == "cause" else code)
 
         bounded = session is not None and session.account.places is not None
 
@@ -93,6 +94,7 @@ class Frame:
             "who": who,
             "route_name": partial(route_name, self.site),
             "rule_name": partial(rule_name, language),
+            "thing_name": partial(thing_name, self.site),
             "shift_name": partial(shift_name, self.site),
             "site": self.site,
             "language": language,

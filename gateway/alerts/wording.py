@@ -196,6 +196,12 @@ def place_name(site: Site, place_id: str) -> str:
     return " ".join(words)
 
 
+def given_name(site: Site, thing: str) -> str:
+    """What lies nowhere, a circuit or what feeds others, as the site file calls it; "" where it does not."""
+    known = site.circuits.get(thing) or site.parents.get(thing)
+    return "" if known is None else known.name
+
+
 def clock(site: Site, moment: datetime) -> str:
     """A moment on the site's clock: month, day, hour, minute."""
     return moment.astimezone(site.zone_info).strftime("%m-%d %H:%M")
@@ -211,9 +217,9 @@ def _actor(site: Site, by: str, language: Language) -> str:
 
 def _placed(site: Site, thing: str, language: Language) -> str:
     place = thing if thing in site.places else _place_of(site, thing)
-    if place is None:
+    where = given_name(site, thing) if place is None else place_name(site, place)
+    if not where:
         return thing
-    where = place_name(site, place)
     if thing in site.places:
         return where
     return f"{where}（{thing}）" if language == "zh_CN" else f"{where} ({thing})"
