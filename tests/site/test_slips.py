@@ -64,8 +64,10 @@ def test_a_route_to_a_wall_tag_that_is_mistyped_is_asked_for_its_readers_in_the_
 
 
 def test_a_network_switch_that_speaks_is_a_kind_of_device(tmp_path):
-    written = "  - {id: nvr, driver: frigate, link: {mqtt: frigate}"
-    switch = "  - {id: switch-1, driver: native, kind: network_switch, expect_every: 60s}\n"
-    assert not problems_with(tmp_path, written, switch + written + ", network: switch-1")
-    told = problems_with(tmp_path, written, switch.replace("network_switch", "switch") + written)
+    silent = "link: {mqtt: frigate}, network: switch-1}\n"
+    spoken = (
+        silent.replace("switch-1", "core") + "  - {id: core, driver: native, kind: network_switch, expect_every: 60s}\n"
+    )
+    assert not problems_with(tmp_path, silent, spoken)
+    told = problems_with(tmp_path, silent, spoken.replace("network_switch", "switch"))
     assert "did you mean `network_switch`?" in told[0].message
