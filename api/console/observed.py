@@ -11,6 +11,7 @@ import msgspec
 
 from api.console.languages import Language, table, word
 from api.console.names import checkpoint_name, person_name
+from gateway.alerts.wording import link_words
 from gateway.site.model import Site
 
 _KNOWN = frozenset({"row", "kind", "device", "at", "received", "read", "boot", "seq"})
@@ -83,6 +84,8 @@ class _Words:
                 return "✓" if value else "✗"
             case int() | float():
                 return f"{value:.0%}" if name == "level" else _number(value, _UNITS.get(name, ""))
+            case str() if name == "reason":
+                return link_words(value, self._language)
             case str() if name == "person":
                 return person_name(self._site, value, named=self._named) or value
             case str() if name == "checkpoint":

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.link_words import LINK_WORDS
 from gateway.instants import told_s
 from gateway.site.model import Severity, Site
 
@@ -202,6 +203,11 @@ def given_name(site: Site, thing: str) -> str:
     return "" if known is None else known.name
 
 
+def link_words(said: str, language: Language) -> str:
+    """Why a link is down, or what to look at: as the reader says it, else as it is said in English."""
+    return LINK_WORDS.get(said, said) if language == "zh_CN" else said
+
+
 def clock(site: Site, moment: datetime) -> str:
     """A moment on the site's clock: month, day, hour, minute."""
     return moment.astimezone(site.zone_info).strftime("%m-%d %H:%M")
@@ -258,6 +264,8 @@ def _list(site: Site, values: Sequence[str], language: Language) -> str:
 def _said(site: Site, value: str, language: Language) -> str:
     if value in CODES:
         return CODES[value][language == "en"]
+    if value in LINK_WORDS:
+        return link_words(value, language)
     return _placed(site, value, language)
 
 

@@ -356,7 +356,7 @@ class Scene:
                 name="/dev/ttyUSB0",
                 up=False,
                 since=NOW - timedelta(minutes=3),
-                reason="device disconnected",
+                reason="the port is gone",
                 hint="plug the reader in again",
             ),
         ]

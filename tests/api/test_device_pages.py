@@ -147,3 +147,9 @@ async def test_what_a_reader_said_is_told_in_words_by_the_site_s_clock_one_row_a
         '事件 事件代码 door · note {"x":[1]}',
         "wind 3 m/s 信号强度 -71 dBm 读卡 卡号 007B3972 · 手机 NFC · 人员 王强 读卡器心跳 最新序号 812 · 设备时钟 11-23 02:47:30 · 电量 71 %",
     ]
+
+
+async def test_why_a_link_is_down_is_said_in_the_reader_s_language(admin: httpx.AsyncClient) -> None:
+    for path in ("/console/links", "/health"):
+        assert "端口已消失" in (await admin.get(path, params={"lang": "zh_CN"})).text
+        assert "the port is gone" in (await admin.get(path, params={"lang": "en"})).text
