@@ -21,7 +21,7 @@ from api.console.navigation import menus
 from api.console.refusals import problem_words
 from api.console.rules import rule_name
 from api.console.timeline import night_of
-from gateway.alerts.wording import link_words
+from gateway.alerts.wording import duration, link_words
 from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
@@ -95,6 +95,7 @@ class Frame:
             "who": who,
             "route_name": partial(route_name, self.site),
             "rule_name": partial(rule_name, language),
+            "lasting": partial(duration, language=language),
             "link_words": partial(link_words, language=language),
             "thing_name": partial(thing_name, self.site),
             "shift_name": partial(shift_name, self.site),

@@ -11,12 +11,12 @@ import msgspec
 
 from api.console.languages import Language, table, word
 from api.console.names import checkpoint_name, person_name
-from gateway.alerts.wording import link_words
+from gateway.alerts.wording import duration, link_words
 from gateway.site.model import Site
 
 _KNOWN = frozenset({"row", "kind", "device", "at", "received", "read", "boot", "seq"})
 """Who and when: it stands beside what was said."""
-_UNITS = {"lux": "lx", "watts": "W", "volts": "V", "amps": "A", "energy_wh": "Wh", "battery": "%", "expires_s": "s"}
+_UNITS = {"lux": "lx", "watts": "W", "volts": "V", "amps": "A", "energy_wh": "Wh", "battery": "%"}
 _WRITTEN = {"1": "", "dB[mW]": "dBm", "Cel": "°C"}
 """Units of measurements (UCUM) that people write otherwise."""
 _CODES = {"fault": "fault", "state": "impairment"}
@@ -82,6 +82,8 @@ class _Words:
         match value:
             case bool():
                 return "✓" if value else "✗"
+            case int() | float() if name == "expires_s":
+                return duration(value, self._language)
             case int() | float():
                 return f"{value:.0%}" if name == "level" else _number(value, _UNITS.get(name, ""))
             case str() if name == "reason":

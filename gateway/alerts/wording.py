@@ -154,7 +154,7 @@ def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language, 
         message=told,
         withdrawn=_list(site, withdrawn, language),
         cause=cause_name(site, alert.caused_by, language),
-        lasted=_duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
+        lasted=duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
         standing=STANDINGS[language].get(alert.state, alert.state),
     )
     said = name(site, alert.subject, language) if kind in ("retracted", "merged") else told
@@ -246,7 +246,7 @@ def _word(site: Site, key: str, value: Detail, language: Language) -> str:
         case str():
             return _time(site, value) if _TIME.match(value) else _said(site, value, language)
         case int() | float() if key in DURATIONS:
-            return _duration(value, language)
+            return duration(value, language)
         case float():
             return f"{value:g}"
         case _:
@@ -269,7 +269,8 @@ def _said(site: Site, value: str, language: Language) -> str:
     return _placed(site, value, language)
 
 
-def _duration(seconds: float, language: Language) -> str:
+def duration(seconds: float, language: Language) -> str:
+    """How long something lasts, in hours, minutes and seconds."""
     minutes, rest = divmod(told_s(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     units = ("小时", "分", "秒") if language == "zh_CN" else (" h", " min", " s")

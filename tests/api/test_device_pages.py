@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.instants import SECOND, instant
+from gateway.instants import MINUTE, SECOND, instant
 from gateway.journal.rows import LogRow, QuarantineRow
 from tests.api import scene
 from tests.api.fake_gateway import FakeGateway, FakeHealth
@@ -153,3 +153,11 @@ async def test_why_a_link_is_down_is_said_in_the_reader_s_language(admin: httpx.
     for path in ("/console/links", "/health"):
         assert "端口已消失" in (await admin.get(path, params={"lang": "zh_CN"})).text
         assert "the port is gone" in (await admin.get(path, params={"lang": "en"})).text
+
+
+async def test_how_often_a_device_is_to_speak_is_said_in_minutes(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    msgspec.structs.force_setattr(gateway.site.devices["wand-1"], "expect_every", 5 * MINUTE)
+    page = (await operator.get("/devices/wand-1", params={"lang": "zh_CN"})).text
+    assert "<dd>5分</dd>" in page
