@@ -69,3 +69,15 @@ async def test_on_a_phone_no_visit_of_a_night_is_cut_off_and_each_says_where(roo
     assert await page.locator(".visit-cell").evaluate_all(beyond) == 0
     named = "all => all.every(each => getComputedStyle(each, '::before').content.length > 2)"
     assert await cells.evaluate_all(named)
+
+
+async def test_on_a_phone_the_map_of_hours_has_room_for_names_and_confuses_no_two(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.goto(f"{room.url}/rounds/map")
+    seen = """all => all.map(name => [...name.childNodes].filter(part => part.nodeType === 3
+        || getComputedStyle(part).display !== 'none').map(part => part.textContent).join('').trim())"""
+    names = await page.locator(".chart .row-name").evaluate_all(seen)
+    assert len(set(names)) == len(names) == len(scene.STOPS)
+    assert "地下车库 负二层" not in names
+    assert "负二层" in names
+    assert "1号楼 1层" in names
