@@ -40,6 +40,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "zone": codes(Zone),
     "glyph.zone": codes(Zone),
     "device": codes(DeviceState),
+    "counts": [
+        "last_will",
+        "last_heard",
+        "last_service",
+        "last_picture",
+        "reachable",
+        "ping_proves_no_service",
+        "begins",
+        "repeated",
+    ],  # type: ignore[dict-item]
     "device_kind": get_args(DeviceKind),
     "role": ROLES,
     "language": LANGUAGES,
