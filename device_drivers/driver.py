@@ -28,6 +28,7 @@ DeviceKind = Literal[
     "camera",
     "nvr",
     "bridge",
+    "network_switch",
     "wand",
     "phone",
     "sensor",

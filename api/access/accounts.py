@@ -259,14 +259,14 @@ class Accounts:
 
     async def _read_session(self, key: bytes) -> Session | None:
         rows = await self._gateway.query(
-            "SELECT a.name, a.role, a.person, a.places, s.seen, s.expires, s.phone"
+            "SELECT a.name, coalesce(a.login, a.name), a.role, a.person, a.places, s.seen, s.expires, s.phone"
             " FROM sessions s JOIN accounts a ON a.name = s.account WHERE s.token = ? AND a.disabled = 0",
             (key,),
         )
         if not rows:
             return None
-        name, role, person, places, seen, expires, phone = rows[0]
-        account = account_of(name, role, person, places, called=(await self.called()).get(name) or name)
+        name, login, role, person, places, seen, expires, phone = rows[0]
+        account = account_of(name, role, person, places, called=(await self.called()).get(name) or login)
         return Session(token=key, account=account, seen=seen, expires=expires, phone=bool(phone))
 
     async def leave(self, session: Session, origin: Origin) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
 from binascii import unhexlify
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ class WrongUseError(LamplighterError):
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("driver", choices=sorted(DRIVERS), metavar="DRIVER", help=", ".join(DRIVERS))
+    parser.add_argument("driver", type=_driver, metavar="DRIVER", help=", ".join(sorted(DRIVERS)))
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--hex", nargs="+", action="extend", metavar="H", help="bytes in hexadecimal; each H is fed in turn"
@@ -53,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode and print. Exit status: 0 all read, 1 some pieces rejected, 2 nothing read or wrong use."""
-    driver = DRIVERS[arguments.driver]
+    driver: Driver = arguments.driver
     received = arguments.received or datetime.now(UTC)
     chunks = _chunks(arguments)
     if driver.stream_decoder is not None:
@@ -198,6 +199,14 @@ def _shown(data: bytes) -> str:
     piece = data[:64]
     text = piece.decode() if piece.isascii() else ""
     return (text if text and text.isprintable() else piece.hex(" ")) + (" …" if len(data) > len(piece) else "")
+
+
+def _driver(name: str) -> Driver:
+    if name in DRIVERS:
+        return DRIVERS[name]
+    near = difflib.get_close_matches(name, DRIVERS, 1)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    raise argparse.ArgumentTypeError(f"no driver {name!r}{meant}; `lamplighter drivers` lists them")
 
 
 def _time(text: str) -> datetime:

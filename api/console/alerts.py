@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date, time, timedelta
 from typing import Literal, get_args
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -220,13 +220,16 @@ def _explained_by(gateway: GatewayPort, alert: Alert) -> list[Alert]:
 def _subject_page(site: Site, alert: Alert) -> str | None:
     """Where more is to be seen of what an alert is about."""
     subject = alert.subject.partition("@")[0]
-    for kind, known in (
-        ("lights", site.lamps),
-        ("lights", site.circuits),
-        ("cameras", site.zones),
-        ("devices", site.devices),
-    ):
+    device = site.devices.get(subject)
+    cameras = [subject] if device is not None and device.kind == "camera" else []
+    pages: tuple[tuple[str, Container[str]], ...] = (
+        ("/lights/", site.lamps),
+        ("/lights?circuit=", site.circuits),
+        ("/cameras#", site.zones),
+        ("/cameras/", cameras),
+        ("/devices/", site.devices),
+    )
+    for start, known in pages:
         if subject in known:
-            device = site.devices.get(subject)
-            return f"/{'cameras' if device is not None and device.kind == 'camera' else kind}/{subject}"
+            return f"{start}{quote(subject, safe='')}"
     return None

@@ -13,6 +13,7 @@ since colour is never the only sign.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from hashlib import blake2b
@@ -233,9 +234,10 @@ def band_chart(
         )
     ]
     table = []
+    owns = Counter(_own(row.label) for row in rows)
     for number, row in enumerate(rows):
         y = number * _ROW_REM
-        drawn.append(_row_name(row.label, row.href, y))
+        drawn.append(_row_name(row.label, row.href, y, alone=owns[_own(row.label)] == 1))
         drawn.append(_stretches(key, row.stretches, begin, span, _GUTTER, y + 0.3, _ROW_REM - 0.6))
         table += [(row.label, stretch.says) for stretch in row.stretches] or [(row.label, "–")]
     return _figure(caption, key, _svg(caption, key, drawn, height + _AXIS_REM), table, names)
@@ -254,9 +256,10 @@ def heat_map(
     top = most or max(values, default=0) or 1
     width = (100 - _GUTTER) / max(len(columns), 1)
     drawn = []
+    owns = Counter(_own(row.label) for row in rows)
     for number, row in enumerate(rows):
         y = number * _ROW_REM
-        drawn.append(_row_name(row.label, row.href, y))
+        drawn.append(_row_name(row.label, row.href, y, alone=owns[_own(row.label)] == 1))
         for column, cell in enumerate(row.cells):
             x = _GUTTER + column * width
             shade = 0 if not cell.value else min(HEAT_STEPS, -int(-cell.value * HEAT_STEPS // top))
@@ -408,10 +411,18 @@ def _levels(levels: Sequence[Level], top: float) -> list[Markup]:
     return drawn
 
 
-def _row_name(label: str, href: str | None, y: float) -> Markup:
-    text = Markup('<svg width="{}%" height="100%"><text class="row-name" x="0" y="{}rem">{}</text></svg>').format(
-        _GUTTER - 1, _n(y + _ROW_REM * 0.66), label
-    )
+def _own(label: str) -> str:
+    """A place's own name, without what it lies in."""
+    return label.rpartition(" ")[2]
+
+
+def _row_name(label: str, href: str | None, y: float, *, alone: bool) -> Markup:
+    """What a row is called; where the chart is narrow, without what it lies in if no other row has its own name (`alone`)."""
+    own = _own(label) if alone else label
+    text = Markup(
+        '<svg width="{}%" height="100%"><text class="row-name" x="0" y="{}rem">'
+        '<tspan class="row-above">{}</tspan>{}</text></svg>'
+    ).format(_GUTTER - 1, _n(y + _ROW_REM * 0.66), label.removesuffix(own), own)
     return text if href is None else Markup('<a href="{}">{}</a>').format(href, text)
 
 

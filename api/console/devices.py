@@ -19,6 +19,7 @@ from api.console import room
 from api.console.frame import Frame
 from api.console.languages import chosen
 from api.console.names import place_name
+from api.console.observed import said_by
 from api.ports import GatewayPort, LogRow
 from api.problems import Denied
 from api.resources.evidence import observation_shape, quarantine_shape
@@ -130,13 +131,18 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
             states={each.id: each for each in gateway.judgement.engine.devices.devices()} if below else {},
             below=below[:_BELOW],
             more_below=max(0, len(below) - _BELOW),
-            observations=[
-                {
-                    **observation_shape(row, site.zone_info, whole=account.knows_tags),
-                    "at": moment(row.at, site.zone_info),
-                }
-                for row in rows
-            ],
+            said=said_by(
+                site,
+                [
+                    {
+                        **observation_shape(row, site.zone_info, whole=account.knows_tags),
+                        "at": moment(row.at, site.zone_info),
+                    }
+                    for row in rows
+                ],
+                language,
+                named=account.may("names"),
+            ),
             vitals=vitals(rows, site),
             alerts=[
                 room.alert_row(site, alert, language)
@@ -144,7 +150,6 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
                 if alert.subject == device_id and alert.state in lifecycle.ACTIVE
             ],
             unread=unread[:_UNREAD],
-            said=_said,
             may_see=sees,
         )
 
@@ -243,15 +248,4 @@ def _is_of(device: Device, source: str, topic: str | bytes | None) -> bool:
         return False
     return f"/{device.id}/" in topic or any(
         f"/{value}/" in f"/{topic}/" for name, value in device.link.items() if name == "mqtt" and value
-    )
-
-
-def _said(observation: Mapping[str, Any]) -> str:
-    """What an observation says beside who and when, as text."""
-    common = {"row", "kind", "device", "at", "received", "read", "boot", "seq", "tag"}
-    signs = {True: "✓", False: "✗"}
-    return " · ".join(
-        f"{name} {signs[value] if isinstance(value, bool) else value}"
-        for name, value in observation.items()
-        if name not in common
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache, partial
 from importlib import resources
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -14,12 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.access.accounts import Session
 from api.access.roles import SCOPED, Right
-from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, chosen, say, word
-from api.console.names import person_name, route_name, shift_name
+from api.console.languages import COOKIE, HTML_TAGS, LANGUAGES, Language, chosen, meant, say, word
+from api.console.names import person_name, route_name, shift_name, thing_name
 from api.console.navigation import menus
 from api.console.refusals import problem_words
 from api.console.rules import rule_name
 from api.console.timeline import night_of
+from gateway.alerts.wording import duration, link_words
 from gateway.instants import Instant, instant
 from gateway.site.model import Site
 
@@ -60,7 +62,8 @@ class Frame:
             return say(language, key, **filled)
 
         def w(group: str, code: str) -> str:
-            return word(language, group, code)
+            """The word for a code; a cause that is no code is what a thing hangs on."""
+            return word(language, group, thing_name(self.site, code) if group == "cause" else code)
 
         bounded = session is not None and session.account.places is not None
 
@@ -92,6 +95,9 @@ class Frame:
             "who": who,
             "route_name": partial(route_name, self.site),
             "rule_name": partial(rule_name, language),
+            "lasting": partial(duration, language=language),
+            "link_words": partial(link_words, language=language),
+            "thing_name": partial(thing_name, self.site),
             "shift_name": partial(shift_name, self.site),
             "site": self.site,
             "language": language,
@@ -101,6 +107,7 @@ class Frame:
             "bounded": bounded,
             "account": session.account if session else None,
             "path": request.url.path,
+            "in_language": partial(_in_language, request),
         }
         shared |= {"content": "", "heading": ""}
         inner = values.get("inner", template)
@@ -119,8 +126,7 @@ class Frame:
     def respond(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page; a language asked for in the address is kept in a cookie."""
         response = HTMLResponse(self.render(request, template, **values), status_code=status)
-        wish = request.query_params.get("lang")
-        if wish is not None and wish in LANGUAGES:
+        if (wish := meant(request.query_params.get("lang"))) is not None:
             response.set_cookie(
                 COOKIE, wish, max_age=_YEAR_S, samesite="lax", httponly=True, secure=request.url.scheme == "https"
             )
@@ -130,6 +136,12 @@ class Frame:
         """A page of its own, or with `panel=1` only what goes into the control room's side panel."""
         alone = "panel" not in request.query_params
         return self.respond(request, "alone.html" if alone else template, inner=template, **values)
+
+
+def _in_language(request: Request, language: Language, kept: Mapping[str, str]) -> str:
+    """The address of what is shown, in another language; `kept`: what of it is not in the address."""
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in {"lang", *kept}]
+    return f"{request.url.path}?{urlencode([*asked, *kept.items(), ('lang', language)])}"
 
 
 def _called(site: Site, person: str, *, named: bool) -> str:

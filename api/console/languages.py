@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -18,7 +19,7 @@ HTML_TAGS: dict[Language, str] = {"zh_CN": "zh-CN", "en": "en"}
 """BCP 47 tags."""
 
 _WANTED: dict[Language, str] = {"zh_CN": "zh", "en": "en"}
-"""How a browser's wish for the language begins."""
+"""How a wish for the language begins."""
 
 
 @cache
@@ -58,8 +59,12 @@ def word(language: Language, group: str, code: str) -> str:
 
 def chosen(request: Request, default: Language) -> Language:
     """The language of a request: asked for in the address, kept in the cookie, wanted by the browser, or the site's."""
-    for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
-        if wish in LANGUAGES:
-            return wish
-    wanted = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return next((language for language, tag in _WANTED.items() if wanted.startswith(tag)), default)
+    wanted = request.headers.get("accept-language", "").split(",")[0]
+    wishes = (request.query_params.get("lang"), request.cookies.get(COOKIE), wanted)
+    return next((language for wish in wishes if (language := meant(wish))), default)
+
+
+def meant(wish: str | None) -> Language | None:
+    """The language that a wish names, with or without its country: `zh`, `zh-CN`, `zh_CN`."""
+    first = re.split("[-_;]", (wish or "").strip().lower())[0]
+    return next((language for language, tag in _WANTED.items() if tag == first), None)

@@ -49,6 +49,9 @@ _EXPLAINED = 100
 _CELLS = 60
 _FLOORS = 12
 _ROWS = 400
+_TO_SEE = frozenset({"faulty", "unknown", "disabled"})
+ROWS_A_BUILDING = 5
+"""On the page of all lamps so many of a building have a row; whatever is faulty has one beside them."""
 _RATE_KEPT: Duration = 5 * MINUTE
 _UNPROVEN = frozenset({"no_proof", "never_heard"})
 
@@ -82,10 +85,13 @@ class FloorRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildingRows(msgspec.Struct, frozen=True, kw_only=True):
+    """`more`: so many lamps that are to be looked at have no row here."""
+
     id: str
     name: str
     counts: Mapping[str, int]
     floors: Sequence[FloorRows]
+    more: int
 
 
 class CircuitRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +221,7 @@ def lights_page(
             each: sum(is_shown(lamp, each) for lamp in wanted) for each in ("all", "faulty", "unknown", "unproven")
         },
         states=Counter(lamp.state for lamp in wanted),
-        buildings=[] if listed else _buildings(site, shown, row, short=len(shown) > _ROWS),
+        buildings=[] if listed else _buildings(site, shown, row, short=len(shown) > _ROWS, whole=building is not None),
         circuits=[each for each in circuits if circuit is None and (building is None or _feeds(site, each, building))],
         circuit=chosen_circuit,
         why=why,
@@ -240,8 +246,13 @@ def _order(site: model.Site) -> Any:
     return lambda lamp: (order.index(lamp.state), site.lamps[lamp.id].place, lamp.id)
 
 
-def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any, *, short: bool) -> list[BuildingRows]:
-    """Lamps by building and floor; `short`: only those to be looked at, and of a building at most so many floors."""
+def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any, *, short: bool, whole: bool) -> list[BuildingRows]:
+    """Lamps by building and floor, those to be looked at in rows.
+
+    Args:
+        short: only those to be looked at, and of a building at most so many floors.
+        whole: all of those to be looked at, not the faulty and a few others.
+    """
     by_place: dict[str, list[Lamp]] = {}
     for lamp in lamps:
         by_place.setdefault(site.lamps[lamp.id].place, []).append(lamp)
@@ -252,10 +263,14 @@ def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any, *, short: bool
     found = []
     for building, places in buildings.items():
         called = place_name(site, building)
+        to_see = [lamp for place in places for lamp in by_place[place] if lamp.state in _TO_SEE]
+        to_see.sort(key=_order(site))
+        faulty = sum(lamp.state == "faulty" for lamp in to_see)
+        in_rows = {lamp.id for lamp in (to_see if whole else to_see[: max(faulty, ROWS_A_BUILDING)])}
         floors: list[FloorRows] = []
         for place in places:
             here = sorted(by_place[place], key=lambda lamp: lamp.id)
-            bad = [lamp for lamp in here if lamp.state in {"faulty", "unknown", "disabled"}]
+            bad = [lamp for lamp in here if lamp.id in in_rows]
             if short and (not bad or len(floors) == _FLOORS):
                 continue
             name = place_name(site, place)
@@ -269,7 +284,8 @@ def _buildings(site: model.Site, lamps: Sequence[Lamp], row: Any, *, short: bool
                 )
             )
         counts: Counter[str] = Counter(lamp.state for place in places for lamp in by_place[place])
-        found.append(BuildingRows(id=building, name=called or building, counts=counts, floors=floors))
+        more = len(to_see) - len(in_rows)
+        found.append(BuildingRows(id=building, name=called or building, counts=counts, floors=floors, more=more))
     return found
 
 

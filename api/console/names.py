@@ -39,8 +39,15 @@ def shift_name(site: Site, shift_id: str) -> str:
     return shift_id if shift is None else shift.name or shift_id
 
 
+def thing_name(site: Site, thing: str) -> str:
+    """A circuit, or what feeds others, by the name that the site file gives it; anything else by its id."""
+    return wording.given_name(site, thing) or thing
+
+
 def subject_name(site: Site, subject: str | None, language: Language) -> str:
-    """A thing that lies nowhere with what it is, since its id alone says little: `回路 c-towers`."""
+    """A thing that lies nowhere by its name, else with what it is, since its id alone says little: `回路 c-towers`."""
+    if subject is not None and (given := wording.given_name(site, subject)):
+        return given
     kind = "lights.circuit" if subject in site.circuits else "lamp.device" if subject in site.devices else None
     return f"{say(language, kind)} {subject}" if kind is not None else subject or ""
 

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from api.access.door import needs, session_of
 from api.console.frame import Frame
 from api.console.languages import Language, chosen
-from api.console.names import checkpoint_name, person_name, place_name
+from api.console.names import checkpoint_name, person_name, place_name, route_name
 from api.ports import GatewayPort
 from api.resources.tonight import tonight
 from gateway.alerts import wording
@@ -116,7 +116,9 @@ def subject_name(site: Site, on: Target, subject: str, language: Language) -> st
             return checkpoint_name(site, subject)
         case "site":
             return site.name
-        case "device" | "lamp" | "circuit" | "zone" | "route" | "parent":
+        case "route":
+            return route_name(site, subject)
+        case "device" | "lamp" | "circuit" | "zone" | "parent":
             return wording.name(site, subject, language)
 
 

@@ -30,6 +30,7 @@ QUIET_SHOWN = 30
 _ENDED_SHOWN = 12
 _ENDED_FOR = timedelta(hours=12)
 _LAMPS_SHOWN = 48
+TROUBLED_SHOWN = 12
 _AHEAD = 12 * HOUR
 """The next visit is looked for so far."""
 _CIRCUITS = ("faulty", "unknown", "ok")
@@ -110,10 +111,11 @@ class LightsSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinksSection(msgspec.Struct, frozen=True, kw_only=True):
-    """Links, and the devices that are not well."""
+    """Links, and the devices that are not well. `more`: so many of these are not shown."""
 
     links: Sequence[LinkState]
     troubled: Sequence[tuple[DeviceState, str]]
+    more: int
     counts: dict[str, int]
 
 
@@ -246,7 +248,8 @@ def links_section(gateway: GatewayPort) -> LinksSection:
     troubled.sort(key=lambda pair: (pair[0].state != "offline", pair[0].id))
     return LinksSection(
         links=sorted(gateway.links(), key=lambda link: (link.up, link.name)),
-        troubled=troubled,
+        troubled=troubled[:TROUBLED_SHOWN],
+        more=max(0, len(troubled) - TROUBLED_SHOWN),
         counts=dict(Counter(device.state for device in devices)),
     )
 

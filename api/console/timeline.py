@@ -5,7 +5,6 @@ Across, everything is in percent of the drawing; down, in rem: the drawing then 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any, Literal, get_args
@@ -35,6 +34,8 @@ LENGTHS: dict[Span, Duration] = {"hours": 4 * HOUR, "minutes": 40 * MINUTE}
 _PAST = (2, 3)
 _MOST_ROUNDS = 16
 """Rounds of one route beside each other that can still be told apart."""
+_APART = 3.0
+"""Percent of the drawing between the starts of two rounds, so that what is written at one does not cover the other."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +132,11 @@ def draw(site: Site, rounds: Sequence[Round], now: Instant, asked: Span | None =
         return round(100 * (at - begin) / (end - begin), 3)
 
     lanes, heads, rows = _lanes(site, rounds)
-    crowds = {route for route, count in Counter(item.route for item in rounds).items() if count > _MOST_ROUNDS}
+    starts: dict[str, list[float]] = {}
+    for item in rounds:
+        starts.setdefault(item.route, []).append(x(instant(item.start)))
     bands = [
-        _band(item, x, heads, rows, crowded=item.route in crowds)
+        _band(item, x, heads, rows, crowded=_crowded(x(instant(item.start)), starts[item.route]))
         for item in sorted(rounds, key=lambda item: (item.start, item.id))
     ]
     step = next(step for step in _STEPS if end - begin <= _MOST_TICKS * step)
@@ -148,6 +151,11 @@ def draw(site: Site, rounds: Sequence[Round], now: Instant, asked: Span | None =
         now=x(now) if begin <= now <= end else None,
         span=span,
     )
+
+
+def _crowded(start: float, starts: Sequence[float]) -> bool:
+    """Whether a round of a route cannot be told apart from the others: they are too many, or one begins too near."""
+    return len(starts) > _MOST_ROUNDS or sum(abs(start - other) < _APART for other in starts) > 1
 
 
 def _fitting(rounds: Sequence[Round]) -> Span:

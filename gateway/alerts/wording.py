@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from gateway.alerts.alert import Alert
 from gateway.alerts.catalogue import rule_of
+from gateway.alerts.link_words import LINK_WORDS
 from gateway.instants import told_s
 from gateway.site.model import Severity, Site
 
@@ -153,7 +154,7 @@ def notice_body(site: Site, alert: Alert, kind: NoticeKind, language: Language, 
         message=told,
         withdrawn=_list(site, withdrawn, language),
         cause=cause_name(site, alert.caused_by, language),
-        lasted=_duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
+        lasted=duration((alert.updated - alert.raised).total_seconds() // 60 * 60, language),
         standing=STANDINGS[language].get(alert.state, alert.state),
     )
     said = name(site, alert.subject, language) if kind in ("retracted", "merged") else told
@@ -196,6 +197,17 @@ def place_name(site: Site, place_id: str) -> str:
     return " ".join(words)
 
 
+def given_name(site: Site, thing: str) -> str:
+    """What lies nowhere, a circuit or what feeds others, as the site file calls it; "" where it does not."""
+    known = site.circuits.get(thing) or site.parents.get(thing)
+    return "" if known is None else known.name
+
+
+def link_words(said: str, language: Language) -> str:
+    """Why a link is down, or what to look at: as the reader says it, else as it is said in English."""
+    return LINK_WORDS.get(said, said) if language == "zh_CN" else said
+
+
 def clock(site: Site, moment: datetime) -> str:
     """A moment on the site's clock: month, day, hour, minute."""
     return moment.astimezone(site.zone_info).strftime("%m-%d %H:%M")
@@ -211,9 +223,9 @@ def _actor(site: Site, by: str, language: Language) -> str:
 
 def _placed(site: Site, thing: str, language: Language) -> str:
     place = thing if thing in site.places else _place_of(site, thing)
-    if place is None:
+    where = given_name(site, thing) if place is None else place_name(site, place)
+    if not where:
         return thing
-    where = place_name(site, place)
     if thing in site.places:
         return where
     return f"{where}（{thing}）" if language == "zh_CN" else f"{where} ({thing})"
@@ -234,7 +246,7 @@ def _word(site: Site, key: str, value: Detail, language: Language) -> str:
         case str():
             return _time(site, value) if _TIME.match(value) else _said(site, value, language)
         case int() | float() if key in DURATIONS:
-            return _duration(value, language)
+            return duration(value, language)
         case float():
             return f"{value:g}"
         case _:
@@ -252,10 +264,13 @@ def _list(site: Site, values: Sequence[str], language: Language) -> str:
 def _said(site: Site, value: str, language: Language) -> str:
     if value in CODES:
         return CODES[value][language == "en"]
+    if value in LINK_WORDS:
+        return link_words(value, language)
     return _placed(site, value, language)
 
 
-def _duration(seconds: float, language: Language) -> str:
+def duration(seconds: float, language: Language) -> str:
+    """How long something lasts, in hours, minutes and seconds."""
     minutes, rest = divmod(told_s(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     units = ("小时", "分", "秒") if language == "zh_CN" else (" h", " min", " s")

@@ -160,7 +160,8 @@ class _Camera:
         row = words.CAUSES.get(cause, words.CAUSES["failed"])
         until = "—" if life.grace is None or life.timeout is None else self._clock(life.grace + life.timeout)
         since = self._since_down(cause)
-        facts = {"cause": cause, "until": until, "since": self._or_dash(since)}
+        above = self.site.parents.get(cause)
+        facts = {"cause": cause if above is None else above.called, "until": until, "since": self._or_dash(since)}
         return Said(
             f"{self.name.zh}状态不明：{row.zh.format(**facts)}。这不算故障。",
             f"Nothing is known of {lowered(self.name.en)}: {row.en.format(**facts)}. That is no fault.",

@@ -32,7 +32,8 @@ class _Circuit:
         self.now = now
         self.zone = judgement.site.zone_info
         self.panel = judgement.site.circuits[circuit.id].panel
-        self.name = Said(f"回路 {circuit.id}", f"Circuit {circuit.id}")
+        called = judgement.site.circuits[circuit.id].called
+        self.name = Said(f"回路 {called}", f"Circuit {called}")
 
     def explain(self) -> Explanation:
         view = self.lighting.circuit(self.circuit.id)
@@ -112,7 +113,9 @@ class _Circuit:
             listed = [f"{name}（{words.NEITHER[why].zh}）" for name, why in sorted(standing.neither.items())]
             listed_en = [f"{name} ({words.NEITHER[why].en})" for name, why in sorted(standing.neither.items())]
             aside = Said(f"不计入：{series(listed).zh}。", f"Not counted: {series(listed_en).en}.")
-        where = NOTHING if not self.panel else Said(f"（配电箱 {self.panel}）", f" (panel {self.panel})")
+        panel = self.judgement.site.parents.get(self.panel or "")
+        called = self.panel if panel is None else panel.called
+        where = NOTHING if not called else Said(f"（配电箱 {called}）", f" (panel {called})")
         told = NOTHING
         if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
             told = Said(f"已由 {by} 统一报警。", f"The alert {by} tells of it.")

@@ -93,13 +93,13 @@ def assemble(
         checkpoints=_checkpoints(draft),
         routes=_by_id(_route(one) for one, *_ in draft.routes),
         rounds=tuple(_round(placed.entry, line(placed.path) or 0) for placed in draft.rounds),
-        circuits=_by_id(model.Circuit(id=one.id, panel=one.panel) for one, *_ in draft.circuits),
+        circuits=_by_id(model.Circuit(id=one.id, name=one.name or "", panel=one.panel) for one, *_ in draft.circuits),
         lamps=_by_id(_lamp(one) for one, *_ in draft.lamps),
         zones=_by_id(
             model.Zone(id=one.id, place=one.place, cameras=tuple(one.cameras), need=one.need) for one, *_ in draft.zones
         ),
         parents={
-            name: model.Parent(id=name, behind=one.behind, network=one.network, power=one.power)
+            name: model.Parent(id=name, name=one.name or "", behind=one.behind, network=one.network, power=one.power)
             for name, (one, *_) in draft.parents.items()
         },
         shifts=_by_id(_shift(one) for one, *_ in draft.shifts),

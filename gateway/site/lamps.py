@@ -10,7 +10,7 @@ from gateway.site.mistakes import Mistakes
 from gateway.site.positions import Path
 from gateway.site.sections import Draft
 
-NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge"})
+NEVER_LIGHT = frozenset({"camera", "nvr", "reader", "wand", "phone", "bridge", "network_switch"})
 """Kinds that cannot prove anything about a lamp."""
 
 MODE_KEYS = {

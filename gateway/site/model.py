@@ -74,9 +74,14 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
     """A thing that cannot speak (panel, switch, riser) and what feeds it."""
 
     id: str
+    name: str = ""
     behind: str | None = None
     network: str | None = None
     power: str | None = None
+
+    @property
+    def called(self) -> str:
+        return self.name or self.id
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -178,7 +183,12 @@ class Lamp(msgspec.Struct, frozen=True, kw_only=True):
 
 class Circuit(msgspec.Struct, frozen=True, kw_only=True):
     id: str
+    name: str = ""
     panel: str | None = None
+
+    @property
+    def called(self) -> str:
+        return self.name or self.id
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True):

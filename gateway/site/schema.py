@@ -267,6 +267,7 @@ class DeviceEntry(Entry):
 
 
 class ParentEntry(Entry):
+    name: str | None = None
     behind: Id | None = None
     network: Id | None = None
     power: Id | None = None
@@ -335,6 +336,7 @@ class RoundEntry(Entry):
 
 class CircuitEntry(Entry):
     id: Id
+    name: str | None = None
     panel: Id | None = None
 
 

@@ -113,7 +113,7 @@ class _Walks(Checks):
 
     def _is_wall(self, checkpoint: str) -> bool:
         placed = self._mentions.checkpoints.get(checkpoint)
-        return placed is not None and bool(placed.entry.tags)
+        return placed is not None and bool(placed.entry.tags or any(key.startswith("tags") for key in placed.damaged))
 
     def rounds(self) -> None:
         for entry, path, damaged in self._draft.rounds:

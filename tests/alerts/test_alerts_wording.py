@@ -12,7 +12,7 @@ import gateway.alerts
 from gateway.alerts.catalogue import CATALOGUE, ROWS, rule_of
 from gateway.alerts.wording import CODES, message, name
 from gateway.instants import MINUTE
-from gateway.site.model import Place
+from gateway.site.model import Circuit, Parent, Place
 from tests.alerts.watch import SITE, T0, Watch
 
 ROUND = "night@2026-11-22T23:00+08:00"
@@ -184,3 +184,14 @@ def test_a_length_reads_as_more_than_its_limit_exactly_if_it_is_more(length_s: f
     details = {"from": "2026-11-25T02:00:00+08:00", "length": length_s, "at_most": 7200}
     told = message(SITE, "gap_exceeded", "cp", details, "zh_CN")
     assert f"已 {said}（" in told
+
+
+def test_a_circuit_and_a_panel_are_called_by_their_names_where_they_have_one():
+    named = replace(
+        SITE,
+        parents={"panel-1": Parent(id="panel-1", name="1号楼配电箱"), "switch-1": Parent(id="switch-1")},
+        circuits={"c-1": Circuit(id="c-1", name="1号楼楼道")},
+    )
+    assert name(named, "c-1", "zh_CN") == "1号楼楼道（c-1）"
+    assert name(named, "panel-1", "en") == "1号楼配电箱 (panel-1)"
+    assert name(named, "switch-1", "en") == "switch-1"

@@ -122,7 +122,9 @@ def site(language: str = "zh_CN") -> model.Site:
         },
         routes={"night": night},
         circuits={
-            f"c-t{tower}-{side}": model.Circuit(id=f"c-t{tower}-{side}", panel=f"panel-t{tower}")
+            f"c-t{tower}-{side}": model.Circuit(
+                id=f"c-t{tower}-{side}", name="东侧楼道" if (tower, side) == (1, "a") else "", panel=f"panel-t{tower}"
+            )
             for tower in (1, 2, 3)
             for side in ("a", "b")
         },
@@ -136,7 +138,10 @@ def site(language: str = "zh_CN") -> model.Site:
             )
             for zone, names in cameras.items()
         },
-        parents={f"panel-t{tower}": model.Parent(id=f"panel-t{tower}") for tower in (1, 2, 3)},
+        parents={
+            "panel-t1": model.Parent(id="panel-t1", name="一号配电箱"),
+            **{f"panel-t{tower}": model.Parent(id=f"panel-t{tower}") for tower in (2, 3)},
+        },
         shifts={
             "night": model.Shift(
                 id="night",
@@ -351,7 +356,7 @@ class Scene:
                 name="/dev/ttyUSB0",
                 up=False,
                 since=NOW - timedelta(minutes=3),
-                reason="device disconnected",
+                reason="the port is gone",
                 hint="plug the reader in again",
             ),
         ]

@@ -108,6 +108,18 @@ async def test_links_of_the_command_line_let_in_at_the_console(data: Path, shell
             assert "2 sessions" in shell.said
 
 
+async def test_who_is_added_while_the_gateway_runs_sees_his_name_on_his_first_page(data: Path, shell: Shell) -> None:
+    assert shell("user", "add", "chen", "--role", "operator", "--password-stdin") == 0
+    async with Gateway(scene.site(), data) as gateway:
+        transport = httpx.ASGITransport(app=create_app(gateway))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE, headers={"Origin": BASE}) as client:
+            for name in ("chen", "m-liu"):
+                assert name == "chen" or shell("user", "add", name, "--role", "maintenance", "--password-stdin") == 0
+                client.cookies.clear()
+                await client.post("/login", data={"name": name, "password": PASSWORD})
+                assert f">{name}</a>" in (await client.get("/rounds")).text
+
+
 async def test_keys_are_made_listed_and_revoked(data: Path, shell: Shell) -> None:
     assert shell("key", "list") == 0
     assert "no keys" in shell.said

@@ -13,6 +13,7 @@ import pytest
 from api.access.roles import ROLES
 from api.console import room
 from api.console.languages import LANGUAGES, Language, say, table
+from device_drivers.driver import DeviceKind
 from gateway.alerts.alert import Action, AlertState
 from gateway.rules.findings import Camera, Circuit, DeviceState, Lamp, RoundVerdict, Verdict, Zone
 from tests.api.conftest import LogIn
@@ -39,6 +40,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "zone": codes(Zone),
     "glyph.zone": codes(Zone),
     "device": codes(DeviceState),
+    "counts": [
+        "last_will",
+        "last_heard",
+        "last_service",
+        "last_picture",
+        "reachable",
+        "ping_proves_no_service",
+        "begins",
+        "repeated",
+    ],  # type: ignore[dict-item]
+    "device_kind": get_args(DeviceKind),
     "role": ROLES,
     "language": LANGUAGES,
     "impairment": [
@@ -139,3 +151,25 @@ async def test_an_english_page_has_no_chinese_of_ours(operator: httpx.AsyncClien
     page += (await operator.get("/console/rounds", params={"lang": "en"})).text
     for chinese in ("已到", "准时", "报警", "盲区"):
         assert chinese not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "tag"),
+    [("zh", "zh-CN"), ("zh-CN", "zh-CN"), ("zh_CN", "zh-CN"), ("ZH", "zh-CN"), ("en-GB", "en"), ("fr", "en")],
+)
+async def test_a_language_is_asked_for_in_any_of_its_spellings_and_kept(log_in: LogIn, asked: str, tag: str) -> None:
+    client = await log_in("viewer")
+    english = {"Accept-Language": "en"}
+    assert f'<html lang="{tag}">' in (await client.get("/rounds", params={"lang": asked}, headers=english)).text
+    assert f'<html lang="{tag}">' in (await client.get("/rounds", headers=english)).text
+
+
+async def test_changing_the_language_keeps_what_the_page_shows(log_in: LogIn) -> None:
+    client = await log_in("viewer")
+    page = (await client.get("/rounds", params={"night": "2026-11-22", "lang": "en"})).text
+    assert 'href="/rounds?night=2026-11-22&amp;lang=zh_CN"' in page
+
+
+async def test_changing_the_language_at_the_log_in_keeps_where_one_was_going(stranger: httpx.AsyncClient) -> None:
+    page = (await stranger.get("/login", params={"next": "/rounds?night=2026-11-22"})).text
+    assert 'href="/login?next=%2Frounds%3Fnight%3D2026-11-22&amp;lang=zh_CN"' in page

@@ -213,3 +213,13 @@ async def test_what_was_measured_is_asked_of_the_store_beside_the_journal(tmp_pa
         assert (found.mean, found.samples) == (120.0, 1)
         assert found.at <= at < found.at + 10 * MINUTE
         await store.close()
+
+
+async def test_circuits_and_panels_are_shown_by_their_names_where_they_have_one(operator) -> None:
+    text = await page(operator, "/lights")
+    rows = re.findall(r'circuit=(c-t1-.)">([^<]+)</a></th>.*?data-label="Panel">([^<]+)</td>', text)
+    assert rows == [("c-t1-a", "东侧楼道", "一号配电箱"), ("c-t1-b", "c-t1-b", "一号配电箱")]
+    alone = await page(operator, "/lights", circuit="c-t1-a")
+    assert "<h2>Circuit 东侧楼道</h2>" in alone
+    assert "panel-t1" not in alone
+    assert ">东侧楼道</a>" in await page(operator, "/lights/lamp-t1-f03-a")

@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from api.console.room import QUIET_SHOWN, TOLD_SHOWN
+from api.console.lights import ROWS_A_BUILDING
+from api.console.room import QUIET_SHOWN, TOLD_SHOWN, TROUBLED_SHOWN
 from gateway.alerts.alert import Operation
 from gateway.instants import MINUTE, SECOND
 from gateway.rules.findings import Signal
@@ -112,3 +114,32 @@ async def test_all_alerts_come_by_pages_each_once(operator: httpx.AsyncClient) -
             break
         cursor = {"cursor": page["next"]}
     assert len(found) == len(set(found)) == STANDING
+
+
+async def test_the_room_lists_a_few_devices_that_are_not_well_and_leads_to_the_rest(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    gateway.scene.devices = [msgspec.structs.replace(each, state="unknown") for each in gateway.scene.devices]
+    page = (await operator.get("/console/links", params={"lang": "en"})).text
+    listed = page.count('data-key="device ')
+    assert listed == TROUBLED_SHOWN < len(gateway.scene.devices)
+    assert f'<a href="/devices">{len(gateway.scene.devices) - listed} more</a>' in page
+
+
+async def test_the_page_of_lights_says_why_of_a_few_lamps_a_building_the_faulty_first_and_leads_to_the_rest(
+    operator: httpx.AsyncClient, gateway: FakeGateway
+) -> None:
+    gateway.scene.lamps = [
+        each if each.state == "faulty" else msgspec.structs.replace(each, state="unknown", cause="never_heard")
+        for each in gateway.scene.lamps
+    ]
+    page = (await operator.get("/lights", params={"lang": "en"})).text
+    parts = dict(re.findall(r'<section class="building-of" data-key="([^"]+)">(.*?)</section>', page, re.DOTALL))
+    for building, part in parts.items():
+        lamps = [lamp for lamp in gateway.scene.lamps if gateway.site.lamps[lamp.id].place.startswith(f"{building}/")]
+        faulty = [lamp.id for lamp in lamps if lamp.state == "faulty"]
+        listed = re.findall(r'<li data-key="(lamp-[^"]+)">', part)
+        assert set(faulty) <= set(listed)
+        assert len(listed) == max(ROWS_A_BUILDING, len(faulty)) < len(lamps)
+        assert f'<a href="/lights?building={building}">{len(lamps) - len(listed)} more to look at</a>' in part
+    assert len(parts) == 3

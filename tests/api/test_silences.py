@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tests.api.conftest import LogIn
@@ -234,3 +236,9 @@ async def test_a_swap_that_cannot_be_is_refused(operator: httpx.AsyncClient, wis
     answer = await operator.post(SWAPS, json=swap)
     assert answer.status_code == 422
     assert told in answer.json()["detail"]
+
+
+async def test_what_is_silenced_is_chosen_by_name(operator: httpx.AsyncClient, gateway: FakeGateway) -> None:
+    msgspec.structs.force_setattr(gateway.site.routes["night"], "name", "夜间巡更")
+    page = (await operator.get("/silences")).text
+    assert re.search(r'<option value="route:night">夜间巡更</option>', page)

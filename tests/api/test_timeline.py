@@ -74,6 +74,16 @@ def draw_at(now: object) -> list[list[object]]:
     return [list(band.marks) for band in drawing.bands]
 
 
+def test_a_few_rounds_too_near_each_other_are_crowded_though_the_night_is_long() -> None:
+    early = msgspec.structs.replace(
+        dense(1)[0], id="live@early", start=scene.NIGHT, end=scene.NIGHT + timedelta(minutes=2)
+    )
+    drawing = draw(SITE, [early, *dense(4)], NOW)
+    assert drawing is not None
+    assert drawing.span == "night"
+    assert [band.crowded for band in drawing.bands] == [False, True, True, True, True]
+
+
 def test_crowded_rounds_are_drawn_around_now() -> None:
     drawing = draw(SITE, [*scene.rounds(), *dense(200)], NOW)
     assert drawing is not None

@@ -66,3 +66,15 @@ async def test_at_twice_the_size_nothing_is_lost(room: Room) -> None:
     for path in ("/cameras", "/cameras/cam-b2-1", "/lights", "/lights/lamp-t1-f03-a", "/places/garage", "/"):
         await page.goto(f"{room.url}{path}")
         assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+async def test_on_a_phone_a_camera_and_what_proves_it_take_a_few_lines(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.goto(f"{room.url}/cameras")
+    heights = await page.locator(".levels tbody tr").evaluate_all(
+        "all => all.map(each => each.getBoundingClientRect().height)"
+    )
+    assert max(heights) < 150
+    levels = page.locator(".levels tbody tr").first.locator("td[data-label]")
+    tops = await levels.evaluate_all("all => all.map(each => each.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1

@@ -16,7 +16,7 @@ from device_drivers.driver import Reading
 from device_drivers.observations import TagRead
 from gateway.runtime import Gateway
 from tests.browser.test_console import SIZES, Room
-from tests.service.test_enrolment import CARD, OTHER, Clock, site, the_night, verdict
+from tests.service.test_enrolment import CARD, OTHER, ROUND, Clock, site, the_night, verdict
 from tests.support.chromium import close_windows
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -95,3 +95,11 @@ async def tap(room: Room, clock: Clock, card: str) -> None:
     clock.time += timedelta(seconds=30)
     read = TagRead(device="rdr", at=clock.time, boot="c", seq=clock.time.minute * 60 + clock.time.second, tag=card)
     await room.gateway.hear("rdr", [Reading(read, None)])
+
+
+async def test_on_a_phone_why_a_piece_of_evidence_did_not_count_has_the_whole_width(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"], role="manager")
+    await page.goto(f"{room.url}/rounds/{ROUND}")
+    why = page.locator(".evidence tbody td:last-child")
+    await expect(why.first).to_be_visible()
+    assert await why.evaluate_all("all => all.every(each => each.offsetWidth > 0.9 * each.closest('tr').clientWidth)")

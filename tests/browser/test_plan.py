@@ -219,3 +219,18 @@ DRAWN_CONTRAST = """() => {
   }
   return [...new Set(poor)];
 }"""
+
+
+COVERED = """() => [...document.querySelectorAll('.box .patch-name')].filter(name => {
+  const right = name.getBoundingClientRect().right;
+  const points = [...name.closest('a').querySelectorAll('.mark, .spot-lamp, .spot-camera')];
+  return points.some(point => { const box = point.getBoundingClientRect(); return box.width > 0 && box.left < right; });
+}).map(name => name.textContent)"""
+
+
+async def test_where_a_site_has_many_buildings_their_floors_names_are_not_covered(room: Room) -> None:
+    page = await room.enter()
+    narrow = "() => document.querySelector('.map').style.setProperty('grid-template-columns', 'repeat(9, 6.5rem)')"
+    await page.evaluate(narrow)
+    assert await page.locator(".box .patch-name").count() > 10
+    assert await page.evaluate(COVERED) == []

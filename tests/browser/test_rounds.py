@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.api import scene
-from tests.browser.test_console import Room, room, runs_over
+from tests.browser.test_console import SIZES, Room, room, runs_over
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -48,3 +48,36 @@ async def test_several_alerts_are_acknowledged_at_once_and_one_by_the_keyboard(r
     await page.locator("#ack-chosen").click()
     await expect(page.locator(".alerts > .is-acknowledged")).to_have_count(count)
     assert [each.action for each in room.gateway.operated] == ["ack"] * count
+
+
+async def test_on_a_phone_a_month_is_seen_at_once_each_night_large_enough_for_a_finger(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.goto(f"{room.url}/rounds?month=2026-11")
+    await expect(page.locator(".calendar thead")).to_be_visible()
+    assert await page.locator(".calendar").evaluate("it => it.getBoundingClientRect().height") < 600
+    small = "all => all.map(each => each.getBoundingClientRect()).filter(it => it.width < 40 || it.height < 44).length"
+    assert await page.locator(".calendar a").evaluate_all(small) == 0
+    await expect(page.locator('a[href="/rounds?night=2026-11-22"] .n-missed')).to_be_visible()
+
+
+async def test_on_a_phone_no_visit_of_a_night_is_cut_off_and_each_says_where(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.goto(f"{room.url}/rounds?night=2026-11-22")
+    cells = page.locator("td:has(.visit-cell)")
+    assert await cells.count() > 0
+    beyond = "all => all.filter(each => each.getBoundingClientRect().right > innerWidth).length"
+    assert await page.locator(".visit-cell").evaluate_all(beyond) == 0
+    named = "all => all.every(each => getComputedStyle(each, '::before').content.length > 2)"
+    assert await cells.evaluate_all(named)
+
+
+async def test_on_a_phone_the_map_of_hours_has_room_for_names_and_confuses_no_two(room: Room) -> None:
+    page = await room.enter(size=SIZES["phone"])
+    await page.goto(f"{room.url}/rounds/map")
+    seen = """all => all.map(name => [...name.childNodes].filter(part => part.nodeType === 3
+        || getComputedStyle(part).display !== 'none').map(part => part.textContent).join('').trim())"""
+    names = await page.locator(".chart .row-name").evaluate_all(seen)
+    assert len(set(names)) == len(names) == len(scene.STOPS)
+    assert "地下车库 负二层" not in names
+    assert "负二层" in names
+    assert "1号楼 1层" in names

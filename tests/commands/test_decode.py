@@ -185,7 +185,7 @@ def test_the_device_can_be_named(decode):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["nosuch", "--hex", "00"], "invalid choice: 'nosuch'"),
+        (["nosuch", "--hex", "00"], "no driver 'nosuch'"),
         (["rdm6300"], "required"),
         (["rdm6300", "--hex", "0"], "pairs of hexadecimal digits"),
         (["rdm6300", "--hex", "zz"], "pairs of hexadecimal digits"),
@@ -205,3 +205,16 @@ def test_wrong_use_and_bad_bytes_say_why(decode, words: list[str], reason: str):
     assert (outcome.status, outcome.lines) == (2, [])
     assert reason in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_an_unknown_driver_is_told_with_the_one_that_was_meant(decode):
+    outcome = decode("zigbee2mtt", "--payload", "{}")
+    assert outcome.status == 2
+    assert "no driver 'zigbee2mtt' (did you mean 'zigbee2mqtt'?)" in outcome.err
+    assert "lamplighter drivers" in outcome.err
+    assert "milesight" not in outcome.err
+
+
+def test_an_unknown_driver_that_is_near_to_none_is_told_where_they_are_listed(decode):
+    outcome = decode("toaster", "--payload", "{}")
+    assert (outcome.status, "did you mean" in outcome.err, "lamplighter drivers" in outcome.err) == (2, False, True)

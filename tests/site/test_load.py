@@ -873,3 +873,12 @@ def test_durations_are_microseconds(site):
         "kind: lux_sensor", "kind: lux_sensor, expect_every: 2h"
     )
     assert (site(text).devices["cam"].expect_every, site(text).devices["lux"].expect_every) == (DAY, 2 * HOUR)
+
+
+def test_circuits_and_what_feeds_others_may_have_names(read):
+    named = BASE + (
+        "circuits:\n  - {id: c-1, name: 东侧楼道, panel: p-1}\n  - {id: c-2}\nparents: {p-1: {name: 一层配电箱}, s-1: {}}\n"
+    )
+    site, _ = read(named)
+    assert [each.called for each in site.circuits.values()] == ["东侧楼道", "c-2"]
+    assert [each.called for each in site.parents.values()] == ["一层配电箱", "s-1"]

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import ConfigError
 from gateway.site.load import load_site
+from tests.site.small import problems_with
 
 SMALL = (Path(__file__).parents[2] / "config" / "small.yaml").read_text(encoding="utf-8")
 
@@ -48,3 +49,25 @@ def test_digits_that_stand_for_hexadecimal_are_doubted(tmp_path: Path, written: 
     path.write_text(SMALL.replace('"0008075634"]', f'"{written}"]'), encoding="utf-8")
     _, warnings = load_site(path, secrets=False)
     assert [one.path for one in warnings if "only digits" in one.message] == ["people.g-wang.tags[0]"] * doubtful
+
+
+def test_a_route_to_a_wall_tag_that_is_mistyped_is_asked_for_its_readers_in_the_same_pass(tmp_path):
+    told = problems_with(
+        tmp_path,
+        "  - {id: cp-garage, place: garage, reader: rdr-garage}\n",
+        '  - {id: cp-garage, place: garage, tags: ["04A1B2C3D4E5FG"]}\n',
+    )
+    assert [problem.path for problem in told if problem.level == "error"] == [
+        "checkpoints.cp-garage.tags[0]",
+        "routes.night",
+    ]
+
+
+def test_a_network_switch_that_speaks_is_a_kind_of_device(tmp_path):
+    silent = "link: {mqtt: frigate}, network: switch-1}\n"
+    spoken = (
+        silent.replace("switch-1", "core") + "  - {id: core, driver: native, kind: network_switch, expect_every: 60s}\n"
+    )
+    assert not problems_with(tmp_path, silent, spoken)
+    told = problems_with(tmp_path, silent, spoken.replace("network_switch", "switch"))
+    assert "did you mean `network_switch`?" in told[0].message
