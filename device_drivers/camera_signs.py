@@ -78,6 +78,8 @@ class CameraSigns:
         self._heals = heals
         self._told: dict[tuple[str, Channel | None], _Told] = {}
         self._moving: dict[Channel | None, datetime | None] = {}
+        self._movers: dict[Channel | None, set[str]] = {}
+        """For each channel the words that told of motion and have not ended it: a device has several for one movement."""
 
     def report(
         self,
@@ -88,15 +90,17 @@ class CameraSigns:
         at: datetime,
         *,
         brief: bool,
+        by: str = "",
     ) -> None:
         """A device said something; what is to be told is added to `found`.
 
         Args:
             brief: the device does not say when it ends: motion ends after a quiet time, states after `expires_s`.
+            by: the device's word for it; motion ends with the last word that told of it.
         """
         what, word = meaning
         if what == "motion" and not self._recorder:
-            self._motion(found, channel, active, at, brief)
+            self._motion(found, channel, active, at, brief=brief, by=by)
         elif what == "picture":
             self._picture(found, word, channel, active, at, brief=brief)
         elif what == "disk":
@@ -130,16 +134,29 @@ class CameraSigns:
                 del self._moving[channel]
                 self._end_motion(found, channel, at)
 
+    def is_moving(self, channel: Channel | None) -> bool:
+        """Whether motion on a channel is under way."""
+        return channel in self._moving
+
     def cut(self, at: datetime | None) -> None:
         """The connection broke: what is not told again counts anew; motion under way ends after its quiet time."""
         self._told.clear()
+        self._movers.clear()
         if at is not None:
             self._moving = {
                 channel: at + self._quiet if until is None else until for channel, until in self._moving.items()
             }
 
-    def _motion(self, found: list[Reading], channel: Channel | None, active: bool, at: datetime, brief: bool) -> None:
+    def _motion(
+        self, found: list[Reading], channel: Channel | None, active: bool, at: datetime, *, brief: bool, by: str
+    ) -> None:
+        movers = self._movers.get(channel, set())
         if not active:
+            movers.discard(by)
+            if movers:
+                self.beat(found, channel, at)
+                return
+            self._movers.pop(channel, None)
             known = channel in self._moving
             self._moving.pop(channel, None)
             if known or ("motion", channel) not in self._told:
@@ -149,7 +166,10 @@ class CameraSigns:
             return
         if len(self._moving) >= _MOST_KEYS:
             self._moving.clear()
-        self._moving[channel] = at + self._quiet if brief else None
+            self._movers.clear()
+        if not brief:
+            self._movers.setdefault(channel, movers).add(by)
+        self._moving[channel] = None if movers else at + self._quiet
         if self._due(("motion", channel), True, at):
             found.append(Reading(Motion(device=self._device, at=at)))
 

@@ -36,7 +36,7 @@ class DahuaDecoder:
 
     def state(self, code: str, channel: int, active: bool, at: datetime, found: list[Reading]) -> None:
         """What the device said when it was asked: a code holds on a channel, or does not."""
-        self._signs.report(found, EVENTS[code], channel, active, at, brief=False)
+        self._signs.report(found, EVENTS[code], channel, active, at, brief=False, by=code)
 
     def feed(self, data: bytes, received: datetime) -> list[Reading | Reject]:
         """Take the next bytes. `at` is when an event was received: the device's own time has no zone."""
@@ -70,7 +70,7 @@ class DahuaDecoder:
             active, brief = ACTIONS[action]
             if code in self.begun and channel is not None:
                 (self.begun[code].add if active else self.begun[code].discard)(channel)
-            self._signs.report(readings, EVENTS.get(code, BEAT), channel, active, at, brief=brief)
+            self._signs.report(readings, EVENTS.get(code, BEAT), channel, active, at, brief=brief, by=code)
         found += readings
 
 

@@ -133,14 +133,16 @@ class OnvifDecoder:
             if event.operation == "Deleted":
                 continue
             meaning = event.meaning
-            if event.operation == "Initialized" and meaning.what == "motion":
+            channel = self._channel(event.source)
+            missed_end = event.active is False and self._signs.is_moving(channel)
+            if event.operation == "Initialized" and meaning.what == "motion" and not missed_end:
                 continue  # state of before, no event (cameras.md, onvif)
             if event.active is None and meaning.what != "beat" and not event.just_happens:
                 continue  # neither true nor false is not known (R4)
-            channel = self._channel(event.source)
             if meaning.what == "picture" and self._stands_elsewhere(meaning, channel, event):
                 meaning = BEAT
-            self._signs.report(found, meaning, channel, event.active is not False, at, brief=event.active is None)
+            active, brief = event.active is not False, event.active is None
+            self._signs.report(found, meaning, channel, active, at, brief=brief, by=event.topic)
         if not found:
             self._signs.beat(found, None, at)
         return found
