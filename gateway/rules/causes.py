@@ -441,7 +441,7 @@ class Causes:
         for parent, (since, rests, found, members, up, out) in state["faults"].items():
             if parent not in self._lineage.parents:
                 continue
-            known = {item: sign for item, sign in members.items() if item in self._above}
+            known = {item: sign for item, sign in members.items() if parent in self._above.get(item, ())}
             fault = ParentFault(since=since, rests=rests, found=found, members=known)
             fault.before = {item for item, sign in known.items() if self._down_before(item, sign, since)}
             fault.up, fault.out = {*up} & known.keys() - fault.before, {*out} & known.keys() - fault.before

@@ -203,6 +203,22 @@ def test_it_ends_at_a_start_by_a_site_file_that_leaves_fewer_than_three():
     assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
 
 
+def test_what_a_new_site_file_has_behind_something_else_is_no_part_of_a_parents_fault_any_more():
+    night = Night(estate(*(camera(name, power="panel") for name in CAMS[:3]), device("hub"), parents={"panel": {}}))
+    night.beat("22:01", "22:05", *CAMS[:3], "hub")
+    night.beat("22:06", "22:15", "hub")
+    assert night.alerts() == ["parent_fault:panel"]
+    state, standing = night.engine.snapshot(), night.standing
+    moved = [camera(name, **({"behind": "hub"} if name == "cam-3" else {"power": "panel"})) for name in CAMS[:3]]
+    night = Night(estate(*moved, device("hub"), parents={"panel": {}}))
+    night.engine.restore(state)
+    night.engine.drain()
+    night.standing = standing
+    night.restart("22:16")
+    night.beat("22:17", "22:30", "cam-3", "hub")
+    assert night.alerts() == ["camera_offline:cam-1", "camera_offline:cam-2"]
+
+
 def test_a_restart_ends_no_parent_fault(restored):
     night = behind_switch(restored=restored)
     night.beat("22:01", "22:05", *CAMS)
