@@ -120,7 +120,7 @@ class _Circuit:
         told = NOTHING
         if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
             alert = alert_of(self.judgement.site, by)
-            told = Said(f"已由「{alert.zh}」统一报警。", f"The alert “{alert.en}” tells of it.")
+            told = Said(f"已由「{alert.zh}」统一报警。", f'The alert "{alert.en}" tells of it.')
         return sentence(
             Said(
                 f"{self.name.zh}{where.zh}{said.zh}：{names.zh} 共 {count} 盏灯在{times.zh}先后{dark.zh}"

@@ -195,7 +195,7 @@ class LampCase:
         if by is None:
             return NOTHING
         alert = alert_of(self.site, by)
-        return Said(f"已由「{alert.zh}」统一报警，不单独报。", f"The alert “{alert.en}” tells of it.")
+        return Said(f"已由「{alert.zh}」统一报警，不单独报。", f'The alert "{alert.en}" tells of it.')
 
     def _check(self, name: str) -> Said:
         """What to look at: of a lamp whose circuit failed the circuit."""
