@@ -11,7 +11,7 @@ from api.access.door import needs
 from api.console.frame import Frame
 from api.console.languages import chosen
 from api.ports import GatewayPort
-from api.reports.periods import KINDS, latest
+from api.reports.periods import KINDS, latest, running
 from api.reports.tables import tables, title
 from api.resources.reports import AsSent, find, notes, reader_of, stored
 from gateway.instants import moment
@@ -25,7 +25,12 @@ def add(app: FastAPI, gateway: GatewayPort, frame: Frame) -> None:
     async def report_list(request: Request) -> Response:
         now = gateway.now()
         recent = [each for kind in KINDS for each in latest(site, kind, now)]
-        shown: dict[str, Any] = {"recent": recent, "made": await stored(gateway), "today": moment(now, site.zone_info)}
+        shown: dict[str, Any] = {
+            "recent": recent,
+            "running": [*running(site, now)],
+            "made": await stored(gateway),
+            "today": moment(now, site.zone_info),
+        }
         return frame.respond(request, "alone.html", inner="reports.html", **shown)
 
     @app.get("/reports/{report_id}", include_in_schema=False, dependencies=[needs("estate")])

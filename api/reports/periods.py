@@ -69,6 +69,14 @@ def latest(site: Site, kind: Kind, now: Instant) -> Iterator[Period]:
                 break
 
 
+def running(site: Site, now: Instant) -> Iterator[Period]:
+    """The week and the month that hold `now`."""
+    today = moment(now, site.zone_info).date()
+    for kind in ("week", "month"):
+        spans = (period(site, _back(kind, None, today, back)) for back in range(2))
+        yield next(found for found in spans if found.since <= now)
+
+
 def _back(kind: Kind, shift: str | None, today: date, back: int) -> str:
     """The name of the period of a kind that holds the date `today`, or of the one so many before it."""
     match kind:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.explain import wording_cameras as words
 from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
+from gateway.explain.names import alert_of
 from gateway.explain.phrases import NOTHING, Said, clock, length, lowered, number, sentence, series
 from gateway.instants import Instant, moment, seconds
 from gateway.judgement import Judgement
@@ -190,7 +191,8 @@ class _Camera:
     def _told(self) -> Said:
         by, due = self.cameras.alert_of(self.camera.id), self.cameras.due(self.camera)
         if by is not None:
-            return Said(f"报警：{by}。", f"Alert: {by}.")
+            alert = alert_of(self.site, by)
+            return Said(f"报警：{alert.zh}。", f"Alert: {alert.en}.")
         if due is None or due <= self.now:
             return NOTHING
         at = self._clock(due)
@@ -416,7 +418,8 @@ class _Zone:
             listed = Said(f"其中看不见或不明的：{zh}。", f"Not seeing, or not known: {en}.")
         alert = NOTHING
         if told is not None:
-            alert = Said(f"报警：{told}。", f"Alert: {told}.")
+            by = alert_of(self.judgement.site, told)
+            alert = Said(f"报警：{by.zh}。", f"Alert: {by.en}.")
         elif due is not None and due > self.now:
             at = clock(due, self.now, self.zone)
             alert = Said(f"若持续到 {at} 则报警。", f"It is told if it lasts until {at}.")

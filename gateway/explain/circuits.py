@@ -8,6 +8,7 @@ from typing import Any
 from gateway.explain import wording_lights as words
 from gateway.explain.explanation import Explanation, Item, Sentence, Witness
 from gateway.explain.lamps import RUNS, LampCase
+from gateway.explain.names import alert_of
 from gateway.explain.phrases import NOTHING, Said, clock, length, lowered, number, sentence, series
 from gateway.instants import Duration, Instant, moment, seconds
 from gateway.judgement import Judgement
@@ -118,7 +119,8 @@ class _Circuit:
         where = NOTHING if not called else Said(f"（配电箱 {called}）", f" (panel {called})")
         told = NOTHING
         if row.name == "circuit_fault" and (by := self.circuit.memory.suppressed) is not None:
-            told = Said(f"已由 {by} 统一报警。", f"The alert {by} tells of it.")
+            alert = alert_of(self.judgement.site, by)
+            told = Said(f"已由「{alert.zh}」统一报警。", f'The alert "{alert.en}" tells of it.')
         return sentence(
             Said(
                 f"{self.name.zh}{where.zh}{said.zh}：{names.zh} 共 {count} 盏灯在{times.zh}先后{dark.zh}"

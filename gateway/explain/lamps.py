@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.explain import wording_lights as words
 from gateway.explain.explanation import Explanation, Item, Piece, Sentence, Witness
+from gateway.explain.names import alert_of
 from gateway.explain.phrases import NOTHING, Said, clock, length, lowered, number, sentence
 from gateway.instants import DAY, HOUR, MINUTE, SECOND, Instant, moment, seconds
 from gateway.judgement import Judgement
@@ -191,7 +192,10 @@ class LampCase:
 
     def _spoken_for(self, name: str) -> Said:
         by = self._by(name)
-        return NOTHING if by is None else Said(f"已由 {by} 统一报警，不单独报。", f"The alert {by} tells of it.")
+        if by is None:
+            return NOTHING
+        alert = alert_of(self.site, by)
+        return Said(f"已由「{alert.zh}」统一报警，不单独报。", f'The alert "{alert.en}" tells of it.')
 
     def _check(self, name: str) -> Said:
         """What to look at: of a lamp whose circuit failed the circuit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.alerts.wording import cause_name
 from gateway.explain.phrases import Said
 from gateway.instants import HOUR, Duration, Instant, moment
 from gateway.site.model import Site
@@ -10,6 +11,13 @@ _NEAR: Duration = 12 * HOUR
 
 _KINDS = {"wand": Said("巡更棒", "wand"), "phone": Said("手机", "phone")}
 _READER = Said("读卡器", "reader")
+
+
+def alert_of(site: Site, by: str) -> Said:
+    """An alert, named `rule:subject` by the rules, as people call it."""
+    rule, _, subject = by.partition(":")
+    alert = f"{rule}/{subject}/1"
+    return Said(cause_name(site, alert, "zh_CN"), cause_name(site, alert, "en"))
 
 
 class Names:

@@ -206,3 +206,11 @@ async def test_a_gap_reads_as_longer_than_its_limit_exactly_if_it_exceeds_it(
     cells = re.findall(r'<td data-label="Largest gap">([^<]*)</td>', page)
     assert shown in cells
     assert f"{shown}</title>" in page, "the drawing says the same"
+
+
+async def test_a_round_s_page_says_its_day_also_in_its_own_night_and_whose_shift_it_is_of(
+    operator: httpx.AsyncClient,
+) -> None:
+    page = (await operator.get("/rounds/night@2026-11-23T00:00+08:00", params={"lang": "en"})).text
+    assert re.search(r"<h2>[^<]*<span class=\"nowrap\">11-23 00:00–", page)
+    assert "shift of 2026-11-22" in page

@@ -64,7 +64,7 @@ def test_a_silent_camera_tells_when_it_was_last_heard_and_when_that_is_told():
     assert "counts as offline since 22:04" in found.sentence.en
     assert "It is told if it lasts until 22:07." in found.sentence.en
     assert found.witnesses[0].missing[0].why == "silence"
-    assert "Alert: camera_offline:cam." in night.wait("22:08").why("camera", "cam").sentence.en
+    assert "Alert: Camera offline: Yard (cam)." in night.wait("22:08").why("camera", "cam").sentence.en
 
 
 def test_a_last_will_is_told_as_one():
@@ -234,7 +234,7 @@ def test_a_flapping_camera_tells_its_share():
     assert flapping["active"] is True
     assert flapping["share_percent"] >= 30
     assert "It flaps" in found.sentence.en
-    assert "flapping:cam" in found.sentence.en
+    assert "Alert: Flapping: Yard (cam)." in found.sentence.en
 
 
 # -- zones
@@ -269,7 +269,7 @@ def test_a_blind_zone_names_its_alert():
     found = night.wait("22:06").why("zone", "gate")
     assert (found.result, found.expected["alert"]) == ("blind", {"told_by": "zone_blind:gate"})
     assert "a (offline)" in found.sentence.en
-    assert "Alert: zone_blind:gate." in night.why("camera", "a").sentence.en
+    assert "Alert: Zone blind: Yard (gate)." in night.why("camera", "a").sentence.en
 
 
 def test_an_unknown_zone_tells_why_of_each_camera():

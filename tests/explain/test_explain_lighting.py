@@ -336,7 +336,7 @@ def test_a_dark_circuit_tells_its_lamps_their_onsets_the_window_and_the_share():
     assert "3 lamps (a, b, d) went dark from 22:10 to 22:12" in found.sentence.en
     assert "75 % of the 4" in found.sentence.en
     member = night.why("lamp", "a")
-    assert "The alert circuit_fault:c tells of it. Look at the breaker" in member.sentence.en
+    assert 'The alert "Circuit fault: c" tells of it. Look at the breaker' in member.sentence.en
     assert member.expected["alert"] == {"told": False, "told_by": "circuit_fault:c"}
 
 
@@ -403,7 +403,7 @@ def test_a_panel_that_speaks_for_its_circuit_is_named():
     found = night.wait("22:24").why("circuit", "c1")
     assert found.expected["told_by"] == "parent_fault:panel"
     assert "(panel panel)" in found.sentence.en
-    assert "The alert parent_fault:panel tells of it." in found.sentence.en
+    assert 'The alert "Common cause: panel" tells of it.' in found.sentence.en
 
 
 @pytest.mark.parametrize("explain", [explain_lamp, explain_circuit])

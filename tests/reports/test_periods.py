@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.reports.periods import NoSuchPeriodError, latest, period
+from api.reports.periods import NoSuchPeriodError, latest, period, running
 from api.reports.worker import SETTLE
 from gateway.errors import ConfigError
-from gateway.instants import DAY, HOUR, instant
+from gateway.instants import DAY, HOUR, instant, parse_instant
 from gateway.site.load import load_site
 from gateway.site.model import Shift, Site
 
@@ -126,3 +126,15 @@ def test_the_site_file_names_who_is_told_of_each_kind(tmp_path: Path) -> None:
 def test_what_is_wrong_in_reports_is_told_with_its_place(tmp_path: Path, reports: str, shifts: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         _load(tmp_path, reports, shifts)
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        ("2026-11-29T11:00:00+08:00", ["week:2026-W48", "month:2026-11"]),
+        ("2026-12-01T07:59:00+08:00", ["week:2026-W49", "month:2026-11"]),  # a day begins at 08:00
+        ("2026-11-30T07:59:00+08:00", ["week:2026-W48", "month:2026-11"]),
+    ],
+)
+def test_the_week_and_the_month_that_run_now(at: str, found: list[str]) -> None:
+    assert [each.id for each in running(_site(), parse_instant(at))] == found
