@@ -315,11 +315,13 @@ class Clock:
                 if bad and (index == 0 or times[index] - times[index - 1] > self.window):
                     before = bisect_left(heard, here)
                     found.append((max([BEGINNING, *heard[before - 1 : before]]), here))
-                if index == last or times[index + 1] - times[index] > self.window:
-                    if bad:
-                        after = bisect_right(heard, here)
-                        found.append((here, min([here + self.window, *heard[after : after + 1]])))
-                elif abs(offset - offsets[index + 1]) > AGREEMENT:
+                apart = END if index == last else times[index + 1] - times[index]
+                if bad and apart > self.window:
+                    after = bisect_right(heard, here)
+                    found.append((here, min([here + self.window, *heard[after : after + 1]])))
+                if (
+                    apart <= 2 * self.window and abs(offset - offsets[index + 1]) > AGREEMENT
+                ):  # both reach what is midway
                     there = times[index + 1] + offsets[index + 1]
                     found.append((min(here, there), max(here, there)))
         return found + self._doubts_across()
@@ -335,7 +337,7 @@ class Clock:
         )
         found = []
         for (time, offset, loose), (next_time, next_offset, next_loose) in pairwise(both):
-            near = next_time - time <= self.window
+            near = next_time - time <= 2 * self.window
             if loose is not next_loose and near and abs(offset - next_offset) > AGREEMENT:
                 here, there = time + offset, next_time + next_offset
                 found.append((min(here, there), max(here, there)))
