@@ -47,6 +47,12 @@ def rounded(offset: Duration) -> Duration:
     return 0 if -AGREEMENT <= offset <= AGREEMENT else offset
 
 
+def calm(offsets: Sequence[Duration]) -> bool:
+    """Whether measures find no offset to speak of, and agree with each other."""
+    least, most = min(offsets), max(offsets)
+    return least >= -AGREEMENT and most <= AGREEMENT and most - least <= AGREEMENT
+
+
 def judge(before: Duration | None, after: Duration | None) -> Correction:
     """The correction of a time from the offsets measured next before and next after it."""
     if before is None and after is None:
@@ -122,9 +128,7 @@ class Line:
 
     def steady(self, first: int, last: int) -> bool:
         """Whether the entries [first, last] find no offset to speak of, and agree all with each other."""
-        offsets = self.offsets[first : last + 1]
-        least, most = min(offsets), max(offsets)
-        return least >= -AGREEMENT and most <= AGREEMENT and most - least <= AGREEMENT
+        return calm(self.offsets[first : last + 1])
 
     def neighbours(self, place: int, time: Instant) -> tuple[int, int]:
         """Indices of the entries next before and next after (place, time); its own entry is both. -1, len: none."""
@@ -232,14 +236,17 @@ class Clock:
         times = self.placed.times or self.loose.times
         return times[-1] if times else END
 
-    def newest_exact(self, before: Instant) -> bool:
-        """Whether the newest measure, near enough before an instant, found no offset to speak of."""
+    def calm_after(self, time: Instant, offsets: Sequence[Duration]) -> bool:
+        """Whether measures from a time on, after all others, change nothing: they and the newest, near enough, are `calm`."""
         line = self.placed if self.placed.times else self.loose
-        return (
-            bool(line.times)
-            and 0 <= before - line.times[-1] <= self.window
-            and -AGREEMENT <= line.offsets[-1] <= AGREEMENT
-        )
+        near = bool(line.times) and 0 <= time - line.times[-1] <= self.window
+        return near and all(calm(pair) for pair in pairwise([line.offsets[-1], *offsets]))
+
+    def calm_at(self, place: int, time: Instant, offset: Duration) -> bool:
+        """Whether a measure changes nothing: it and those next to it, one at least, are `calm`."""
+        _, before, _, after = self.nearest(place, time)
+        beside = [each for each in (before, after) if each is not None]
+        return bool(beside) and calm([offset, *beside])
 
     def correction(self, place: int, time: Instant) -> Correction:
         """What a device time is worth; `place` is its sequence number, UNPLACED without one."""
@@ -308,11 +315,13 @@ class Clock:
                 if bad and (index == 0 or times[index] - times[index - 1] > self.window):
                     before = bisect_left(heard, here)
                     found.append((max([BEGINNING, *heard[before - 1 : before]]), here))
-                if index == last or times[index + 1] - times[index] > self.window:
-                    if bad:
-                        after = bisect_right(heard, here)
-                        found.append((here, min([here + self.window, *heard[after : after + 1]])))
-                elif abs(offset - offsets[index + 1]) > AGREEMENT:
+                apart = END if index == last else times[index + 1] - times[index]
+                if bad and apart > self.window:
+                    after = bisect_right(heard, here)
+                    found.append((here, min([here + self.window, *heard[after : after + 1]])))
+                if (
+                    apart <= 2 * self.window and abs(offset - offsets[index + 1]) > AGREEMENT
+                ):  # both reach what is midway
                     there = times[index + 1] + offsets[index + 1]
                     found.append((min(here, there), max(here, there)))
         return found + self._doubts_across()
@@ -328,7 +337,7 @@ class Clock:
         )
         found = []
         for (time, offset, loose), (next_time, next_offset, next_loose) in pairwise(both):
-            near = next_time - time <= self.window
+            near = next_time - time <= 2 * self.window
             if loose is not next_loose and near and abs(offset - next_offset) > AGREEMENT:
                 here, there = time + offset, next_time + next_offset
                 found.append((min(here, there), max(here, there)))

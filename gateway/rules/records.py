@@ -18,7 +18,6 @@ from gateway.instants import DAY, Duration, Instant, instant
 from gateway.rules.clocks import (
     AGREEMENT,
     DOUBT,
-    EXACT,
     HAND_OVER,
     LOST,
     UNMEASURED,
@@ -204,8 +203,8 @@ class Record:
         """Kept heartbeats as measures of the clock."""
         clock = self._clocks[index]
         places = array("q", (seq if last < 0 else last for seq, last in zip(seqs, lasts, strict=True)))
-        exact, handed = clock.newest_exact(ats[0]), self._handed_over()
-        small = all(-AGREEMENT <= received - at <= AGREEMENT for at, received in zip(ats, receiveds, strict=True))
+        handed = self._handed_over()
+        calm = clock.calm_after(ats[0], [received - at for at, received in zip(ats, receiveds, strict=True)])
         since = self._measures.extend(self._clocks, index, places, ats, receiveds)
         if since == END:
             return None
@@ -213,12 +212,13 @@ class Record:
         if reports is not None:
             reports.changed_since(since)
         first = since
-        if not (exact and small and since > BEGINNING):
-            self._doubts = None
+        calm = calm and since > BEGINNING
+        if not calm:
             first = min(since, _joined_before(since, reports))
             if self._latest >= since:
                 self._stale(since - self._reach(), END)
-        self._bound_doubts(receiveds[0])
+        if not calm or self._doubts:  # they may end one
+            self._doubts = None
         touched = self._true(index, (first, END if self._latest > ats[-1] else ats[-1]))
         return wider(touched, self._moved_from(handed))
 
@@ -342,17 +342,16 @@ class Record:
 
     def _measure(self, index: int, place: int, now: Instant, received: Instant) -> Touched:
         clock = self._clocks[index]
-        before, handed = clock.correction(place, now), self._handed_over()
+        calm, handed = clock.calm_at(place, now, received - now), self._handed_over()
         since = self._measures.add(self._clocks, index, place, now, received)
         self._measures.trim()
         if since == END:
             return None
-        offset = received - now
-        small = -AGREEMENT <= offset <= AGREEMENT
-        if not (small and before == EXACT and since > BEGINNING):
+        calm = calm and since > BEGINNING
+        if not calm:
             self._stale(since - self._reach(), END)
+        if not calm or self._doubts:  # it may end one
             self._doubts = None
-        self._bound_doubts(received)
         reports: Reports | None = self._trails[index] or (None if self.numbered else self._signs)
         if reports is not None:
             reports.changed_since(since)
@@ -362,11 +361,6 @@ class Record:
         last = END if ahead or since == BEGINNING else now
         touched = self._true(index, (min(since, _joined_before(since, reports)), last))
         return wider(touched, self._moved_from(handed))
-
-    def _bound_doubts(self, received: Instant) -> None:
-        """A measure received within a stretch of doubt may end it."""
-        if self._doubts and any(low < received < high for low, high in self._doubts):
-            self._doubts = None
 
     def _moved_from(self, handed: Instant | None) -> Touched:
         """What a hand-over to another time than before touches: all from the earlier of them on."""

@@ -437,6 +437,20 @@ class Trail(Reports):
                 return "cut"
         return "joined"
 
+    def holes(self) -> list[Interval]:
+        return [*super().holes(), *self._first_hole()]
+
+    def _first_hole(self) -> list[Interval]:
+        """Where a record is missing after reports whose times are not known, before the first whose time is."""
+        index, stop, time = 0, len(self.times), None
+        while index < stop and (time := self.true_time(index)) is None:
+            index = self.doubtful(index, stop) + 1
+        if time is None or index == 0 or self.numbers.has_all(self.places[0], self.places[index]):
+            return []
+        first, received = self.times[0], self.receiveds[0]
+        low = received if first < received - LOST else first + self.clock.least
+        return [(low, time)] if low < time else []
+
     def _set_back(self, low: int, first: Instant, high: int) -> bool:
         """Whether its own numbers show that the clock was set back since the measure by which a stretch is judged, and none came after.
 
