@@ -94,6 +94,8 @@ class Record:
         """Who ever logged in to it (phones)."""
         if person := device.settings.get("person"):
             self.persons.add(str(person))
+        self._signed: list[Instant] = []
+        """When a phone said, besides numbered records, that it lives: that proves nothing, but it was heard."""
         self.link_down = False
         self._complete: list[Interval] | None = None
         self._doubts: list[Interval] | None = None
@@ -331,6 +333,8 @@ class Record:
     def _sign(self, index: int, time: Instant, received: Instant) -> Touched:
         """A sign of life, if signs of life prove anything of this reader."""
         if self.numbered or not self._alive:
+            if self.phone:
+                self._signed.append(received)
             return None
         if self._signs is None:
             self._signs = Signs(3 * (self.expect_every or FIXED_EXPECT), self._clocks, self._cuts.times, self._downs)
@@ -636,7 +640,7 @@ class Record:
             return False
         if self.first_heard >= first or self.last_heard <= last:
             return True
-        return any(first <= received <= last for received in self._receiveds())
+        return any(first <= received <= last for received in self._receiveds() | set(self._signed))
 
     # -- what an explanation asks ------------------------------------------------------------------------------------
 
@@ -718,6 +722,7 @@ class Record:
         self._cuts.forget(before)
         self._unread.forget(before)
         self._lost_at = [received for received in self._lost_at if received >= before]
+        self._signed = [received for received in self._signed if received >= before]
         self._handed.forget(before)
         self._forget_boots(before)
         self._complete = self._doubts = None
@@ -770,6 +775,7 @@ class Record:
             "spent": self.reads.spent_at(),
             "told": self.reads.told_at(),
             "heard": [self.first_heard, self.last_heard],
+            "signed": list(self._signed),
             "persons": sorted(self.persons),
             "link_down": self.link_down,
         }
@@ -800,6 +806,7 @@ class Record:
         self.reads.spent = {self.reads.reads[index] for index in state.get("spent", ())}
         self.reads.told = {self.reads.reads[index]: reason for index, reason in state.get("told", ())}
         self.first_heard, self.last_heard = state["heard"]
+        self._signed = list(state.get("signed", ()))
         self._latest = max((BEGINNING, *(read.at for read in self.reads.reads), *self._handed.to))
         self.persons |= set(state["persons"])
         self.link_down = state["link_down"]
