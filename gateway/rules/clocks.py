@@ -319,11 +319,16 @@ class Clock:
                 if bad and apart > self.window:
                     after = bisect_right(heard, here)
                     found.append((here, min([here + self.window, *heard[after : after + 1]])))
-                if (
-                    apart <= 2 * self.window and abs(offset - offsets[index + 1]) > AGREEMENT
-                ):  # both reach what is midway
-                    there = times[index + 1] + offsets[index + 1]
-                    found.append((min(here, there), max(here, there)))
+                if apart <= 2 * self.window:  # both reach what is midway
+                    found += _between((times[index], offset), (times[index + 1], offsets[index + 1]))
+            received = array("q", map(add, times, offsets))
+            if not all(
+                map(le, received, received[1:])
+            ):  # it was set back: as they came, others stand next to each other
+                by_receipt = sorted(zip(received, times, offsets, strict=True))
+                for (here, *one), (there, *other) in pairwise(by_receipt):
+                    if there - here <= 2 * self.window:
+                        found += _between((one[0], one[1]), (other[0], other[1]))
         return found + self._doubts_across()
 
     def _doubts_across(self) -> list[Interval]:
@@ -337,10 +342,8 @@ class Clock:
         )
         found = []
         for (time, offset, loose), (next_time, next_offset, next_loose) in pairwise(both):
-            near = next_time - time <= 2 * self.window
-            if loose is not next_loose and near and abs(offset - next_offset) > AGREEMENT:
-                here, there = time + offset, next_time + next_offset
-                found.append((min(here, there), max(here, there)))
+            if loose is not next_loose and next_time - time <= 2 * self.window:
+                found += _between((time, offset), (next_time, next_offset))
         return found
 
     def forget(self, before: Instant) -> None:
@@ -368,6 +371,14 @@ class Clock:
             for name, data in zip(("places", "times", "offsets"), saved, strict=True):
                 getattr(line, name).frombytes(data)
             line.rising = all(map(le, line.times, line.times[1:]))
+
+
+def _between(left: tuple[Instant, Duration], right: tuple[Instant, Duration]) -> list[Interval]:
+    """What is in doubt between two measures, each its device time and offset: nothing if they agree. What is read there may be corrected or not."""
+    if abs(left[1] - right[1]) <= AGREEMENT:
+        return []
+    edges = [time + each for time, offset in (left, right) for each in (offset, rounded(offset))]
+    return [(min(edges), max(edges))]
 
 
 def _since(changed: Instant, gone: Instant) -> Instant:

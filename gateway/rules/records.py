@@ -286,7 +286,10 @@ class Record:
                 touched = wider(touched, self._true(index, trail.filled(seq)))
         if place is not None:
             trail = self._trails[index] or self._number(index)
+            begins = len(self._trails) > 1 and (not trail.places or place < trail.places[0])
             touched = wider(touched, self._true(index, trail.add(place, stamp, received)))
+            if begins:  # its first numbers may be missing, back to the end of the count before
+                touched = wider(touched, (BEGINNING, received))
         else:
             touched = wider(touched, self._sign(index, stamp, received))
         if kind is seen.ReaderHeartbeat:

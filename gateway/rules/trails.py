@@ -438,7 +438,7 @@ class Trail(Reports):
         return "joined"
 
     def holes(self) -> list[Interval]:
-        return [*super().holes(), *self._first_hole()]
+        return [*super().holes(), *self._first_hole(), *self._last_holes()]
 
     def _first_hole(self) -> list[Interval]:
         """Where a record is missing after reports whose times are not known, before the first whose time is."""
@@ -450,6 +450,26 @@ class Trail(Reports):
         first, received = self.times[0], self.receiveds[0]
         low = received if first < received - LOST else first + self.clock.least
         return [(low, time)] if low < time else []
+
+    def _last_holes(self) -> list[Interval]:
+        """Where records are missing beside reports after the last whose time is known, at the widest of what their times may be."""
+        found = []
+        index = len(self.times) - 1
+        while index > 0 and self.true_time(index) is None:
+            if not self.numbers.has_all(self.places[index - 1], self.places[index]):
+                low, _ = self._made(index - 1)
+                _, high = self._made(index)
+                found.append((min(low, high), high))
+            index -= 1
+        return found
+
+    def _made(self, index: int) -> Interval:
+        """When a report may have been made, at the earliest and at the latest; with a lost clock: when it came."""
+        time, received = self.times[index], self.receiveds[index]
+        if time < received - LOST:
+            return received, received
+        offsets = self.correction(index).offsets
+        return time + min(offsets), min(time + max(offsets), received)
 
     def _set_back(self, low: int, first: Instant, high: int) -> bool:
         """Whether its own numbers show that the clock was set back since the measure by which a stretch is judged, and none came after.
