@@ -167,13 +167,16 @@ _AHEAD = frozenset({"clock_ahead"})
 def moments(read: Read, correction: Correction, *, own_clock: bool) -> list[Moment]:
     """The times a read may have happened at, by what its device's clock is worth (rounds.md, Clocks).
 
-    What came before it can have happened was dated by a clock that no measure saw: it is judged at its receipt.
+    What came before it can have happened was dated by a clock that no measure saw: it is judged by its own time, where that is
+    possible, else at its receipt.
     """
     if not own_clock:
         return [Moment(read.at, read, False, _NONE)]
     latest = read.received + DOUBT
-    if read.at > latest and read.at + min(correction.offsets) > latest:
-        return [Moment(read.received, read, False, _AHEAD)]
+    if read.at + min(correction.offsets) > latest:
+        if read.at > latest:
+            return [Moment(read.received, read, False, _AHEAD)]
+        return [Moment(read.at, read, False, _UNCERTAIN)]  # the clock was set back only after it
     if not correction.measured:
         return [Moment(read.at, read, False, _NONE)]
     result = []
