@@ -80,6 +80,17 @@ class HandOvers:
             known = max(known, time)
         return found
 
+    def before_boot(self, boot: int, received: Instant) -> Instant | None:
+        """Up to when, by the device, the last was that was received before an instant in another boot; None: there was none."""
+        return max(
+            (
+                to
+                for to, said in zip(self.to, self._said, strict=True)
+                if said.boot != boot and said.received < received
+            ),
+            default=None,
+        )
+
     def receiveds(self) -> Iterator[Instant]:
         """When each was received."""
         return (said.received for said in self._said)

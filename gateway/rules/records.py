@@ -585,6 +585,11 @@ class Record:
             (trail for trail in self._trails if trail is not None and trail.times),
             key=lambda trail: trail.times[0] + trail.clock.least,
         )
+        if begun and not begun[0].numbers.has_all(0, begun[0].places[0]):  # a count before it may have had no numbers
+            boot = next(index for index, trail in enumerate(self._trails) if trail is begun[0])
+            handed = self._handed.before_boot(boot, begun[0].receiveds[0])
+            if handed is not None:
+                found.append((handed + self._clocks[boot].least, begun[0].times[0] + begun[0].clock.most))
         for left, right in pairwise(begun):
             if not right.numbers.has_all(0, right.places[0]):  # a count begins with 0 or 1
                 last, first = left.times[-1] + left.clock.least, right.times[0] + right.clock.most
